@@ -1,0 +1,33 @@
+# The commands people type. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test test-long lint clean
+
+help:  ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */|/' | column -t -s '|'
+
+setup: .venv/ready  ## create .venv and install what is needed (no CUDA without a GPU)
+
+.venv/ready: pyproject.toml constraints.txt scripts/setup.sh
+	bash scripts/setup.sh "$(PYTHON)"
+	@touch $@
+
+demo: setup  ## the whole job on samples/: index, dataset, QLoRA dry run, evaluation, answers
+	@$(BIN)/python scripts/demo.py
+
+test: setup  ## the test suite
+	$(BIN)/python -m pytest -m "not long and not gpu"
+
+test-long: setup  ## the test suite with everything that takes long, or needs a GPU
+	$(BIN)/python -m pytest
+
+lint: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy medrag
+
+clean:  ## remove what the stages produced; .venv stays
+	find outputs -mindepth 1 ! -name .gitkeep -delete

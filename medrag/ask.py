@@ -1,0 +1,94 @@
+"""Ask the index: `python -m medrag.ask "QUESTION"`, or without a question for a conversation."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from .cli import launch
+from .config import Config
+from .errors import QuestionError
+from .pipeline import RAGPipeline
+from .types import Answer
+
+# Answers go to standard output, so that they can be piped; progress goes to standard error.
+_out = Console(highlight=False)
+
+
+def show(answer: Answer) -> None:
+    """Print an answer with its sources, each with the exact words it rests on."""
+    style = "yellow" if answer.abstained else "bold"
+    _out.print(f"\n[{style}]{escape(answer.answer)}[/{style}]")
+    _out.print(f"[dim]confidence {answer.confidence:.2f}[/dim]\n")
+    if answer.abstained and answer.hits:
+        nearest = list(dict.fromkeys(hit.title or hit.document for hit in answer.hits))[:3]
+        _out.print(f"[dim]nearest documents: {escape('; '.join(nearest))}[/dim]\n")
+    for source in answer.sources:
+        place = [source.document]
+        if source.page is not None:
+            place.append(f"page {source.page}")
+        if source.section:
+            place.append(source.section)
+        place.append(f"characters {source.start}–{source.end}")
+        _out.print(f"[cyan]\\[{source.marker}][/cyan] [bold]{escape(source.title)}[/bold]")
+        _out.print(Padding(escape(f"“{source.text}”"), (0, 0, 0, 4)))
+        _out.print(Padding(f"[dim]{escape(' · '.join(place))}[/dim]", (0, 0, 0, 4)))
+    for statement in answer.unsupported:
+        _out.print(f"[yellow]removed, no source supports it:[/yellow] {escape(statement)}")
+
+
+def run(config: Config, question: str) -> Answer:
+    """Answer one question.
+
+    Raises:
+        QuestionError, ArtefactError, ModelError, HttpError: see `RAGPipeline.query`.
+    """
+    with RAGPipeline(config) as rag:
+        return rag.query(question)
+
+
+def converse(config: Config) -> None:
+    """Read questions until an empty line or end of input."""
+    with RAGPipeline(config) as rag:
+        counts = rag.index.manifest.counts
+        _out.print(
+            f"{counts['documents']:,} documents in {config.index.dir}. Ask a question; an empty "
+            "line ends. Not medical advice."
+        )
+        while True:
+            try:
+                question = input("\n? ") if sys.stdin.isatty() else sys.stdin.readline()
+            except (EOFError, KeyboardInterrupt):
+                break
+            if not question.strip():
+                break
+            try:
+                show(rag.query(question))
+            except QuestionError as error:
+                _out.print(f"[red]{escape(str(error))}[/red]")
+
+
+def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Tell the question from Hydra's overrides: the arguments that set nothing are its words.
+
+    Returns:
+        The question, None when there is none; and the remaining arguments.
+    """
+    settings, words = [], []
+    for argument in arguments:
+        name = argument.partition("=")[0].lstrip("+~")
+        is_setting = argument.startswith("-") or (
+            "=" in argument and name.replace(".", "").replace("_", "").replace("/", "").isalnum()
+        )
+        (settings if is_setting else words).append(argument)
+    return (" ".join(words) if words else None), settings
+
+
+if __name__ == "__main__":
+    asked, sys.argv[1:] = split_question(sys.argv[1:])
+    launch(
+        lambda config: converse(config) if asked is None else show(run(config, asked))
+    )

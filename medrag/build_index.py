@@ -1,0 +1,68 @@
+"""Stage 1: documents → index. `python -m medrag.build_index 'corpus.paths=[DIR]'`"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.table import Table
+
+from .cli import launch
+from .config import Config
+from .index import BuildReport, IndexBuilder
+from .progress import console
+from .tracking import track
+
+
+def run(config: Config) -> BuildReport:
+    """Bring the index in `index.dir` up to date with `corpus.paths`.
+
+    Raises:
+        CorpusError, MismatchError, BusyError, ConfigError: see `IndexBuilder.mirror`.
+    """
+    builder = IndexBuilder(config)
+    with track(config.tracking, "build_index", _settings(config)) as tracked:
+        report = builder.mirror()
+        tracked.summary(_numbers(report))
+    return report
+
+
+def _settings(config: Config) -> dict[str, object]:
+    return {name: asdict(getattr(config, name)) for name in ("corpus", "chunking", "embedder", "index")}
+
+
+def _numbers(report: BuildReport) -> dict[str, object]:
+    numbers = asdict(report)
+    del numbers["directory"]
+    return numbers
+
+
+def summary_table(report: BuildReport) -> Table:
+    """What the build did, for the terminal."""
+    table = Table(title=f"index in {report.directory}", title_justify="left", show_header=False)
+    counts = report.counts
+    changes = f"{report.added:,} added, {report.changed:,} changed, {report.removed:,} removed"
+    table.add_row("documents", f"{counts.documents:,}  ({changes})")
+    table.add_row("chunks", f"{counts.chunks:,}  ({report.embedded_chunks:,} embedded now)")
+    table.add_row("tokens", f"{counts.tokens:,}")
+    table.add_row("cut by the embedder", f"{report.truncated:,} chunks")
+    if report.quarantined:
+        where = f"see {report.directory}/quarantine.jsonl"
+        table.add_row("quarantined", f"[yellow]{report.quarantined:,}[/yellow]  {where}")
+    else:
+        table.add_row("quarantined", "0")
+    if report.embed_seconds:
+        rate = report.embedded_tokens / report.embed_seconds
+        table.add_row("embedding rate", f"{rate:,.0f} tokens/s")
+    table.add_row("time", f"{report.seconds:.1f} s")
+    table.add_row("peak memory", f"{report.peak_mb:,.0f} MB")
+    table.add_row("generation", f"{report.generation}" + ("" if report.published else "  (up to date)"))
+    return table
+
+
+def main(config: Config) -> None:
+    """Run the stage and print its summary."""
+    console.print(summary_table(run(config)))
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,131 @@
+"""Run a stage from the shell: compose its configuration, show errors as one line, exit 2."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from rich.markup import escape
+
+from .config import Config
+from .errors import ConfigError, MedragError
+from .progress import console
+
+
+def conf_dir() -> str:
+    """Absolute path of `conf/`: inside the package when installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    packaged = package / "conf"
+    return str(packaged if packaged.is_dir() else package.parent / "conf")
+
+
+def register_schema() -> None:
+    """Tell Hydra that `Config` is the schema of everything it composes."""
+    from hydra.core.config_store import ConfigStore
+
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def to_config(composed: Any) -> Config:
+    """Hydra's composed configuration as the plain dataclass that stages take.
+
+    Raises:
+        ConfigError: a value is out of range, or `${...}` cannot be resolved.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        config = OmegaConf.to_object(composed)
+    except OmegaConfBaseException as error:
+        # A ConfigError raised by a dataclass comes wrapped; it says it better.
+        cause = error.__cause__
+        raise cause if isinstance(cause, ConfigError) else ConfigError(str(error)) from error
+    assert isinstance(config, Config)
+    return config
+
+
+def launch(stage: Callable[[Config], object]) -> None:
+    """Run a stage under Hydra with the overrides on the command line.
+
+    Exit status: 0 when done, 1 for an internal error (with its traceback), 2 when the user can
+    mend it (one clear line), 130 when interrupted.
+    """
+    import hydra
+
+    register_schema()
+
+    @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")
+    def main(composed: Any) -> None:
+        # Caught here: Hydra would print a traceback and exit 1.
+        try:
+            stage(to_config(composed))
+        except MedragError as error:
+            fail(error)
+
+    try:
+        check_overrides(sys.argv[1:])
+    except ConfigError as error:
+        fail(error)
+    main()
+
+
+def fail(error: MedragError) -> None:
+    """Print an error for the user and exit with status 2."""
+    console.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
+    sys.exit(2)
+
+
+def check_overrides(arguments: Sequence[str]) -> None:
+    """Refuse a misspelt setting, a wrong type or an unknown choice before Hydra composes.
+
+    Hydra refuses them too, but over ten lines; here one line names what may have been meant.
+
+    Raises:
+        ConfigError: names the setting and how to mend it.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    schema = OmegaConf.structured(Config)
+    for argument in arguments:
+        if argument.startswith("-") or "=" not in argument:
+            continue
+        try:
+            override = OverridesParser.create().parse_override(argument)
+        except HydraException as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"{argument}: {reason}; put quotes around special values") from error
+        name = override.key_or_group
+        choices = sorted(path.stem for path in Path(conf_dir(), name).glob("*.yaml"))
+        if choices:
+            if str(override.value()) not in choices:
+                raise ConfigError(f"{argument}: the choices of {name} are {', '.join(choices)}")
+        elif not (name.startswith("hydra") or override.is_sweep_override()):
+            if not override.is_delete() and not override.is_force_add():
+                _check_name(name)
+            try:
+                OmegaConf.update(schema, name, override.value())
+            except OmegaConfBaseException as error:
+                raise ConfigError(f"{argument}: {str(error).splitlines()[0]}") from error
+
+
+def _check_name(name: str) -> None:
+    node: Any = Config
+    seen: list[str] = []
+    for part in name.split("."):
+        names = [field.name for field in fields(node)] if is_dataclass(node) else []
+        if part not in names:
+            where = ".".join(seen) or "the top level"
+            near = difflib.get_close_matches(part, names, n=1)
+            meant = f"did you mean {'.'.join([*seen, near[0]])}? " if near else ""
+            has = f"{where} has: {', '.join(names)}" if names else f"{where} is a single value"
+            raise ConfigError(f"unknown setting {name}; {meant}{has}")
+        seen.append(part)
+        node = get_type_hints(node)[part]

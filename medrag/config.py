@@ -1,0 +1,332 @@
+"""Every setting and its default, once, with its unit. Plain dataclasses; nothing here acts.
+
+The same tree serves Python (`PipelineConfig(index=IndexConfig(dir="…"))`) and the shell
+(`index.dir=…`), where Hydra uses `Config` as the schema.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import get_type_hints
+
+from .errors import ConfigError
+
+
+def _coerce_enums(config: object) -> None:
+    """Turn plain strings, as people write them in Python, into the enums the fields declare."""
+    for name, kind in get_type_hints(type(config)).items():
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            value = getattr(config, name)
+            try:
+                setattr(config, name, kind(value))
+            except ValueError:
+                choices = ", ".join(kind)
+                raise ConfigError(
+                    f"{type(config).__name__}.{name}={value!r} cannot be used: give one of {choices}"
+                ) from None
+
+
+def _require(condition: bool, name: str, value: object, mend: str) -> None:
+    if not condition:
+        raise ConfigError(f"{name}={value!r} cannot be used: {mend}")
+
+
+class GeneratorKind(StrEnum):
+    """Who writes the answer."""
+
+    extractive = "extractive"
+    hf = "hf"
+    openai = "openai"
+
+
+class RetrieverMode(StrEnum):
+    """Which side of the index is searched."""
+
+    dense = "dense"
+    lexical = "lexical"
+    hybrid = "hybrid"
+
+
+class IndexKind(StrEnum):
+    """Which FAISS structure holds the vectors."""
+
+    flat = "flat"
+
+
+class Device(StrEnum):
+    """Where a model runs; `auto` takes a GPU if there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(StrEnum):
+    """Number format of a model's forward pass; `auto` takes bf16 only where it is fast."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+class WandbMode(StrEnum):
+    """`auto` is online with a key and offline without one."""
+
+    auto = "auto"
+    online = "online"
+    offline = "offline"
+    disabled = "disabled"
+
+
+@dataclass
+class FieldsConfig:
+    """Names of the JSONL and CSV fields; an empty name means the usual ones are tried in turn."""
+
+    text: str = ""  # else text, contents, abstract, body
+    title: str = ""  # else title
+    id: str = ""  # else id, _id, pmid
+    url: str = ""  # else url
+
+
+@dataclass
+class CorpusConfig:
+    """What is read."""
+
+    paths: list[str] = field(default_factory=list)  # files, directories or https:// URLs
+    fields: FieldsConfig = field(default_factory=FieldsConfig)
+    strict: bool = False  # True: the first unusable document is an error
+    max_document_mb: int = 200  # megabytes a single PDF, DOCX or HTML file may have
+
+
+@dataclass
+class ChunkingConfig:
+    """How cleaned text becomes chunks."""
+
+    max_tokens: int = 256  # embedder tokens, title and special tokens counted in
+
+    def __post_init__(self) -> None:
+        _require(
+            self.max_tokens >= 32, "chunking.max_tokens", self.max_tokens, "give 32 or more tokens"
+        )
+
+
+@dataclass
+class EmbedderConfig:
+    """Which model turns text into vectors."""
+
+    model: str = ""  # a folder or a hub id; empty: the MiniLM that is installed with medrag
+    device: Device = Device.auto
+    precision: Precision = Precision.auto
+    batch_size: int = 64  # texts a forward pass
+
+    def __post_init__(self) -> None:
+        _coerce_enums(self)
+        _require(self.batch_size >= 1, "embedder.batch_size", self.batch_size, "give 1 or more")
+
+
+@dataclass
+class IndexConfig:
+    """Where the index lies and what it is made of."""
+
+    dir: str = "outputs/index"
+    kind: IndexKind = IndexKind.flat
+    rebuild: bool = False  # True: replace an index that was made with other settings
+
+    def __post_init__(self) -> None:
+        _coerce_enums(self)
+
+
+@dataclass
+class RetrieverConfig:
+    """How hits are found."""
+
+    mode: RetrieverMode = RetrieverMode.hybrid
+    k: int = 5  # hits returned
+    candidates: int = 50  # hits taken from each side before fusion
+    dense_weight: float = 0.7  # share of the dense side in the fused score, 0..1
+
+    def __post_init__(self) -> None:
+        _coerce_enums(self)
+        _require(self.k >= 1, "retriever.k", self.k, "give 1 or more")
+        _require(
+            self.candidates >= 1, "retriever.candidates", self.candidates, "give 1 or more"
+        )
+        _require(
+            0.0 <= self.dense_weight <= 1.0,
+            "retriever.dense_weight",
+            self.dense_weight,
+            "give a share between 0 and 1",
+        )
+
+
+@dataclass
+class GeneratorConfig:
+    """Who writes the answer, and within which limits."""
+
+    kind: GeneratorKind = GeneratorKind.extractive
+    model: str = ""  # hf: folder or hub id of the base model; openai: the model's name
+    adapter: str = ""  # hf: folder of a LoRA adapter made by `medrag.train`
+    load_in_4bit: bool = True  # hf: NF4 where a GPU is present; full precision on a CPU
+    # Prompt budget, counted in the embedder's tokens: dataset and every generator see one prompt.
+    context_tokens: int = 1536
+    max_new_tokens: int = 256  # answer budget, in the generator's tokens
+    max_sentences: int = 3  # extractive: sentences in an answer
+    base_url: str = ""  # openai: e.g. http://localhost:8000/v1
+    api_key_env: str = "OPENAI_API_KEY"  # openai: environment variable that holds the key
+    timeout_s: float = 60.0  # openai: seconds for one answer, retries included
+
+    def __post_init__(self) -> None:
+        _coerce_enums(self)
+        _require(
+            self.max_new_tokens >= 1, "generator.max_new_tokens", self.max_new_tokens, "give ≥ 1"
+        )
+        _require(
+            self.context_tokens >= 128,
+            "generator.context_tokens",
+            self.context_tokens,
+            "give 128 or more tokens",
+        )
+
+
+@dataclass
+class GroundingConfig:
+    """When an answer counts as supported."""
+
+    min_confidence: float = 0.5  # below it the pipeline abstains, 0..1
+    min_support: float = 0.5  # share of a generated statement's terms its source must hold, 0..1
+
+    def __post_init__(self) -> None:
+        for name in ("min_confidence", "min_support"):
+            value = getattr(self, name)
+            _require(0.0 <= value <= 1.0, f"grounding.{name}", value, "give a number in 0..1")
+
+
+@dataclass
+class PipelineConfig:
+    """Everything `RAGPipeline` and `build_index` need."""
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
+    embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
+    retriever: RetrieverConfig = field(default_factory=RetrieverConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    grounding: GroundingConfig = field(default_factory=GroundingConfig)
+
+
+@dataclass
+class DatasetFieldsConfig:
+    """Names of the fields in a question file; empty means the usual ones are tried in turn."""
+
+    question: str = ""  # else question, text
+    answer: str = ""  # else answer
+    documents: str = ""  # else documents, document
+    id: str = ""  # else id, _id
+
+
+@dataclass
+class DatasetConfig:
+    """How a QA dataset is built; contexts come as `retriever` and `generator` say."""
+
+    questions: str = "samples/questions.jsonl"
+    dir: str = "outputs/dataset"
+    fields: DatasetFieldsConfig = field(default_factory=DatasetFieldsConfig)
+    validation_share: float = 0.1  # of the question groups, 0..1
+    test_share: float = 0.2  # of the question groups, 0..1
+    seed: int = 13
+
+    def __post_init__(self) -> None:
+        shares = self.validation_share + self.test_share
+        _require(
+            self.validation_share >= 0 and self.test_share >= 0 and shares < 1,
+            "dataset.validation_share + dataset.test_share",
+            shares,
+            "give two shares ≥ 0 that leave room for training rows (sum below 1)",
+        )
+
+
+@dataclass
+class TinyModelConfig:
+    """Shape of the small Mistral-architecture model that the dry run trains from scratch."""
+
+    vocab_size: int = 4096
+    hidden_size: int = 256
+    intermediate_size: int = 512
+    layers: int = 4
+    heads: int = 8
+    kv_heads: int = 4
+
+
+@dataclass
+class FineTuneConfig:
+    """A QLoRA run. The method: Dettmers et al. 2023, "QLoRA", arXiv:2305.14314."""
+
+    base_model: str = "mistralai/Mistral-7B-Instruct-v0.2"  # folder or hub id; "tiny": dry run
+    dataset: str = "outputs/dataset"
+    dir: str = "outputs/models/adapter"
+    device: Device = Device.cuda  # qlora needs a GPU; the dry run says cpu
+    lora_r: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.05
+    double_quant: bool = True
+    max_length: int = 2048  # tokens of one training row; longer rows are refused, never cut
+    batch_size: int = 4  # rows per forward pass
+    gradient_accumulation: int = 4  # forward passes per optimiser step
+    learning_rate: float = 2e-4
+    warmup_steps: int = 10
+    epochs: float = 2.0
+    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` takes
+    eval_steps: int = 50  # optimiser steps between validation losses
+    logging_steps: int = 5
+    gradient_checkpointing: bool = True
+    seed: int = 13
+    tiny: TinyModelConfig = field(default_factory=TinyModelConfig)
+
+    def __post_init__(self) -> None:
+        _coerce_enums(self)
+        for name in ("lora_r", "batch_size", "gradient_accumulation", "max_length"):
+            value = getattr(self, name)
+            _require(value >= 1, f"finetune.{name}", value, "give 1 or more")
+        _require(
+            math.isfinite(self.learning_rate) and self.learning_rate > 0,
+            "finetune.learning_rate",
+            self.learning_rate,
+            "give a positive number",
+        )
+
+
+@dataclass
+class EvaluationConfig:
+    """A run over a question set."""
+
+    questions: str = "samples/questions.jsonl"
+    dir: str = "outputs/evaluation"
+    fields: DatasetFieldsConfig = field(default_factory=DatasetFieldsConfig)
+    ks: list[int] = field(default_factory=lambda: [1, 3, 5, 10])  # cut-offs of recall@k
+    limit: int = 0  # questions evaluated, from the start of the file; 0: all
+
+
+@dataclass
+class TrackingConfig:
+    """Where runs are compared."""
+
+    wandb: WandbMode = WandbMode.auto
+    project: str = "medrag"
+    dir: str = "outputs/runs"
+    group: str = ""  # runs that belong together
+
+    def __post_init__(self) -> None:
+        _coerce_enums(self)
+
+
+@dataclass
+class Config(PipelineConfig):
+    """The Hydra root: the pipeline's settings and those of the other stages."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    finetune: FineTuneConfig = field(default_factory=FineTuneConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)

@@ -1,0 +1,1 @@
+"""From questions and an index to leak-free training rows."""

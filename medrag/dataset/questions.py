@@ -1,0 +1,110 @@
+"""Read question files, and find the documents they name in an index."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..config import DatasetFieldsConfig
+from ..errors import QuestionError
+from ..index.snapshot import Snapshot
+from ..types import Example, Rejected
+
+_QUESTION = ("question", "text")
+_ANSWER = ("answer",)
+_DOCUMENTS = ("documents", "document")
+_ID = ("id", "_id")
+
+
+def read_questions(
+    path: str | Path, fields: DatasetFieldsConfig
+) -> tuple[list[Example], list[Rejected]]:
+    """Read a JSONL file of questions.
+
+    A question is answerable unless its row says `"answerable": false`, or has no answer.
+
+    Returns:
+        The questions, and the lines that could not be used with the reason.
+
+    Raises:
+        QuestionError: the file is missing, or holds no usable question.
+    """
+    path = Path(path)
+    examples: list[Example] = []
+    rejected: list[Rejected] = []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    try:
+                        examples.append(_example(line, number, fields))
+                    except ValueError as error:
+                        rejected.append(Rejected(f"{path.name}:{number}", str(error)))
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise QuestionError(f"questions {path} cannot be read: {why}; give a JSONL file") from error
+    if not examples:
+        first = f"; {rejected[0].id}: {rejected[0].reason}" if rejected else ""
+        raise QuestionError(f"{path} holds no usable question{first}")
+    return examples, rejected
+
+
+def _example(line: str, number: int, fields: DatasetFieldsConfig) -> Example:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    question = str(_field(row, fields.question, _QUESTION) or "").strip()
+    if not question:
+        raise ValueError(f"no question; the fields are {', '.join(row)}")
+    answer = str(_field(row, fields.answer, _ANSWER) or "").strip()
+    documents = _field(row, fields.documents, _DOCUMENTS) or []
+    if isinstance(documents, str):
+        documents = [documents]
+    if not isinstance(documents, list):
+        raise ValueError("documents is neither a name nor a list of names")
+    return Example(
+        id=str(_field(row, fields.id, _ID) or number),
+        question=question,
+        answer=answer,
+        documents=tuple(str(document) for document in documents),
+        answerable=bool(row.get("answerable", bool(answer))),
+    )
+
+
+def _field(row: dict[str, Any], configured: str, usual: Sequence[str]) -> Any:
+    if configured:
+        if configured not in row:
+            raise ValueError(f"no field {configured!r}; the fields are {', '.join(row)}")
+        return row[configured]
+    return next((row[name] for name in usual if name in row), None)
+
+
+class DocumentNames:
+    """Resolves the document names of a question file to document ids of an index.
+
+    A name is a document's id, or the part of it after `#` or `PMID:` (the row's own id), so that
+    question sets made for a collection need no rewriting.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def resolve(self, names: Sequence[str]) -> list[str]:
+        """Ids of the named documents that the index holds."""
+        return list(dict.fromkeys(id_ for name in names for id_ in self._ids.get(name, ())))
+
+    @cached_property
+    def _ids(self) -> dict[str, list[str]]:
+        ids: dict[str, list[str]] = defaultdict(list)
+        for id_ in self._snapshot.document_ids():
+            short = id_.removeprefix("PMID:") if id_.startswith("PMID:") else id_.split("#")[-1]
+            for name in {id_, short}:
+                ids[name].append(id_)
+        return ids

@@ -1,0 +1,126 @@
+"""Make one training row: the question in the answering prompt, and the reply to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..generation.grounding import best_span, parse_statements
+from ..generation.prompts import REFUSAL, Message, completion
+from ..metrics import token_recall
+from ..pipeline import RAGPipeline
+from ..types import Example, Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the dataset.
+
+    Attributes:
+        documents: ids of the gold documents that the index holds.
+        contexts: the passages of the prompt, in order; passage `n` is cited as `[n]`.
+        gold_rank: 1-based place of the passage that holds the answer best, 0 if none is there.
+        inserted: True when that passage was not retrieved and took the last one's place.
+    """
+
+    id: str
+    question: str
+    answer: str
+    answerable: bool
+    documents: list[str]
+    contexts: list[dict[str, Any]]
+    gold_rank: int
+    inserted: bool
+    left_out: int
+    prompt: list[Message]
+    completion: list[Message]
+
+
+def make_row(
+    example: Example, documents: Sequence[str], rag: RAGPipeline, *, insert_gold: bool
+) -> Row:
+    """Retrieve the context of a question and build its prompt and completion.
+
+    Args:
+        documents: ids of the gold documents.
+        insert_gold: put the best gold passage into the prompt when retrieval missed it, so that
+            the model is never taught an answer its passages do not hold. For training rows only:
+            test rows keep what answering would see.
+    """
+    prompt = rag.prompt(example.question, rag.retrieve(example.question))
+    contexts = list(prompt.contexts)
+    gold = _best_gold(example.answer, contexts, documents)
+    inserted = False
+    if insert_gold and example.answerable and documents and gold == 0:
+        passage = _gold_passage(example, documents, rag)
+        # The last passages make room until the gold one fits the budget beside the others.
+        keep = contexts[:-1]
+        fitted = rag.prompt(example.question, [passage, *keep])
+        contexts = [*fitted.contexts[1:], passage]
+        prompt = replace(
+            rag.prompt(example.question, contexts), left_out=prompt.left_out + fitted.left_out
+        )
+        contexts = list(prompt.contexts)
+        gold = _best_gold(example.answer, contexts, documents)
+        inserted = gold > 0
+    reply = cite(example.answer, contexts, gold) if example.answerable else REFUSAL
+    return Row(
+        id=example.id,
+        question=example.question,
+        answer=example.answer,
+        answerable=example.answerable,
+        documents=list(documents),
+        contexts=[_context(hit, documents) for hit in contexts],
+        gold_rank=gold,
+        inserted=inserted,
+        left_out=prompt.left_out,
+        prompt=prompt.messages,
+        completion=completion(reply),
+    )
+
+
+def cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
+    """The reference answer with `[n]` after each sentence: the passage that supports it best.
+
+    A sentence that no passage supports better cites the gold passage; without one, none.
+    """
+    parts = []
+    for statement in parse_statements(answer):
+        supports = [best_span(statement.text, hit)[0] for hit in contexts]
+        best = gold
+        for number, support in enumerate(supports, 1):
+            if support > (supports[best - 1] if best else 0.5):
+                best = number
+        parts.append(f"{statement.text} [{best}]" if best else statement.text)
+    return " ".join(parts)
+
+
+def _best_gold(answer: str, contexts: Sequence[Hit], documents: Sequence[str]) -> int:
+    places = [
+        (token_recall(hit.text, answer), -number)
+        for number, hit in enumerate(contexts, 1)
+        if hit.document in documents
+    ]
+    return -max(places)[1] if places else 0
+
+
+def _gold_passage(example: Example, documents: Sequence[str], rag: RAGPipeline) -> Hit:
+    snapshot = rag.index.snapshot
+    chunks = [chunk for document in documents for chunk in snapshot.document_chunk_ids(document)]
+    passages = snapshot.hits(chunks).values()
+    return max(
+        passages, key=lambda hit: (token_recall(hit.text, example.answer), -hit.chunk_id)
+    )
+
+
+def _context(hit: Hit, documents: Sequence[str]) -> dict[str, Any]:
+    return {
+        "document": hit.document,
+        "title": hit.title,
+        "section": hit.section,
+        "text": hit.text,
+        "start": hit.start,
+        "end": hit.end,
+        "gold": hit.document in documents,
+    }

@@ -1,0 +1,163 @@
+"""Stage 4: index + question set → metrics. `python -m medrag.evaluate evaluation.questions=FILE`"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .cli import launch
+from .config import Config
+from .dataset.questions import read_questions
+from .dataset.splits import leaks
+from .errors import ArtefactError, QuestionError
+from .evaluation.report import metrics_table, plot, write_outcomes
+from .evaluation.run import run_questions, summarise
+from .manifest import (
+    Manifest,
+    Parent,
+    describe_files,
+    file_sha256,
+    fingerprint,
+    is_current,
+    read_manifest,
+    replacing_directory,
+    write_manifest,
+)
+from .pipeline import RAGPipeline
+from .progress import console, progress
+from .tracking import track
+from .types import Example
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """What was measured; `summary` is the content of `metrics.json`."""
+
+    directory: Path
+    summary: dict[str, Any]
+    up_to_date: bool
+
+
+def run(config: Config) -> EvaluationReport:
+    """Evaluate the pipeline over a question set, unless the same run is there already.
+
+    Writes `metrics.json`, `metrics.png`, and `answers.jsonl` with every question and answer.
+
+    Raises:
+        QuestionError: the question file cannot be used.
+        ArtefactError, MismatchError: index or adapter cannot be used.
+    """
+    directory = Path(config.evaluation.dir)
+    examples, rejected = read_questions(config.evaluation.questions, config.evaluation.fields)
+    if config.evaluation.limit:
+        examples = examples[: config.evaluation.limit]
+    with RAGPipeline(config) as rag:
+        parents = {"index": Parent(config.index.dir, rag.index.manifest.fingerprint)}
+        examples, leaked, training = without_leaks(config, examples)
+        parents |= training
+        settings = _settings(config)
+        wanted = fingerprint(
+            {
+                "settings": settings,
+                "parents": {name: parent.fingerprint for name, parent in parents.items()},
+                "questions": file_sha256(Path(config.evaluation.questions)),
+            }
+        )
+        if is_current(directory, "evaluation", wanted):
+            summary = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
+            return EvaluationReport(directory, summary, up_to_date=True)
+        ks = sorted(config.evaluation.ks)
+        with track(config.tracking, "evaluate", settings) as tracked:
+            with progress("evaluating", len(examples), "questions") as advance:
+                outcomes = run_questions(rag, examples, max([10, *ks]), advance)
+            summary = {
+                "generator": config.generator.kind.value,
+                "questions_file": config.evaluation.questions,
+                "lines_rejected": len(rejected),
+                "left_out_seen_in_training": len(leaked),
+                **summarise(outcomes, ks),
+            }
+            with replacing_directory(directory) as fresh:
+                (fresh / "metrics.json").write_text(
+                    json.dumps(summary, indent=2) + "\n", encoding="utf-8"
+                )
+                write_outcomes(fresh / "answers.jsonl", outcomes)
+                plot(fresh / "metrics.png", summary, _title(config))
+                write_manifest(
+                    fresh,
+                    Manifest(
+                        kind="evaluation",
+                        fingerprint=wanted,
+                        parents=parents,
+                        settings=settings,
+                        counts={"questions": len(outcomes), "left_out": len(leaked)},
+                        files=describe_files(fresh),
+                    ),
+                )
+            tracked.summary({name: summary[name] for name in ("retrieval", "answers")})
+            tracked.image("metrics", directory / "metrics.png")
+    return EvaluationReport(directory, summary, up_to_date=False)
+
+
+def without_leaks(
+    config: Config, examples: list[Example]
+) -> tuple[list[Example], list[str], dict[str, Parent]]:
+    """Leave out the questions that the adapter in use was trained on.
+
+    Returns:
+        The remaining questions, the ones left out, and the adapter as a parent artefact.
+
+    Raises:
+        ArtefactError: the adapter's dataset is gone, so a leak cannot be ruled out.
+        QuestionError: every question was seen in training.
+    """
+    if not config.generator.adapter:
+        return examples, [], {}
+    adapter = read_manifest(Path(config.generator.adapter), "adapter")
+    dataset = adapter.parents["dataset"]
+    rows = Path(dataset.path) / "train.jsonl"
+    if read_manifest(Path(dataset.path), "dataset").fingerprint != dataset.fingerprint:
+        raise ArtefactError(
+            f"{config.generator.adapter} was trained on another dataset than the one now in "
+            f"{dataset.path}, so its training questions are unknown; train it anew"
+        )
+    with rows.open(encoding="utf-8") as file:
+        train = [(json.loads(line)["question"], ()) for line in file]
+    seen = set(leaks(train, [(example.question, ()) for example in examples])[0])
+    kept = [example for example in examples if example.question not in seen]
+    if not kept:
+        raise QuestionError(
+            f"every question of {config.evaluation.questions} was seen in training; evaluate on "
+            f"evaluation.questions={dataset.path}/test.jsonl"
+        )
+    parent = Parent(config.generator.adapter, adapter.fingerprint)
+    return kept, sorted(seen), {"adapter": parent}
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    evaluation = asdict(config.evaluation)
+    del evaluation["dir"]
+    return {
+        "evaluation": evaluation,
+        "retriever": asdict(config.retriever),
+        "generator": asdict(config.generator),
+        "grounding": asdict(config.grounding),
+    }
+
+
+def _title(config: Config) -> str:
+    questions = Path(config.evaluation.questions).name
+    return f"{questions} · {config.retriever.mode} retrieval · {config.generator.kind} answers"
+
+
+def main(config: Config) -> None:
+    """Run the stage and print its table."""
+    report = run(config)
+    state = " (up to date)" if report.up_to_date else ""
+    console.print(metrics_table(report.summary, f"evaluation in {report.directory}{state}"))
+
+
+if __name__ == "__main__":
+    launch(main)

@@ -1,0 +1,1 @@
+"""Runs over question sets, and the report of what came out."""

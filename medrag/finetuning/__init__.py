@@ -1,0 +1,21 @@
+"""Fine-tuning: preflight checks, QLoRA for the generator, contrastive tuning for the retriever.
+
+Importing this loads no model library; the functions do when they are called.
+"""
+
+from __future__ import annotations
+
+from .generator import TrainingResult, train_generator
+from .memory import MemoryEstimate, estimate_memory
+from .preflight import preflight
+from .tiny import TINY, build_tiny_model
+
+__all__ = [
+    "TINY",
+    "MemoryEstimate",
+    "TrainingResult",
+    "build_tiny_model",
+    "estimate_memory",
+    "preflight",
+    "train_generator",
+]

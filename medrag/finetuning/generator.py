@@ -1,0 +1,346 @@
+"""Fine-tunes the generator: QLoRA on a 4-bit model, loss on the answers only."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import threading
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config import FineTuneConfig
+from ..errors import ArtefactError, ConfigError, MedragError
+from ..generation.models import load_causal_lm, load_tokenizer, resolve_device
+from ..manifest import (
+    atomic_write,
+    file_sha256,
+    fingerprint,
+    recover_directory,
+    replacing_directory,
+)
+from .tiny import TINY, build_tiny_model
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from trl.trainer.sft_trainer import SFTTrainer
+
+_RUN = "run.json"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished run did.
+
+    Attributes:
+        base_model: folder or hub id of the base; for the dry run, the folder it was made in.
+        steps: optimiser steps, those before a resume counted in.
+        first_loss: training loss of the first step, in nats a token.
+        train_loss: training loss over the last logged interval, in nats a token.
+        eval_loss: validation loss at the end, in nats a token; None without validation rows.
+        skipped_rows: rows of both splits left out because they exceed `max_length` tokens or
+            hold no answer token.
+        trainable_parameters, total_parameters: of the adapter; of adapter and base together.
+        seconds: wall time of this call.
+        history: what the trainer logged, oldest first.
+    """
+
+    base_model: str
+    steps: int
+    first_loss: float
+    train_loss: float
+    eval_loss: float | None
+    train_rows: int
+    validation_rows: int
+    skipped_rows: int
+    trainable_parameters: int
+    total_parameters: int
+    seconds: float
+    history: list[dict[str, Any]]
+
+
+def train_generator(
+    config: FineTuneConfig, texts: Iterable[str], *, report_to: list[str], run_name: str
+) -> TrainingResult:
+    """Train a LoRA adapter and save it, with the tokenizer, in `config.dir`.
+
+    The base model is held in 4-bit NF4 and stays frozen; low-rank adapters on all its linear
+    layers are trained through it. Sources: Dettmers et al. 2023, "QLoRA", arXiv:2305.14314;
+    Hu et al. 2021, "LoRA", arXiv:2106.09685.
+
+    A checkpoint is kept in `config.dir/checkpoints` every `eval_steps`, and on SIGTERM. The next
+    run with the same settings and rows continues from it; a run with others starts anew. An
+    adapter that is already in `config.dir` is replaced at the end, in one move.
+
+    Args:
+        texts: what the tokenizer of the dry run (`base_model="tiny"`) is trained on; else unread.
+        report_to: trackers, as in transformers: `["wandb"]` or `[]`.
+
+    Raises:
+        ArtefactError: no dataset in `config.dataset`.
+        ConfigError: no training row fits `max_length`.
+        ModelError: the base model cannot be loaded.
+        MedragError: the run was stopped by SIGTERM; the same command continues it.
+    """
+    started = time.monotonic()
+    directory = Path(config.dir)
+    recover_directory(directory)
+    dataset = _load_dataset(Path(config.dataset))
+    base = config.base_model
+    if base == TINY:
+        folder = directory.parent / "tiny-base"
+        base = str(build_tiny_model(config.tiny, texts, folder, config.seed))
+    tokenizer = load_tokenizer(base)
+
+    work = directory / "checkpoints"
+    checkpoint = _prepare_checkpoints(work, config, base)
+    rows = {
+        split: tokenize_rows(dataset[split], tokenizer, config.max_length, work / f"{split}.arrow")
+        for split in ("train", "validation")
+        if split in dataset and len(dataset[split])
+    }
+    skipped = sum(len(dataset[split]) - len(kept) for split, kept in rows.items())
+    if skipped:
+        logger.warning(
+            "%d of %d rows are left out: longer than finetune.max_length=%d tokens, or without "
+            "an answer. Cutting them would cut the answer off.",
+            skipped,
+            sum(len(dataset[split]) for split in rows),
+            config.max_length,
+        )
+    if not rows.get("train"):
+        raise ConfigError(
+            f"no training row of {config.dataset} fits finetune.max_length={config.max_length} "
+            "tokens; raise it, or build the dataset with a smaller dataset.context_tokens"
+        )
+
+    model = load_causal_lm(
+        base, device=config.device, four_bit=True, double_quant=config.double_quant
+    )
+    trainer = build_trainer(
+        config, model, tokenizer, rows, work, report_to=report_to, run_name=run_name
+    )
+    trainer.train(resume_from_checkpoint=checkpoint)
+    state = trainer.state
+    if state.global_step < state.max_steps:
+        raise MedragError(
+            f"training was stopped at step {state.global_step} of {state.max_steps}; the "
+            "checkpoint is kept, and the same command continues from it"
+        )
+    eval_loss = _final_eval_loss(trainer) if "validation" in rows else None
+    adapted: Any = trainer.model
+    with replacing_directory(directory) as fresh:  # the old checkpoints go with the old directory
+        # save_embedding_layers: the default asks the hub whether the vocabulary has grown.
+        adapted.save_pretrained(fresh, save_embedding_layers=False)
+        tokenizer.save_pretrained(fresh)
+    trainable, total = adapted.get_nb_trainable_parameters()
+    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+    return TrainingResult(
+        base_model=base,
+        steps=state.global_step,
+        first_loss=losses[0],
+        train_loss=losses[-1],
+        eval_loss=eval_loss,
+        train_rows=len(rows["train"]),
+        validation_rows=len(rows.get("validation", ())),
+        skipped_rows=skipped,
+        trainable_parameters=trainable,
+        total_parameters=total,
+        seconds=time.monotonic() - started,
+        history=state.log_history,
+    )
+
+
+def tokenize_rows(
+    rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, file: Path
+) -> Dataset:
+    """Turn conversations into token ids, leaving out rows that cannot be trained on whole.
+
+    TRL would do the same, but it cuts long rows at the end, where the answer is, and drops rows
+    left without one silently. The result is what TRL takes as tokenised already.
+
+    Args:
+        rows: with `prompt` and `completion` as lists of messages.
+        file: where the Arrow table is written, so that memory does not grow with the rows.
+
+    Returns:
+        Columns `input_ids` and `completion_mask` (1 on answer tokens, the end of turn included);
+        every row has at most `max_length` ids and at least one answer token.
+    """
+    from datasets import Features, List, Value
+
+    render: Any = tokenizer.apply_chat_template
+
+    def tokenize(batch: dict[str, list[Any]]) -> dict[str, list[list[int]]]:
+        whole = [p + c for p, c in zip(batch["prompt"], batch["completion"], strict=True)]
+        prompts = render(batch["prompt"], add_generation_prompt=True)
+        wholes = render(whole)
+        kept: dict[str, list[list[int]]] = {"input_ids": [], "completion_mask": []}
+        for prompt, ids in zip(prompts["input_ids"], wholes["input_ids"], strict=True):
+            start = _common_prefix(prompt, ids)
+            if start < len(ids) <= max_length:
+                kept["input_ids"].append(ids)
+                kept["completion_mask"].append([0] * start + [1] * (len(ids) - start))
+        return kept
+
+    return rows.map(
+        tokenize,
+        batched=True,
+        batch_size=100,
+        remove_columns=rows.column_names,
+        features=Features(
+            {"input_ids": List(Value("int32")), "completion_mask": List(Value("int8"))}
+        ),
+        cache_file_name=str(file),
+        load_from_cache_file=False,
+        desc=f"Tokenising {file.stem} rows",
+    )
+
+
+def build_trainer(
+    config: FineTuneConfig,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: dict[str, Dataset],
+    work: Path,
+    *,
+    report_to: list[str],
+    run_name: str,
+) -> SFTTrainer:
+    """Put the adapters on a 4-bit model and make TRL's trainer for it.
+
+    Args:
+        rows: tokenised splits, `train` and perhaps `validation`.
+        work: where checkpoints go.
+    """
+    from peft import LoraConfig
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    on_gpu = resolve_device(config.device).type == "cuda"
+    validation = rows.get("validation")
+    warnings.filterwarnings(  # old names that TRL itself still reads
+        "ignore", r"`\w*gradient_checkpointing\w*` is deprecated", FutureWarning
+    )
+    trainer = SFTTrainer(
+        model=model,
+        processing_class=tokenizer,
+        train_dataset=rows["train"],
+        eval_dataset=validation,
+        peft_config=LoraConfig(
+            r=config.lora_r,
+            lora_alpha=config.lora_alpha,
+            lora_dropout=config.lora_dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+        args=SFTConfig(
+            output_dir=str(work),
+            num_train_epochs=config.epochs,
+            max_steps=config.max_steps,
+            per_device_train_batch_size=config.batch_size,
+            per_device_eval_batch_size=config.batch_size,
+            gradient_accumulation_steps=config.gradient_accumulation,
+            gradient_checkpointing=config.gradient_checkpointing,
+            gradient_checkpointing_kwargs={"use_reentrant": False},
+            optim="paged_adamw_8bit" if on_gpu else "adamw_torch",
+            learning_rate=config.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=config.warmup_steps,
+            bf16=on_gpu,
+            use_cpu=not on_gpu,
+            dataloader_pin_memory=on_gpu,
+            completion_only_loss=True,
+            max_length=None,  # every row fits; nothing may be cut here
+            packing=False,  # rows must not see each other
+            logging_steps=config.logging_steps,
+            logging_first_step=True,
+            eval_strategy="steps" if validation else "no",
+            eval_steps=config.eval_steps,
+            save_strategy="steps",
+            save_steps=config.eval_steps,
+            save_total_limit=1,
+            # a signal handler can be set in the main thread only
+            enable_jit_checkpoint=threading.current_thread() is threading.main_thread(),
+            report_to=report_to or "none",
+            run_name=run_name,
+            seed=config.seed,
+        ),
+    )
+    # TRL casts the adapters to bf16, where a step of 1e-4 of a weight's size is rounded away.
+    # They are under 1 % of the parameters, so they are kept in fp32. The frozen rest is left as
+    # loaded: Mistral's norms compute in fp32 whatever their weights are stored in.
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return trainer
+
+
+def _load_dataset(directory: Path) -> DatasetDict:
+    from datasets import DatasetDict, load_from_disk
+
+    try:
+        dataset = load_from_disk(str(directory))
+    except (OSError, ValueError) as error:
+        raise ArtefactError(
+            f"no dataset can be read in {directory}; make one with: "
+            f"python -m medrag.build_dataset dataset.dir={directory}"
+        ) from error
+    if not isinstance(dataset, DatasetDict) or "train" not in dataset:
+        raise ArtefactError(f"the dataset in {directory} has no train split; build it anew")
+    return dataset
+
+
+def _prepare_checkpoints(work: Path, config: FineTuneConfig, base: str) -> str | None:
+    """The checkpoint to continue from; clears what another run left."""
+    settings = asdict(config)
+    for name in ("dir", "dataset", "tiny"):  # their content counts, not where it lies
+        del settings[name]
+    files = sorted(Path(config.dataset).rglob("*.arrow"))
+    if Path(base).is_dir():
+        files += sorted(Path(base).glob("*.safetensors"))
+    identity = fingerprint({"settings": settings, "files": [file_sha256(path) for path in files]})
+    marker = work / _RUN
+    if not marker.is_file() or json.loads(marker.read_text(encoding="utf-8")) != identity:
+        shutil.rmtree(work, ignore_errors=True)
+        atomic_write(marker, json.dumps(identity))
+        return None
+    complete = {
+        int(path.name.removeprefix("checkpoint-")): path
+        for path in work.glob("checkpoint-*")
+        if _is_complete(path)
+    }
+    if not complete:
+        return None
+    last = complete[max(complete)]
+    logger.warning("continuing the interrupted run from %s", last)
+    return str(last)
+
+
+def _is_complete(checkpoint: Path) -> bool:
+    """False when a kill came in the middle of a save: `trainer_state.json` is written last."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _common_prefix(left: list[int], right: list[int]) -> int:
+    pairs = zip(left, right, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
+
+
+def _final_eval_loss(trainer: SFTTrainer) -> float:
+    """Validation loss of the weights that are saved; computed only if the last step lacks it."""
+    for entry in trainer.state.log_history:
+        if "eval_loss" in entry and entry["step"] == trainer.state.global_step:
+            return float(entry["eval_loss"])
+    return float(trainer.evaluate()["eval_loss"])

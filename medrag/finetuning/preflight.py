@@ -1,0 +1,234 @@
+"""Says, before anything heavy is loaded, all that keeps a fine-tuning run from working here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import Device, FineTuneConfig
+from ..errors import PreflightError
+from ..generation.models import folder_problem, is_hub_id
+from .memory import GB, MISTRAL_7B, ModelShape, estimate_memory, read_shape
+from .tiny import TINY
+
+MISTRAL = "mistralai/Mistral-7B-Instruct-v0.2"
+_MISTRAL_DOWNLOAD = int(14.5 * GB)  # its safetensors, in bf16
+_HUB_SECONDS = 3.0  # how long the hub may take to answer
+_HOST_RAM = int(4 * GB)  # Python, torch, and the weights passing through on their way to a GPU
+_RESULT_DISK = int(0.2 * GB)  # tokenised rows, logs, and room for small files
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine offers a run; sizes in bytes.
+
+    Attributes:
+        gpu_problem: why no GPU can be used; "" if one can.
+        gpu_free: free memory of the GPU that would be used; 0 without one.
+        ram: memory this process may use at most.
+        disk_free: free space where the results go.
+        cache_free: free space where weights from the hub go.
+    """
+
+    gpu_problem: str
+    gpu_free: int
+    ram: int
+    disk_free: int
+    cache_free: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where the base model stands: what is wrong with it, and how much is left to download."""
+
+    problem: str = ""
+    download: int = 0  # bytes
+    shape: ModelShape | None = None
+
+
+def preflight(config: FineTuneConfig) -> None:
+    """Return when a run with these settings can start here.
+
+    Takes a second or so, four at most when the hub does not answer, and loads no model. `torch`
+    is imported only where an NVIDIA driver is installed. The network is asked only for a hub id
+    that is not in the local cache, once, and not at all with HF_HUB_OFFLINE set.
+
+    Raises:
+        PreflightError: lists everything that is missing, what the run needs, and what can run.
+    """
+    machine, weights = look_at_machine(config), look_for_weights(config)
+    missing = find_missing(config, machine, weights)
+    if missing:
+        raise PreflightError(describe(config, missing, weights))
+
+
+def find_missing(config: FineTuneConfig, machine: Machine, weights: Weights) -> list[str]:
+    """What is missing, a line each; empty when the run can start."""
+    missing = []
+    if not (Path(config.dataset) / "dataset_dict.json").is_file():
+        missing.append(
+            f"the dataset: {config.dataset} holds none; make one with: "
+            f"python -m medrag.build_dataset dataset.dir={config.dataset}"
+        )
+    if weights.problem:
+        missing.append(f"the weights: {weights.problem}")
+    on_gpu = _uses_gpu(config, machine)
+    if on_gpu and machine.gpu_problem:
+        missing.append(f"a GPU: finetune.device={config.device.value}, but {machine.gpu_problem}")
+    if weights.shape is None:
+        return missing
+    estimate = estimate_memory(config, weights.shape)
+    if on_gpu and not machine.gpu_problem and machine.gpu_free < estimate.total:
+        missing.append(
+            f"GPU memory: about {_gb(estimate.total)} is needed and {_gb(machine.gpu_free)} is "
+            "free; lower finetune.batch_size or finetune.max_length"
+        )
+    ram = _HOST_RAM if on_gpu else estimate.total + GB
+    if weights.shape.linear_parameters > 1e8 and machine.ram < ram:
+        missing.append(f"RAM: about {_gb(ram)} is needed, this machine has {_gb(machine.ram)}")
+    result = _RESULT_DISK + 3 * estimate.adapters  # the adapter, and a checkpoint while the next
+    if machine.disk_free < result:
+        missing.append(
+            f"disk space for {config.dir}: about {_gb(result)} is needed, "
+            f"{_gb(machine.disk_free)} is free"
+        )
+    if machine.cache_free < weights.download:
+        missing.append(
+            f"disk space for the weights: {_gb(weights.download)} must be downloaded, "
+            f"{_gb(machine.cache_free)} is free in the hub's cache (HF_HOME moves it)"
+        )
+    return missing
+
+
+def describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> str:
+    """The message of the error: what is missing, what the run needs, what can run here."""
+    lines = [f"fine-tuning {config.base_model} cannot start here. Missing:"]
+    lines += [f"  - {line}" for line in missing]
+    if config.base_model == TINY:
+        return "\n".join(lines)
+    lines.append("What it needs:")
+    if weights.download:
+        lines.append(f"  - weights: a download of {_gb(weights.download)} (safetensors), once")
+    if weights.shape is None:
+        lines.append("  - memory: not known before the model's config.json can be read")
+    else:
+        need = estimate_memory(config, weights.shape)
+        lines.append(
+            f"  - memory: about {_gb(need.total)} on the training device (4-bit weights "
+            f"{_gb(need.weights)}, adapters and optimiser {_gb(need.adapters)}, activations of "
+            f"{config.batch_size} rows of {config.max_length} tokens {_gb(need.activations)}, "
+            f"other {_gb(need.overhead)})"
+        )
+    lines.append("What can run here instead, the same code on a small model (a dry run):")
+    lines.append("  python -m medrag.train +experiment=qlora_smoke")
+    return "\n".join(lines)
+
+
+def look_at_machine(config: FineTuneConfig) -> Machine:
+    """Measure this machine, importing torch only if there seems to be a GPU."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    problem, free = "", 0
+    if config.device is not Device.cpu:
+        problem, free = _look_at_gpu()
+    return Machine(
+        gpu_problem=problem,
+        gpu_free=free,
+        ram=_ram(),
+        disk_free=_disk_free(Path(config.dir)),
+        cache_free=_disk_free(Path(HF_HUB_CACHE)),
+    )
+
+
+def look_for_weights(config: FineTuneConfig) -> Weights:
+    """Find the base model: in a folder, in the hub's cache, or on the hub."""
+    model = config.base_model
+    if model == TINY:
+        t = config.tiny
+        head = t.hidden_size // t.heads
+        shape = ModelShape(
+            t.vocab_size, t.hidden_size, t.intermediate_size, t.layers, t.heads, t.kv_heads, head
+        )
+        return Weights(shape=shape)
+    folder = Path(model)
+    if folder.is_dir():
+        problem = folder_problem(folder)
+        shape_found = read_shape(folder / "config.json")
+        return Weights(f"{model} {problem}" if problem else "", shape=shape_found)
+    if not is_hub_id(model):
+        return Weights(f"{model} is neither a folder here nor a hub id (owner/name)")
+    return _look_at_hub(model)
+
+
+def _look_at_hub(model: str) -> Weights:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    known = MISTRAL_7B if model == MISTRAL else None
+    cached = try_to_load_from_cache(model, "config.json")
+    if isinstance(cached, str):
+        known = read_shape(Path(cached)) or known
+        if not folder_problem(Path(cached).parent):
+            return Weights(shape=known)
+    download = _MISTRAL_DOWNLOAD if model == MISTRAL else 0
+    absent = f"{model} is no folder here and not in the hub's local cache, and "
+    if HF_HUB_OFFLINE:
+        return Weights(absent + "HF_HUB_OFFLINE forbids to ask the hub", download, known)
+    try:
+        get_hf_file_metadata(hf_hub_url(model, "config.json"), timeout=_HUB_SECONDS)
+    except GatedRepoError:
+        reason = "the hub asks to accept its licence there and to log in (`hf auth login`)"
+    except RepositoryNotFoundError:
+        reason = "the hub knows no such model"
+    except Exception as error:  # every way a network can fail comes to the same here
+        cause = str(error).strip().split("\n")[0] or type(error).__name__
+        reason = f"the hub cannot be reached ({cause})"
+    else:
+        return Weights(download=download, shape=known)
+    return Weights(absent + reason, download, known)
+
+
+def _look_at_gpu() -> tuple[str, int]:
+    """Why no GPU can be used ("" if one can), and its free memory in bytes."""
+    if shutil.which("nvidia-smi") is None and not Path("/dev/nvidiactl").exists():
+        return "no NVIDIA GPU or driver is here", 0
+    import torch
+
+    if torch.version.cuda is None:
+        return "torch is installed without CUDA; install its CUDA build", 0
+    if not torch.cuda.is_available():
+        return "torch finds no usable GPU (see nvidia-smi and CUDA_VISIBLE_DEVICES)", 0
+    if torch.cuda.device_count() > 1:
+        return "several GPUs are visible; choose one with CUDA_VISIBLE_DEVICES=0", 0
+    free, _ = torch.cuda.mem_get_info()
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        return f"{torch.cuda.get_device_name()} has no bf16 (Ampere or newer has)", free
+    return "", free
+
+
+def _uses_gpu(config: FineTuneConfig, machine: Machine) -> bool:
+    return config.device is Device.cuda or (
+        config.device is Device.auto and not machine.gpu_problem
+    )
+
+
+def _ram() -> int:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:  # a container may be allowed less than the machine has
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):
+        return total
+
+
+def _disk_free(path: Path) -> int:
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def _gb(size: float) -> str:
+    return f"{size / GB:.1f} GB"

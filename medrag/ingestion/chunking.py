@@ -1,0 +1,274 @@
+"""Cut cleaned text into chunks that end at sentences and fit the embedder's token budget.
+
+The chunks of a document tile its cleaned text: nothing but whitespace lies between two of them,
+nothing is in two of them, and `cleaned[start:end] == chunk.text` for each.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sentencex
+from tokenizers import Tokenizer
+
+from ..types import Block, Chunk
+
+# A paragraph longer than this many characters is cut into sentences before it has ended.
+_BUFFER = 1 << 15
+# A word of any length is one [UNK] token to WordPiece, so characters need a bound of their own.
+_CHARACTERS_PER_TOKEN = 12
+# Where a sentence over the budget is cut, best first; the last resort is between two tokens.
+_SEPARATORS = ("\n", "; ", ": ", ", ", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A sentence, or a piece of one that is too long: the smallest thing chunks are packed from."""
+
+    glue: str  # whitespace between the unit before and this one
+    text: str
+    start: int
+    tokens: int
+    page: int | None
+    section: str
+
+
+class Chunker:
+    """Packs the sentences of a document into chunks of at most `max_tokens` embedder tokens.
+
+    What is embedded for a chunk is its document's title, a newline and the chunk's text (see
+    `embedded_text`); the budget covers all of it and the special tokens the model adds.
+
+    Args:
+        tokenizer: the embedder's; its truncation and padding must be off.
+        max_tokens: budget of one chunk.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
+        self._tokenizer = tokenizer
+        self._special = tokenizer.num_special_tokens_to_add(is_pair=False)
+        self._max_tokens = max_tokens
+        self._prefix = lru_cache(maxsize=1024)(self._make_prefix)
+
+    def embedded_text(self, title: str, text: str) -> str:
+        """The string that stands for a chunk in the vector space."""
+        return self._prefix(title) + text
+
+    def chunks(self, blocks: Iterable[Block], title: str = "") -> Iterator[Chunk]:
+        """Chunk a stream of cleaned blocks in constant memory.
+
+        A chunk never crosses a section; it may cross a page, and then carries its first one.
+        """
+        prefix = self._prefix(title)
+        budget = self._max_tokens - self._special - self._count(prefix)
+        held: list[_Unit] = []
+        used = 0
+        for unit in self._units(blocks, budget):
+            while held and (used + unit.tokens > budget or unit.section != held[-1].section):
+                chunk, held = self._pack(held, prefix)
+                yield chunk
+                used = sum(other.tokens for other in held)
+            held.append(unit)
+            used += unit.tokens
+        while held:
+            chunk, held = self._pack(held, prefix)
+            yield chunk
+
+    def _pack(self, units: list[_Unit], prefix: str) -> tuple[Chunk, list[_Unit]]:
+        """One chunk, and the units that did not fit after all.
+
+        Token counts of sentences add up exactly for WordPiece, but not for every tokenizer, so
+        the joined text is counted once more and the last sentences wait for the next chunk.
+        """
+        fitting = len(units)
+        while True:
+            text = _join(units[:fitting])
+            tokens = self._special + self._count(prefix + text)
+            if tokens <= self._max_tokens or fitting == 1:
+                break
+            fitting -= 1
+        first = units[0]
+        chunk = Chunk(
+            text=text,
+            start=first.start,
+            end=first.start + len(text),
+            tokens=tokens,
+            page=first.page,
+            section=first.section,
+            glue=first.glue,
+            page_starts=_page_starts(units[:fitting]),
+        )
+        return chunk, units[fitting:]
+
+    def _units(self, blocks: Iterable[Block], budget: int) -> Iterator[_Unit]:
+        """Sentences of the joined blocks, each with its place in the cleaned text."""
+        paragraph: list[Block] = []
+        size = position = 0
+        for index, block in enumerate(blocks):
+            glue = block.glue if index else ""
+            new_paragraph = "\n\n" in glue or (
+                bool(paragraph) and block.section != paragraph[-1].section
+            )
+            if paragraph and (new_paragraph or size > _BUFFER):
+                # Inside a paragraph the last sentence may go on in the next block: keep it back.
+                rest = yield from self._sentences(paragraph, position, budget, not new_paragraph)
+                consumed = sum(len(b.glue) + len(b.text) for b in paragraph)
+                kept = sum(len(b.glue) + len(b.text) for b in rest)
+                position += consumed - kept
+                paragraph, size = rest, kept
+            paragraph.append(Block(block.text, glue, block.page, block.section))
+            size += len(glue) + len(block.text)
+        if paragraph:
+            yield from self._sentences(paragraph, position, budget, False)
+
+    def _sentences(
+        self, blocks: list[Block], position: int, budget: int, keep_last: bool
+    ) -> Generator[_Unit, None, list[Block]]:
+        """Yield the sentences of one run of blocks; return the unfinished rest as blocks."""
+        text = "".join(block.glue + block.text for block in blocks)
+        sentences = sentencex.segment("en", text)
+        if keep_last and len(sentences) > 1:
+            rest_from = len(text) - len(sentences.pop())
+        elif keep_last and len(text) <= 4 * _BUFFER:
+            return blocks
+        else:
+            rest_from = len(text)
+        glue, offset = "", 0
+        for sentence in sentences:
+            body = sentence.strip()
+            lead = len(sentence) - len(sentence.lstrip())
+            glue += sentence[:lead]
+            if body:
+                at = offset + lead
+                page, section = _place(blocks, at)
+                for piece_glue, piece, shift, tokens in self._pieces(body, budget):
+                    yield _Unit(
+                        glue + piece_glue, piece, position + at + shift, tokens, page, section
+                    )
+                    glue = ""
+                glue = sentence[lead + len(body) :]
+            offset += len(sentence)
+        # The whitespace before the rest belongs to it, so that the next call finds it as glue.
+        return _cut_blocks(blocks, rest_from - len(glue))
+
+    def _pieces(self, sentence: str, budget: int) -> Iterator[tuple[str, str, int, int]]:
+        """(glue, text, shift, tokens) of the parts of a sentence that each fit the budget."""
+        shift, glue = 0, ""
+        while True:
+            rest = sentence[shift:]
+            # Never tokenize more than a few budgets' worth at once: the rest may be a gigabyte.
+            window = rest[: budget * _CHARACTERS_PER_TOKEN]
+            offsets = self._offsets(window)
+            if len(offsets) <= budget and len(window) == len(rest):
+                yield glue, rest, shift, len(offsets)
+                return
+            limit = offsets[budget][0] if len(offsets) > budget else len(window)
+            cut = _best_cut(rest, limit)
+            while cut > 1 and self._count(rest[:cut]) > budget:
+                cut = _best_cut(rest, cut - 1)
+            piece = rest[:cut].rstrip()
+            yield glue, piece, shift, self._count(piece)
+            following = rest[cut:].lstrip()
+            glue = rest[len(piece) : len(rest) - len(following)]
+            shift = len(sentence) - len(following)
+
+    def _make_prefix(self, title: str) -> str:
+        """The title as it is embedded: at most a quarter of the budget, cut at a word."""
+        title = " ".join(title.split())
+        if not title:
+            return ""
+        offsets = self._offsets(title[: self._max_tokens * _CHARACTERS_PER_TOKEN])
+        allowed = self._max_tokens // 4
+        cut = offsets[allowed][0] if len(offsets) > allowed else len(title)
+        while cut > 1 and self._count(title[:cut]) > allowed:
+            cut = _best_cut(title, cut - 1)
+        return title[:cut].rstrip() + "\n"
+
+    def _count(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        return self._tokenizer.encode(text, add_special_tokens=False).offsets
+
+
+def split_chunks(texts: Iterable[str], tokenizer: Tokenizer, max_tokens: int) -> Iterator[str]:
+    """Cut a stream of cleaned texts into pieces that fit `max_tokens`; for chaining by hand.
+
+    Each text starts a new paragraph, as in `embed_chunks(split_chunks(clean_chunks(...)))`.
+    """
+    chunker = Chunker(tokenizer, max_tokens)
+    for chunk in chunker.chunks(Block(text) for text in texts):
+        yield chunk.text
+
+
+def _join(units: Sequence[_Unit]) -> str:
+    return units[0].text + "".join(unit.glue + unit.text for unit in units[1:])
+
+
+def _page_starts(units: Sequence[_Unit]) -> tuple[tuple[int, int], ...]:
+    starts: list[tuple[int, int]] = []
+    for unit in units:
+        if unit.page is not None and (not starts or starts[-1][1] != unit.page):
+            starts.append((unit.start, unit.page))
+    return tuple(starts)
+
+
+def _place(blocks: Sequence[Block], offset: int) -> tuple[int | None, str]:
+    """Page and section of a character offset within joined blocks."""
+    end = 0
+    for block in blocks:
+        end += len(block.glue) + len(block.text)
+        if offset < end:
+            return block.page, block.section
+    return blocks[-1].page, blocks[-1].section
+
+
+def _cut_blocks(blocks: Sequence[Block], offset: int) -> list[Block]:
+    """What remains of joined blocks from a character offset on."""
+    rest: list[Block] = []
+    end = 0
+    for block in blocks:
+        joined = block.glue + block.text
+        start, end = end, end + len(joined)
+        if end <= offset:
+            continue
+        if start >= offset:
+            rest.append(block)
+            continue
+        tail = joined[offset - start :]
+        rest.append(Block(tail, "", block.page, block.section))
+    return rest
+
+
+def _best_cut(text: str, limit: int) -> int:
+    """The last good place to cut `text` at or before `limit`: at least 1 character in."""
+    limit = max(1, min(limit, len(text)))
+    for separator in _SEPARATORS:
+        # A separator in the first half would leave a stub; a worse one further on is better.
+        at = text.rfind(separator, limit // 2, limit)
+        if at > 0:
+            return at + len(separator)
+    cut = limit
+    while cut > 1 and cut < len(text) and _joins_previous(text, cut):
+        cut -= 1
+    return cut if cut > 1 or not _joins_previous(text, 1) else limit
+
+
+def _joins_previous(text: str, at: int) -> bool:
+    """True when cutting before `text[at]` would split what a reader sees as one character."""
+    character, before = text[at : at + 1], text[at - 1]
+    return bool(character) and (
+        unicodedata.combining(character) > 0
+        or unicodedata.category(character) in ("Mn", "Me", "Mc")
+        or character in "\u200d\ufe0e\ufe0f"
+        or before == "\u200d"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        or (_is_regional(character) and _is_regional(before))
+    )
+
+
+def _is_regional(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"

@@ -1,0 +1,218 @@
+"""Reads .html: what a page says, without its menus, scripts and forms."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import DocumentError
+from ...types import Block, Document
+from .common import HeadingPath, one_line, readable_stem
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborNode
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_DROPPED = {
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "nav",
+    "footer",
+    "header",
+    "aside",
+    "form",
+    "button",
+    "select",
+    "svg",
+    "math",
+    "iframe",
+    "object",
+    "canvas",
+    "audio",
+    "video",
+    "head",
+    "dialog",
+}
+_HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_BREAKING = {
+    "address",
+    "article",
+    "blockquote",
+    "body",
+    "caption",
+    "dd",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "hr",
+    "html",
+    "legend",
+    "main",
+    "p",
+    "pre",
+    "section",
+    "summary",
+}  # elements that start and end a paragraph
+_GROUPS = {"ul", "ol", "menu", "table"}  # one block each, a line for each item or row
+
+
+def read(path: Path, document_id: str) -> Document:
+    """Return the page. Title: `<title>`, else the first `<h1>`, else the file's name.
+
+    Raises:
+        DocumentError: the file cannot be read, or its bytes are not text in its encoding (BOM,
+            else the charset that a `<meta>` names, else UTF-8).
+    """
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(_decoded(path))
+    title_tag, first_heading = tree.css_first("title"), tree.css_first("h1")
+    title = one_line(title_tag.text()) if title_tag else ""
+    title = title or (one_line(first_heading.text()) if first_heading else "")
+    link = tree.css_first('link[rel="canonical"]')
+    url = (link.attributes.get("href") or "") if link else ""
+    root = tree.body or tree.root
+    return Document(
+        id=document_id,
+        title=title or readable_stem(path),
+        blocks=_Walk(title).blocks(root) if root else (),
+        url=url if url.startswith(("http://", "https://")) else "",
+    )
+
+
+def _decoded(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DocumentError(f"{path.name}: cannot be read: {error.strerror}") from error
+    bom, codec = next((pair for pair in _BOMS if data.startswith(pair[0])), (b"", ""))
+    data = data[len(bom) :]
+    if not bom:
+        codec = _declared(data[:1024])
+        nul = data.find(0)
+        if nul >= 0:
+            raise DocumentError(f"{path.name}: binary data (NUL byte at byte {nul})")
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            f"{path.name}: invalid {codec.upper()} at byte {error.start}; save it as UTF-8"
+        ) from error
+
+
+def _declared(head: bytes) -> str:
+    """Return the codec that a page's start declares, or UTF-8."""
+    match = _CHARSET.search(head)
+    label = match[1].decode("ascii", "replace").lower() if match else "utf-8"
+    try:
+        b"".decode(label)  # refuses the codecs that are no text encodings
+        name = codecs.lookup(label).name
+    except LookupError:
+        return "utf-8"
+    if name.startswith("utf-16"):  # the <meta> was read as ASCII, so it cannot be true
+        return "utf-8"
+    # Browsers read pages that call themselves Latin-1 or ASCII as Windows-1252.
+    return "cp1252" if name in ("iso8859-1", "ascii") else name
+
+
+class _Walk:
+    """Goes through the tree once, without recursion, and cuts its text into blocks."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._path = HeadingPath()
+        self._text: list[str] = []  # the paragraph, item or row being read
+        self._lines: list[str] = []  # finished items or rows of the outermost list or table
+        self._depth = 0  # lists and tables around this place
+        self._verbatim = 0  # <pre> around this place
+
+    def blocks(self, root: LexborNode) -> Iterator[Block]:
+        """Yield the blocks below `root`."""
+        stack: list[tuple[LexborNode, bool]] = [(root, False)]
+        while stack:
+            node, seen = stack.pop()
+            tag = node.tag or ""
+            if seen:
+                yield from self._leave(tag)
+            elif node.is_text_node:
+                text = node.text_content or ""
+                self._text.append(text if self._verbatim else re.sub(r"\s+", " ", text))
+            elif tag not in _DROPPED and not node.is_comment_node:
+                yield from self._enter(tag)
+                stack.append((node, True))
+                child = node.last_child
+                while child is not None:
+                    stack.append((child, False))
+                    child = child.prev
+        yield from self._flush()
+
+    def _enter(self, tag: str) -> Iterator[Block]:
+        if tag == "br":
+            self._text.append("\n")
+        elif tag in ("li", "tr"):
+            self._line()
+            self._text.append("- " if tag == "li" else "")
+        elif tag in _GROUPS:
+            if self._depth:
+                self._line()
+            else:
+                yield from self._flush()
+            self._depth += 1
+        elif tag in _HEADINGS or tag in _BREAKING:
+            yield from self._break()
+        self._verbatim += tag == "pre"
+
+    def _leave(self, tag: str) -> Iterator[Block]:
+        self._verbatim -= tag == "pre"
+        if tag in ("td", "th"):
+            self._text.append(" | ")
+        elif tag in ("li", "tr", "caption"):
+            self._line()
+        elif tag in _GROUPS:
+            self._line()
+            self._depth -= 1
+            if not self._depth:
+                yield from self._flush()
+        elif tag in _HEADINGS and not self._depth:
+            heading = one_line("".join(self._text))
+            self._text.clear()
+            level = _HEADINGS[tag]
+            if level == 1 and heading and self._title.startswith(heading):
+                self._path.leave(1)  # the title again, not a section of its own
+            elif heading:
+                self._path.enter(level, heading)
+                yield Block(heading, section=str(self._path))
+        elif tag in _HEADINGS or tag in _BREAKING:
+            yield from self._break()
+
+    def _break(self) -> Iterator[Block]:
+        """End a paragraph; inside an item or a cell that is only a space."""
+        if self._depth:
+            self._text.append(" ")
+        else:
+            yield from self._flush()
+
+    def _line(self) -> None:
+        """End an item or a row."""
+        text = re.sub(r"\s+", " ", "".join(self._text)).strip().removesuffix("|").rstrip()
+        if text.strip("-| "):
+            self._lines.append(text)
+        self._text.clear()
+
+    def _flush(self) -> Iterator[Block]:
+        """Yield the list, table or paragraph that ends here."""
+        text = "\n".join([*self._lines, re.sub(r" *\n *", "\n", "".join(self._text))])
+        self._lines.clear()
+        self._text.clear()
+        if text.strip():
+            yield Block(text.strip(), section=str(self._path))

@@ -1,0 +1,80 @@
+"""Reads PubMed XML (PubmedArticleSet): one document an article, in flat memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from ...types import Block, Document, Rejected
+from ..processors import clean_text
+from .common import one_line
+from .safe_xml import elements
+
+
+def read(path: Path, document_id: str) -> Iterator[Document | Rejected]:
+    """Yield each article of a set that has an abstract; the id is `PMID:n`.
+
+    The labels of a structured abstract are the sections of its blocks.
+
+    Raises:
+        DocumentError: as `safe_xml.elements`, after the articles before the damage.
+    """
+    for number, article in enumerate(elements(path, "PubmedArticle"), start=1):
+        pmid = one_line(article.findtext(".//PMID") or "")
+        if not pmid.isdecimal():
+            yield Rejected(f"{document_id}#{number}", f"article {number} has no PMID")
+            continue
+        blocks = list(_abstract(article))
+        if not blocks:
+            yield Rejected(f"PMID:{pmid}", "no abstract")
+            continue
+        yield Document(
+            id=f"PMID:{pmid}",
+            title=_text(article.find(".//ArticleTitle")),
+            blocks=blocks,
+            url=f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/",
+            metadata=_metadata(article, pmid),
+        )
+
+
+def _abstract(article: Element) -> Iterator[Block]:
+    for part in article.iterfind(".//Abstract/AbstractText"):
+        text = _text(part)
+        label = part.get("Label", "")
+        # NLM's word for "the author gave no label" is a label all the same.
+        section = "" if label.upper() == "UNLABELLED" else one_line(label.capitalize(), 120)
+        if text:
+            yield Block(text, section=section)
+
+
+def _metadata(article: Element, pmid: str) -> dict[str, Any]:
+    doi = article.findtext(".//ELocationID[@EIdType='doi']") or article.findtext(
+        "PubmedData/ArticleIdList/ArticleId[@IdType='doi']"
+    )
+    date = article.find(".//JournalIssue/PubDate")
+    year = re.search(r"\d{4}", "".join(date.itertext())) if date is not None else None
+    found = {
+        "pmid": pmid,
+        "doi": one_line(doi or ""),
+        "journal": _text(article.find(".//Journal/Title"))
+        or _text(article.find(".//Journal/ISOAbbreviation")),
+        "year": int(year[0]) if year else None,
+        "authors": [name for author in article.iterfind(".//Author") if (name := _name(author))],
+        "mesh": [_text(name) for name in article.iterfind(".//MeshHeading/DescriptorName")],
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _name(author: Element) -> str:
+    first = author.findtext("ForeName") or author.findtext("Initials") or ""
+    last = author.findtext("LastName") or author.findtext("CollectiveName") or ""
+    return one_line(f"{first} {last}")
+
+
+def _text(element: Element | None) -> str:
+    """Return an element's text, inline marks such as <i> and <sup> taken off."""
+    text = "" if element is None else clean_text("".join(element.itertext()))
+    return re.sub(r"\s+", " ", text)

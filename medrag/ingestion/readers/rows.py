@@ -1,0 +1,188 @@
+"""Reads .jsonl and .csv: one document a row; a bad row is rejected and reading goes on."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ...config import FieldsConfig
+from ...errors import DocumentError
+from ...types import Block, Document, Rejected
+from ..processors import clean_text
+from .common import one_line
+
+LINE_LIMIT = 64 << 20  # bytes in a line, characters in a CSV field
+_USUAL = {
+    "text": ("text", "contents", "abstract", "body"),
+    "title": ("title",),
+    "id": ("id", "_id", "pmid"),
+    "url": ("url",),
+}  # the names that are tried in turn where the configuration gives none
+
+
+def read_jsonl(path: Path, document_id: str, fields: FieldsConfig) -> Iterator[Document | Rejected]:
+    """Yield a Document or Rejected for each line that is not blank. Holds one line at a time.
+
+    Raises:
+        DocumentError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        for number, line in _lines(file, path.name):
+            try:
+                text = _decoded(line)
+                if text.strip():
+                    yield _document(_object(text), number, document_id, fields)
+            except _BadRowError as error:
+                yield Rejected(f"{document_id}#{number}", f"line {number}: {error}")
+
+
+def read_csv(path: Path, document_id: str, fields: FieldsConfig) -> Iterator[Document | Rejected]:
+    """Yield a Document or Rejected for each row below the header. Holds one row at a time.
+
+    A row's number is that of the line where it starts; quoted fields may hold newlines.
+
+    Raises:
+        DocumentError: the file cannot be read, or its header lacks a field that is needed.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT))
+    with path.open("rb") as file:
+        bad: list[str] = []  # what is wrong with the lines of the row that is being read
+        # strict: a stray quote is reported, where the lenient reader would garble the row.
+        reader = csv.reader(_csv_lines(_lines(file, path.name), bad), strict=True)
+        header: list[str] = []
+        while True:
+            number = reader.line_num + 1
+            try:
+                cells = next(reader)
+                if bad:
+                    raise _BadRowError(bad[0])
+                if header and cells:
+                    yield _document(_row(header, cells), number, document_id, fields)
+                elif cells:
+                    header = [one_line(cell) for cell in cells]
+                    _pick(dict.fromkeys(header), fields)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                why = f"not valid CSV ({error}); lines {number} to {reader.line_num} are left out"
+                yield Rejected(f"{document_id}#{number}", f"line {number}: {why}")
+            except _BadRowError as error:
+                if not header or number == 1:
+                    raise DocumentError(f"{path.name}: header: {error}") from error
+                yield Rejected(f"{document_id}#{number}", f"line {number}: {error}")
+            bad.clear()
+
+
+class _BadRowError(Exception):
+    """One row cannot be used; the message says why."""
+
+
+def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes | None]]:
+    """Yield each line's 1-based number and its bytes, or None where it is over `LINE_LIMIT`."""
+    number = 0
+    try:
+        while line := file.readline(LINE_LIMIT + 1):
+            number += 1
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if len(line) <= LINE_LIMIT:
+                yield number, line
+                continue
+            while line and not line.endswith(b"\n"):
+                line = file.readline(1 << 20)
+            yield number, None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise DocumentError(f"{name}: cannot be read after line {number}: {why}") from error
+
+
+def _decoded(line: bytes | None) -> str:
+    if line is None:
+        raise _BadRowError(f"longer than {LINE_LIMIT >> 20} MiB")
+    if b"\0" in line:
+        raise _BadRowError(f"binary data (NUL byte at byte {line.index(0)} of the line)")
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _BadRowError(f"invalid UTF-8 at byte {error.start} of the line") from error
+
+
+def _csv_lines(lines: Iterator[tuple[int, bytes | None]], bad: list[str]) -> Iterator[str]:
+    """Yield lines for the CSV parser; one that cannot be decoded notes why in `bad`.
+
+    It is passed on all the same, with marks in place of what is wrong, so that the rest of its
+    row is not taken for a row of its own.
+    """
+    for _, line in lines:
+        try:
+            yield _decoded(line)
+        except _BadRowError as error:
+            bad.append(str(error))
+            yield (line or b"?\n").replace(b"\0", b"?").decode("utf-8", "replace")
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Parse one JSON object. NaN and the infinities, which JSON does not have, become None."""
+    try:
+        row = json.loads(text, parse_constant=lambda name: None)
+        if "\\ud" in text.lower():
+            # Half a character written as an escape: no encoding, and so no store, takes it.
+            row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
+    except json.JSONDecodeError as error:
+        raise _BadRowError(f"not valid JSON ({error.msg} at column {error.colno})") from error
+    except (ValueError, RecursionError) as error:  # numbers or nesting beyond what Python takes
+        raise _BadRowError(f"not usable JSON ({error})") from error
+    if not isinstance(row, dict):
+        raise _BadRowError(f"a JSON object is needed, this is a {type(row).__name__}")
+    return row
+
+
+def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
+    if len(cells) > len(header):
+        raise _BadRowError(f"{len(cells)} fields, the header has {len(header)}")
+    return dict(zip(header, cells, strict=False))
+
+
+def _pick(row: Mapping[str, Any], fields: FieldsConfig) -> dict[str, str]:
+    """Return which field of `row` serves as text, title, id and url; "" where there is none."""
+    picked = {}
+    for use, usual in _USUAL.items():
+        wanted = str(getattr(fields, use))
+        if wanted and wanted not in row:
+            raise _BadRowError(
+                f"no field {wanted!r} (corpus.fields.{use}); fields here: {', '.join(row)}"
+            )
+        picked[use] = wanted or next((name for name in usual if name in row), "")
+    if not picked["text"]:
+        raise _BadRowError(
+            f"no field {', '.join(_USUAL['text'])}; fields here: {', '.join(row)}; "
+            "name the one to read with corpus.fields.text"
+        )
+    return picked
+
+
+def _document(row: dict[str, Any], number: int, document_id: str, fields: FieldsConfig) -> Document:
+    picked = _pick(row, fields)
+    text = row[picked["text"]]
+    if isinstance(text, list) and all(isinstance(part, str) for part in text):
+        text = "\n\n".join(text)
+    if text is not None and not isinstance(text, str):
+        raise _BadRowError(f"field {picked['text']!r} holds a {type(text).__name__}, not text")
+    if not text or not clean_text(text):
+        raise _BadRowError(f"no text in field {picked['text']!r}")
+    row_id = _scalar(row, picked["id"]) or str(number)
+    return Document(
+        id=f"{document_id}#{row_id}",
+        title=_scalar(row, picked["title"]) or one_line(text, 80),
+        blocks=(Block(text),),
+        url=_scalar(row, picked["url"]),
+        metadata={name: value for name, value in row.items() if name not in picked.values()},
+    )
+
+
+def _scalar(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    return one_line(str(value)) if isinstance(value, str | int | float) else ""

@@ -1,0 +1,112 @@
+"""Parses XML from anyone: no entities, bounded depth and size, bounded gunzip, errors by line."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import iterparse
+
+from ...errors import DocumentError
+
+_DEPTH_LIMIT = 200  # elements inside one another; the readers below go down by recursion
+_RECORD_LIMIT = 64 << 20  # bytes of XML that may pass between two records
+_RATIO_LIMIT = 200  # unpacked to packed bytes; real PubMed files have about 10
+_RATIO_FROM = 64 << 20  # unpacked bytes above which the ratio counts
+
+
+def root_tag(path: Path) -> str:
+    """Return the name of the root element, without its namespace.
+
+    Raises:
+        DocumentError: as `elements`.
+    """
+    with path.open("rb") as file:
+        for event, element, _ in _events(_Source(file, path), path):
+            if event == "start":
+                return element.tag.rpartition("}")[2]
+    return ""
+
+
+def elements(path: Path, record: str, limit: int = _RECORD_LIMIT) -> Iterator[Element]:
+    """Yield each finished element named `record`; afterwards it and all before it are forgotten.
+
+    Names come without their namespaces. Memory is that of the largest record.
+
+    Args:
+        limit: bytes of XML that a record may have.
+
+    Raises:
+        DocumentError: malformed XML or a broken or bomb-like gzip (after the records before it),
+            an entity declaration, too deep nesting, a record above `limit`.
+    """
+    with path.open("rb") as file:
+        source = _Source(file, path, limit)
+        root: Element | None = None
+        for event, element, forget in _events(source, path):
+            if event == "start":
+                root = element if root is None else root
+                continue
+            element.tag = element.tag.rpartition("}")[2]
+            if element.tag == record:
+                yield element
+                element.clear()
+                if root is not None:
+                    root.clear()
+                forget()
+
+
+def _events(source: _Source, path: Path) -> Iterator[tuple[str, Element, Callable[[], None]]]:
+    """Yield (start or end, element, call this when a record is done)."""
+    depth = 0
+    try:
+        for event, element in iterparse(source, events=("start", "end")):
+            depth += 1 if event == "start" else -1
+            if depth > _DEPTH_LIMIT:
+                raise DocumentError(f"{path.name}: XML nested deeper than {_DEPTH_LIMIT} elements")
+            yield event, element, source.forget
+    except ParseError as error:
+        line = error.position[0]
+        raise DocumentError(f"{path.name}: malformed XML at line {line} ({error.msg})") from error
+    except DefusedXmlException as error:
+        raise DocumentError(f"{path.name}: XML entities are not allowed") from error
+    except (LookupError, ValueError) as error:  # an encoding that the parser does not know
+        raise DocumentError(f"{path.name}: XML in an unknown encoding ({error})") from error
+
+
+class _Source:
+    """What the parser reads from: the file's bytes, unpacked if its name ends in .gz, counted."""
+
+    def __init__(self, file: BinaryIO, path: Path, limit: int = _RECORD_LIMIT) -> None:
+        self._packed = file
+        self._zipped = path.name.lower().endswith(".gz")
+        self._file = gzip.GzipFile(fileobj=file) if self._zipped else file
+        self._name = path.name
+        self._limit = limit
+        self._total = 0  # bytes given out
+        self._mark = 0  # of which up to the last record
+
+    def forget(self) -> None:
+        """Start counting anew for the next record."""
+        self._mark = self._total
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, b"" at the end."""
+        try:
+            data = self._file.read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            what = "broken gzip" if self._zipped else "cannot be read"
+            raise DocumentError(f"{self._name}: {what} ({error})") from error
+        self._total += len(data)
+        if self._zipped and self._total > max(_RATIO_FROM, _RATIO_LIMIT * self._packed.tell()):
+            raise DocumentError(
+                f"{self._name}: gzip unpacks to more than {_RATIO_LIMIT} times its size"
+            )
+        if self._total - self._mark > self._limit:
+            raise DocumentError(f"{self._name}: one record is above {self._limit >> 20} MiB")
+        return data

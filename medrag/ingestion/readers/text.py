@@ -1,0 +1,198 @@
+"""Reads .txt and .md: paragraphs out of a stream of lines, in memory that does not grow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from pathlib import Path
+
+from ...types import Block, Document
+from ..files import read_chunks
+from .common import HeadingPath, breaks_on_purpose, one_line, readable_stem
+
+_PARAGRAPH_LIMIT = 1 << 14  # characters gathered before a paragraph is handed on in parts
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT_FIELD = re.compile(r"^(\w[\w-]*):[ \t]+(\S.*)$", re.MULTILINE)
+_UNDERLINE = re.compile(r"\s*(={3,}|-{3,})\s*\Z")
+_RULE = re.compile(r"\s*([-*_=])(\s*\1){2,}\s*\Z")
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)(?:\s+#+)?\s*\Z")
+_FENCE = re.compile(r"\s*(```|~~~)")
+_ITEM = re.compile(r"\s*(?:[-*+•‣–]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+\S")  # noqa: RUF001
+_TABLE_ROW = re.compile(r"\s*\||[^|]+\|[^|]+\||.*\t.*\t")
+_TABLE_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*\Z")
+_TITLE_LIMIT = 120  # characters; a longer first line is the text itself
+_HEADING_LIMIT = 60  # characters; likewise for a heading inside plain text
+
+
+def read(path: Path, document_id: str, *, markdown: bool) -> Document:
+    """Return the document; its blocks are read from the file as they are asked for.
+
+    Title: in Markdown the front matter's `title:`, else the first `# heading`; in plain text the
+    first line if it is short, does not end like a sentence, and a blank line or an underline
+    follows; else the file's name. Other front matter is metadata, `url:` the document's URL.
+
+    Raises:
+        DocumentError: the file cannot be read or decoded; midway also from the blocks.
+    """
+    pieces = (piece.replace("\r\n", "\n").replace("\r", "\n") for piece in read_chunks(path))
+    head = next(pieces, "")
+    front: dict[str, str] = {}
+    if markdown:
+        front, head = _front_matter(head)
+        heading = _first_heading(head)
+    else:
+        heading, head = _title_line(head)
+    title = front.pop("title", "") or heading or readable_stem(path)
+    url = front.pop("url", "")
+    blocks = _Blocks(markdown, title).parse(chain([head], pieces))
+    return Document(document_id, title, blocks, url, front)
+
+
+def _front_matter(head: str) -> tuple[dict[str, str], str]:
+    """Split `key: value` lines between two `---` off the start of a Markdown file."""
+    match = _FRONT_MATTER.match(head)
+    if not match:
+        return {}, head
+    fields = _FRONT_FIELD.findall(match[1] or "")
+    return {key.lower(): one_line(value.strip(" \"'")) for key, value in fields}, head[
+        match.end() :
+    ]
+
+
+def _first_heading(head: str) -> str:
+    """Return the text of the first top-level Markdown heading, or ""."""
+    outside = re.sub(r"(?ms)^(```|~~~).*?^\1", "", head)
+    match = re.search(r"(?m)^#[ \t]+(\S.*)$|^(\S.*)\n={3,}[ \t]*$", outside)
+    return _inline(one_line((match[1] or match[2]).rstrip(" #"))) if match else ""
+
+
+def _title_line(head: str) -> tuple[str, str]:
+    """Split the title off the start of a plain text, if its first line is one."""
+    match = re.match(r"\s*(\S[^\n]*)\n(?:[ \t]*\n|[ \t]*(?:={3,}|-{3,})[ \t]*(?:\n|\Z))", head)
+    if not match or len(match[1]) > _TITLE_LIMIT or match[1].rstrip().endswith((".", ",", ";")):
+        return "", head
+    if _ITEM.match(match[1]):
+        return "", head
+    return one_line(match[1]), head[match.end() :]
+
+
+def _inline(text: str) -> str:
+    """Take the marks of links, images and bold type off a piece of Markdown."""
+    text = re.sub(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s\"[^\"]*\")?\)", r"\1", text)
+    return re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
+
+
+class _Blocks:
+    """Gathers lines into paragraphs; holds one paragraph at a time."""
+
+    def __init__(self, markdown: bool, title: str) -> None:
+        self._markdown = markdown
+        self._title = title
+        self._path = HeadingPath()
+        self._lines: list[str] = []
+        self._size = 0  # characters in _lines
+        self._glue = "\n\n"  # before the next block
+        self._fenced = False
+
+    def parse(self, pieces: Iterator[str]) -> Iterator[Block]:
+        """Yield the blocks of a text that comes in pieces, which may end within a line."""
+        partial = False  # the last line went out as far as it was there, its rest comes next
+        for piece in pieces:
+            lines = piece.split("\n")
+            for number, line in enumerate(lines):
+                ended = number < len(lines) - 1
+                if partial:
+                    yield Block(line, self._glue, section=str(self._path))
+                    self._glue = " " if ended else ""
+                elif ended:
+                    yield from self._add(line)
+                elif line:
+                    yield from self._flush()
+                    yield Block(line, self._glue, section=str(self._path))
+                    self._glue = ""
+                partial = not ended and bool(partial or line)
+        yield from self._flush()
+
+    def _add(self, line: str) -> Iterator[Block]:
+        """Take in one whole line; yield what it completes."""
+        if self._markdown and _FENCE.match(line):
+            yield from self._flush()
+            self._fenced = not self._fenced
+        elif not line.strip():
+            yield from self._flush()
+            self._glue = "\n\n"
+        elif self._fenced:
+            yield from self._keep(line)
+        elif len(self._lines) == 1 and (mark := _UNDERLINE.match(line)):
+            heading = self._lines.pop()
+            yield from self._heading(1 if mark[1][0] == "=" else 2, heading)
+        elif self._markdown and (match := _HEADING.match(line)):
+            yield from self._flush()
+            yield from self._heading(len(match[1]), match[2])
+        elif not _RULE.match(line) and not (self._lines and _TABLE_RULE.match(line)):
+            yield from self._keep(line)
+
+    def _keep(self, line: str) -> Iterator[Block]:
+        """Add a line to the paragraph, handing on what there is when that gets long."""
+        if self._lines and self._size + len(line) > _PARAGRAPH_LIMIT:
+            glue = self._joint(self._lines[-1], line, width=0)
+            yield from self._flush()
+            self._glue = " " if glue == " " else "\n\n"
+        if self._markdown and not self._fenced:
+            line = _inline(re.sub(r"^\s*>\s?", "", line))
+            if _TABLE_ROW.match(line):
+                line = " | ".join(cell.strip() for cell in line.strip().strip("|").split("|"))
+        self._lines.append(line)
+        self._size += len(line)
+
+    def _heading(self, level: int, heading: str) -> Iterator[Block]:
+        """Enter a section; its heading is text too, unless it is the title already."""
+        heading = one_line(_inline(heading))
+        self._size = 0
+        if level == 1 and heading == self._title:
+            self._path.leave(1)
+        elif heading:
+            self._path.enter(level, heading)
+            yield Block(heading, section=str(self._path))
+        self._glue = "\n\n"
+
+    def _flush(self) -> Iterator[Block]:
+        """Yield the paragraph gathered so far."""
+        lines, self._lines, self._size = self._lines, [], 0
+        if not lines:
+            return
+        width = max(map(len, lines))
+        if not self._markdown and self._glue == "\n\n" and self._is_heading(lines, width):
+            yield from self._heading(2, lines.pop(0))
+        text = lines[0] if lines else ""
+        for line, following in pairwise(lines):
+            text = text.rstrip() + self._joint(line, following, width) + following.strip()
+        if text:
+            yield Block(text, self._glue, section=str(self._path))
+            self._glue = "\n\n"
+
+    def _is_heading(self, lines: list[str], width: int) -> bool:
+        """Tell whether a plain paragraph starts with a short line that names what follows."""
+        line = lines[0].strip()
+        return (
+            len(line) <= _HEADING_LIMIT
+            and (line[0].isupper() or line[0].isdigit())
+            and line[-1] not in ".,;:!?|"
+            and any(map(str.isalpha, line))
+            and not _TABLE_ROW.match(line)
+            and (len(lines) == 1 or (not _ITEM.match(line) and width > _HEADING_LIMIT))
+            and (len(lines) == 1 or breaks_on_purpose(line, lines[1], width))
+        )
+
+    def _joint(self, line: str, following: str, width: int) -> str:
+        """Return what stands between two lines of a paragraph: a newline or a space."""
+        if self._fenced or _ITEM.match(following):
+            return "\n"
+        if _TABLE_ROW.match(line) or _TABLE_ROW.match(following):
+            return "\n"
+        if _ITEM.match(line):
+            return " "
+        if self._markdown:
+            return "\n" if line.endswith(("  ", "\\")) else " "
+        return "\n" if width and breaks_on_purpose(line, following, width) else " "

@@ -1,0 +1,232 @@
+"""What makes an artefact trustworthy: fingerprints, atomic writes, manifests and lineage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .errors import ArtefactError, MismatchError
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+
+# The command that makes each kind of artefact, named in errors.
+MADE_BY = {
+    "index": "python -m medrag.build_index 'corpus.paths=[DIR]' index.dir={dir}",
+    "dataset": "python -m medrag.build_dataset dataset.questions=FILE dataset.dir={dir}",
+    "adapter": "python -m medrag.train +experiment=qlora finetune.dir={dir}",
+    "retriever": "python -m medrag.train +experiment=retriever retriever_tuning.dir={dir}",
+    "evaluation": "python -m medrag.evaluate evaluation.dir={dir}",
+}
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """Size in bytes and SHA-256 of one file of an artefact."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Parent:
+    """An artefact that another was made from: its directory and fingerprint when it was used."""
+
+    path: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of an artefact's `manifest.json`.
+
+    Attributes:
+        fingerprint: hash of the settings that matter and of the inputs.
+        parents: artefacts this one was made from, by kind.
+        files: every file that readers rely on, by path relative to the directory.
+    """
+
+    kind: str
+    fingerprint: str
+    parents: Mapping[str, Parent] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, FileEntry] = field(default_factory=dict)
+    schema: int = SCHEMA
+    package_version: str = __version__
+    created_at: str = ""
+
+
+def fingerprint(value: Any) -> str:
+    """A 32-character hash of any JSON-like value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, read in constant memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fsync_path(path: Path) -> None:
+    """Force a file's content, or a directory's entries, onto the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def atomic_write(path: Path, content: str | bytes) -> None:
+    """Write a file so that a crash leaves the old content or the new, never a mixture."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    fsync_path(path.parent)
+
+
+@contextmanager
+def replacing_directory(directory: Path) -> Iterator[Path]:
+    """Build a directory beside its final place and swap it in when the block succeeds.
+
+    A crash leaves the old directory in place, or moved aside, from where the next call brings it
+    back. On an exception the half-made directory is removed.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    aside = directory.with_name(f".{directory.name}.old")
+    recover_directory(directory)
+    fresh = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.new."))
+    fresh.chmod(0o755)  # mkdtemp makes it private; the artefact is not
+    try:
+        yield fresh
+        for path in fresh.rglob("*"):
+            fsync_path(path)
+        fsync_path(fresh)
+        if directory.exists():
+            directory.replace(aside)
+        fresh.replace(directory)
+        fsync_path(directory.parent)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        recover_directory(directory)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def recover_directory(directory: Path) -> None:
+    """Bring back a directory that a crash left moved aside between two renames."""
+    aside = directory.with_name(f".{directory.name}.old")
+    if aside.exists() and not directory.exists():
+        aside.replace(directory)
+
+
+def describe_files(directory: Path) -> dict[str, FileEntry]:
+    """Size and hash of every file below `directory`, the manifest itself left out."""
+    return {
+        path.relative_to(directory).as_posix(): FileEntry(path.stat().st_size, file_sha256(path))
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write `manifest.json` atomically; this is the moment an artefact comes into being."""
+    content = asdict(manifest)
+    content["created_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    atomic_write(directory / MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_manifest(directory: Path, kind: str) -> Manifest:
+    """Read the manifest of an artefact.
+
+    Raises:
+        ArtefactError: there is none, or it cannot be read; names the command that makes one.
+        MismatchError: the directory holds another kind of artefact, or a newer schema.
+    """
+    path = directory / MANIFEST
+    make = MADE_BY[kind].format(dir=directory)
+    recover_directory(directory)
+    if not path.exists():
+        raise ArtefactError(f"no {kind} in {directory}; make one with: {make}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = content["kind"]
+        manifest = Manifest(
+            **{
+                **content,
+                "parents": {name: Parent(**p) for name, p in content["parents"].items()},
+                "files": {name: FileEntry(**f) for name, f in content["files"].items()},
+            }
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtefactError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); "
+            f"remove {directory} and make it anew: {make}"
+        ) from error
+    if found != kind:
+        raise MismatchError(f"{directory} holds a {found}, not a {kind}; make one with: {make}")
+    if manifest.schema != SCHEMA:
+        raise MismatchError(
+            f"{directory} was written in format {manifest.schema} by medrag "
+            f"{manifest.package_version}, this is medrag {__version__} with format {SCHEMA}; "
+            f"make it anew: {make}"
+        )
+    return manifest
+
+
+def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
+    """Names of the files whose size or hash is not what the manifest says."""
+    damaged = []
+    for name, entry in manifest.files.items():
+        path = directory / name
+        if (
+            not path.is_file()
+            or path.stat().st_size != entry.size
+            or file_sha256(path) != entry.sha256
+        ):
+            damaged.append(name)
+    return damaged
+
+
+def open_artefact(directory: Path, kind: str) -> Manifest:
+    """Read a manifest and check every file it names.
+
+    Raises:
+        ArtefactError: missing, unreadable or damaged; names the files and the mend.
+    """
+    manifest = read_manifest(directory, kind)
+    damaged = damaged_files(directory, manifest)
+    if damaged:
+        raise ArtefactError(
+            f"{directory} is damaged ({', '.join(damaged)}: size or hash differs from the "
+            f"manifest); make it anew: {MADE_BY[kind].format(dir=directory)}"
+        )
+    return manifest
+
+
+def is_current(directory: Path, kind: str, wanted: str) -> bool:
+    """True when an undamaged artefact with the wanted fingerprint is already there."""
+    try:
+        return open_artefact(directory, kind).fingerprint == wanted
+    except ArtefactError:
+        return False

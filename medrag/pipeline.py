@@ -1,0 +1,174 @@
+"""`RAGPipeline`: questions in, grounded answers with their sources out. Nothing loads before use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Self
+
+from .config import GeneratorKind, PipelineConfig
+from .generation.evidence import Evidence, Rarity, confidence, weigh
+from .generation.extractive import extract
+from .generation.grounding import Statement, ground, parse_statements
+from .generation.hf import HFGenerator
+from .generation.openai import OpenAIGenerator
+from .generation.prompts import REFUSAL, Prompt, build_prompt
+from .index import BuildReport, Index, IndexBuilder, config_from_manifest
+from .ingestion.embedders import TextEmbedder
+from .retrieval import Retriever
+from .types import Answer, Hit
+
+
+class RAGPipeline:
+    """Answers questions from one index.
+
+    Constructing it loads no model and opens no file; the first query does. Use it as a context
+    manager, or call `close`.
+
+    Args:
+        config: see `PipelineConfig`; `RAGPipeline.open(dir)` takes it from the index itself.
+    """
+
+    def __init__(self, config: PipelineConfig | None = None) -> None:
+        self.config = config or PipelineConfig()
+        self._embedder = TextEmbedder(self.config.embedder)
+
+    @classmethod
+    def open(cls, directory: str | Path) -> Self:
+        """A pipeline over an existing index, with the settings the index was built with.
+
+        Raises:
+            ArtefactError: there is no usable index in `directory`.
+        """
+        return cls(config_from_manifest(directory))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index and of the models; a later query opens them again."""
+        self._close_index()
+        if generator := self.__dict__.pop("_generator", None):
+            generator.close()
+
+    def _close_index(self) -> None:
+        for name in ("_retriever", "_rarity"):
+            self.__dict__.pop(name, None)
+        if index := self.__dict__.pop("index", None):
+            index.close()
+
+    @cached_property
+    def index(self) -> Index:
+        """The opened index, pinned to the generation that was current at first use.
+
+        Raises:
+            ArtefactError: no index, or a damaged one.
+            MismatchError: it was made with another embedder.
+        """
+        index = Index(self.config.index.dir)
+        index.check_embedder(self._embedder)
+        return index
+
+    @cached_property
+    def _retriever(self) -> Retriever:
+        return Retriever(self.index, self._embedder, self.config.retriever)
+
+    @cached_property
+    def _generator(self) -> HFGenerator | OpenAIGenerator:
+        if self.config.generator.kind == GeneratorKind.openai:
+            return OpenAIGenerator(self.config.generator)
+        return HFGenerator(self.config.generator)
+
+    def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
+        """The best chunks for a question, without an answer.
+
+        Args:
+            k: how many; `retriever.k` by default.
+
+        Raises:
+            QuestionError: the question is empty.
+            ArtefactError: there is no usable index.
+        """
+        return self._retriever.retrieve(question, k)
+
+    def query(self, question: str) -> Answer:
+        """Answer a question from the index, or say that the documents do not hold the answer.
+
+        Raises:
+            QuestionError: the question is empty.
+            ArtefactError: there is no usable index.
+            ModelError, HttpError: the generator cannot be reached.
+        """
+        hits = self.retrieve(question)
+        evidence = weigh(question, hits, self._embedder, self._rarity)
+        certainty = confidence(evidence)
+        if certainty < self.config.grounding.min_confidence:
+            return _refusal(question, certainty, hits)
+        statements = self._write(question, hits, evidence)
+        grounded = ground(statements, hits, self.config.grounding.min_support)
+        if not grounded.citations:
+            return _refusal(question, certainty, hits, grounded.unsupported)
+        snapshot = self.index.snapshot
+        sources = tuple(
+            replace(source, page=snapshot.page_at(source.document, source.start))
+            for source in grounded.citations
+        )
+        return Answer(
+            question=question,
+            answer=grounded.text,
+            abstained=False,
+            confidence=certainty,
+            sources=sources,
+            hits=tuple(hits),
+            unsupported=grounded.unsupported,
+        )
+
+    def prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:
+        """What a chat model is asked: the question over as many hits as the budget holds."""
+        return build_prompt(
+            question, hits, self.config.generator.context_tokens, self._count_tokens
+        )
+
+    def ingest_document(self, path: str | Path) -> BuildReport:
+        """Add one file or URL to the index, made if there is none; searchable when this returns.
+
+        Raises:
+            CorpusError: the document cannot be used, and why.
+            BusyError: another process is building into the same directory.
+        """
+        report = IndexBuilder(self.config, self._embedder).add(path)
+        self._close_index()  # the next query opens the new generation
+        return report
+
+    def _write(
+        self, question: str, hits: Sequence[Hit], evidence: Sequence[Evidence]
+    ) -> list[Statement]:
+        if self.config.generator.kind == GeneratorKind.extractive:
+            return extract(evidence, self.config.generator.max_sentences)
+        return parse_statements(self._generator.generate(self.prompt(question, hits).messages))
+
+    def _count_tokens(self, text: str) -> int:
+        return len(self._embedder.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    @cached_property
+    def _rarity(self) -> Rarity:
+        chunks = int(self.index.manifest.counts["chunks"])
+        snapshot = self.index.snapshot
+
+        @lru_cache(maxsize=4096)
+        def rarity(word: str) -> float:
+            return math.log(1.0 + chunks / (1.0 + snapshot.chunk_frequency(word)))
+
+        return rarity
+
+
+def _refusal(
+    question: str, certainty: float, hits: Sequence[Hit], unsupported: tuple[str, ...] = ()
+) -> Answer:
+    return Answer(question, REFUSAL, True, certainty, (), tuple(hits), unsupported)

@@ -1,0 +1,5 @@
+"""From a question to ranked hits."""
+
+from .retriever import Retriever
+
+__all__ = ["Retriever"]

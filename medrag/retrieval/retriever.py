@@ -1,0 +1,97 @@
+"""Find the chunks that may answer a question: dense, lexical, or both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..config import RetrieverConfig, RetrieverMode
+from ..errors import QuestionError
+from ..index import Index
+from ..ingestion.embedders import TextEmbedder
+from ..types import Hit
+from ..words import STOPWORDS, words
+from .fusion import convex_combination
+
+# A question longer than this is no question; FTS5 would also take long over thousands of words.
+_MAX_QUESTION = 4000  # characters
+
+
+class Retriever:
+    """Searches one opened index.
+
+    Args:
+        index: pinned to one generation.
+        embedder: must be the one the index was made with (`Index.check_embedder`).
+    """
+
+    def __init__(self, index: Index, embedder: TextEmbedder, config: RetrieverConfig) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._config = config
+
+    def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
+        """The best chunks for a question, best first.
+
+        Args:
+            question: plain text.
+            k: how many at most; `retriever.k` by default.
+
+        Raises:
+            QuestionError: the question is empty or not a question's length.
+        """
+        question = check_question(question)
+        k = k or self._config.k
+        mode = self._config.mode
+        depth = max(k, self._config.candidates)
+        bm25 = {} if mode == RetrieverMode.dense else self._search_words(question, depth)
+        if mode == RetrieverMode.lexical:
+            similarity: dict[int, float] = {}
+            scores = bm25
+        else:
+            similarity = self._search_vectors(question, depth, also=list(bm25))
+            weight = self._config.dense_weight if mode == RetrieverMode.hybrid else 1.0
+            scores = (
+                similarity
+                if mode == RetrieverMode.dense
+                else convex_combination(similarity, bm25, weight)
+            )
+        # Equal scores (the same text in two documents) keep one order: the older chunk first.
+        ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[:k]
+        found = self._index.snapshot.hits(ranked)
+        return [
+            replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
+            for chunk in ranked
+            if chunk in found
+        ]
+
+    def _search_words(self, question: str, depth: int) -> dict[int, float]:
+        wanted = [word for word in words(question) if word not in STOPWORDS] or words(question)
+        # Quoted, a word cannot be read as an operator of FTS5's query language.
+        query = " OR ".join(f'"{word}"' for word in dict.fromkeys(wanted))
+        return dict(self._index.snapshot.search_words(query, depth)) if query else {}
+
+    def _search_vectors(self, question: str, depth: int, also: list[int]) -> dict[int, float]:
+        """Cosine of the nearest chunks, and of those that only the lexical side found."""
+        query = self._embedder.embed([question])
+        scores, ids = self._index.vectors.search(query, depth)
+        similarity = dict(zip(ids[0].tolist(), scores[0].tolist(), strict=True))
+        missing = [chunk for chunk in also if chunk not in similarity]
+        for chunk, vector in self._index.snapshot.chunk_vectors(missing).items():
+            similarity[chunk] = float(vector @ query[0])
+        return similarity
+
+
+def check_question(question: str) -> str:
+    """The question without surrounding whitespace.
+
+    Raises:
+        QuestionError: it is empty, or far too long to be one.
+    """
+    question = question.strip()
+    if not question:
+        raise QuestionError('the question is empty; ask e.g. "What is first-line treatment of …?"')
+    if len(question) > _MAX_QUESTION:
+        raise QuestionError(
+            f"the question has {len(question)} characters; {_MAX_QUESTION} are the most"
+        )
+    return question

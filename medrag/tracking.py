@@ -1,0 +1,105 @@
+"""One W&B run per stage: online with a key, offline without one, never a prompt."""
+
+from __future__ import annotations
+
+import logging
+import netrc
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .config import TrackingConfig, WandbMode
+
+_log = logging.getLogger(__name__)
+
+
+class Run:
+    """A tracked run; with tracking disabled every call does nothing.
+
+    Attributes:
+        enabled: whether values reach W&B; a trainer asks before it reports there itself.
+    """
+
+    def __init__(self, wandb_run: Any = None) -> None:
+        self._run = wandb_run
+        self.enabled = wandb_run is not None
+
+    def log(self, values: Mapping[str, Any]) -> None:
+        """Record values at the next step."""
+        if self._run is not None:
+            self._run.log(dict(values))
+
+    def summary(self, values: Mapping[str, Any]) -> None:
+        """Record the final values by which runs are compared."""
+        if self._run is not None:
+            self._run.summary.update(flatten(values))
+
+    def image(self, name: str, path: Path) -> None:
+        """Record a picture."""
+        if self._run is not None:
+            import wandb
+
+            self._run.log({name: wandb.Image(str(path))})
+
+
+@contextmanager
+def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> Iterator[Run]:
+    """Open a W&B run for a stage and finish it when the block ends.
+
+    Args:
+        settings: what the run is compared by; shown as the run's config.
+    """
+    mode = wandb_mode(config.wandb)
+    if mode == "disabled":
+        yield Run()
+        return
+    import wandb
+
+    directory = Path(config.dir)
+    directory.mkdir(parents=True, exist_ok=True)
+    run = wandb.init(
+        project=config.project,
+        group=config.group or None,
+        job_type=stage,
+        dir=str(directory),
+        mode=mode,
+        config=dict(settings),
+        # quiet; and a server that does not answer must not hold up the stage for minutes
+        settings=wandb.Settings(silent=True, console="off", init_timeout=30),
+    )
+    failed = 1
+    try:
+        yield Run(run)
+        failed = 0
+    finally:
+        run.finish(exit_code=failed)
+
+
+def wandb_mode(mode: WandbMode) -> Any:
+    """ "online", "offline" or "disabled"; `auto` looks for a key and asks nobody."""
+    if mode != WandbMode.auto:
+        return WandbMode(mode).value
+    if chosen := os.environ.get("WANDB_MODE"):
+        return chosen
+    return "online" if os.environ.get("WANDB_API_KEY") or _key_in_netrc() else "offline"
+
+
+def _key_in_netrc() -> bool:
+    path = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
+    try:
+        return netrc.netrc(str(path)).authenticators("api.wandb.ai") is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values as `a/b` names, the way W&B groups them."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}/")
+        else:
+            flat[prefix + name] = value
+    return flat

@@ -1,0 +1,542 @@
+"""AsyncHttpClient against a real server on the loopback: retries, bounds, downloads, secrets."""
+
+import asyncio
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+
+from medrag.clients import AsyncHttpClient, Download
+from medrag.errors import HttpError
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the server saw of one request, and when by the monotonic clock."""
+
+    command: str
+    path: str
+    headers: Message
+    body: bytes
+    at: float
+
+
+class Request(BaseHTTPRequestHandler):
+    """One request, which the server's `play` answers; `number` counts from 1."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def _play(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        seen = Seen(self.command, self.path, self.headers, body, time.monotonic())
+        with self.server.lock:
+            self.server.requests.append(seen)
+            self.number = len(self.server.requests)
+        self.server.play(self)
+
+    def do_GET(self) -> None:
+        self._play()
+
+    def do_POST(self) -> None:
+        self._play()
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in ({"Content_Length": str(len(body))} | headers).items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    """Remembers its requests; its first `failures` answers have `status`, the rest are fine."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Request)
+        self.requests: list[Seen] = []
+        self.lock = threading.Lock()
+        self.closing = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.play: Callable[[Request], None] = lambda request: request.answer(200, b"{}")
+
+    def fails(self, status: int, failures: int = 1000, **headers: str) -> None:
+        def play(request: Request) -> None:
+            if request.number <= failures:
+                request.answer(status, b"", **headers)
+            else:
+                request.answer(200, b'{"answer": 42}')
+
+        self.play = play
+
+    def hangs(self) -> None:
+        def play(request: Request) -> None:
+            self.closing.wait(30)
+            request.close_connection = True
+
+        self.play = play
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
+    """No proxy, and one certificate to load for each client in place of all: it saves seconds."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    certificate = tmp_path_factory.mktemp("tls") / "one.pem"
+    pem, end, _ = certifi.contents().partition("-----END CERTIFICATE-----")
+    certificate.write_text(pem + end, encoding="utf-8")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+
+@pytest.fixture
+def servers() -> Iterator[Callable[[], Server]]:
+    started: list[tuple[Server, threading.Thread]] = []
+
+    def start() -> Server:
+        server = Server()
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        started.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in started:
+        server.closing.set()
+        server.shutdown()
+        thread.join()
+        server.socket.close()
+
+
+@pytest.fixture
+def server(servers: Callable[[], Server]) -> Server:
+    return servers()
+
+
+def call(method: str, *args: Any, client: dict[str, Any] | None = None, **options: Any) -> Any:
+    """One call of `method` on a client that, unless told otherwise, hardly waits between tries."""
+
+    async def run() -> Any:
+        async with AsyncHttpClient(**{"backoff_s": 0.001} | (client or {})) as http:
+            return await getattr(http, method)(*args, **options)
+
+    return asyncio.run(run())
+
+
+def fault(method: str, *args: Any, **options: Any) -> HttpError:
+    with pytest.raises(HttpError) as caught:
+        call(method, *args, **options)
+    # What httpx said of it may quote a header or the URL, and a traceback would show it.
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+    return caught.value
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# Tries and waits
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_passing_status_is_retried_until_success(server: Server, status: int) -> None:
+    server.fails(status, failures=2)
+    assert call("get_json", server.url) == {"answer": 42}
+    assert len(server.requests) == 3
+
+
+def test_gives_up_after_the_attempts_and_says_what_where_and_how_to_mend(server: Server) -> None:
+    server.fails(503)
+    error = fault("request", "GET", f"{server.url}/a", client={"max_attempts": 3})
+    assert len(server.requests) == 3
+    assert error.status == 503
+    assert str(error).startswith(f"GET {server.url}/a failed after 3 attempts in ")
+    assert "503 Service Unavailable; " in str(error)
+    assert "try again later" in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("status", [304, 400, 401, 404, 501])
+def test_lasting_status_is_not_retried(server: Server, status: int) -> None:
+    server.fails(status)
+    error = fault("request", "GET", server.url)
+    assert len(server.requests) == 1
+    assert error.status == status
+    assert "after 1 attempt in" in str(error)
+
+
+def test_retry_after_seconds_are_waited_without_a_slot(server: Server) -> None:
+    def play(request: Request) -> None:
+        if request.path == "/busy" and request.number == 1:
+            request.answer(503, Retry_After="1")
+        else:
+            request.answer(200, b"1")
+
+    server.play = play
+
+    async def run() -> None:
+        async with AsyncHttpClient(max_concurrency=1, backoff_s=0.001) as http:
+            await asyncio.gather(http.get_json(f"{server.url}/busy"), http.get_json(server.url))
+
+    asyncio.run(run())
+    assert [request.path for request in server.requests] == ["/busy", "/", "/busy"]
+    assert server.requests[2].at - server.requests[0].at >= 1.0
+
+
+def test_retry_after_date_is_waited(server: Server) -> None:
+    # The date has whole seconds, so what is two seconds away is named as more than one.
+    due = datetime.now(UTC) + timedelta(seconds=2)
+    server.fails(503, failures=1, Retry_After=format_datetime(due, usegmt=True))
+    call("get_json", server.url)
+    assert len(server.requests) == 2
+    assert datetime.now(UTC) >= due.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "asked", ["soon", "", "-5", "1.5x", "²", "Wed, 21 Oct 2015 07:28:00 GMT", "Thu, 99 Foo 1 1:1:1"]
+)
+def test_retry_after_that_asks_nothing_is_ignored(server: Server, asked: str) -> None:
+    server.fails(503, failures=1, Retry_After=asked)
+    assert call("get_json", server.url) == {"answer": 42}
+
+
+@pytest.mark.parametrize(
+    "asked", ["3600", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT", "Fri Dec 31 23:59:59 9999"]
+)
+def test_a_wait_past_the_deadline_stops_at_once(server: Server, asked: str) -> None:
+    server.fails(429, Retry_After=asked)
+    error = fault("get_json", server.url)
+    assert len(server.requests) == 1
+    assert error.status == 429
+    assert "deadline of 60 s" in str(error)
+
+
+def test_backoff_too_stops_at_the_deadline(server: Server) -> None:
+    server.fails(500)
+    # However the backoff is drawn, a thousand tries do not fit in.
+    options = {"max_attempts": 1000, "backoff_s": 0.2, "max_backoff_s": 0.2, "deadline_s": 0.5}
+    error = fault("get_json", server.url, client=options)
+    assert error.status == 500
+    assert 1 < len(server.requests) < 1000
+    assert "deadline" in str(error)
+
+
+def test_deadline_cuts_off_a_server_that_hangs(server: Server) -> None:
+    server.hangs()
+    error = fault("get_json", server.url, client={"deadline_s": 0.3})
+    assert len(server.requests) == 1
+    assert error.status is None
+    assert "the deadline passed" in str(error)
+
+
+def test_deadline_counts_the_wait_for_a_slot(server: Server) -> None:
+    server.hangs()
+
+    async def run() -> list[Any]:
+        async with AsyncHttpClient(max_concurrency=1, deadline_s=0.3) as http:
+            calls = (http.get_json(server.url) for _ in range(20))
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    errors = asyncio.run(run())
+    assert all("the deadline passed" in str(error) for error in errors)
+    # A call may still get the slot in the moment between the deadline before it and its own.
+    assert len(server.requests) < 20
+    assert any("after 0 attempts" in str(error) for error in errors)
+
+
+def test_timeout_is_retried(server: Server) -> None:
+    def play(request: Request) -> None:
+        if request.number == 1:
+            server.closing.wait(30)
+        request.answer(200, b"[]")
+
+    server.play = play
+    assert call("get_json", server.url, client={"timeout_s": 0.3}) == []
+    assert len(server.requests) == 2
+
+
+def test_broken_connection_is_retried(server: Server) -> None:
+    def play(request: Request) -> None:
+        if request.number == 1:
+            request.close_connection = True
+        else:
+            request.answer(200, b"[]")
+
+    server.play = play
+    assert call("get_json", server.url) == []
+    assert len(server.requests) == 2
+
+
+def test_refused_connection_is_retried_then_an_error() -> None:
+    for method, args in (("get_json", ()), ("post_json", ({},))):
+        error = fault(method, f"http://127.0.0.1:{free_port()}/a", *args)
+        assert error.status is None
+        assert "after 5 attempts" in str(error)
+        assert "ConnectError" in str(error)
+
+
+# Methods that are not idempotent
+
+
+@pytest.mark.parametrize(
+    ("status", "retry", "requests"),
+    [(500, False, 1), (502, False, 1), (429, False, 2), (503, False, 2), (500, True, 2)],
+)
+def test_post_is_repeated_only_where_safe(
+    server: Server, status: int, retry: bool, requests: int
+) -> None:
+    server.fails(status, failures=1)
+    if requests == 1:
+        assert fault("post_json", server.url, {"a": 1}, retry=retry).status == status
+    else:
+        assert call("post_json", server.url, {"a": 1}, retry=retry) == {"answer": 42}
+    assert len(server.requests) == requests
+    for request in server.requests:
+        assert json.loads(request.body) == {"a": 1}
+        assert request.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(("retry", "requests"), [(False, 1), (True, 3)])
+def test_post_cut_off_is_repeated_only_if_said_to_be_safe(
+    server: Server, retry: bool, requests: int
+) -> None:
+    def play(request: Request) -> None:
+        request.close_connection = True
+
+    server.play = play
+    fault("post_json", server.url, {}, retry=retry, client={"max_attempts": 3})
+    assert len(server.requests) == requests
+
+
+@pytest.mark.parametrize("dead_end", ["busy", "away"])
+def test_post_that_was_taken_on_before_a_redirect_is_not_repeated(
+    server: Server, dead_end: str
+) -> None:
+    away = f"http://127.0.0.1:{free_port()}/"
+
+    def play(request: Request) -> None:
+        if request.command == "POST":
+            request.answer(303, Location="/busy" if dead_end == "busy" else away)
+        else:
+            request.answer(503)
+
+    server.play = play
+    fault("post_json", server.url, {})
+    assert [request.command for request in server.requests].count("POST") == 1
+
+
+# Bounds, redirects, answers
+
+
+def test_concurrency_stays_within_the_bound_and_reaches_it(server: Server) -> None:
+    in_flight, most = 0, 0
+
+    def play(request: Request) -> None:
+        nonlocal in_flight, most
+        with server.lock:
+            in_flight += 1
+            most = max(most, in_flight)
+        time.sleep(0.05)
+        with server.lock:
+            in_flight -= 1
+        request.answer(200, b"1")
+
+    server.play = play
+
+    async def run() -> list[Any]:
+        async with AsyncHttpClient(max_concurrency=3) as http:
+            return await asyncio.gather(*(http.get_json(server.url) for _ in range(12)))
+
+    assert asyncio.run(run()) == [1] * 12
+    assert most == 3
+
+
+def test_five_redirects_are_followed_and_no_more(server: Server) -> None:
+    def play(request: Request) -> None:
+        left = int(request.path[1:])
+        request.answer(302, Location=f"/{left - 1}") if left else request.answer(200, b"1")
+
+    server.play = play
+    assert call("get_json", f"{server.url}/5") == 1
+    assert "TooManyRedirects" in str(fault("get_json", f"{server.url}/6"))
+
+
+def test_only_http_is_spoken(server: Server) -> None:
+    server.fails(302, Location="ftp://127.0.0.1/a")
+    assert "UnsupportedProtocol" in str(fault("get_json", server.url))
+    assert len(server.requests) == 1
+    for url in ("ftp://127.0.0.1/a", "file:///etc/hosts", "/a", ""):
+        assert "UnsupportedProtocol" in str(fault("get_json", url))
+
+
+def test_what_is_not_json_is_an_error(server: Server) -> None:
+    server.play = lambda request: request.answer(200, b"<html>")
+    assert "not JSON" in str(fault("get_json", server.url))
+    assert len(server.requests) == 1
+
+
+def test_options_reach_the_server(server: Server) -> None:
+    client = {"headers": {"X-Of-Client": "1"}}
+    call("get_json", server.url, params={"q": "a b"}, headers={"X-Of-Call": "2"}, client=client)
+    (request,) = server.requests
+    assert request.path == "/?q=a+b"
+    assert (request.headers["X-Of-Client"], request.headers["X-Of-Call"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("bound", ["max_concurrency", "max_attempts"])
+def test_counts_below_one_are_refused(bound: str) -> None:
+    with pytest.raises(ValueError, match=bound):
+        AsyncHttpClient(**{bound: 0})  # type: ignore[arg-type]
+
+
+# Secrets
+
+
+def test_no_secret_in_the_error_or_the_log(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    server.fails(401)
+    host = server.url.removeprefix("http://")
+    headers = {"Authorization": "Bearer SECRET"}
+    url = f"http://SECRET:SECRET@{host}/a?key=SECRET#SECRET"
+    error = str(fault("get_json", url, headers=headers, client={"headers": {"X-Key": "SECRET"}}))
+    assert f"GET {server.url}/a failed" in error
+    assert "SECRET" not in error + caplog.text
+
+
+def test_no_secret_in_the_error_of_a_request_that_cannot_be_sent(server: Server) -> None:
+    # A password that reads as a port; a key read from a file, its line end left on.
+    for url, key in (("http://user:SECRET/a", "x"), (server.url, "SECRET\n")):
+        assert "SECRET" not in str(fault("get_json", url, headers={"X-Key": key}))
+    assert server.requests == []
+
+
+def test_redirect_to_another_origin_takes_no_key_along(servers: Callable[[], Server]) -> None:
+    home, other = servers(), servers()
+    keys = {"Authorization": "SECRET", "X-Key": "SECRET", "Cookie": "key=SECRET"}
+
+    def play(request: Request) -> None:
+        request.answer(307, Location={"/": "/same", "/same": f"{other.url}/"}[request.path])
+
+    home.play = play
+    call(
+        "post_json",
+        home.url,
+        {"a": 1},
+        headers={"Accept": "text/x"} | keys,
+        client={"headers": keys},
+    )
+    assert home.requests[1].headers["X-Key"] == "SECRET"
+    (request,) = other.requests
+    assert "SECRET" not in str(request.headers)
+    assert request.headers["Accept"] == "text/x"
+    assert json.loads(request.body) == {"a": 1}
+
+
+# Downloads
+
+
+def test_download_is_whole_and_leaves_nothing_else(server: Server, tmp_path: Path) -> None:
+    body = bytes(range(256)) * 4000
+    server.play = lambda request: request.answer(200, body, Content_Type="application/pdf")
+    path = tmp_path / "a.pdf"
+    path.write_bytes(b"old")
+    result = call("download", server.url, path, max_bytes=len(body))
+    assert result == Download(path, len(body), "application/pdf")
+    assert path.read_bytes() == body
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_download_starts_afresh_on_a_retry(server: Server, tmp_path: Path) -> None:
+    def play(request: Request) -> None:
+        if request.number == 1:
+            request.answer(200, b"begin", Content_Length="1000")
+            request.close_connection = True
+        else:
+            request.answer(200, b"whole")
+
+    server.play = play
+    result = call("download", server.url, str(tmp_path / "a"), max_bytes=1000)
+    assert result == Download(tmp_path / "a", 5, "")
+    assert (tmp_path / "a").read_bytes() == b"whole"
+
+
+def test_download_cut_midway_leaves_no_file(server: Server, tmp_path: Path) -> None:
+    def play(request: Request) -> None:
+        request.answer(200, b"begin" * 1000, Content_Length="10000")
+        request.close_connection = True
+
+    server.play = play
+    fault("download", server.url, tmp_path / "a", max_bytes=10**6, client={"max_attempts": 2})
+    assert len(server.requests) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_download_refused_keeps_the_old_file(server: Server, tmp_path: Path, status: int) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    server.play = lambda request: request.answer(status, b"x" * 100_001)
+    error = fault("download", server.url, tmp_path / "a", max_bytes=100_000)
+    assert error.status == status
+    assert ("100000 bytes" in str(error)) == (status == 200)
+    assert len(server.requests) == 1
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"old"}
+
+
+def wait_for_a_file(folder: Path) -> None:
+    for _ in range(1000):
+        if any(folder.iterdir()):
+            return
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("end", ["cancel", "deadline"])
+def test_download_that_is_stopped_leaves_no_file(server: Server, tmp_path: Path, end: str) -> None:
+    def play(request: Request) -> None:
+        request.answer(200, b"begin", Content_Length="1000")
+        server.closing.wait(30)
+        request.close_connection = True
+
+    server.play = play
+    deadline_s = 0.5 if end == "deadline" else 60.0
+
+    async def run() -> None:
+        async with AsyncHttpClient(deadline_s=deadline_s) as http:
+            task = asyncio.create_task(http.download(server.url, tmp_path / "a", max_bytes=1000))
+            await asyncio.to_thread(wait_for_a_file, tmp_path)
+            if end == "cancel":
+                task.cancel()
+            with pytest.raises(asyncio.CancelledError if end == "cancel" else HttpError):
+                await task
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_download_to_where_it_cannot_be_is_the_systems_error(
+    server: Server, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        call("download", server.url, tmp_path / "missing" / "a", max_bytes=10)
+    with pytest.raises(IsADirectoryError):
+        call("download", server.url, tmp_path, max_bytes=10)
+    assert len(server.requests) == 2

@@ -1,0 +1,205 @@
+"""Preflight: everything that is missing, at once, before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medrag.config import Device, FineTuneConfig
+from medrag.errors import PreflightError
+from medrag.finetuning import estimate_memory, preflight
+from medrag.finetuning.memory import GB, MISTRAL_7B, ModelShape, read_shape
+from medrag.finetuning.preflight import Machine, Weights, find_missing
+
+H100 = Machine(gpu_problem="", gpu_free=80 * 10**9, ram=10**11, disk_free=10**11, cache_free=10**11)
+PRESENT = Weights(shape=MISTRAL_7B)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> FineTuneConfig:
+    dataset = tmp_path / "dataset"
+    dataset.mkdir()
+    (dataset / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    return FineTuneConfig(dataset=str(dataset), dir=str(tmp_path / "out"))
+
+
+def model_folder(folder: Path, **files: str) -> Path:
+    folder.mkdir()
+    shape = {
+        "vocab_size": 32000,
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+    }
+    (folder / "config.json").write_text(json.dumps(shape))
+    (folder / "tokenizer.json").write_text("{}")
+    for name, content in files.items():
+        (folder / name.replace("__", ".")).write_text(content)
+    return folder
+
+
+def test_a_fresh_laptop_hears_all_of_it_within_seconds(tmp_path: Path) -> None:
+    """In a new process without a network, as a user would meet it."""
+    code = (
+        "import sys\n"
+        "from medrag.config import FineTuneConfig\n"
+        "from medrag.finetuning import preflight\n"
+        "try: preflight(FineTuneConfig())\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'trl'} & set(sys.modules)\n"
+        "print('heavy:', *heavy)"
+    )
+    environment = {"HF_HUB_OFFLINE": "1", "HOME": str(tmp_path), "PATH": str(tmp_path)}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert time.monotonic() - started < 15
+    said = done.stdout
+    assert said.startswith("PreflightError")
+    for needed in (
+        "python -m medrag.build_dataset",
+        "not in the hub's local cache",
+        "HF_HUB_OFFLINE",
+        "finetune.device=cuda",
+        "a download of 14.5 GB",
+        "python -m medrag.train +experiment=qlora_smoke",
+    ):
+        assert needed in said
+    if not Path("/dev/nvidiactl").exists():
+        assert said.endswith("heavy:\n")
+
+
+def test_a_machine_with_everything_passes(config: FineTuneConfig) -> None:
+    assert find_missing(config, H100, PRESENT) == []
+
+
+@pytest.mark.parametrize(
+    ("machine", "names"),
+    [
+        (replace(H100, gpu_problem="there is none", gpu_free=0), "a GPU"),
+        (replace(H100, gpu_free=8 * 10**9), "GPU memory"),
+        (replace(H100, ram=2 * 10**9), "RAM"),
+        (replace(H100, disk_free=10**8), "disk space for "),
+    ],
+)
+def test_each_lack_is_named(config: FineTuneConfig, machine: Machine, names: str) -> None:
+    missing = find_missing(config, machine, PRESENT)
+    assert len(missing) == 1
+    assert missing[0].startswith(names)
+
+
+def test_a_download_needs_room(config: FineTuneConfig) -> None:
+    weights = Weights(download=int(14.5 * GB), shape=MISTRAL_7B)
+    missing = find_missing(config, replace(H100, cache_free=10**10), weights)
+    assert [line.split(":")[0] for line in missing] == ["disk space for the weights"]
+
+
+def test_on_the_cpu_the_whole_model_must_fit_in_ram(config: FineTuneConfig) -> None:
+    config.device = Device.cpu
+    small = replace(H100, gpu_problem="none", ram=16 * 10**9)
+    assert find_missing(config, small, PRESENT)[0].startswith("RAM")
+    config.batch_size, config.max_length = 1, 256
+    assert find_missing(config, small, PRESENT) == []
+
+
+def test_model_folders_are_looked_into(config: FineTuneConfig, tmp_path: Path) -> None:
+    config.device = Device.cpu
+    index = json.dumps({"weight_map": {"a": "a.safetensors", "b": "b.safetensors"}})
+    cases = {
+        "bare": ({}, "holds no *.safetensors"),
+        "pickle": ({"pytorch_model__bin": ""}, "holds no *.safetensors"),
+        "part": ({"a__safetensors": "", "model__safetensors__index__json": index}, "lacks 1 of 2"),
+    }
+    for name, (files, problem) in cases.items():
+        config.base_model = str(model_folder(tmp_path / name, **files))
+        with pytest.raises(PreflightError, match="the weights") as caught:
+            preflight(config)
+        assert problem in str(caught.value)
+    config.base_model = str(tmp_path / "absent")
+    with pytest.raises(PreflightError, match="neither a folder here nor a hub id"):
+        preflight(config)
+
+
+def test_the_dry_run_needs_only_its_dataset(config: FineTuneConfig, tmp_path: Path) -> None:
+    config.base_model, config.device = "tiny", Device.cpu
+    preflight(config)
+    config.dataset = str(tmp_path / "none")
+    with pytest.raises(PreflightError, match="build_dataset") as caught:
+        preflight(config)
+    assert "qlora_smoke" not in str(caught.value)
+
+
+def test_the_shape_of_mistral_is_right(tmp_path: Path) -> None:
+    assert read_shape(model_folder(tmp_path / "mistral") / "config.json") == MISTRAL_7B
+    # 7.24 billion parameters, as its model card says
+    assert MISTRAL_7B.linear_parameters + MISTRAL_7B.other_parameters == 7_241_732_096
+
+
+def test_the_estimate_follows_the_formulas() -> None:
+    config = FineTuneConfig()
+    estimate = estimate_memory(config, MISTRAL_7B)
+    assert estimate.adapters == 41_943_040 * 10  # the known size of r=16 on all linear layers
+    plain = estimate_memory(replace(config, double_quant=False), MISTRAL_7B)
+    saved_bits = (plain.weights - estimate.weights) * 8 / MISTRAL_7B.linear_parameters
+    assert saved_bits == pytest.approx(0.373, abs=1e-3)  # QLoRA, section 3
+    kept = estimate_memory(replace(config, gradient_checkpointing=False), MISTRAL_7B)
+    assert kept.activations > 10 * estimate.activations
+    assert 10 * GB < estimate.total < 16 * GB
+
+
+def test_the_estimate_covers_what_a_layer_keeps_for_its_backward_pass() -> None:
+    """Measured with autograd's own hooks, in the formats of a GPU run."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import MistralConfig, MistralForCausalLM
+
+    shape, tokens = ModelShape(300, 128, 448, 1, 4, 1, 32), 256
+
+    def kept_bytes(layers: int) -> int:
+        model = MistralForCausalLM(
+            MistralConfig(
+                vocab_size=shape.vocab,
+                hidden_size=shape.hidden,
+                intermediate_size=shape.intermediate,
+                num_hidden_layers=layers,
+                num_attention_heads=shape.heads,
+                num_key_value_heads=shape.kv_heads,
+                sliding_window=None,
+            )
+        ).to(torch.bfloat16)
+        lora = LoraConfig(r=16, lora_dropout=0.05, target_modules="all-linear")
+        adapted = get_peft_model(model, lora).train()
+        adapted.enable_input_require_grads()
+        weights = {p.untyped_storage().data_ptr() for p in adapted.parameters()}
+        sizes: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in weights:
+                sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+        with hooks, torch.autocast("cpu", torch.bfloat16):
+            adapted(input_ids=torch.randint(0, shape.vocab, (1, tokens)), use_cache=False)
+            return sum(sizes.values())
+
+    config = FineTuneConfig(batch_size=1, max_length=tokens, gradient_checkpointing=False)
+    measured = kept_bytes(3) - kept_bytes(2)
+    estimated = estimate_memory(config, shape).activations
+    assert measured <= estimated <= 1.6 * measured

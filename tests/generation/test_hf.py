@@ -1,0 +1,176 @@
+"""The causal-model generator and the loading of models: lazy, offline, and clear when it fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from medrag.config import Device, GeneratorConfig, TinyModelConfig
+from medrag.errors import ModelError
+from medrag.finetuning import build_tiny_model
+from medrag.generation.hf import HFGenerator
+from medrag.generation.models import load_causal_lm, load_tokenizer, resolve_device
+
+SHAPE = TinyModelConfig(
+    vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2
+)
+MESSAGES = [{"role": "user", "content": "What is metformin for?"}]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    texts = ["Metformin is for type 2 diabetes."] * 10
+    return build_tiny_model(SHAPE, texts, tmp_path_factory.mktemp("hf") / "base", seed=1)
+
+
+def test_it_loads_nothing_before_it_is_used() -> None:
+    code = (
+        "import sys\n"
+        "from medrag.config import Device, GeneratorConfig\n"
+        "from medrag.generation.hf import HFGenerator\n"
+        "HFGenerator(GeneratorConfig(model='nowhere/at-all'), Device.auto).close()\n"
+        "print({'torch', 'transformers'} & set(sys.modules))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
+
+
+def test_answers_are_greedy_new_text_only(base: Path) -> None:
+    config = GeneratorConfig(model=str(base), max_new_tokens=8)
+    generator = HFGenerator(config, Device.cpu)
+    first = generator.generate(MESSAGES)
+    assert first == generator.generate(MESSAGES)
+    assert "[INST]" not in first
+    generator.close()
+    assert generator.generate(MESSAGES) == first  # loads again
+
+    # the same tokens, decoded by hand
+    tokenizer, model = load_tokenizer(str(base)), HFGenerator(config, Device.cpu)._load_model()
+    ids = tokenizer.apply_chat_template(MESSAGES, add_generation_prompt=True)["input_ids"]
+    start = len(ids)
+    with torch.no_grad():
+        for _ in range(8):
+            ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
+            if ids[-1] == tokenizer.eos_token_id:
+                break
+    assert tokenizer.decode(ids[start:], skip_special_tokens=True).strip() == first
+
+
+def test_counting_tokens_needs_no_weights(base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "only-tokenizer"
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    generator = HFGenerator(GeneratorConfig(model=str(folder)), Device.cpu)
+    assert generator.count_tokens("") == 0
+    assert 0 < generator.count_tokens("type 2") < generator.count_tokens("type 2 diabetes mellitus")
+    with pytest.raises(ModelError, match="no \\*.safetensors"):
+        generator.generate(MESSAGES)
+
+
+def test_a_prompt_the_template_refuses_is_a_clear_error(base: Path) -> None:
+    generator = HFGenerator(GeneratorConfig(model=str(base)), Device.cpu)
+    with pytest.raises(ModelError, match="roles must alternate"):
+        generator.generate([{"role": "system", "content": "Be brief."}])
+
+
+def test_loading_in_four_bits_keeps_the_function(base: Path) -> None:
+    """NF4 loses precision, not the model: outputs stay close to those of the full weights."""
+    ids = torch.arange(4, 36)[None]
+    outputs = []
+    for four_bit in (False, True):
+        model = load_causal_lm(str(base), device=Device.cpu, four_bit=four_bit)
+        assert not model.training
+        with torch.no_grad():
+            outputs.append(model(input_ids=ids).logits.float().flatten())
+    assert torch.cosine_similarity(outputs[0], outputs[1], dim=0) > 0.9
+
+
+def broken(base: Path, folder: Path, *, without: str) -> str:
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns(without))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("without", "says"),
+    [
+        ("config.json", "holds no config.json"),
+        ("*.safetensors", r"holds no \*.safetensors"),
+        ("tokenizer.json", "holds no tokenizer.json"),
+    ],
+)
+def test_incomplete_folders(base: Path, tmp_path: Path, without: str, says: str) -> None:
+    folder = broken(base, tmp_path / "broken", without=without)
+    with pytest.raises(ModelError, match=says) as caught:
+        load_causal_lm(folder, device=Device.cpu, four_bit=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_weights(base: Path, tmp_path: Path) -> None:
+    folder = broken(base, tmp_path / "damaged", without="*.safetensors")
+    (tmp_path / "damaged" / "model.safetensors").write_bytes(b"\x00" * 64)
+    with pytest.raises(ModelError, match="weights of .* could not be loaded"):
+        load_causal_lm(folder, device=Device.cpu, four_bit=False)
+
+
+def test_names_that_are_no_model(tmp_path: Path) -> None:
+    for name, says in (
+        ("", "no model is named"),
+        (str(tmp_path / "absent"), "no hub id"),
+        ("./absent", "no hub id"),
+    ):
+        with pytest.raises(ModelError, match=says):
+            load_tokenizer(name)
+
+
+def test_a_hub_that_cannot_be_asked_is_one_clear_line(tmp_path: Path) -> None:
+    code = (
+        "from medrag.config import Device\n"
+        "from medrag.errors import ModelError\n"
+        "from medrag.generation.models import load_causal_lm, load_tokenizer\n"
+        "for load in (load_tokenizer, lambda m: load_causal_lm(m, device=Device.cpu, four_bit=0)):\n"
+        "    try: load('nobody/no-such-model')\n"
+        "    except ModelError as error: print(error)\n"
+    )
+    environment = {"HF_HUB_OFFLINE": "1", "HOME": str(tmp_path), "PATH": ""}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    tokenizer, weights = done.stdout.splitlines()
+    assert "the tokenizer of nobody/no-such-model could not be loaded" in tokenizer
+    assert "the weights of nobody/no-such-model could not be loaded" in weights
+
+
+def test_a_tokenizer_without_a_chat_template(base: Path, tmp_path: Path) -> None:
+    folder = broken(base, tmp_path / "plain", without="chat_template.jinja")
+    settings = tmp_path / "plain" / "tokenizer_config.json"
+    values = json.loads(settings.read_text())
+    values.pop("chat_template", None)
+    settings.write_text(json.dumps(values))
+    with pytest.raises(ModelError, match="no chat template"):
+        load_tokenizer(folder)
+
+
+def test_an_adapter_folder_without_an_adapter(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no LoRA adapter"):
+        load_causal_lm(str(base), device=Device.cpu, four_bit=False, adapter=str(tmp_path))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_gpu_that_is_not_there() -> None:
+    with pytest.raises(ModelError, match="device=cuda"):
+        resolve_device(Device.cuda)
+    assert resolve_device(Device.auto).type == "cpu"
