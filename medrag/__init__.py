@@ -1,4 +1,4 @@
-"""medrag: from medical documents to grounded, cited answers. Importing it loads no model library."""
+"""From medical documents to grounded, cited answers. Importing it loads no model library."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ medrag {__version__} — from medical documents to grounded, cited answers. Not 
   python -m medrag.build_index 'corpus.paths=[DIR]'      documents → outputs/index
   python -m medrag.build_dataset dataset.questions=FILE  questions + index → outputs/dataset
   python -m medrag.train +experiment=qlora               dataset → adapter (GPU; qlora_smoke: CPU)
+  python -m medrag.train +experiment=retriever           dataset → tuned retriever
   python -m medrag.evaluate evaluation.questions=FILE    metrics over a question set
   python -m medrag.ask "QUESTION"                        a grounded answer; without one, a dialogue
 

@@ -77,7 +77,8 @@ def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
     Returns:
         The question, None when there is none; and the remaining arguments.
     """
-    settings, words = [], []
+    settings: list[str] = []
+    words: list[str] = []
     for argument in arguments:
         name = argument.partition("=")[0].lstrip("+~")
         is_setting = argument.startswith("-") or (
@@ -89,6 +90,4 @@ def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 if __name__ == "__main__":
     asked, sys.argv[1:] = split_question(sys.argv[1:])
-    launch(
-        lambda config: converse(config) if asked is None else show(run(config, asked))
-    )
+    launch(lambda config: converse(config) if asked is None else show(run(config, asked)))

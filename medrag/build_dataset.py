@@ -1,4 +1,4 @@
-"""Stage 2: questions + index → QA dataset. `python -m medrag.build_dataset dataset.questions=FILE`"""
+"""Stage 2: questions → QA dataset. `python -m medrag.build_dataset dataset.questions=FILE`"""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ def run(config: Config) -> BuildReport:
 
 
 def _settings(config: Config) -> dict[str, object]:
-    return {name: asdict(getattr(config, name)) for name in ("corpus", "chunking", "embedder", "index")}
+    return {
+        name: asdict(getattr(config, name)) for name in ("corpus", "chunking", "embedder", "index")
+    }
 
 
 def _numbers(report: BuildReport) -> dict[str, object]:
@@ -55,7 +57,9 @@ def summary_table(report: BuildReport) -> Table:
         table.add_row("embedding rate", f"{rate:,.0f} tokens/s")
     table.add_row("time", f"{report.seconds:.1f} s")
     table.add_row("peak memory", f"{report.peak_mb:,.0f} MB")
-    table.add_row("generation", f"{report.generation}" + ("" if report.published else "  (up to date)"))
+    table.add_row(
+        "generation", f"{report.generation}" + ("" if report.published else "  (up to date)")
+    )
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
@@ -57,6 +58,8 @@ def launch(stage: Callable[[Config], object]) -> None:
     """
     import hydra
 
+    # OpenMP's threads spin while they wait, which slows torch manyfold where cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     register_schema()
 
     @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")

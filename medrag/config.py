@@ -22,9 +22,9 @@ def _coerce_enums(config: object) -> None:
             try:
                 setattr(config, name, kind(value))
             except ValueError:
-                choices = ", ".join(kind)
                 raise ConfigError(
-                    f"{type(config).__name__}.{name}={value!r} cannot be used: give one of {choices}"
+                    f"{type(config).__name__}.{name}={value!r} cannot be used: "
+                    f"give one of {', '.join(kind)}"
                 ) from None
 
 
@@ -70,6 +70,13 @@ class Precision(StrEnum):
     fp32 = "fp32"
     bf16 = "bf16"
     fp16 = "fp16"
+
+
+class TrainTarget(StrEnum):
+    """Which half of the pair `medrag.train` tunes."""
+
+    generator = "generator"
+    retriever = "retriever"
 
 
 class WandbMode(StrEnum):
@@ -151,9 +158,7 @@ class RetrieverConfig:
     def __post_init__(self) -> None:
         _coerce_enums(self)
         _require(self.k >= 1, "retriever.k", self.k, "give 1 or more")
-        _require(
-            self.candidates >= 1, "retriever.candidates", self.candidates, "give 1 or more"
-        )
+        _require(self.candidates >= 1, "retriever.candidates", self.candidates, "give 1 or more")
         _require(
             0.0 <= self.dense_weight <= 1.0,
             "retriever.dense_weight",
@@ -173,7 +178,7 @@ class GeneratorConfig:
     # Prompt budget, counted in the embedder's tokens: dataset and every generator see one prompt.
     context_tokens: int = 1536
     max_new_tokens: int = 256  # answer budget, in the generator's tokens
-    max_sentences: int = 3  # extractive: sentences in an answer
+    max_sentences: int = 2  # extractive: sentences in an answer
     base_url: str = ""  # openai: e.g. http://localhost:8000/v1
     api_key_env: str = "OPENAI_API_KEY"  # openai: environment variable that holds the key
     timeout_s: float = 60.0  # openai: seconds for one answer, retries included
@@ -195,7 +200,7 @@ class GeneratorConfig:
 class GroundingConfig:
     """When an answer counts as supported."""
 
-    min_confidence: float = 0.5  # below it the pipeline abstains, 0..1
+    min_confidence: float = 0.4  # below it the pipeline abstains, 0..1
     min_support: float = 0.5  # share of a generated statement's terms its source must hold, 0..1
 
     def __post_init__(self) -> None:
@@ -259,6 +264,23 @@ class TinyModelConfig:
     heads: int = 8
     kv_heads: int = 4
 
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "hidden_size", "intermediate_size", "layers", "heads"):
+            value = getattr(self, name)
+            _require(value >= 1, f"finetune.tiny.{name}", value, "give 1 or more")
+        _require(
+            self.hidden_size % (2 * self.heads) == 0,
+            "finetune.tiny.hidden_size",
+            self.hidden_size,
+            f"give a multiple of twice the heads ({2 * self.heads})",
+        )
+        _require(
+            self.kv_heads >= 1 and self.heads % self.kv_heads == 0,
+            "finetune.tiny.kv_heads",
+            self.kv_heads,
+            f"give a divisor of the heads ({self.heads})",
+        )
+
 
 @dataclass
 class FineTuneConfig:
@@ -299,6 +321,31 @@ class FineTuneConfig:
 
 
 @dataclass
+class RetrieverTuneConfig:
+    """Contrastive tuning of the retriever's encoder."""
+
+    base_model: str = ""  # folder or hub id; empty: the MiniLM that is installed with medrag
+    dataset: str = "outputs/dataset"
+    dir: str = "outputs/models/retriever"
+    device: Device = Device.auto
+    batch_size: int = 64  # pairs per step; each question has the others' passages as negatives
+    max_length: int = 160  # tokens of a passage that training sees; the saved model keeps its own
+    learning_rate: float = 2e-5
+    epochs: float = 1.0
+    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` takes
+    seed: int = 13
+
+    def __post_init__(self) -> None:
+        _coerce_enums(self)
+        _require(
+            self.batch_size >= 2,
+            "retriever_tuning.batch_size",
+            self.batch_size,
+            "give 2 or more: a question needs another one's passage to tell its own from",
+        )
+
+
+@dataclass
 class EvaluationConfig:
     """A run over a question set."""
 
@@ -327,6 +374,10 @@ class Config(PipelineConfig):
     """The Hydra root: the pipeline's settings and those of the other stages."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    train: TrainTarget = (
+        TrainTarget.generator
+    )  # generator: `finetune`, retriever: `retriever_tuning`
     finetune: FineTuneConfig = field(default_factory=FineTuneConfig)
+    retriever_tuning: RetrieverTuneConfig = field(default_factory=RetrieverTuneConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)

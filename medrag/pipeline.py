@@ -1,4 +1,4 @@
-"""`RAGPipeline`: questions in, grounded answers with their sources out. Nothing loads before use."""
+"""`RAGPipeline`: questions in, grounded answers with sources out; nothing loads before use."""
 
 from __future__ import annotations
 

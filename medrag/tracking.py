@@ -57,6 +57,7 @@ def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> It
         return
     import wandb
 
+    os.environ.setdefault("WANDB_SILENT", "true")  # for what trainers print through wandb
     directory = Path(config.dir)
     directory.mkdir(parents=True, exist_ok=True)
     run = wandb.init(

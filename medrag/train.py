@@ -1,8 +1,8 @@
-"""Stage 3: dataset → adapter, by QLoRA. `python -m medrag.train +experiment=qlora`"""
+"""Stage 3: dataset → adapter, or tuned retriever. `python -m medrag.train +experiment=qlora`"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,15 @@ from typing import Any
 from rich.table import Table
 
 from .cli import launch
-from .config import Config
-from .finetuning import TINY, preflight, train_generator
+from .config import Config, FineTuneConfig, RetrieverTuneConfig, TrainTarget
+from .finetuning import (
+    TINY,
+    RetrieverResult,
+    TrainingResult,
+    preflight,
+    train_generator,
+    train_retriever,
+)
 from .index import Index
 from .manifest import (
     Manifest,
@@ -29,8 +36,9 @@ from .tracking import track
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What was trained; `counts` are those of the adapter's manifest."""
+    """What was trained; `counts` are those of the artefact's manifest."""
 
+    kind: str
     directory: Path
     counts: dict[str, Any]
     dry_run: bool
@@ -38,41 +46,47 @@ class TrainReport:
 
 
 def run(config: Config) -> TrainReport:
-    """Train the adapter in `finetune.dir`, unless the same one is there already.
+    """Train the generator's adapter, or the retriever, unless the same one is there already.
 
     Raises:
         PreflightError: this machine, or what lies on it, cannot run it; nothing was loaded.
         ArtefactError: the dataset is missing or damaged.
         MedragError: the run was stopped; the same command continues it.
     """
-    finetune = config.finetune
-    directory = Path(finetune.dir)
-    preflight(finetune)
-    dataset = open_artefact(Path(finetune.dataset), "dataset")
-    parent = Parent(finetune.dataset, dataset.fingerprint)
-    settings = asdict(finetune)
+    if config.train == TrainTarget.retriever:
+        return _train("retriever", config.retriever_tuning, config, _tune_retriever)
+    preflight(config.finetune)
+    return _train("adapter", config.finetune, config, _tune_generator)
+
+
+def _train(
+    kind: str,
+    settings_of: FineTuneConfig | RetrieverTuneConfig,
+    config: Config,
+    tune: Callable[[Config, Manifest, list[str]], Any],
+) -> TrainReport:
+    """What both kinds share: skip what is current, track the run, write the manifest last."""
+    directory = Path(settings_of.dir)
+    dataset = open_artefact(Path(settings_of.dataset), "dataset")
+    parent = Parent(settings_of.dataset, dataset.fingerprint)
+    settings = asdict(settings_of)
     del settings["dir"], settings["dataset"]
-    dry_run = finetune.base_model == TINY
+    dry_run = settings_of.base_model == TINY
     if not dry_run:
-        del settings["tiny"]
+        settings.pop("tiny", None)
     wanted = fingerprint({"settings": settings, "dataset": parent.fingerprint})
-    if is_current(directory, "adapter", wanted):
-        counts = dict(read_manifest(directory, "adapter").counts)
-        return TrainReport(directory, counts, dry_run, up_to_date=True)
+    if is_current(directory, kind, wanted):
+        counts = dict(read_manifest(directory, kind).counts)
+        return TrainReport(kind, directory, counts, dry_run, up_to_date=True)
     with track(config.tracking, "train", settings) as tracked:
-        result = train_generator(
-            finetune,
-            corpus_texts(dataset) if dry_run else [],
-            report_to=["wandb"] if tracked.enabled else [],
-            run_name=directory.name,
-        )
+        result = tune(config, dataset, ["wandb"] if tracked.enabled else [])
         counts = {name: value for name, value in asdict(result).items() if name != "history"}
         counts["peak_mb"] = peak_mb()
         tracked.summary(counts)
     write_manifest(
         directory,
         Manifest(
-            kind="adapter",
+            kind=kind,
             fingerprint=wanted,
             parents={"dataset": parent},
             settings=settings,
@@ -80,7 +94,18 @@ def run(config: Config) -> TrainReport:
             files=describe_files(directory),
         ),
     )
-    return TrainReport(directory, counts, dry_run, up_to_date=False)
+    return TrainReport(kind, directory, counts, dry_run, up_to_date=False)
+
+
+def _tune_generator(config: Config, dataset: Manifest, report_to: list[str]) -> TrainingResult:
+    texts = corpus_texts(dataset) if config.finetune.base_model == TINY else iter(())
+    name = Path(config.finetune.dir).name
+    return train_generator(config.finetune, texts, report_to=report_to, run_name=name)
+
+
+def _tune_retriever(config: Config, dataset: Manifest, report_to: list[str]) -> RetrieverResult:
+    name = Path(config.retriever_tuning.dir).name
+    return train_retriever(config.retriever_tuning, report_to=report_to, run_name=name)
 
 
 def corpus_texts(dataset: Manifest) -> Iterator[str]:
@@ -93,22 +118,27 @@ def summary_table(report: TrainReport) -> Table:
     """What came out, for the terminal."""
     state = " (up to date)" if report.up_to_date else ""
     table = Table(
-        title=f"adapter in {report.directory}{state}", title_justify="left", show_header=False
+        title=f"{report.kind} in {report.directory}{state}", title_justify="left", show_header=False
     )
     counts = report.counts
     if report.dry_run:
-        table.add_row("[yellow]dry run[/yellow]", "random small model: its text is not meant to be read")
-    share = counts["trainable_parameters"] / counts["total_parameters"]
-    table.add_row(
-        "trained", f"{counts['trainable_parameters']:,} of {counts['total_parameters']:,} "
-        f"parameters ({share:.1%})",
-    )  # fmt: skip
-    table.add_row("rows", f"{counts['train_rows']:,}  ({counts['skipped_rows']:,} left out: too long)")
-    table.add_row("loss", f"{counts['first_loss']:.3f} → {counts['train_loss']:.3f} nats/token")
-    if counts["eval_loss"] is not None:
-        table.add_row("validation loss", f"{counts['eval_loss']:.3f} nats/token")
+        table.add_row("[yellow]dry run[/yellow]", "random small model: not meant to be read")
+    if report.kind == "adapter":
+        trained, total = counts["trainable_parameters"], counts["total_parameters"]
+        table.add_row("trained", f"{trained:,} of {total:,} parameters ({trained / total:.1%})")
+        skipped = f"{counts['skipped_rows']:,} left out: too long"
+        table.add_row("rows", f"{counts['train_rows']:,}  ({skipped})")
+    else:
+        skipped = f"{counts['skipped_rows']:,} rows without a gold passage left out"
+        table.add_row("pairs", f"{counts['pairs']:,}  ({skipped})")
+        table.add_row("passages cut in training", f"{counts['truncated']:,}")
+    table.add_row("loss", f"{counts['first_loss']:.3f} → {counts['train_loss']:.3f} nats")
+    if counts.get("eval_loss") is not None:
+        table.add_row("validation loss", f"{counts['eval_loss']:.3f} nats")
     table.add_row("steps", f"{counts['steps']:,} in {counts['seconds']:.1f} s")
     table.add_row("peak memory", f"{counts['peak_mb']:,.0f} MB")
+    if report.kind == "retriever":
+        table.add_row("to use it", f"embedder.model={report.directory} index.dir=NEW_DIR")
     return table
 
 

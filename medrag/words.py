@@ -11,13 +11,13 @@ _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*")
 STOPWORDS = frozenset(
     """
     a about after all also am an and any are as at be because been before being between both but
-    by can could did do does doing done during each for from get gets give given got had has have
-    having he her here hers him his how i if in into is it its itself just may me might more most
-    must my no nor not of off on once one or other our out over own per please same she should so
-    some such tell than that the their them then there these they this those through to too under
-    until up us used use uses using very was we were what when where which while who whom whose
-    why will with within without would you your
-    """.split()
+    by can could did do does doing done during each for from get gets give given got had has
+    have having he her here hers him his how i if in into is it its itself just may me might
+    more most must my no nor not of off on once one or other our out over own per please same
+    she should so some such tell than that the their them then there these they this those
+    through to too under until up us used use uses using very was we were what when where which
+    while who whom whose why will with within without would you your
+    """.split()  # noqa: SIM905 (a list of quoted words is harder to read and to edit)
 )
 
 
@@ -35,7 +35,7 @@ def terms(text: str) -> list[str]:
 def stem(word: str) -> str:
     """A light English stem: plural and verbal endings go, nothing else.
 
-    Deliberately weaker than Porter's: "diabetic" and "diabetes" stay apart, "doses" and "dose" meet.
+    Weaker than Porter's on purpose: "diabetic" and "diabetes" stay apart, "doses" and "dose" meet.
     """
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"

@@ -416,9 +416,7 @@ def make_pdf(path):
         TableStyle,
     )
 
-    body = ParagraphStyle(
-        "body", fontName="Times-Roman", fontSize=11, leading=15, spaceAfter=8
-    )
+    body = ParagraphStyle("body", fontName="Times-Roman", fontSize=11, leading=15, spaceAfter=8)
     blue = colors.HexColor("#1f3a5f")
     styles = {
         "text": body,
@@ -463,9 +461,7 @@ def make_pdf(path):
         canvas.setFillColor(colors.grey)
         canvas.drawString(left, A4[1] - 1.4 * cm, "medrag sample notes: " + PDF_TITLE)
         canvas.drawString(left, 1.3 * cm, NOTICE)
-        canvas.drawRightString(
-            A4[0] - left, 1.3 * cm, f"Page {doc.page} of {len(PDF_PAGES)}"
-        )
+        canvas.drawRightString(A4[0] - left, 1.3 * cm, f"Page {doc.page} of {len(PDF_PAGES)}")
         canvas.restoreState()
 
     story = []
@@ -478,8 +474,7 @@ def make_pdf(path):
                 continue
             cells = [[Paragraph(escape(text), cell) for text in row] for row in rows[0]]
             widths = [
-                2.5 * cm if heading in ("Points", "Letter") else 11 * cm
-                for heading in rows[0][0]
+                2.5 * cm if heading in ("Points", "Letter") else 11 * cm for heading in rows[0][0]
             ]
             story += [
                 Paragraph(escape(content), styles["caption"]),
@@ -518,7 +513,7 @@ def make_docx(path):
         if kind == "table":
             table = document.add_table(rows=0, cols=len(rows[0][0]), style="Table Grid")
             for row in rows[0]:
-                for target, text in zip(table.add_row().cells, row):
+                for target, text in zip(table.add_row().cells, row, strict=True):
                     target.text = text
     buffer = io.BytesIO()
     document.save(buffer)
@@ -586,7 +581,7 @@ def make_pubmed(path):
     )
     parts = ['<?xml version="1.0" encoding="UTF-8"?>', doctype, "<PubmedArticleSet>"]
     parts += [article_xml(*article) for article in ARTICLES]
-    text = "\n".join(parts + ["</PubmedArticleSet>", ""])
+    text = "\n".join([*parts, "</PubmedArticleSet>", ""])
     path.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
 
 

@@ -23,9 +23,7 @@ _MEANING = {
 }
 
 
-def write_card(
-    directory: Path, counts: Mapping[str, Any], questions: str, index: Parent
-) -> None:
+def write_card(directory: Path, counts: Mapping[str, Any], questions: str, index: Parent) -> None:
     """Write `README.md` into the dataset directory."""
     lines = [
         "# QA dataset made by medrag",
@@ -44,5 +42,8 @@ def write_card(
     for name, meaning in _MEANING.items():
         values = " | ".join(str(counts[split].get(name, "")) for split in SPLITS)
         lines.append(f"| {name} | {values} | {meaning} |")
-    lines += ["", f"Lines of the question file that could not be used: {counts['rejected_questions']}"]
+    lines += [
+        "",
+        f"Lines of the question file that could not be used: {counts['rejected_questions']}",
+    ]
     (directory / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -109,9 +109,7 @@ def _gold_passage(example: Example, documents: Sequence[str], rag: RAGPipeline) 
     snapshot = rag.index.snapshot
     chunks = [chunk for document in documents for chunk in snapshot.document_chunk_ids(document)]
     passages = snapshot.hits(chunks).values()
-    return max(
-        passages, key=lambda hit: (token_recall(hit.text, example.answer), -hit.chunk_id)
-    )
+    return max(passages, key=lambda hit: (token_recall(hit.text, example.answer), -hit.chunk_id))
 
 
 def _context(hit: Hit, documents: Sequence[str]) -> dict[str, Any]:

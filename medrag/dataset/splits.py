@@ -32,7 +32,10 @@ def split_by_document(
             allow, never exceeded by more than one group.
     """
     groups = _groups(examples)
-    order = sorted(groups, key=lambda group: sha256(f"{seed}\0{group[0].id}\0{group[0].question}".encode()).digest())
+    order = sorted(
+        groups,
+        key=lambda group: sha256(f"{seed}\0{group[0].id}\0{group[0].question}".encode()).digest(),
+    )
     targets = {
         "test": round(test_share * len(examples)),
         "validation": round(validation_share * len(examples)),

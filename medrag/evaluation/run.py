@@ -39,7 +39,9 @@ class Outcome:
     @property
     def f1(self) -> float:
         """Token F1 of the answer against the reference; 0 when abstained."""
-        return 0.0 if self.answer.abstained else token_f1(_unmarked(self.answer), self.example.answer)
+        return (
+            0.0 if self.answer.abstained else token_f1(_unmarked(self.answer), self.example.answer)
+        )
 
     @property
     def right(self) -> bool:
@@ -103,9 +105,7 @@ def summarise(outcomes: Sequence[Outcome], ks: Sequence[int]) -> dict[str, Any]:
     return {
         "retrieval": {
             "questions": len(placed),
-            **{
-                f"recall@{k}": _mean(recall_at_k(o.ranked, o.gold, k) for o in placed) for k in ks
-            },
+            **{f"recall@{k}": _mean(recall_at_k(o.ranked, o.gold, k) for o in placed) for k in ks},
             "mrr": _mean(reciprocal_rank(o.ranked, o.gold) for o in placed),
             "ndcg@10": _mean(ndcg_at_k(o.ranked, o.gold, 10) for o in placed),
         },
@@ -114,9 +114,7 @@ def summarise(outcomes: Sequence[Outcome], ks: Sequence[int]) -> dict[str, Any]:
             "answerable": len(answerable),
             "answered": len(answered),
             "token_f1": _mean(o.f1 for o in answerable),
-            "token_f1_when_answered": _mean(
-                o.f1 for o in answerable if not o.answer.abstained
-            ),
+            "token_f1_when_answered": _mean(o.f1 for o in answerable if not o.answer.abstained),
             "right_document_when_answered": _mean(float(o.right) for o in answered),
             "coverage": len(answered) / len(outcomes) if outcomes else None,
             "abstention_precision": _mean(float(not o.example.answerable) for o in refused),

@@ -8,14 +8,17 @@ from __future__ import annotations
 from .generator import TrainingResult, train_generator
 from .memory import MemoryEstimate, estimate_memory
 from .preflight import preflight
+from .retriever import RetrieverResult, train_retriever
 from .tiny import TINY, build_tiny_model
 
 __all__ = [
     "TINY",
     "MemoryEstimate",
+    "RetrieverResult",
     "TrainingResult",
     "build_tiny_model",
     "estimate_memory",
     "preflight",
     "train_generator",
+    "train_retriever",
 ]

@@ -92,7 +92,7 @@ def train_generator(
     started = time.monotonic()
     directory = Path(config.dir)
     recover_directory(directory)
-    dataset = _load_dataset(Path(config.dataset))
+    dataset = load_dataset(Path(config.dataset))
     base = config.base_model
     if base == TINY:
         folder = directory.parent / "tiny-base"
@@ -118,7 +118,7 @@ def train_generator(
     if not rows.get("train"):
         raise ConfigError(
             f"no training row of {config.dataset} fits finetune.max_length={config.max_length} "
-            "tokens; raise it, or build the dataset with a smaller dataset.context_tokens"
+            "tokens; raise it, or build the dataset with a smaller generator.context_tokens"
         )
 
     model = load_causal_lm(
@@ -283,7 +283,12 @@ def build_trainer(
     return trainer
 
 
-def _load_dataset(directory: Path) -> DatasetDict:
+def load_dataset(directory: Path) -> DatasetDict:
+    """Open the QA dataset.
+
+    Raises:
+        ArtefactError: there is none, or it has no train split.
+    """
     from datasets import DatasetDict, load_from_disk
 
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config import Device, FineTuneConfig
@@ -79,6 +79,8 @@ def find_missing(config: FineTuneConfig, machine: Machine, weights: Weights) -> 
         missing.append(f"a GPU: finetune.device={config.device.value}, but {machine.gpu_problem}")
     if weights.shape is None:
         return missing
+    if not on_gpu:  # device=auto falls back to the CPU
+        config = replace(config, device=Device.cpu)
     estimate = estimate_memory(config, weights.shape)
     if on_gpu and not machine.gpu_problem and machine.gpu_free < estimate.total:
         missing.append(

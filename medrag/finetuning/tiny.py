@@ -97,7 +97,7 @@ def _train_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFa
     )
     # Every prompt holds the two instruction marks; a corpus does not.
     bpe.train_from_iterator([*texts, *[" [INST] [/INST]"] * 100], trainer)
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         unk_token="<unk>",
         bos_token="<s>",

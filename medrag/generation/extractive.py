@@ -8,7 +8,7 @@ from .evidence import Evidence
 from .grounding import Statement
 
 # A further sentence must be nearly as good as the best one to be worth reading.
-_NEARLY = 0.85
+_NEARLY = 0.9
 
 
 def extract(evidence: Sequence[Evidence], max_sentences: int) -> list[Statement]:

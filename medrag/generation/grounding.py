@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ..types import Citation, Hit
 from ..words import terms, words
@@ -101,7 +102,7 @@ def best_span(statement: str, hit: Hit) -> tuple[float, int, int]:
     numbers = {word for word in words(statement) if _NUMBER.search(word)}
     heading = set(terms(f"{hit.title} {hit.section}"))
     spans = sentence_spans(hit.text)
-    pairs = [(a[0], b[1]) for a, b in zip(spans, spans[1:], strict=False)]
+    pairs = [(a[0], b[1]) for a, b in pairwise(spans)]
     best = (0.0, 0, 0)
     for start, end in [*spans, *pairs]:
         text = hit.text[start:end]

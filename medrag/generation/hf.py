@@ -51,7 +51,7 @@ class HFGenerator:
         except TemplateError as error:
             raise ModelError(f"the model's chat template refuses the prompt: {error}") from error
         # Not the model's own settings: they may ask for sampling.
-        greedy = GenerationConfig(  # type: ignore[no-untyped-call]
+        greedy = GenerationConfig(
             do_sample=False,
             max_new_tokens=self._config.max_new_tokens,
             eos_token_id=tokenizer.eos_token_id,

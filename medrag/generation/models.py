@@ -108,6 +108,7 @@ def load_causal_lm(
     Raises:
         ModelError: weights or adapter are missing, unreachable or do not fit each other.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils.quantization_config import BitsAndBytesConfig
 
@@ -115,7 +116,7 @@ def load_causal_lm(
     dtype = compute_dtype(target)
     options: dict[str, Any] = {"local_files_only": True} if Path(model).is_dir() else {}
     if four_bit:
-        options["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=double_quant,
@@ -130,13 +131,13 @@ def load_causal_lm(
             trust_remote_code=False,
             **options,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(_unreachable(model, "weights", error)) from error
     if four_bit and target.type == "cpu":
         keep_cpu_weights_unpacked(network)
     if adapter:
         network = _with_adapter(network, adapter)
-    return network.eval()  # type: ignore[no-any-return]
+    return network.eval()
 
 
 def keep_cpu_weights_unpacked(network: torch.nn.Module) -> None:
@@ -171,13 +172,14 @@ def adapter_base(adapter: str) -> str:
 
 def _with_adapter(network: Any, adapter: str) -> Any:
     from peft import PeftModel
+    from safetensors import SafetensorError
 
     adapter_base(adapter)  # one clear error for a folder without an adapter
     if not (Path(adapter) / "adapter_model.safetensors").is_file():
         raise ModelError(f"{adapter} holds no adapter_model.safetensors; train the adapter anew")
     try:
         return PeftModel.from_pretrained(network, adapter, local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"the adapter in {adapter} does not fit the base model {network.name_or_path}: "
             f"{_first_line(error)}"

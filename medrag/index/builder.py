@@ -144,7 +144,9 @@ class IndexBuilder:
         if found is not None and previous is not None and not self._config.index.rebuild:
             was, now = json.loads(found), self._recipe()
             differing = ", ".join(
-                f"{name}: {was.get(name)} → {now[name]}" for name in now if was.get(name) != now[name]
+                f"{name}: {was.get(name)} → {now[name]}"
+                for name in now
+                if was.get(name) != now[name]
             )
             raise MismatchError(
                 f"{self._directory} was made with other settings ({differing}); add "
@@ -181,9 +183,7 @@ class IndexBuilder:
         report.truncated = self._embedder.truncated
         report.embed_seconds = time.monotonic() - started
 
-    def _publish(
-        self, store: Store, snapshot: Snapshot, wanted: str, report: BuildReport
-    ) -> None:
+    def _publish(self, store: Store, snapshot: Snapshot, wanted: str, report: BuildReport) -> None:
         """Write the generation's files, then the manifest that makes it the current one."""
         build = snapshot.generation
         name = f"{_GENERATIONS}/{build:06d}/vectors.faiss"
@@ -194,7 +194,9 @@ class IndexBuilder:
         entry = write_vectors(path, snapshot.vectors(), self._embedder.dimension, kind)
         fsync_path(path.parent)
         fsync_path(path.parent.parent)
-        write_manifest(self._directory, self._manifest(store, snapshot, wanted, name, entry, report))
+        write_manifest(
+            self._directory, self._manifest(store, snapshot, wanted, name, entry, report)
+        )
         report.generation, report.published = build, True
         # One generation back is kept for readers that still hold it.
         store.purge(build - 1)
@@ -287,5 +289,3 @@ def _locked(directory: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-

@@ -97,7 +97,5 @@ class Index:
 
 def _is_intact(path: Path, entry: FileEntry) -> bool:
     return (
-        path.is_file()
-        and path.stat().st_size == entry.size
-        and file_sha256(path) == entry.sha256
+        path.is_file() and path.stat().st_size == entry.size and file_sha256(path) == entry.sha256
     )

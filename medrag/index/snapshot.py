@@ -59,8 +59,8 @@ class Snapshot:
         """The cleaned text of a document, put together from its chunks; None if unknown."""
         rows = self._db.execute(
             "SELECT chunks.glue || chunks.text FROM chunks "
-            f"JOIN documents ON documents.key = chunks.document WHERE documents.id = :id AND {_VISIBLE} "
-            "ORDER BY chunks.id",
+            "JOIN documents ON documents.key = chunks.document "
+            f"WHERE documents.id = :id AND {_VISIBLE} ORDER BY chunks.id",
             {"id": id_, "at": self.generation},
         ).fetchall()
         return "".join(row[0] for row in rows) if rows else None
@@ -114,7 +114,9 @@ class Snapshot:
             "SELECT chunks.id FROM chunks JOIN documents ON documents.key = chunks.document "
             f"WHERE documents.id = :id AND {_VISIBLE} ORDER BY chunks.id"
         )
-        return [int(row[0]) for row in self._db.execute(query, {"id": document, "at": self.generation})]
+        return [
+            int(row[0]) for row in self._db.execute(query, {"id": document, "at": self.generation})
+        ]
 
     def vectors(self) -> Iterator[tuple[int, bytes]]:
         """(chunk id, float32 bytes) of every chunk of the generation, in id order."""

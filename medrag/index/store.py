@@ -263,7 +263,9 @@ class Store:
         """Mark a file's documents removed, except the keys in `keep`; returns their ids."""
         self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS keep (key INTEGER PRIMARY KEY)")
         self.connection.execute("DELETE FROM keep")
-        self.connection.executemany("INSERT OR IGNORE INTO keep VALUES (?)", ((key,) for key in keep))
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO keep VALUES (?)", ((key,) for key in keep)
+        )
         where = "file = ? AND key NOT IN (SELECT key FROM keep)"
         query = f"SELECT id FROM documents WHERE removed IS NULL AND {where} ORDER BY key"
         ids = [str(row[0]) for row in self.connection.execute(query, (file,))]
@@ -286,7 +288,10 @@ class Store:
                 )
 
     def _purge(self, where: str, values: tuple[object, ...]) -> int:
-        keys = [row[0] for row in self.connection.execute(f"SELECT key FROM documents WHERE {where}", values)]
+        keys = [
+            row[0]
+            for row in self.connection.execute(f"SELECT key FROM documents WHERE {where}", values)
+        ]
         for key in keys:
             # FTS5 with external content must be told the old words to forget them.
             self.connection.execute(

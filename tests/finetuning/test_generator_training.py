@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ def settings(folder: Path, **changes: Any) -> FineTuneConfig:
 def save_dataset(folder: Path, **splits: list[dict[str, Any]]) -> None:
     tables = {name: Dataset.from_list(rows) for name, rows in splits.items()}
     DatasetDict(tables).save_to_disk(folder / "dataset")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Matrices this small gain nothing from threads, and waiting ones slow a busy machine down."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +260,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_undisturbed(
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, json.dumps(asdict(again)), json.dumps(TEXTS)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -1,4 +1,4 @@
-"""The dry run's model: its prompt format has an outside judge, and it is made the same each time."""
+"""The dry run's model: an outside judge of its prompt format, and the same bytes each time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mistral_common.protocol.instruct.request import InstructRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
 from medrag.config import TinyModelConfig
+from medrag.errors import ConfigError
 from medrag.finetuning import build_tiny_model
 from medrag.generation.models import load_tokenizer
 
@@ -41,7 +42,10 @@ def test_prompts_are_those_of_the_official_mistral_tokenizer(tiny: Path) -> None
         ids = ours.apply_chat_template(plain)["input_ids"]
         assert ours.decode(ids) == judged
         # Tokens that mean "start" and "end of turn" stand at the same places in the text.
-        marks = {official.tokenizer.bos_id: ours.bos_token_id, official.tokenizer.eos_id: ours.eos_token_id}
+        marks = {
+            official.tokenizer.bos_id: ours.bos_token_id,
+            official.tokenizer.eos_id: ours.eos_token_id,
+        }
         assert [marks[i] for i in encoded.tokens if i in marks] == [
             i for i in ids if i in marks.values()
         ]
@@ -63,6 +67,12 @@ def test_other_role_orders_are_refused(tiny: Path, roles: list[str]) -> None:
     messages = [{"role": role, "content": "x"} for role in roles]
     with pytest.raises(TemplateError, match="roles must alternate"):
         load_tokenizer(str(tiny)).apply_chat_template(messages)
+
+
+@pytest.mark.parametrize("wrong", [{"hidden_size": 100}, {"kv_heads": 3}, {"heads": 0}])
+def test_shapes_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=r"finetune\.tiny\."):
+        TinyModelConfig(**wrong)
 
 
 def test_any_text_survives_the_tokenizer(tiny: Path) -> None:

@@ -71,7 +71,7 @@ def test_counting_tokens_needs_no_weights(base: Path, tmp_path: Path) -> None:
     generator = HFGenerator(GeneratorConfig(model=str(folder)), Device.cpu)
     assert generator.count_tokens("") == 0
     assert 0 < generator.count_tokens("type 2") < generator.count_tokens("type 2 diabetes mellitus")
-    with pytest.raises(ModelError, match="no \\*.safetensors"):
+    with pytest.raises(ModelError, match=r"no \*\.safetensors"):
         generator.generate(MESSAGES)
 
 
@@ -116,7 +116,7 @@ def test_incomplete_folders(base: Path, tmp_path: Path, without: str, says: str)
 def test_damaged_weights(base: Path, tmp_path: Path) -> None:
     folder = broken(base, tmp_path / "damaged", without="*.safetensors")
     (tmp_path / "damaged" / "model.safetensors").write_bytes(b"\x00" * 64)
-    with pytest.raises(ModelError, match="weights of .* could not be loaded"):
+    with pytest.raises(ModelError, match=r"weights of .* could not be loaded"):
         load_causal_lm(folder, device=Device.cpu, four_bit=False)
 
 
@@ -135,7 +135,8 @@ def test_a_hub_that_cannot_be_asked_is_one_clear_line(tmp_path: Path) -> None:
         "from medrag.config import Device\n"
         "from medrag.errors import ModelError\n"
         "from medrag.generation.models import load_causal_lm, load_tokenizer\n"
-        "for load in (load_tokenizer, lambda m: load_causal_lm(m, device=Device.cpu, four_bit=0)):\n"
+        "load_model = lambda name: load_causal_lm(name, device=Device.cpu, four_bit=False)\n"
+        "for load in (load_tokenizer, load_model):\n"
         "    try: load('nobody/no-such-model')\n"
         "    except ModelError as error: print(error)\n"
     )

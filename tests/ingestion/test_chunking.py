@@ -107,7 +107,11 @@ def test_a_chunk_stays_within_its_section_but_may_cross_a_page(tokenizer: Tokeni
 
 def test_the_title_counts_towards_the_budget(tokenizer: Tokenizer) -> None:
     text = "Aspirin thins the blood. " * 60
-    with_title = list(Chunker(tokenizer, 64).chunks([Block(text.strip())], "A title that has a dozen words or more in it, to be sure"))
+    with_title = list(
+        Chunker(tokenizer, 64).chunks(
+            [Block(text.strip())], "A title that has a dozen words or more in it, to be sure"
+        )
+    )
     without = list(Chunker(tokenizer, 64).chunks([Block(text.strip())]))
     assert len(with_title) > len(without)
     assert max(chunk.tokens for chunk in with_title) <= 64

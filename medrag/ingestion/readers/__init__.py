@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -52,21 +53,21 @@ def _read(path: Path, document_id: str, corpus: CorpusConfig) -> Iterator[Docume
     if not suffix:
         raise DocumentError(f"{path.name}: unknown suffix; readable are {' '.join(SUFFIXES)}")
     try:
-        with path.open("rb") as file:  # a directory or a forbidden file fails here, for all formats
-            first = file.read(1)
-        size = path.stat().st_size
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):  # opening a pipe would wait for ever
+            raise DocumentError(f"{path.name}: not a regular file")
+        path.open("rb").close()  # a forbidden file fails here, whatever its format
     except OSError as error:
         why = error.strerror or str(error)
         raise DocumentError(f"{path.name}: cannot be opened: {why}") from error
-    if not first:
+    if not info.st_size:
         raise DocumentError(f"{path.name}: {_NO_TEXT}")
     limit = corpus.max_document_mb
 
     def check_size() -> None:
-        if size > limit * MEGABYTE:
-            raise DocumentError(
-                f"{path.name}: {size / MEGABYTE:.1f} MB, above corpus.max_document_mb={limit}"
-            )
+        if info.st_size > limit * MEGABYTE:
+            size = f"{info.st_size / MEGABYTE:.1f} MB"
+            raise DocumentError(f"{path.name}: {size}, above corpus.max_document_mb={limit}")
 
     if suffix in (".txt", ".md"):
         from . import text

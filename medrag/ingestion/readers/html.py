@@ -104,9 +104,10 @@ def _decoded(path: Path) -> str:
             raise DocumentError(f"{path.name}: binary data (NUL byte at byte {nul})")
     try:
         return data.decode(codec)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:  # not every codec says where
+        where = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
         raise DocumentError(
-            f"{path.name}: invalid {codec.upper()} at byte {error.start}; save it as UTF-8"
+            f"{path.name}: invalid {codec.upper()}{where}; save it as UTF-8"
         ) from error
 
 
@@ -115,9 +116,9 @@ def _declared(head: bytes) -> str:
     match = _CHARSET.search(head)
     label = match[1].decode("ascii", "replace").lower() if match else "utf-8"
     try:
-        b"".decode(label)  # refuses the codecs that are no text encodings
+        b"x".decode(label, "replace")  # refuses the codecs that are no text encodings
         name = codecs.lookup(label).name
-    except LookupError:
+    except (LookupError, UnicodeError):
         return "utf-8"
     if name.startswith("utf-16"):  # the <meta> was read as ASCII, so it cannot be true
         return "utf-8"

@@ -25,7 +25,7 @@ def read(path: Path, document_id: str) -> Document:
     Raises:
         DocumentError: as `safe_xml.elements`, or there is no article in the file.
     """
-    article = next(_articles(path), None)
+    article = next(elements(path, "article", limit=_ARTICLE_LIMIT), None)
     if article is None:
         raise DocumentError(f"{path.name}: no <article> in it")
     front = article.find("front/article-meta")
@@ -40,11 +40,6 @@ def read(path: Path, document_id: str) -> Document:
         url=url or (f"https://doi.org/{doi}" if doi else ""),
         metadata=metadata,
     )
-
-
-def _articles(path: Path) -> Iterator[Element]:
-    """Yield the one article, read to the end of the file so that damage behind it shows."""
-    yield from elements(path, "article", limit=_ARTICLE_LIMIT)
 
 
 def _metadata(article: Element, front: Element) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from .common import breaks_on_purpose, one_line, readable_stem
 
 _EDGE = 3  # lines at the top and at the bottom of a page where headers and footers are looked for
 _COMPOUNDS_LIMIT = 50_000  # hyphenated words remembered from a document
-_SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*\Z")  # noqa: RUF001
-_BULLET = re.compile(r"\s*(?:[-*•‣▪◦–]|\(?\d{1,3}[.)])\s+\S")  # noqa: RUF001
+_SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*\Z")
+_BULLET = re.compile(r"\s*(?:[-*•‣▪◦–]|\(?\d{1,3}[.)])\s+\S")
+_STARTS = re.compile(_BULLET.pattern + r"|(?:Table|Figure|Fig\.) \d+[.:]")
 _NO_TITLE = re.compile(r"untitled|\(?anonymous\)?|\(?unspecified\)?|microsoft word\b.*", re.I)
 _COMPOUND = re.compile(r"\w+-\w+")
 # First halves of compounds that no syllable looks like (unlike "anti-", "re-", "all-").
@@ -109,16 +110,15 @@ def read(path: Path, document_id: str) -> Document:
     if not survey.first_line:
         raise DocumentError(f"{path.name}: no text layer (scanned?); medrag does no OCR")
     known = _properties(path)
-    title = known.get("title", "")
+    title, author = known.get("title", ""), known.get("author", "")
     if len(title) < 4 or _NO_TITLE.fullmatch(title) or title.lower().endswith((".pdf", ".docx")):
         title = next((body[0] for page in _pages(path) if (body := survey.body(page))), "")
-    metadata = {"author": known["author"]} if known.get("author") else {}
-    metadata = {key: value for key, value in metadata.items() if not _NO_TITLE.fullmatch(value)}
+    title = one_line(title) if len(title) <= 200 else ""
     return Document(
         document_id,
-        title if len(title) <= 200 and title else readable_stem(path),
-        _blocks(path, survey),
-        metadata=metadata,
+        title or readable_stem(path),
+        _blocks(path, survey, title),
+        metadata={"author": author} if author and not _NO_TITLE.fullmatch(author) else {},
     )
 
 
@@ -169,12 +169,15 @@ def _pattern(line: str) -> str:
     return re.sub(r"\d+", "#", line[:200])
 
 
-def _blocks(path: Path, survey: _Survey) -> Iterator[Block]:
+def _blocks(path: Path, survey: _Survey, title: str) -> Iterator[Block]:
     """Yield the paragraphs; one that runs over a page end comes as two blocks glued together."""
     last: Block | None = None  # held back, because the next page may complete its last word
     for number, page in enumerate(_pages(path), start=1):
         lines = survey.body(page)
         width = sorted(map(len, lines))[int(0.9 * (len(lines) - 1))] if lines else 0
+        if number == 1 and one_line(lines[0] if lines else "") == title and lines[1:]:
+            # A line cut short is the title alone; a full one may be the text's first.
+            del lines[: breaks_on_purpose(lines[0], lines[1], width)]
         for block in _paragraphs(lines, width, survey.compounds, number):
             if last is not None:
                 if last.page != number and _runs_on(last.text, block.text):
@@ -197,12 +200,12 @@ def _paragraphs(lines: list[str], width: int, compounds: set[str], page: int) ->
     """Join the lines of a page. A short line that ends no sentence (a heading, a table row) stays
     a line of its own, with what follows below it."""
     text = ""
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
         text += line
         if not following:
             yield Block(text, page=page)
-        elif not following[0].islower() and (
-            _BULLET.match(following) or breaks_on_purpose(line, following, width)
+        elif not (line.endswith("-") or following[0].islower()) and (
+            _STARTS.match(following) or breaks_on_purpose(line, following, width)
         ):
             if _SENTENCE_END.search(line) and not _BULLET.match(following):
                 yield Block(text, page=page)
@@ -216,7 +219,7 @@ def _paragraphs(lines: list[str], width: int, compounds: set[str], page: int) ->
 
 def _joined(before: str, after: str, compounds: set[str]) -> tuple[str, str]:
     """Return `before`, its last hyphen gone if it only divided a word, and the glue to `after`."""
-    match = re.search(r"(\w+)-\Z", before)
+    match = re.search(r"(\w+)-\Z", before[-80:])
     if not match:
         return before, " "
     half = match[1]

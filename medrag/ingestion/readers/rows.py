@@ -47,33 +47,18 @@ def read_csv(path: Path, document_id: str, fields: FieldsConfig) -> Iterator[Doc
     Raises:
         DocumentError: the file cannot be read, or its header lacks a field that is needed.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT))
     with path.open("rb") as file:
-        bad: list[str] = []  # what is wrong with the lines of the row that is being read
-        # strict: a stray quote is reported, where the lenient reader would garble the row.
-        reader = csv.reader(_csv_lines(_lines(file, path.name), bad), strict=True)
-        header: list[str] = []
-        while True:
-            number = reader.line_num + 1
+        rows = _csv_rows(_lines(file, path.name))
+        try:
+            header = [one_line(cell) for cell in _good(next(rows, (1, "no text"))[1])]
+            _pick(dict.fromkeys(header), fields)
+        except _BadRowError as error:
+            raise DocumentError(f"{path.name}: header: {error}") from error
+        for number, cells in rows:
             try:
-                cells = next(reader)
-                if bad:
-                    raise _BadRowError(bad[0])
-                if header and cells:
-                    yield _document(_row(header, cells), number, document_id, fields)
-                elif cells:
-                    header = [one_line(cell) for cell in cells]
-                    _pick(dict.fromkeys(header), fields)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                why = f"not valid CSV ({error}); lines {number} to {reader.line_num} are left out"
-                yield Rejected(f"{document_id}#{number}", f"line {number}: {why}")
+                yield _document(_row(header, _good(cells)), number, document_id, fields)
             except _BadRowError as error:
-                if not header or number == 1:
-                    raise DocumentError(f"{path.name}: header: {error}") from error
                 yield Rejected(f"{document_id}#{number}", f"line {number}: {error}")
-            bad.clear()
 
 
 class _BadRowError(Exception):
@@ -110,6 +95,28 @@ def _decoded(line: bytes | None) -> str:
         raise _BadRowError(f"invalid UTF-8 at byte {error.start} of the line") from error
 
 
+def _csv_rows(lines: Iterator[tuple[int, bytes | None]]) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield each row's first line number with its cells, or with what is wrong with it."""
+    csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT))
+    bad: list[str] = []
+    # strict: a stray quote is reported, where the lenient parser would garble the row.
+    reader = csv.reader(_csv_lines(lines, bad), strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            last = reader.line_num
+            left_out = f"; lines {number} to {last} are left out" if last > number else ""
+            yield number, f"not valid CSV ({error}){left_out}"
+        else:
+            if bad or cells:  # a blank line has no cells
+                yield number, bad[0] if bad else cells
+        bad.clear()
+
+
 def _csv_lines(lines: Iterator[tuple[int, bytes | None]], bad: list[str]) -> Iterator[str]:
     """Yield lines for the CSV parser; one that cannot be decoded notes why in `bad`.
 
@@ -122,6 +129,12 @@ def _csv_lines(lines: Iterator[tuple[int, bytes | None]], bad: list[str]) -> Ite
         except _BadRowError as error:
             bad.append(str(error))
             yield (line or b"?\n").replace(b"\0", b"?").decode("utf-8", "replace")
+
+
+def _good(cells: list[str] | str) -> list[str]:
+    if isinstance(cells, str):
+        raise _BadRowError(cells)
+    return cells
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -18,10 +18,10 @@ _UNDERLINE = re.compile(r"\s*(={3,}|-{3,})\s*\Z")
 _RULE = re.compile(r"\s*([-*_=])(\s*\1){2,}\s*\Z")
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)(?:\s+#+)?\s*\Z")
 _FENCE = re.compile(r"\s*(```|~~~)")
-_ITEM = re.compile(r"\s*(?:[-*+•‣–]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+\S")  # noqa: RUF001
-_TABLE_ROW = re.compile(r"\s*\||[^|]+\|[^|]+\||.*\t.*\t")
+_ITEM = re.compile(r"\s*(?:[-*+•‣–]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+\S")
 _TABLE_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*\Z")
 _TITLE_LIMIT = 120  # characters; a longer first line is the text itself
+_MARKED_LIMIT = 1000  # characters; a longer line is prose, whatever marks it starts with
 _HEADING_LIMIT = 60  # characters; likewise for a heading inside plain text
 
 
@@ -83,6 +83,11 @@ def _inline(text: str) -> str:
     return re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
 
 
+def _is_row(line: str) -> bool:
+    """Tell whether a line is a row of a table, set with bars or tabs."""
+    return line.lstrip().startswith("|") or " | " in line or line.count("\t") > 1
+
+
 class _Blocks:
     """Gathers lines into paragraphs; holds one paragraph at a time."""
 
@@ -97,22 +102,30 @@ class _Blocks:
 
     def parse(self, pieces: Iterator[str]) -> Iterator[Block]:
         """Yield the blocks of a text that comes in pieces, which may end within a line."""
-        partial = False  # the last line went out as far as it was there, its rest comes next
+        begun = ""  # the line that the last piece ended in
+        giant = False  # that line is too long to gather: what there was of it went out already
         for piece in pieces:
-            lines = piece.split("\n")
-            for number, line in enumerate(lines):
-                ended = number < len(lines) - 1
-                if partial:
-                    yield Block(line, self._glue, section=str(self._path))
-                    self._glue = " " if ended else ""
-                elif ended:
+            *lines, last = (begun + piece).split("\n")
+            begun = last
+            for line in lines:
+                if giant:
+                    yield from self._part(line)
+                    self._glue, giant = "\n\n", False
+                else:
                     yield from self._add(line)
-                elif line:
-                    yield from self._flush()
-                    yield Block(line, self._glue, section=str(self._path))
-                    self._glue = ""
-                partial = not ended and bool(partial or line)
+            if giant or len(begun) > _PARAGRAPH_LIMIT:
+                yield from self._flush()
+                yield from self._part(begun)
+                begun, giant = "", True
+        if begun:
+            yield from self._add(begun)
         yield from self._flush()
+
+    def _part(self, text: str) -> Iterator[Block]:
+        """Yield a piece of a line too long to gather; the next piece continues the word."""
+        if text:
+            yield Block(text, self._glue, section=str(self._path))
+            self._glue = ""
 
     def _add(self, line: str) -> Iterator[Block]:
         """Take in one whole line; yield what it completes."""
@@ -122,7 +135,7 @@ class _Blocks:
         elif not line.strip():
             yield from self._flush()
             self._glue = "\n\n"
-        elif self._fenced:
+        elif self._fenced or len(line) > _MARKED_LIMIT:
             yield from self._keep(line)
         elif len(self._lines) == 1 and (mark := _UNDERLINE.match(line)):
             heading = self._lines.pop()
@@ -136,13 +149,11 @@ class _Blocks:
     def _keep(self, line: str) -> Iterator[Block]:
         """Add a line to the paragraph, handing on what there is when that gets long."""
         if self._lines and self._size + len(line) > _PARAGRAPH_LIMIT:
-            glue = self._joint(self._lines[-1], line, width=0)
+            glue = self._joint(self._lines[-1], line, max(map(len, self._lines)))
             yield from self._flush()
             self._glue = " " if glue == " " else "\n\n"
         if self._markdown and not self._fenced:
             line = _inline(re.sub(r"^\s*>\s?", "", line))
-            if _TABLE_ROW.match(line):
-                line = " | ".join(cell.strip() for cell in line.strip().strip("|").split("|"))
         self._lines.append(line)
         self._size += len(line)
 
@@ -165,9 +176,9 @@ class _Blocks:
         width = max(map(len, lines))
         if not self._markdown and self._glue == "\n\n" and self._is_heading(lines, width):
             yield from self._heading(2, lines.pop(0))
-        text = lines[0] if lines else ""
+        text = self._shown(lines[0]) if lines else ""
         for line, following in pairwise(lines):
-            text = text.rstrip() + self._joint(line, following, width) + following.strip()
+            text += self._joint(line, following, width) + self._shown(following)
         if text:
             yield Block(text, self._glue, section=str(self._path))
             self._glue = "\n\n"
@@ -180,19 +191,26 @@ class _Blocks:
             and (line[0].isupper() or line[0].isdigit())
             and line[-1] not in ".,;:!?|"
             and any(map(str.isalpha, line))
-            and not _TABLE_ROW.match(line)
+            and not _is_row(line)
             and (len(lines) == 1 or (not _ITEM.match(line) and width > _HEADING_LIMIT))
             and (len(lines) == 1 or breaks_on_purpose(line, lines[1], width))
         )
+
+    def _shown(self, line: str) -> str:
+        """Return a line as text; a Markdown table row without its outer bars."""
+        line = line.strip()
+        if self._markdown and not self._fenced and _is_row(line):
+            line = " | ".join(cell.strip() for cell in line.strip("|").split("|"))
+        return line
 
     def _joint(self, line: str, following: str, width: int) -> str:
         """Return what stands between two lines of a paragraph: a newline or a space."""
         if self._fenced or _ITEM.match(following):
             return "\n"
-        if _TABLE_ROW.match(line) or _TABLE_ROW.match(following):
+        if _is_row(line) or _is_row(following):
             return "\n"
         if _ITEM.match(line):
             return " "
         if self._markdown:
             return "\n" if line.endswith(("  ", "\\")) else " "
-        return "\n" if width and breaks_on_purpose(line, following, width) else " "
+        return "\n" if breaks_on_purpose(line, following, width) else " "

@@ -1,0 +1,150 @@
+"""Tunes the retriever's encoder on the dataset: a question close to the passage that answers it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import EmbedderConfig, RetrieverTuneConfig
+from ..errors import ArtefactError
+from ..generation.models import resolve_device
+from ..ingestion.embedders import TextEmbedder
+from ..manifest import recover_directory, replacing_directory
+from .generator import load_dataset
+
+
+@dataclass(frozen=True)
+class RetrieverResult:
+    """What a finished run did.
+
+    Attributes:
+        base_model: folder of the encoder it started from.
+        pairs: (question, passage) pairs trained on.
+        skipped_rows: rows of the train split that hold no gold passage, unanswerable ones too.
+        truncated: passages longer than `max_length` tokens, whose end training did not see.
+        first_loss, train_loss: of the first step and the last, in nats a question.
+        seconds: wall time.
+    """
+
+    base_model: str
+    steps: int
+    first_loss: float
+    train_loss: float
+    pairs: int
+    skipped_rows: int
+    truncated: int
+    seconds: float
+    history: list[dict[str, Any]]
+
+
+def train_retriever(
+    config: RetrieverTuneConfig, *, report_to: list[str], run_name: str
+) -> RetrieverResult:
+    """Train on (question, gold passage) pairs and save a sentence-transformers model.
+
+    Each question's negatives are the other passages of its batch (Henderson et al. 2017,
+    arXiv:1705.00652), so no passage may stand twice in a batch. Passages are read as the index
+    embeds them: title, line break, text. Only the train split is read. What is in `config.dir`
+    is replaced at the end, in one move.
+
+    Raises:
+        ArtefactError: no dataset, or fewer than two rows of it hold a gold passage.
+        ModelError: the encoder cannot be found or loaded.
+    """
+    started = time.monotonic()
+    rows = load_dataset(Path(config.dataset))["train"]
+    pairs = _pairs(rows)
+    if len(pairs["anchor"]) < 2:
+        raise ArtefactError(
+            f"{len(pairs['anchor'])} training rows of {config.dataset} hold a gold passage, two "
+            "are needed; build the dataset from questions that name their documents"
+        )
+    # Heavy imports only once there is something to train on.
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.sampler import BatchSamplers
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.sentence_transformer.trainer import SentenceTransformerTrainer
+    from sentence_transformers.sentence_transformer.training_args import (
+        SentenceTransformerTrainingArguments,
+    )
+
+    base = TextEmbedder(EmbedderConfig(model=config.base_model)).folder
+    device = resolve_device(config.device)
+    model = SentenceTransformer(
+        str(base),
+        device=str(device),
+        local_files_only=True,
+        trust_remote_code=False,
+        model_kwargs={"use_safetensors": True, "dtype": "float32"},
+    )
+    own_length, model.max_seq_length = model.max_seq_length, config.max_length
+    lengths = model.tokenizer(pairs["positive"], truncation=False, verbose=False)["input_ids"]
+    directory = Path(config.dir)
+    recover_directory(directory)
+    with tempfile.TemporaryDirectory() as work:
+        trainer = SentenceTransformerTrainer(
+            model=model,
+            args=SentenceTransformerTrainingArguments(
+                output_dir=work,
+                num_train_epochs=config.epochs,
+                max_steps=config.max_steps,
+                per_device_train_batch_size=config.batch_size,
+                batch_sampler=BatchSamplers.NO_DUPLICATES,
+                learning_rate=config.learning_rate,
+                warmup_steps=0.1,  # below 1: a share of all steps
+                bf16=device.type == "cuda",
+                use_cpu=device.type == "cpu",
+                dataloader_pin_memory=device.type == "cuda",
+                logging_steps=1,
+                save_strategy="no",
+                report_to=report_to or "none",
+                run_name=run_name,
+                seed=config.seed,
+            ),
+            train_dataset=Dataset.from_dict(pairs),
+            loss=MultipleNegativesRankingLoss(model),
+        )
+        trainer.train()
+    with replacing_directory(directory) as fresh:
+        _save(model, fresh, own_length)
+    history = trainer.state.log_history
+    losses = [entry["loss"] for entry in history if "loss" in entry]
+    return RetrieverResult(
+        base_model=str(base),
+        steps=trainer.state.global_step,
+        first_loss=losses[0],
+        train_loss=losses[-1],
+        pairs=len(pairs["anchor"]),
+        skipped_rows=len(rows) - len(pairs["anchor"]),
+        truncated=sum(len(ids) > config.max_length for ids in lengths),
+        seconds=time.monotonic() - started,
+        history=history,
+    )
+
+
+def _save(model: Any, folder: Path, max_length: int) -> None:
+    model.max_seq_length = max_length  # the index embeds whole chunks
+    model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
+    # sentence-transformers 6 keeps the length with the tokenizer only; it and other readers look
+    # here too.
+    path = folder / "sentence_bert_config.json"
+    options = json.loads(path.read_text(encoding="utf-8"))
+    content = json.dumps({"max_seq_length": max_length, **options}, indent=2)
+    path.write_text(content + "\n", encoding="utf-8")
+
+
+def _pairs(rows: Any) -> dict[str, list[str]]:
+    """Questions and the passages that hold their answers best, in two columns."""
+    pairs: dict[str, list[str]] = {"anchor": [], "positive": []}
+    for row in rows:
+        if row["gold_rank"]:
+            passage = row["contexts"][row["gold_rank"] - 1]
+            title = " ".join(passage["title"].split())
+            pairs["anchor"].append(row["question"])
+            pairs["positive"].append(f"{title}\n{passage['text']}" if title else passage["text"])
+    return pairs

@@ -1,0 +1,155 @@
+"""The whole job on samples/, as a person would type it: `make demo`.
+
+Index → dataset → QLoRA dry run → evaluation → three questions. A second run redoes only what
+changed. Everything lands in outputs/ (DEMO_OUTPUTS names another directory).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from medrag import RAGPipeline
+from medrag.ask import show
+from medrag.manifest import read_manifest
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUTS = os.environ.get("DEMO_OUTPUTS", "outputs")
+QUESTIONS = (
+    "What is the first-line treatment for type 2 diabetes?",
+    "How soon must antibiotics be given in septic shock?",
+    "Which antibodies are found in myasthenia gravis?",  # no sample document says
+)
+
+console = Console()
+
+
+def stages() -> list[list[str]]:
+    """The commands, with outputs moved only if DEMO_OUTPUTS asks for it."""
+    moved = OUTPUTS != "outputs"
+    index = [f"index.dir={OUTPUTS}/index"] if moved else []
+    dataset = [f"dataset.dir={OUTPUTS}/dataset"] if moved else []
+    tracking = [f"tracking.dir={OUTPUTS}/runs"] if moved else []
+    training = [f"finetune.dataset={OUTPUTS}/dataset"] if moved else []
+    training += [f"finetune.dir={OUTPUTS}/models/qlora-smoke"] if moved else []
+    evaluation = [f"evaluation.dir={OUTPUTS}/evaluation"] if moved else []
+    questions = "samples/questions.jsonl"
+    return [
+        ["build_index", "corpus.paths=[samples/corpus]", *index, *tracking],
+        ["build_dataset", f"dataset.questions={questions}", *index, *dataset, *tracking],
+        ["train", "+experiment=qlora_smoke", *training, *tracking],
+        ["evaluate", f"evaluation.questions={questions}", *index, *evaluation, *tracking],
+    ]
+
+
+def run(stage: list[str]) -> float:
+    """Run one stage as its own process; returns its seconds."""
+    console.print(
+        f"\n[bold cyan]$[/] [bold]python -m medrag.{shlex.join(stage)}[/]", soft_wrap=True
+    )
+    started = time.monotonic()
+    command = [sys.executable, "-m", f"medrag.{stage[0]}", *stage[1:]]
+    finished = subprocess.run(command, cwd=ROOT, check=False)
+    if finished.returncode:
+        console.print(f"[red]the demo stops here: medrag.{stage[0]} ended with an error[/]")
+        sys.exit(finished.returncode)
+    return time.monotonic() - started
+
+
+def summary(seconds: dict[str, float]) -> Table:
+    """What was made, where it lies, and the numbers."""
+    index = read_manifest(Path(OUTPUTS, "index"), "index").counts
+    dataset = read_manifest(Path(OUTPUTS, "dataset"), "dataset").counts
+    adapter = read_manifest(Path(OUTPUTS, "models/qlora-smoke"), "adapter").counts
+    metrics = json.loads(Path(OUTPUTS, "evaluation/metrics.json").read_text(encoding="utf-8"))
+    table = Table.grid(padding=(0, 2))
+    rows: list[tuple[str, str, str, str]] = [
+        (
+            "index",
+            f"{OUTPUTS}/index",
+            f"{index['documents']} documents, {index['chunks']} chunks, {index['tokens']:,} tokens",
+            "build_index",
+        ),
+        (
+            "dataset",
+            f"{OUTPUTS}/dataset",
+            " / ".join(str(dataset[name]["rows"]) for name in ("train", "validation", "test"))
+            + " rows (train / validation / test)",
+            "build_dataset",
+        ),
+        (
+            "adapter",
+            f"{OUTPUTS}/models/qlora-smoke",
+            f"NF4 QLoRA dry run, {adapter['steps']} steps, "
+            f"loss {adapter['first_loss']:.2f} → {adapter['train_loss']:.2f}",
+            "train",
+        ),
+        ("evaluation", f"{OUTPUTS}/evaluation", numbers(metrics), "evaluate"),
+    ]
+    for name, where, what, stage in rows:
+        table.add_row(
+            f"[bold]{name}[/]", f"[cyan]{where}[/]", what, f"[dim]{seconds[stage]:.0f} s[/]"
+        )
+    return table
+
+
+def numbers(metrics: dict[str, Any]) -> str:
+    """The evaluation in one line."""
+    retrieval, answers = metrics["retrieval"], metrics["answers"]
+    return (
+        f"recall@5 {retrieval['recall@5']:.2f}, nDCG@10 {retrieval['ndcg@10']:.2f}, "
+        f"{answers['coverage']:.0%} answered, "
+        f"{answers['citations_resolved']}/{answers['citations']} citations resolve"
+    )
+
+
+def next_commands() -> Table:
+    """What to type next."""
+    table = Table.grid(padding=(0, 2))
+    for command, what in (
+        ("medrag.ask", "ask on, from the shell"),
+        ("medrag.build_index 'corpus.paths=\\[DIR]'", "index your own documents"),
+        ("medrag.train +experiment=retriever", "tune the retriever on the dataset"),
+        ("medrag.train +experiment=qlora", "Mistral-7B, on a machine with a GPU"),
+    ):
+        table.add_row(f"[bold].venv/bin/python -m {command}[/]", what)
+    table.add_row(f"[cyan]{OUTPUTS}/evaluation/metrics.png[/]", "the plot of the evaluation")
+    return table
+
+
+def main() -> None:
+    """Run every stage, ask three questions, and say what to type next."""
+    os.chdir(ROOT)
+    seconds = {stage[0]: run(stage) for stage in stages()}
+    console.rule("three questions")
+    with RAGPipeline.open(f"{OUTPUTS}/index") as rag:
+        for question in QUESTIONS:
+            console.print(f"\n[bold magenta]? {question}[/]")
+            show(rag.query(question))
+    console.print()
+    console.print(Panel(summary(seconds), title="what was made", title_align="left"))
+    console.print(
+        Panel(
+            next_commands(),
+            title="next",
+            title_align="left",
+        )
+    )
+    console.print(
+        f"[dim]{sum(seconds.values()):.0f} s in all. The adapter is a dry run of the training "
+        "code: its text is not meant to be read. Not medical advice.[/]"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Shared parts of the tests: the packaged MiniLM, small corpora, and no way to the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: cores may be shared
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from medrag import CorpusConfig, IndexConfig, PipelineConfig
+from medrag.index import BuildReport, IndexBuilder
+from medrag.ingestion import TextEmbedder
+
+NOTES = {
+    "gout.txt": (
+        "Gout\n\nGout is caused by crystals of uric acid in a joint. A first attack often strikes "
+        "the big toe. Colchicine or naproxen calm an acute attack. Allopurinol lowers uric acid "
+        "and prevents further attacks."
+    ),
+    "asthma.md": (
+        "# Asthma\n\n## Relief\n\nSalbutamol opens the airways within minutes.\n\n"
+        "## Prevention\n\nInhaled steroids such as budesonide reduce the inflammation."
+    ),
+    "sub/malaria.txt": (
+        "Malaria\n\nMalaria is spread by Anopheles mosquitoes. Severe malaria is treated with "
+        "intravenous artesunate."
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def embedder() -> TextEmbedder:
+    """The real MiniLM, loaded once."""
+    return TextEmbedder()
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A directory with three short notes."""
+    root = tmp_path / "corpus"
+    for name, text in NOTES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def config(tmp_path: Path, corpus: Path) -> PipelineConfig:
+    """Settings that index `corpus` into a directory of the test's own."""
+    return PipelineConfig(
+        corpus=CorpusConfig(paths=[str(corpus)]), index=IndexConfig(dir=str(tmp_path / "index"))
+    )
+
+
+@pytest.fixture
+def build(config: PipelineConfig, embedder: TextEmbedder) -> Callable[[], BuildReport]:
+    """Build the index of `config` as it is at the time of the call."""
+    return lambda: IndexBuilder(config, embedder).mirror()
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A developer's own W&B settings must not reach a test."""
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    yield

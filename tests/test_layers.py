@@ -1,0 +1,193 @@
+"""The rules of the house, read from the syntax tree: floors, no circles, light imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
+
+# Folders and single files of medrag/ by floor. A new one must be given its floor here.
+FLOORS = {
+    0: "__init__ config errors types words metrics manifest tracking progress batches",
+    1: "clients ingestion",
+    2: "index",
+    3: "retrieval generation",
+    4: "pipeline dataset",
+    5: "finetuning evaluation",
+    6: "cli build_index build_dataset train evaluate ask __main__",
+}
+FLOOR_OF = {unit: floor for floor, units in FLOORS.items() for unit in units.split()}
+
+# Between two folders of one floor nothing is imported, save for these reasons.
+NEIGHBOURS = {
+    ("ingestion", "clients"): "a corpus path may be a URL",
+    ("dataset", "pipeline"): "a row's contexts are retrieved the way an answer's are",
+}
+
+HEAVY = set(
+    """
+    bitsandbytes datasets docx faiss matplotlib peft pypdfium2 selectolax sentence_transformers
+    torch transformers trl wandb
+    """.split()
+)
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, by absolute name, and how it is imported."""
+
+    target: str
+    line: int
+    at_top: bool  # runs when the module itself is imported
+    for_types: bool  # under `if TYPE_CHECKING:`
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def unit(module: str) -> str:
+    """The folder or single file of medrag/ that a module belongs to."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def folder(module: str) -> str:
+    """Single files lie side by side in one folder, medrag/ itself."""
+    return unit(module) if (PACKAGE / unit(module)).is_dir() else ""
+
+
+def absolute(module: str, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    is_package = MODULES[module].name == "__init__.py"
+    base = module.split(".")[: None if is_package else -1]
+    base = base[: len(base) - (node.level - 1)]
+    return ".".join([*base, node.module] if node.module else base)
+
+
+def targets(module: str, node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base = absolute(module, node)
+    submodules = [f"{base}.{alias.name}" for alias in node.names]
+    found = [name for name in submodules if name in MODULES]
+    return found if len(found) == len(submodules) else [base, *found]
+
+
+def walk(module: str, node: ast.AST, at_top: bool, for_types: bool) -> Iterator[Import]:
+    for target in targets(module, node):
+        yield Import(target, getattr(node, "lineno", 0), at_top, for_types)
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        at_top = False
+    guards = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    guarded = node.body if isinstance(node, ast.If) and guards else []
+    for child in ast.iter_child_nodes(node):
+        yield from walk(module, child, at_top, for_types or child in guarded)
+
+
+@cache
+def imports(module: str) -> tuple[Import, ...]:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    return tuple(walk(module, tree, at_top=True, for_types=False))
+
+
+def inner_imports(module: str) -> list[Import]:
+    """Imports of medrag's own modules; the public API's lazy ones, for types, are left out."""
+    return [
+        found
+        for found in imports(module)
+        if found.target.split(".")[0] == "medrag" and not (module == "medrag" and found.for_types)
+    ]
+
+
+def test_every_module_is_on_a_floor() -> None:
+    assert {unit(module) for module in MODULES} == set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_its_folder_and_from_lower_floors(module: str) -> None:
+    wrong = []
+    for found in inner_imports(module):
+        assert found.target in MODULES, f"{module}:{found.line} imports unknown {found.target}"
+        here, there = FLOOR_OF[unit(module)], FLOOR_OF[unit(found.target)]
+        neighbours = (unit(module), unit(found.target)) in NEIGHBOURS
+        same_folder = folder(module) == folder(found.target)
+        if not (there < here or (there == here and (same_folder or neighbours))):
+            wrong.append(f"line {found.line}: {found.target} (floor {there}, this is {here})")
+    assert wrong == []
+
+
+def test_every_exception_between_neighbours_is_needed() -> None:
+    used = {
+        (unit(module), unit(found.target)) for module in MODULES for found in inner_imports(module)
+    }
+    assert set(NEIGHBOURS) <= used
+    assert all(FLOOR_OF[one] == FLOOR_OF[other] for one, other in NEIGHBOURS)
+
+
+def test_there_are_no_import_circles() -> None:
+    """Imports inside functions count as well: a circle is no better for being late."""
+    graph = {module: {found.target for found in inner_imports(module)} for module in MODULES}
+    assert sum(map(len, graph.values())) > len(MODULES)  # the graph is not empty
+    while leaves := {module for module, out in graph.items() if not out}:
+        graph = {module: out - leaves for module, out in graph.items() if module not in leaves}
+    assert graph == {}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_says_first_what_it_is_for(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_packages_are_imported_where_they_are_used(module: str) -> None:
+    heavy = [
+        f"line {found.line}: {found.target}"
+        for found in imports(module)
+        if found.at_top and not found.for_types and found.target.split(".")[0] in HEAVY
+    ]
+    assert heavy == []
+
+
+def test_the_heavy_packages_are_really_used_somewhere() -> None:
+    """A misspelt name in HEAVY would guard nothing."""
+    used = {found.target.split(".")[0] for module in MODULES for found in imports(module)}
+    assert used >= HEAVY
+
+
+def test_importing_medrag_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, time; start = time.process_time(); import medrag\n"
+        "print(time.process_time() - start)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    seconds, loaded = done.stdout.splitlines()
+    assert not {*HEAVY, "hydra", "numpy", "omegaconf", "rich"} & set(loaded.split())
+    assert float(seconds) < 0.2  # of processor time, so that a busy machine does not matter
+
+
+def test_every_public_name_is_there() -> None:
+    import medrag
+
+    assert [name for name in medrag.__all__ if getattr(medrag, name, None) is None] == []
+    with pytest.raises(AttributeError, match="RAGPipelin"):
+        _ = medrag.RAGPipelin
