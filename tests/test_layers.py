@@ -32,12 +32,11 @@ NEIGHBOURS = {
     ("dataset", "pipeline"): "a row's contexts are retrieved the way an answer's are",
 }
 
-HEAVY = set(
-    """
+HEAVY_NAMES = """
     bitsandbytes datasets docx faiss matplotlib peft pypdfium2 selectolax sentence_transformers
     torch transformers trl wandb
-    """.split()
-)
+"""
+HEAVY = set(HEAVY_NAMES.split())
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ extractive generator answers with the best ones, and citations point at them.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from ..words import STOPWORDS, stem, terms, words
 # The weight of a word: the fewer chunks of the index hold it, the more it says.
 Rarity = Callable[[str], float]
 
+_BULLET = re.compile(r"\A\s*(?:[-*•–]|\d{1,3}[.)])\s+")
 _MIN_TERMS = 3  # a span with fewer meaning-bearing words is a heading or a fragment
 _COVERAGE_WEIGHT = 0.25  # measured: docs/lab-log.md
 
@@ -52,7 +54,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     for sentence in sentencex.segment("en", text):
         # A table row or a list item says its piece without a full stop.
         for line in sentence.splitlines(keepends=True):
-            body = line.strip()
+            body = _BULLET.sub("", line).strip()
             if body:
                 start = offset + line.index(body)
                 spans.append((start, start + len(body)))
@@ -74,7 +76,7 @@ def weigh(
         (number, hit, start, end)
         for number, hit in enumerate(hits, 1)
         for start, end in sentence_spans(hit.text)
-        if len(terms(hit.text[start:end])) >= _MIN_TERMS
+        if _says_something(hit, hit.text[start:end])
     ]
     if not places:
         return []
@@ -114,6 +116,12 @@ def confidence(evidence: Sequence[Evidence]) -> float:
         return 0.0
     best = evidence[0]
     return 1.0 / (1.0 + math.exp(-(7.2 * best.similarity + 2.6 * best.coverage - 5.9)))
+
+
+def _says_something(hit: Hit, sentence: str) -> bool:
+    """False for headings and fragments."""
+    headings = [words(text) for text in (hit.title, *hit.section.split(" > "))]
+    return len(terms(sentence)) >= _MIN_TERMS and words(sentence) not in headings
 
 
 def _coverage(weights: dict[str, float], text: str) -> float:
