@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -24,7 +26,10 @@ from rich.text import Text
 # Progress and summaries go to standard error: standard output is for results.
 console = Console(stderr=True)
 
-Advance = Callable[[float], None]
+# Units done since the last call, and optionally a short note on how it goes (a loss, say).
+Advance = Callable[..., None]
+
+_LINE_EVERY = 20.0  # seconds between lines where no terminal can show a bar
 
 
 class _RateColumn(ProgressColumn):
@@ -32,34 +37,67 @@ class _RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        rate = f"{speed:,.0f} {task.fields['unit']}/s" if speed else ""
-        return Text(f"{rate}  {resident_mb():,.0f} MB", style="dim")
+        rate = f"{speed:,.{_decimals(speed)}f} {task.fields['unit']}/s" if speed else ""
+        return Text(f"{rate}  {resident_mb():,.0f} MB  {task.fields['note']}", style="dim")
 
 
 @contextmanager
-def progress(description: str, total: float | None, unit: str) -> Iterator[Advance]:
-    """Show a bar while the block runs; the block calls what it is given with units done.
+def progress(description: str, total: float, unit: str) -> Iterator[Advance]:
+    """Show progress while the block runs; the block calls what it is given with units done.
 
-    Where nobody watches (no terminal) only the finished line is printed.
+    On a terminal it is a bar with rate, time left and memory. Elsewhere (a log file, CI) it is a
+    line every 20 seconds, so that a long run can be followed and a short one leaves no trace.
     """
-    bar = Progress(
-        TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
+    if console.is_terminal:
+        with _bar() as bar:
+            task = bar.add_task(description, total=total, unit=unit, note="")
+
+            def advance(amount: float, note: str = "") -> None:
+                bar.update(task, advance=amount)
+                if note:
+                    bar.update(task, note=note)
+
+            yield advance
+    else:
+        yield _line_printer(description, total, unit)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
         _RateColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("[dim]left[/]"),
         TimeRemainingColumn(),
         console=console,
-        disable=not sys.stderr.isatty(),
     )
-    with bar:
-        task = bar.add_task(description, total=total, unit=unit)
-        yield lambda amount: bar.advance(task, amount)
 
 
-def silent(amount: float) -> None:
-    """An `Advance` that shows nothing."""
+def _line_printer(description: str, total: float, unit: str) -> Advance:
+    started = last = time.monotonic()
+    done = 0.0
+
+    def advance(amount: float, note: str = "") -> None:
+        nonlocal last, done
+        done += amount
+        now = time.monotonic()
+        if now - last >= _LINE_EVERY:
+            last = now
+            rate = done / (now - started)
+            left = timedelta(seconds=round((total - done) / rate)) if rate else "?"
+            console.print(
+                f"{description} {done:,.0f}/{total:,.0f} {unit}, {rate:,.{_decimals(rate)}f} "
+                f"{unit}/s, left {left}, {resident_mb():,.0f} MB {note}",
+                highlight=False,
+            )
+
+    return advance
+
+
+def _decimals(rate: float) -> int:
+    return 0 if rate >= 10 else 2
 
 
 def peak_mb() -> float:

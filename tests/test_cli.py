@@ -60,22 +60,22 @@ MISTAKES = [
     ("index.xyzzy=1", "unknown setting index.xyzzy; index has: dir, kind"),
     ("index.dir.sub=x", "index.dir is a single value"),
     # a wrong type
-    ("retriever.k=many", "retriever.k=many: Value 'many' .* Integer"),
+    ("retriever.k=many", "retriever.k=many: Value 'many' … Integer"),
     ("retriever.k=2.5", "retriever.k=2.5: "),
-    ("retriever.k=null", "retriever.k=null: .*not Optional"),
+    ("retriever.k=null", "retriever.k=null:  … not Optional"),
     ("retriever.k=", "retriever.k=: "),
-    ("index.rebuild=perhaps", "index.rebuild=perhaps: .*not a valid bool"),
+    ("index.rebuild=perhaps", "index.rebuild=perhaps:  … not a valid bool"),
     ("corpus.paths=abc", "corpus.paths=abc: "),
     ("corpus.fields.text=[a]", "corpus.fields.text"),
     ("retriever=dense", "retriever=dense: "),
     ("++retriever.k=many", "Integer"),
     # a choice that is none
-    ("retriever.mode=fuzzy", "expected one of .dense, lexical, hybrid"),
+    ("retriever.mode=fuzzy", "expected one of [dense, lexical, hybrid"),
     ("generator=gpt", "generator=gpt: the choices of generator are extractive, hf, openai"),
-    ("generator.kind=gpt", "expected one of .extractive, hf, openai"),
+    ("generator.kind=gpt", "expected one of [extractive, hf, openai"),
     ("+experiment=qlra", "the choices of experiment are qlora, qlora_smoke"),
     # what the shell or a hand got wrong
-    ("corpus.paths=[a", re.escape("corpus.paths=[a: ") + ".*put quotes around special values"),
+    ("corpus.paths=[a", "corpus.paths=[a:  … put quotes around special values"),
     ("corpus.paths=a]", "put quotes around special values"),
     ("index.dir=a:{b", "put quotes around special values"),
     ("'index.dir=x'", "put quotes around special values"),
@@ -84,9 +84,11 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("argument", "told"), MISTAKES)
 def test_a_mistake_is_told_in_one_line(argument: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError) as caught:
         check_overrides(["index.dir=fine", argument, "retriever.k=3"])
-    assert "\n" not in str(caught.value)
+    message = str(caught.value)
+    assert [part for part in told.split(" … ") if part not in message] == []
+    assert "\n" not in message
 
 
 RIGHT = [

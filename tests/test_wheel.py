@@ -11,8 +11,11 @@ from zipfile import ZipFile
 
 import pytest
 
+from medrag import __version__
+
 ROOT = Path(__file__).resolve().parents[1]
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "outputs", "build", "dist", "*.egg-info")
+INFO = f"medrag-{__version__}.dist-info"
 
 pytestmark = pytest.mark.slow
 
@@ -69,8 +72,8 @@ def test_the_wheel_holds_the_package_and_its_configuration_and_nothing_else(whee
     assert len(conf) > 3
     assert package | conf <= names
     rest = {name for name in names - package - conf if not name.endswith("py.typed")}
-    assert {name.partition("/")[0] for name in rest} == {"medrag-0.1.0.dist-info"}
-    assert "medrag-0.1.0.dist-info/licenses/LICENSE" in names
+    assert {name.partition("/")[0] for name in rest} == {INFO}
+    assert f"{INFO}/licenses/LICENSE" in names
 
 
 def test_the_installed_package_is_the_wheels_own(site: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import FineTuneConfig
-from ..errors import ArtefactError, ConfigError, MedragError
+from ..errors import ConfigError, MedragError
 from ..generation.models import load_causal_lm, load_tokenizer, resolve_device
 from ..manifest import (
     atomic_write,
@@ -23,10 +23,12 @@ from ..manifest import (
     recover_directory,
     replacing_directory,
 )
+from .rows import load_dataset, tokenize_rows
 from .tiny import TINY, build_tiny_model
+from .watching import quiet_libraries, watched
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
+    from datasets import Dataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl.trainer.sft_trainer import SFTTrainer
 
@@ -90,6 +92,7 @@ def train_generator(
         MedragError: the run was stopped by SIGTERM; the same command continues it.
     """
     started = time.monotonic()
+    quiet_libraries()
     directory = Path(config.dir)
     recover_directory(directory)
     dataset = load_dataset(Path(config.dataset))
@@ -127,7 +130,8 @@ def train_generator(
     trainer = build_trainer(
         config, model, tokenizer, rows, work, report_to=report_to, run_name=run_name
     )
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with watched(trainer, "training"):
+        trainer.train(resume_from_checkpoint=checkpoint)
     state = trainer.state
     if state.global_step < state.max_steps:
         raise MedragError(
@@ -155,52 +159,6 @@ def train_generator(
         total_parameters=total,
         seconds=time.monotonic() - started,
         history=state.log_history,
-    )
-
-
-def tokenize_rows(
-    rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, file: Path
-) -> Dataset:
-    """Turn conversations into token ids, leaving out rows that cannot be trained on whole.
-
-    TRL would do the same, but it cuts long rows at the end, where the answer is, and drops rows
-    left without one silently. The result is what TRL takes as tokenised already.
-
-    Args:
-        rows: with `prompt` and `completion` as lists of messages.
-        file: where the Arrow table is written, so that memory does not grow with the rows.
-
-    Returns:
-        Columns `input_ids` and `completion_mask` (1 on answer tokens, the end of turn included);
-        every row has at most `max_length` ids and at least one answer token.
-    """
-    from datasets import Features, List, Value
-
-    render: Any = tokenizer.apply_chat_template
-
-    def tokenize(batch: dict[str, list[Any]]) -> dict[str, list[list[int]]]:
-        whole = [p + c for p, c in zip(batch["prompt"], batch["completion"], strict=True)]
-        prompts = render(batch["prompt"], add_generation_prompt=True)
-        wholes = render(whole)
-        kept: dict[str, list[list[int]]] = {"input_ids": [], "completion_mask": []}
-        for prompt, ids in zip(prompts["input_ids"], wholes["input_ids"], strict=True):
-            start = _common_prefix(prompt, ids)
-            if start < len(ids) <= max_length:
-                kept["input_ids"].append(ids)
-                kept["completion_mask"].append([0] * start + [1] * (len(ids) - start))
-        return kept
-
-    return rows.map(
-        tokenize,
-        batched=True,
-        batch_size=100,
-        remove_columns=rows.column_names,
-        features=Features(
-            {"input_ids": List(Value("int32")), "completion_mask": List(Value("int8"))}
-        ),
-        cache_file_name=str(file),
-        load_from_cache_file=False,
-        desc=f"Tokenising {file.stem} rows",
     )
 
 
@@ -283,26 +241,6 @@ def build_trainer(
     return trainer
 
 
-def load_dataset(directory: Path) -> DatasetDict:
-    """Open the QA dataset.
-
-    Raises:
-        ArtefactError: there is none, or it has no train split.
-    """
-    from datasets import DatasetDict, load_from_disk
-
-    try:
-        dataset = load_from_disk(str(directory))
-    except (OSError, ValueError) as error:
-        raise ArtefactError(
-            f"no dataset can be read in {directory}; make one with: "
-            f"python -m medrag.build_dataset dataset.dir={directory}"
-        ) from error
-    if not isinstance(dataset, DatasetDict) or "train" not in dataset:
-        raise ArtefactError(f"the dataset in {directory} has no train split; build it anew")
-    return dataset
-
-
 def _prepare_checkpoints(work: Path, config: FineTuneConfig, base: str) -> str | None:
     """The checkpoint to continue from; clears what another run left."""
     settings = asdict(config)
@@ -336,11 +274,6 @@ def _is_complete(checkpoint: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _common_prefix(left: list[int], right: list[int]) -> int:
-    pairs = zip(left, right, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
 
 
 def _final_eval_loss(trainer: SFTTrainer) -> float:

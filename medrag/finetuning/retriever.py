@@ -14,7 +14,8 @@ from ..errors import ArtefactError
 from ..generation.models import resolve_device
 from ..ingestion.embedders import TextEmbedder
 from ..manifest import recover_directory, replacing_directory
-from .generator import load_dataset
+from .rows import load_dataset
+from .watching import quiet_libraries, watched
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def train_retriever(
         ModelError: the encoder cannot be found or loaded.
     """
     started = time.monotonic()
+    quiet_libraries()
     rows = load_dataset(Path(config.dataset))["train"]
     pairs = _pairs(rows)
     if len(pairs["anchor"]) < 2:
@@ -109,7 +111,8 @@ def train_retriever(
             train_dataset=Dataset.from_dict(pairs),
             loss=MultipleNegativesRankingLoss(model),
         )
-        trainer.train()
+        with watched(trainer, "tuning"):
+            trainer.train()
     with replacing_directory(directory) as fresh:
         _save(model, fresh, own_length)
     history = trainer.state.log_history

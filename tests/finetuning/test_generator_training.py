@@ -22,7 +22,8 @@ from safetensors.torch import load_file
 from medrag.config import Device, FineTuneConfig, GeneratorConfig, TinyModelConfig
 from medrag.errors import ArtefactError, ConfigError
 from medrag.finetuning import TrainingResult, build_tiny_model, train_generator
-from medrag.finetuning.generator import build_trainer, tokenize_rows
+from medrag.finetuning.generator import build_trainer
+from medrag.finetuning.rows import tokenize_rows
 from medrag.generation.hf import HFGenerator
 from medrag.generation.models import keep_cpu_weights_unpacked, load_causal_lm, load_tokenizer
 
