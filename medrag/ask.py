@@ -89,5 +89,7 @@ def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 
 if __name__ == "__main__":
-    asked, sys.argv[1:] = split_question(sys.argv[1:])
+    asked, overrides = split_question(sys.argv[1:])
+    # A question is no run to be kept: one log for all, and no snapshot of the configuration.
+    sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/ask", "hydra.output_subdir=null", *overrides]
     launch(lambda config: converse(config) if asked is None else show(run(config, asked)))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +68,11 @@ def run(config: Config) -> DatasetReport:
             return DatasetReport(directory, counts, up_to_date=True)
         with track(config.tracking, "build_dataset", settings) as tracked:
             names = DocumentNames(rag.index.snapshot)
+            # Under all its names a document is one: "notes.jsonl#gout" here, "gout" there.
+            examples = [
+                replace(example, documents=(*example.documents, *names.resolve(example.documents)))
+                for example in examples
+            ]
             splits = split_by_document(
                 examples, config.dataset.validation_share, config.dataset.test_share,
                 config.dataset.seed,
@@ -145,7 +149,7 @@ def _counts(rows: dict[str, list[Row]], rejected: int) -> dict[str, Any]:
     return counts
 
 
-def _save(directory: Path, rows: dict[str, Sequence[Row]] | dict[str, list[Row]]) -> None:
+def _save(directory: Path, rows: dict[str, list[Row]]) -> None:
     """Save as a `datasets.DatasetDict`, and as JSONL for everything else."""
     from datasets import Dataset, DatasetDict, Features, List, Value, disable_progress_bars
 

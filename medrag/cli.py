@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -60,6 +61,8 @@ def launch(stage: Callable[[Config], object]) -> None:
 
     # OpenMP's threads spin while they wait, which slows torch manyfold where cores are shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # Libraries warn each other of names that will change; nobody at the shell can act on it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
     register_schema()
 
     @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")
@@ -74,6 +77,8 @@ def launch(stage: Callable[[Config], object]) -> None:
         check_overrides(sys.argv[1:])
     except ConfigError as error:
         fail(error)
+    # Hydra names a run after the file that holds `main`, which is this one for every stage.
+    sys.argv.insert(1, f"hydra.job.name={Path(sys.argv[0]).stem}")
     main()
 
 

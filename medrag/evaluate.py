@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,18 @@ from .cli import launch
 from .config import Config
 from .dataset.questions import read_questions
 from .dataset.splits import leaks
-from .errors import ArtefactError, QuestionError
+from .errors import MismatchError, QuestionError
 from .evaluation.report import metrics_table, plot, write_outcomes
 from .evaluation.run import run_questions, summarise
 from .manifest import (
+    MANIFEST,
     Manifest,
     Parent,
     describe_files,
     file_sha256,
     fingerprint,
     is_current,
-    read_manifest,
+    open_artefact,
     replacing_directory,
     write_manifest,
 )
@@ -47,7 +49,7 @@ def run(config: Config) -> EvaluationReport:
 
     Raises:
         QuestionError: the question file cannot be used.
-        ArtefactError, MismatchError: index or adapter cannot be used.
+        ArtefactError, MismatchError: the index, or a tuned model with its dataset, cannot be used.
     """
     directory = Path(config.evaluation.dir)
     examples, rejected = read_questions(config.evaluation.questions, config.evaluation.fields)
@@ -55,8 +57,10 @@ def run(config: Config) -> EvaluationReport:
         examples = examples[: config.evaluation.limit]
     with RAGPipeline(config) as rag:
         parents = {"index": Parent(config.index.dir, rag.index.manifest.fingerprint)}
-        examples, leaked, training = without_leaks(config, examples)
-        parents |= training
+        given = len(examples)
+        examples, tuned = without_leaks(config, examples)
+        left_out = given - len(examples)
+        parents |= tuned
         settings = _settings(config)
         wanted = fingerprint(
             {
@@ -76,7 +80,7 @@ def run(config: Config) -> EvaluationReport:
                 "generator": config.generator.kind.value,
                 "questions_file": config.evaluation.questions,
                 "lines_rejected": len(rejected),
-                "left_out_seen_in_training": len(leaked),
+                "left_out_seen_in_training": left_out,
                 **summarise(outcomes, ks),
             }
             with replacing_directory(directory) as fresh:
@@ -92,7 +96,7 @@ def run(config: Config) -> EvaluationReport:
                         fingerprint=wanted,
                         parents=parents,
                         settings=settings,
-                        counts={"questions": len(outcomes), "left_out": len(leaked)},
+                        counts={"questions": len(outcomes), "left_out": left_out},
                         files=describe_files(fresh),
                     ),
                 )
@@ -103,37 +107,46 @@ def run(config: Config) -> EvaluationReport:
 
 def without_leaks(
     config: Config, examples: list[Example]
-) -> tuple[list[Example], list[str], dict[str, Parent]]:
-    """Leave out the questions that the adapter in use was trained on.
+) -> tuple[list[Example], dict[str, Parent]]:
+    """Leave out the questions that the adapter, or the tuned retriever, in use was trained on.
 
     Returns:
-        The remaining questions, the ones left out, and the adapter as a parent artefact.
+        The remaining questions, and the tuned models as parent artefacts.
 
     Raises:
-        ArtefactError: the adapter's dataset is gone, so a leak cannot be ruled out.
+        ArtefactError: a tuned model or its dataset is gone, so a leak cannot be ruled out.
         QuestionError: every question was seen in training.
     """
-    if not config.generator.adapter:
-        return examples, [], {}
-    adapter = read_manifest(Path(config.generator.adapter), "adapter")
-    dataset = adapter.parents["dataset"]
-    rows = Path(dataset.path) / "train.jsonl"
-    if read_manifest(Path(dataset.path), "dataset").fingerprint != dataset.fingerprint:
-        raise ArtefactError(
-            f"{config.generator.adapter} was trained on another dataset than the one now in "
-            f"{dataset.path}, so its training questions are unknown; train it anew"
-        )
-    with rows.open(encoding="utf-8") as file:
-        train = [(json.loads(line)["question"], ()) for line in file]
+    tuned = {"adapter": config.generator.adapter, "retriever": config.embedder.model}
+    if not (Path(tuned["retriever"]) / MANIFEST).is_file():  # not tuned here
+        tuned["retriever"] = ""
+    parents: dict[str, Parent] = {}
+    train: list[tuple[str, tuple[str, ...]]] = []
+    for kind, folder in tuned.items():
+        if folder:
+            model = open_artefact(Path(folder), kind)
+            parents[kind] = Parent(folder, model.fingerprint)
+            train += [(question, ()) for question in _trained_on(folder, model.parents["dataset"])]
     seen = set(leaks(train, [(example.question, ()) for example in examples])[0])
     kept = [example for example in examples if example.question not in seen]
     if not kept:
         raise QuestionError(
             f"every question of {config.evaluation.questions} was seen in training; evaluate on "
-            f"evaluation.questions={dataset.path}/test.jsonl"
+            f"the dataset's test split: evaluation.questions={config.dataset.dir}/test.jsonl"
         )
-    parent = Parent(config.generator.adapter, adapter.fingerprint)
-    return kept, sorted(seen), {"adapter": parent}
+    return kept, parents
+
+
+def _trained_on(model: str, dataset: Parent) -> Iterator[str]:
+    """The questions of the train split of the dataset that a model was made from."""
+    if open_artefact(Path(dataset.path), "dataset").fingerprint != dataset.fingerprint:
+        raise MismatchError(
+            f"{model} was trained on another dataset than the one now in {dataset.path}, so its "
+            "training questions are unknown; train it anew"
+        )
+    with (Path(dataset.path) / "train.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)["question"]
 
 
 def _settings(config: Config) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,8 +19,10 @@ from .generation.openai import OpenAIGenerator
 from .generation.prompts import REFUSAL, Prompt, build_prompt
 from .index import BuildReport, Index, IndexBuilder, config_from_manifest
 from .ingestion.embedders import TextEmbedder
-from .retrieval import Retriever
+from .retrieval import Retriever, check_question
 from .types import Answer, Hit
+
+_log = logging.getLogger(__name__)
 
 
 class RAGPipeline:
@@ -72,7 +75,11 @@ class RAGPipeline:
             MismatchError: it was made with another embedder.
         """
         index = Index(self.config.index.dir)
-        index.check_embedder(self._embedder)
+        try:
+            index.check_embedder(self._embedder)
+        except BaseException:
+            index.close()
+            raise
         return index
 
     @cached_property
@@ -105,6 +112,7 @@ class RAGPipeline:
             ArtefactError: there is no usable index.
             ModelError, HttpError: the generator cannot be reached.
         """
+        question = check_question(question)
         hits = self.retrieve(question)
         evidence = weigh(question, hits, self._embedder, self._rarity)
         certainty = confidence(evidence)
@@ -131,9 +139,8 @@ class RAGPipeline:
 
     def prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:
         """What a chat model is asked: the question over as many hits as the budget holds."""
-        return build_prompt(
-            question, hits, self.config.generator.context_tokens, self._count_tokens
-        )
+        budget = self.config.generator.context_tokens
+        return build_prompt(check_question(question), hits, budget, self._count_tokens)
 
     def ingest_document(self, path: str | Path) -> BuildReport:
         """Add one file or URL to the index, made if there is none; searchable when this returns.
@@ -151,7 +158,15 @@ class RAGPipeline:
     ) -> list[Statement]:
         if self.config.generator.kind == GeneratorKind.extractive:
             return extract(evidence, self.config.generator.max_sentences)
-        return parse_statements(self._generator.generate(self.prompt(question, hits).messages))
+        prompt = self.prompt(question, hits)
+        if prompt.left_out:
+            _log.warning(
+                "%d of %d passages did not fit generator.context_tokens=%d and were not shown",
+                prompt.left_out,
+                len(hits),
+                self.config.generator.context_tokens,
+            )
+        return parse_statements(self._generator.generate(prompt.messages))
 
     def _count_tokens(self, text: str) -> int:
         return len(self._embedder.tokenizer.encode(text, add_special_tokens=False).ids)

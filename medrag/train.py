@@ -11,6 +11,7 @@ from rich.table import Table
 
 from .cli import launch
 from .config import Config, FineTuneConfig, RetrieverTuneConfig, TrainTarget
+from .errors import MismatchError
 from .finetuning import (
     TINY,
     RetrieverResult,
@@ -51,6 +52,7 @@ def run(config: Config) -> TrainReport:
     Raises:
         PreflightError: this machine, or what lies on it, cannot run it; nothing was loaded.
         ArtefactError: the dataset is missing or damaged.
+        MismatchError: the dry run's index has changed since the dataset was made from it.
         MedragError: the run was stopped; the same command continues it.
     """
     if config.train == TrainTarget.retriever:
@@ -82,18 +84,18 @@ def _train(
         result = tune(config, dataset, ["wandb"] if tracked.enabled else [])
         counts = {name: value for name, value in asdict(result).items() if name != "history"}
         counts["peak_mb"] = peak_mb()
+        write_manifest(  # before the tracker is told: a server that fails must not cost the run
+            directory,
+            Manifest(
+                kind=kind,
+                fingerprint=wanted,
+                parents={"dataset": parent},
+                settings=settings,
+                counts=counts,
+                files=describe_files(directory),
+            ),
+        )
         tracked.summary(counts)
-    write_manifest(
-        directory,
-        Manifest(
-            kind=kind,
-            fingerprint=wanted,
-            parents={"dataset": parent},
-            settings=settings,
-            counts=counts,
-            files=describe_files(directory),
-        ),
-    )
     return TrainReport(kind, directory, counts, dry_run, up_to_date=False)
 
 
@@ -109,8 +111,22 @@ def _tune_retriever(config: Config, dataset: Manifest, report_to: list[str]) -> 
 
 
 def corpus_texts(dataset: Manifest) -> Iterator[str]:
-    """The chunks of the index a dataset was made from; the dry run's tokenizer learns from them."""
-    with Index(dataset.parents["index"].path) as index:
+    """The chunks of the index a dataset was made from; the dry run's tokenizer learns from them.
+
+    Raises:
+        ArtefactError: the index is gone or damaged.
+        MismatchError: it is another than the one the dataset was made from.
+    """
+    parent = dataset.parents["index"]
+    with Index(parent.path) as index:
+        found = index.manifest.fingerprint
+        if found != parent.fingerprint:
+            raise MismatchError(
+                f"the dataset was made from the index {parent.path} as it was "
+                f"({parent.fingerprint[:8]}), and it has changed since ({found[:8]}); build the "
+                "dataset anew: python -m medrag.build_dataset dataset.questions=FILE "
+                f"index.dir={parent.path}"
+            )
         yield from index.snapshot.texts()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..config import DatasetFieldsConfig
 from ..errors import QuestionError
 from ..index.snapshot import Snapshot
+from ..retrieval.retriever import check_question
 from ..types import Example, Rejected
 
 _QUESTION = ("question", "text")
@@ -37,12 +38,12 @@ def read_questions(
     examples: list[Example] = []
     rejected: list[Rejected] = []
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     try:
                         examples.append(_example(line, number, fields))
-                    except ValueError as error:
+                    except (ValueError, QuestionError) as error:
                         rejected.append(Rejected(f"{path.name}:{number}", str(error)))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
@@ -56,26 +57,42 @@ def read_questions(
 def _example(line: str, number: int, fields: DatasetFieldsConfig) -> Example:
     try:
         row = json.loads(line)
+        json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair cannot be written
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(row, dict):
         raise ValueError("not a JSON object")
-    question = str(_field(row, fields.question, _QUESTION) or "").strip()
+    question = _text(row, fields.question, _QUESTION)
     if not question:
         raise ValueError(f"no question; the fields are {', '.join(row)}")
-    answer = str(_field(row, fields.answer, _ANSWER) or "").strip()
+    check_question(question)
+    answer = _text(row, fields.answer, _ANSWER)
     documents = _field(row, fields.documents, _DOCUMENTS) or []
     if isinstance(documents, str):
         documents = [documents]
     if not isinstance(documents, list):
         raise ValueError("documents is neither a name nor a list of names")
+    answerable = row.get("answerable")
+    if answerable is None:
+        answerable = bool(answer)
+    if not isinstance(answerable, bool):
+        raise ValueError(f"answerable is {answerable!r}, neither true nor false")
+    if answerable and not answer:
+        raise ValueError("said to be answerable, but has no answer")
     return Example(
-        id=str(_field(row, fields.id, _ID) or number),
+        id=_text(row, fields.id, _ID) or str(number),
         question=question,
         answer=answer,
         documents=tuple(str(document) for document in documents),
-        answerable=bool(row.get("answerable", bool(answer))),
+        answerable=answerable,
     )
+
+
+def _text(row: dict[str, Any], configured: str, usual: Sequence[str]) -> str:
+    value = _field(row, configured, usual)
+    if isinstance(value, list | dict):
+        raise ValueError(f"{configured or usual[0]} is a {type(value).__name__}, not a text")
+    return "" if value is None else str(value).strip()
 
 
 def _field(row: dict[str, Any], configured: str, usual: Sequence[str]) -> Any:
@@ -89,7 +106,7 @@ def _field(row: dict[str, Any], configured: str, usual: Sequence[str]) -> Any:
 class DocumentNames:
     """Resolves the document names of a question file to document ids of an index.
 
-    A name is a document's id, or the part of it after `#` or `PMID:` (the row's own id), so that
+    A name is a document's id, or else the part after `#` or `PMID:` (the row's own id), so that
     question sets made for a collection need no rewriting.
     """
 
@@ -102,9 +119,8 @@ class DocumentNames:
 
     @cached_property
     def _ids(self) -> dict[str, list[str]]:
-        ids: dict[str, list[str]] = defaultdict(list)
-        for id_ in self._snapshot.document_ids():
-            short = id_.removeprefix("PMID:") if id_.startswith("PMID:") else id_.split("#")[-1]
-            for name in {id_, short}:
-                ids[name].append(id_)
-        return ids
+        every = list(self._snapshot.document_ids())
+        short: dict[str, list[str]] = defaultdict(list)
+        for id_ in every:
+            short[id_.split("#")[-1].removeprefix("PMID:")].append(id_)
+        return short | {id_: [id_] for id_ in every}

@@ -20,7 +20,8 @@ class Row:
     Attributes:
         documents: ids of the gold documents that the index holds.
         contexts: the passages of the prompt, in order; passage `n` is cited as `[n]`.
-        gold_rank: 1-based place of the passage that holds the answer best, 0 if none is there.
+        gold_rank: 1-based place of the passage that holds the answer best, 0 if none is there or
+            there is no answer.
         inserted: True when that passage was not retrieved and took the last one's place.
     """
 
@@ -50,7 +51,7 @@ def make_row(
     """
     prompt = rag.prompt(example.question, rag.retrieve(example.question))
     contexts = list(prompt.contexts)
-    gold = _best_gold(example.answer, contexts, documents)
+    gold = _best_gold(example.answer, contexts, documents) if example.answerable else 0
     inserted = False
     if insert_gold and example.answerable and documents and gold == 0:
         passage = _gold_passage(example, documents, rag)
@@ -93,7 +94,7 @@ def cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
             if support > (supports[best - 1] if best else 0.5):
                 best = number
         parts.append(f"{statement.text} [{best}]" if best else statement.text)
-    return " ".join(parts)
+    return " ".join(parts) or answer
 
 
 def _best_gold(answer: str, contexts: Sequence[Hit], documents: Sequence[str]) -> int:

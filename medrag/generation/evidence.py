@@ -54,9 +54,10 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     for sentence in sentencex.segment("en", text):
         # A table row or a list item says its piece without a full stop.
         for line in sentence.splitlines(keepends=True):
-            body = _BULLET.sub("", line).strip()
-            if body:
-                start = offset + line.index(body)
+            bullet = _BULLET.match(line)
+            said = line[bullet.end() :] if bullet else line.lstrip()
+            if body := said.rstrip():
+                start = offset + len(line) - len(said)
                 spans.append((start, start + len(body)))
             offset += len(line)
     return spans

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .evidence import Evidence
-from .grounding import Statement
+from .grounding import Statement, without_markers
 
 # A further sentence must be nearly as good as the best one to be worth reading.
 _NEARLY = 0.9
@@ -29,4 +29,4 @@ def extract(evidence: Sequence[Evidence], max_sentences: int) -> list[Statement]
     # The best document speaks first; sentences of one hit keep their order.
     ranks = {item.number: rank for rank, item in reversed(list(enumerate(chosen)))}
     chosen.sort(key=lambda item: (ranks[item.number], item.start))
-    return [Statement(item.text, (item.number,)) for item in chosen]
+    return [Statement(without_markers(item.text), (item.number,)) for item in chosen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,8 +13,10 @@ from .evidence import sentence_spans
 from .prompts import REFUSAL
 
 _MARKER = re.compile(r"\s*\[(\d+(?:\s*[,;]\s*\d+)*)\]")
-_AFTER_STOP = re.compile(r"([.!?])((?:\s*\[\d[\d\s,;]*\])+)")
-_NUMBER = re.compile(r"\d")
+_AFTER_STOP = re.compile(r"([.!?][\"'”’]*)((?:\s*\[\d[\d\s,;]*\])+)")
+_LOOKS_LIKE_MARKER = re.compile(r"\[(\d+(?:\s*[,;]\s*\d+)*)\]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NEGATION = re.compile(r"\b(?:no|not|nor|never|neither|none|cannot|without)\b|n['’]t\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class Grounded:
 
 
 def parse_statements(text: str) -> list[Statement]:
-    """Split generated text into statements and the `[n]` that follow each."""
-    if REFUSAL.lower().rstrip(".") in text.lower():
+    """Split generated text into statements and the `[n]` that follow each; none for a refusal."""
+    if text.strip().lower().startswith(REFUSAL.lower().rstrip(".")):
         return []
     # "It is so. [1]" and "It is so [1]." mean the same; one form keeps markers with their sentence.
     text = _AFTER_STOP.sub(r"\2\1", text)
@@ -55,12 +57,17 @@ def parse_statements(text: str) -> list[Statement]:
     return statements
 
 
+def without_markers(text: str) -> str:
+    """A source's own references made round, "[12]" to "(12)": they are no markers of ours."""
+    return _LOOKS_LIKE_MARKER.sub(r"(\1)", text)
+
+
 def ground(statements: Sequence[Statement], hits: Sequence[Hit], min_support: float) -> Grounded:
     """Find for each statement the sentence, or pair of sentences, that supports it best.
 
     A statement that cites hits is checked against those, one that cites none against all. It is
-    kept when its best span holds at least `min_support` of its terms, and every number in it:
-    a dose that stands nowhere in the source is not supported by it.
+    kept when its best span holds at least `min_support` of its terms and every number in it, and
+    denies something just where the statement does: neither a dose nor a "not" may be made up.
 
     Returns:
         The kept statements, each followed by the marker of its citation, numbered anew from 1.
@@ -93,26 +100,40 @@ def best_span(statement: str, hit: Hit) -> tuple[float, int, int]:
     """(support in [0, 1], start, end) of the span of a hit that supports a statement best.
 
     Offsets are within `hit.text`. Support is the share of the statement's terms that the span,
-    or the title and section it stands under, holds; 0 when a number of it is missing there.
+    or the title and section it stands under, holds; 0 when the span holds none of them itself,
+    lacks a number of the statement, or only one of the two has a "not".
     """
-    exact = hit.text.find(statement)
-    if exact >= 0:
-        return 1.0, exact, exact + len(statement)
-    wanted = set(terms(statement))
-    numbers = {word for word in words(statement) if _NUMBER.search(word)}
-    heading = set(terms(f"{hit.title} {hit.section}"))
     spans = sentence_spans(hit.text)
+    for start, end in spans:
+        if without_markers(hit.text[start:end]) == statement:
+            return 1.0, start, end
+    wanted = set(terms(statement))
+    under = f"{hit.title} {hit.section}"
+    heading = set(terms(under))
+    numbers = _numbers(statement, named=set(pairwise(words(under))))
+    denies = bool(_NEGATION.search(statement))
     pairs = [(a[0], b[1]) for a, b in pairwise(spans)]
     best = (0.0, 0, 0)
     for start, end in [*spans, *pairs]:
         text = hit.text[start:end]
-        if not numbers.issubset(words(text)):
+        held = wanted.intersection(terms(text))
+        if not held or not numbers <= _numbers(text) or denies != bool(_NEGATION.search(text)):
             continue
-        support = len(wanted & (set(terms(text)) | heading)) / len(wanted) if wanted else 0.0
+        support = len(held | (wanted & heading)) / len(wanted)
         # A pair must earn its length: the shorter span wins a tie.
         if support > best[0] + 1e-9:
             best = (support, start, end)
     return best
+
+
+def _numbers(text: str, named: Collection[tuple[str, str]] = ()) -> set[str]:
+    """The numbers in a text, units cut off, but for those that are part of a name ("type 2")."""
+    return {
+        number
+        for before, word in pairwise(["", *words(text)])
+        if (before, word) not in named
+        for number in _NUMBER.findall(word)
+    }
 
 
 def _citation(marker: int, hit: Hit, start: int, end: int, support: float) -> Citation:

@@ -32,6 +32,7 @@ class OpenAIGenerator:
 
         Raises:
             HttpError: the endpoint could not be reached, refused, or sent no reply text.
+            ConfigError: the environment variable holds what cannot be a key.
         """
         reply = run_async(self._post(messages))
         try:
@@ -48,7 +49,9 @@ class OpenAIGenerator:
     async def _post(self, messages: list[Message]) -> Any:
         from ..clients import AsyncHttpClient
 
-        key = os.environ.get(self._config.api_key_env, "")
+        key = os.environ.get(self._config.api_key_env, "").strip()
+        if not key.isascii():
+            raise ConfigError(f"{self._config.api_key_env} holds no key: keys are plain ASCII")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         timeout = self._config.timeout_s
         async with AsyncHttpClient(deadline_s=timeout, timeout_s=timeout) as client:

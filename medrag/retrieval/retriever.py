@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..config import RetrieverConfig, RetrieverMode
-from ..errors import QuestionError
+from ..errors import ConfigError, QuestionError
 from ..index import Index
 from ..ingestion.embedders import TextEmbedder
+from ..ingestion.processors import clean_text
 from ..types import Hit
 from ..words import STOPWORDS, words
 from .fusion import convex_combination
@@ -38,9 +39,12 @@ class Retriever:
 
         Raises:
             QuestionError: the question is empty or not a question's length.
+            ConfigError: `k` is below 1.
         """
         question = check_question(question)
-        k = k or self._config.k
+        k = self._config.k if k is None else k
+        if k < 1:
+            raise ConfigError(f"k={k} cannot be used: give 1 or more")
         mode = self._config.mode
         depth = max(k, self._config.candidates)
         bm25 = {} if mode == RetrieverMode.dense else self._search_words(question, depth)
@@ -82,12 +86,12 @@ class Retriever:
 
 
 def check_question(question: str) -> str:
-    """The question without surrounding whitespace.
+    """The question in the form that texts are stored in: no odd spaces, nothing invisible.
 
     Raises:
         QuestionError: it is empty, or far too long to be one.
     """
-    question = question.strip()
+    question = clean_text(question)
     if not question:
         raise QuestionError('the question is empty; ask e.g. "What is first-line treatment of …?"')
     if len(question) > _MAX_QUESTION:
