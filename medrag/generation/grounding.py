@@ -46,7 +46,7 @@ def parse_statements(text: str) -> list[Statement]:
     if text.strip().lower().startswith(REFUSAL.lower().rstrip(".")):
         return []
     # "It is so. [1]" and "It is so [1]." mean the same; one form keeps markers with their sentence.
-    text = _AFTER_STOP.sub(r"\2\1", text)
+    text = _AFTER_STOP.sub(lambda found: f" {' '.join(found[2].split())}{found[1]}", text)
     statements: list[Statement] = []
     for start, end in sentence_spans(text):
         sentence = text[start:end]
@@ -111,13 +111,14 @@ def best_span(statement: str, hit: Hit) -> tuple[float, int, int]:
     under = f"{hit.title} {hit.section}"
     heading = set(terms(under))
     numbers = _numbers(statement, named=set(pairwise(words(under))))
-    denies = bool(_NEGATION.search(statement))
-    pairs = [(a[0], b[1]) for a, b in pairwise(spans)]
+    denies = _denies(statement)
+    alike = [(a, b) for a, b in spans if _denies(hit.text[a:b]) == denies]
+    pairs = [(a[0], b[1]) for a, b in pairwise(spans) if a in alike and b in alike]
     best = (0.0, 0, 0)
-    for start, end in [*spans, *pairs]:
+    for start, end in [*alike, *pairs]:
         text = hit.text[start:end]
         held = wanted.intersection(terms(text))
-        if not held or not numbers <= _numbers(text) or denies != bool(_NEGATION.search(text)):
+        if not held or not numbers <= _numbers(text):
             continue
         support = len(held | (wanted & heading)) / len(wanted)
         # A pair must earn its length: the shorter span wins a tie.
@@ -134,6 +135,10 @@ def _numbers(text: str, named: Collection[tuple[str, str]] = ()) -> set[str]:
         if (before, word) not in named
         for number in _NUMBER.findall(word)
     }
+
+
+def _denies(text: str) -> bool:
+    return _NEGATION.search(text) is not None
 
 
 def _citation(marker: int, hit: Hit, start: int, end: int, support: float) -> Citation:

@@ -1,4 +1,4 @@
-"""Question files as people have them: what is read, what is refused, and which document is meant."""
+"""Question files as people have them: what is read, what is refused, which document is meant."""
 
 from __future__ import annotations
 

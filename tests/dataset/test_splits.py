@@ -6,7 +6,7 @@ import random
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag.dataset.splits import SPLITS, leaks, question_key, split_by_document
@@ -37,6 +37,7 @@ EXAMPLES = st.lists(
 SHARES = st.sampled_from([(0.1, 0.2), (0.0, 0.5), (0.3, 0.3), (0.45, 0.5), (0.0, 0.0)])
 
 
+@settings(deadline=None, database=None)
 @given(EXAMPLES, SHARES, st.integers(0, 5))
 def test_splits_share_neither_documents_nor_wording(
     examples: list[Example], shares: tuple[float, float], seed: int
@@ -56,6 +57,7 @@ def test_splits_share_neither_documents_nor_wording(
     assert split_by_document(examples, *shares, seed) == splits
 
 
+@settings(deadline=None, database=None)
 @given(EXAMPLES, SHARES)
 def test_no_split_grows_far_beyond_its_share(
     examples: list[Example], shares: tuple[float, float]

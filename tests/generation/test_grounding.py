@@ -78,7 +78,13 @@ def test_text_without_a_word_says_nothing(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [REFUSAL, f" {REFUSAL}\n", REFUSAL.upper(), REFUSAL.rstrip("."), f"{REFUSAL} [1] They are old."],
+    [
+        REFUSAL,
+        f" {REFUSAL}\n",
+        REFUSAL.upper(),
+        REFUSAL.rstrip("."),
+        f"{REFUSAL} [1] They are old.",
+    ],
 )
 def test_a_refusal_makes_no_statement(text: str) -> None:
     assert parse_statements(text) == []
@@ -157,14 +163,15 @@ def test_a_number_in_the_name_of_the_disease_is_no_dose() -> None:
 @pytest.mark.parametrize(
     "turned",
     [
-        "It is given during an attack.",
+        "Aspirin should be given to children.",
         "Allopurinol does not lower uric acid.",
         "Colchicine never calms an acute attack.",
         "Colchicine doesn't calm an acute attack.",
     ],
 )
 def test_a_statement_that_turns_its_source_around_is_not_supported(turned: str) -> None:
-    assert ground([Statement(turned, (1,))], HITS, 0.5).unsupported == (turned,)
+    hits = [hit(f"{GOUT} Aspirin should not be given to children.")]
+    assert ground([Statement(turned, (1,))], hits, 0.5).unsupported == (turned,)
 
 
 @pytest.mark.parametrize("scrap", ["No", "so", "col", "Gout", "acid in a"])

@@ -1,0 +1,435 @@
+"""The dataset stage on a real index: same prompt as answering, true citations, no leak, true counts."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import load_from_disk
+
+from medrag import (
+    CorpusConfig,
+    DatasetConfig,
+    IndexConfig,
+    RAGPipeline,
+    RetrieverConfig,
+    TrackingConfig,
+)
+from medrag.build_dataset import run, summary_table
+from medrag.config import Config, WandbMode
+from medrag.dataset.splits import SPLITS, question_key
+from medrag.errors import ArtefactError, QuestionError
+from medrag.generation.prompts import REFUSAL
+from medrag.index import IndexBuilder
+from medrag.ingestion import TextEmbedder
+from medrag.manifest import read_manifest
+from medrag.words import words
+
+# id: (title, sentences, question, answer); the answer is said by the note and by no other.
+NOTES = {
+    "gout": ("Gout", "Uric acid crystals form in a joint. Colchicine calms an acute attack.",
+             "What calms an acute attack of gout?", "Colchicine calms an acute attack."),
+    "asthma": ("Asthma", "Budesonide is inhaled. Salbutamol opens the airways within minutes.",
+               "What opens the airways in asthma?", "Salbutamol opens the airways."),
+    "malaria": ("Malaria", "Anopheles mosquitoes carry it. Artesunate is given into a vein.",
+                "How is severe malaria treated?", "Artesunate is given into a vein."),
+    "scurvy": ("Scurvy", "The gums bleed. Ascorbic acid heals it within weeks.",
+               "What heals scurvy?", "Ascorbic acid heals it. The gums bleed."),
+    "rabies": ("Rabies", "A bite carries the virus. The wound is washed with soap at once.",
+               "What is done with the wound in rabies?", "The wound is washed with soap."),
+    "glaucoma": ("Glaucoma", "Pressure harms the optic nerve. Latanoprost drops lower it.",
+                 "Which drops lower the pressure in glaucoma?", "Latanoprost drops lower it."),
+    "anthrax": ("Anthrax", "Spores lie in wool. Ciprofloxacin is taken for 60 days.",
+                "How long is ciprofloxacin taken in anthrax?", "It is taken for 60 days."),
+    "leprosy": ("Leprosy", "Patches of skin lose feeling. Dapsone and rifampicin cure it.",
+                "What cures leprosy?", "Dapsone and rifampicin cure it."),
+}  # fmt: skip
+LONG = " ".join(
+    f"On day {day} of the study {day * 7} patients of ward {day % 5} came for their visit."
+    for day in range(1, 60)
+)
+UNKNOWN = ("What is the dose of colchicine?", "Who discovered leprosy?")
+
+
+def question_rows() -> list[dict[str, Any]]:
+    rows = [
+        {"id": id_, "question": question, "answer": answer, "documents": [f"notes.jsonl#{id_}"]}
+        for id_, (_, _, question, answer) in NOTES.items()
+    ]
+    rows += [{"id": f"u{n}", "question": text, "answer": ""} for n, text in enumerate(UNKNOWN)]
+    rows += [
+        {
+            "id": f"visit{day}",
+            "question": f"How many patients came on day {day} of the study?",
+            "answer": f"{day * 7} patients came.",
+            "documents": ["study.txt"],
+        }
+        for day in (3, 58)
+    ]
+    return rows
+
+
+def write_questions(path: Path, rows: list[dict[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def make_world(root: Path, embedder: TextEmbedder) -> Config:
+    """An index over a few notes, and settings for a dataset from it."""
+    corpus = root / "corpus"
+    corpus.mkdir()
+    notes = [
+        {"id": id_, "title": title, "text": text} for id_, (title, text, _, _) in NOTES.items()
+    ]
+    (corpus / "notes.jsonl").write_text("\n".join(map(json.dumps, notes)), encoding="utf-8")
+    (corpus / "study.txt").write_text(f"A study\n\n{LONG}", encoding="utf-8")
+    config = Config(
+        corpus=CorpusConfig(paths=[str(corpus)]),
+        index=IndexConfig(dir=str(root / "index")),
+        retriever=RetrieverConfig(k=3),
+        dataset=DatasetConfig(
+            questions=write_questions(root / "questions.jsonl", question_rows()),
+            dir=str(root / "dataset"),
+            validation_share=0.1,
+            test_share=0.3,
+        ),
+        tracking=TrackingConfig(wandb=WandbMode.disabled, dir=str(root / "runs")),
+    )
+    IndexBuilder(config, embedder).mirror()
+    return config
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Config:
+    """A world with its dataset built; only for reading."""
+    config = make_world(tmp_path_factory.mktemp("world"), embedder)
+    with Path(config.dataset.questions).open("a", encoding="utf-8") as file:
+        file.write("{oops}\n")
+    assert run(config).up_to_date is False
+    return config
+
+
+@pytest.fixture
+def world(tmp_path: Path, embedder: TextEmbedder) -> Config:
+    """A world of the test's own, without a dataset."""
+    return make_world(tmp_path, embedder)
+
+
+def rows_of(config: Config) -> dict[str, list[dict[str, Any]]]:
+    return {
+        split: [
+            json.loads(line)
+            for line in Path(config.dataset.dir, f"{split}.jsonl").read_text("utf-8").splitlines()
+        ]
+        for split in SPLITS
+    }
+
+
+def everything(config: Config) -> list[dict[str, Any]]:
+    return [row for rows in rows_of(config).values() for row in rows]
+
+
+def state(directory: str) -> dict[str, tuple[int, bytes]]:
+    """Every file with its time of change and content."""
+    files = (path for path in Path(directory).rglob("*") if path.is_file())
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def markers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\[(\d+)\]", text)]
+
+
+def test_it_loads_with_datasets_and_the_jsonl_says_the_same(built: Config) -> None:
+    loaded = load_from_disk(built.dataset.dir)
+    rows = rows_of(built)
+    assert tuple(loaded) == SPLITS
+    assert {split: loaded[split].to_list() for split in SPLITS} == rows
+    assert all(rows.values())  # none of the splits is empty, so that the tests below mean something
+    wanted = {row["id"]: row["question"] for row in question_rows()}
+    assert {row["id"]: row["question"] for row in everything(built)} == wanted
+
+
+def test_rows_are_asked_in_the_words_of_answering(built: Config) -> None:
+    with RAGPipeline(built) as rag:
+        for row in everything(built):
+            if not row["inserted"]:
+                hits = rag.retrieve(row["question"])
+                prompt = rag.prompt(row["question"], hits)
+                assert row["prompt"] == prompt.messages
+                assert [(c["document"], c["start"]) for c in row["contexts"]] == [
+                    (hit.document, hit.start) for hit in prompt.contexts
+                ]
+    assert not any(row["inserted"] for row in rows_of(built)["test"])
+
+
+def test_what_is_asked_is_what_a_generator_gets(
+    built: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prompt of a row, word for word, reaches the language model when the question is asked."""
+    row = next(row for row in rows_of(built)["test"] if row["answerable"])
+    asked = []
+
+    class Listener:
+        def generate(self, messages: Any) -> str:
+            asked.append(messages)
+            return REFUSAL
+
+        def close(self) -> None:
+            pass
+
+    config = replace(built, generator=replace(built.generator, kind="hf"))
+    config.grounding = replace(built.grounding, min_confidence=0.0)
+    with RAGPipeline(config) as rag:
+        monkeypatch.setitem(rag.__dict__, "_generator", Listener())
+        rag.query(row["question"])
+    assert asked == [row["prompt"]]
+
+
+def test_replies_cite_the_passage_that_holds_the_answer(built: Config) -> None:
+    answerable = [row for row in everything(built) if row["answerable"] and row["gold_rank"]]
+    assert len(answerable) >= len(NOTES)
+    for row in answerable:
+        (reply,) = row["completion"]
+        assert reply["role"] == "assistant"
+        bare = re.sub(r" \[\d+\]", "", reply["content"])
+        assert words(bare) == words(row["answer"])
+        cited = markers(reply["content"])
+        assert cited, row
+        for number in cited:
+            context = row["contexts"][number - 1]
+            assert context["gold"]
+            assert context["document"] in row["documents"]
+        # the number in the reply means the passage with that number in the prompt
+        (question,) = row["prompt"]
+        assert (
+            row["contexts"][cited[0] - 1]["text"] in question["content"].split(f"[{cited[0]}] ")[1]
+        )
+    two = next(row for row in answerable if row["id"] == "scurvy")
+    assert len(markers(two["completion"][0]["content"])) == 2  # each sentence cites
+
+
+def test_the_part_of_a_long_document_that_says_it_is_cited(built: Config) -> None:
+    for row in everything(built):
+        if row["id"].startswith("visit"):
+            day = row["id"].removeprefix("visit")
+            assert f"On day {day} of" in row["contexts"][row["gold_rank"] - 1]["text"]
+
+
+def test_unanswerable_rows_teach_the_refusal(built: Config) -> None:
+    refusals = [row for row in everything(built) if not row["answerable"]]
+    assert [row["question"] for row in refusals] == [*UNKNOWN]
+    for row in refusals:
+        assert row["completion"] == [{"role": "assistant", "content": REFUSAL}]
+        assert (row["gold_rank"], row["inserted"], row["documents"]) == (0, False, [])
+        assert len(row["contexts"]) == 3  # refusing must be learnt over passages, not over nothing
+
+
+def test_contexts_are_spans_of_their_documents(built: Config) -> None:
+    seen = set()
+    with RAGPipeline(built) as rag:
+        for row in everything(built):
+            for context in row["contexts"]:
+                text = rag.index.snapshot.document_text(context["document"]) or ""
+                assert text[context["start"] : context["end"]] == context["text"] != ""
+                seen.add((context["document"], context["start"]))
+    assert any(start > 0 for _, start in seen)  # a later chunk of the long document was among them
+
+
+def test_the_counts_are_those_of_the_rows(built: Config) -> None:
+    counts = read_manifest(Path(built.dataset.dir), "dataset").counts
+    assert counts["rejected_questions"] == 1
+    rows = rows_of(built)
+    for split, members in rows.items():
+        answerable = [row for row in members if row["answerable"]]
+        found = [row for row in answerable if row["gold_rank"]]
+        assert counts[split] | {"questions_shared_with_train": 0, "documents_shared_with_train": 0} == {
+            "rows": len(members),
+            "answerable": len(answerable),
+            "unanswerable": len(members) - len(answerable),
+            "gold_retrieved": len([row for row in found if not row["inserted"]]),
+            "gold_inserted": len([row for row in found if row["inserted"]]),
+            "gold_missing": len(answerable) - len(found),
+            "gold_unknown": len([row for row in answerable if not row["documents"]]),
+            "contexts_left_out": sum(row["left_out"] for row in members),
+            "questions_shared_with_train": 0,
+            "documents_shared_with_train": 0,
+        }  # fmt: skip
+    for split in ("validation", "test"):
+        assert counts[split]["documents_shared_with_train"] == 0
+        assert counts[split]["questions_shared_with_train"] == 0
+
+
+def test_the_card_shows_the_counts_and_where_it_comes_from(built: Config) -> None:
+    card = Path(built.dataset.dir, "README.md").read_text(encoding="utf-8")
+    manifest = read_manifest(Path(built.dataset.dir), "dataset")
+    table = {
+        cells[1]: cells[2:5]
+        for line in card.splitlines()
+        if len(cells := [cell.strip() for cell in line.split("|")]) > 5
+    }
+    for name in manifest.counts["test"]:
+        wanted = [str(manifest.counts[split].get(name, "")) for split in SPLITS]
+        assert table[name] == wanted
+    assert "could not be used: 1\n" in card
+    assert manifest.parents["index"].fingerprint in card
+    assert built.dataset.questions in card
+
+
+def test_the_manifest_names_its_index_and_every_file(built: Config) -> None:
+    directory = Path(built.dataset.dir)
+    manifest = read_manifest(directory, "dataset")
+    index = read_manifest(Path(built.index.dir), "index")
+    assert manifest.parents["index"].path == built.index.dir
+    assert manifest.parents["index"].fingerprint == index.fingerprint
+    names = {p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file()}
+    assert set(manifest.files) == names - {"manifest.json"}
+    (rejected,) = (directory / "rejected.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(rejected)["id"] == f"questions.jsonl:{len(question_rows()) + 1}"
+
+
+def test_gold_is_put_where_retrieval_missed_it_but_never_into_test_rows(world: Config) -> None:
+    # Every question names the document of another, so that the first hit is never the gold one.
+    ids = list(NOTES)
+    rows = question_rows()[: len(ids)]
+    for row, other in zip(rows, ids[1:] + ids[:1], strict=True):
+        row |= {"documents": [f"notes.jsonl#{other}"], "answer": NOTES[other][3]}
+    write_questions(Path(world.dataset.questions), rows)
+    world.retriever = RetrieverConfig(k=1)
+    report = run(world)
+    splits = rows_of(world)
+    assert len(splits["train"]) > 3
+    assert len(splits["test"]) > 1
+    for row in splits["train"]:
+        assert (row["inserted"], row["gold_rank"]) == (True, 1)
+        assert [c["document"] for c in row["contexts"]] == row["documents"]
+        assert row["completion"][0]["content"].endswith(" [1]")
+        assert row["contexts"][0]["text"] in row["prompt"][0]["content"]
+    with RAGPipeline(world) as rag:
+        for row in splits["test"]:
+            assert (row["inserted"], row["gold_rank"]) == (False, 0)
+            (hit,) = rag.retrieve(row["question"])
+            assert [c["document"] for c in row["contexts"]] == [hit.document] != row["documents"]
+    assert report.counts["train"]["gold_inserted"] == len(splits["train"])
+    assert report.counts["test"]["gold_missing"] == len(splits["test"])
+
+
+def test_an_inserted_passage_takes_the_last_place_and_fits_the_budget(world: Config) -> None:
+    # The nearest passages of a question about the study are chunks of the study, near the limit.
+    row = {"id": "x", "question": "How many patients came on day 40 of the study?"}
+    rows = [row | {"answer": NOTES["gout"][3], "documents": ["gout"]}]
+    write_questions(Path(world.dataset.questions), rows)
+    for k, tokens, kept in ((3, 2000, 2), (5, 700, 1), (3, 128, 0)):
+        world.retriever = RetrieverConfig(k=k)
+        world.generator.context_tokens = tokens
+        assert run(world).up_to_date is False
+        (row,) = rows_of(world)["train"]
+        assert row["inserted"]
+        assert [c["document"] for c in row["contexts"]][-1] == "notes.jsonl#gout"
+        assert row["gold_rank"] == len(row["contexts"])
+        assert len(row["contexts"]) >= kept + 1
+        with RAGPipeline(world) as rag:
+            assert rag._count_tokens(row["prompt"][0]["content"]) <= tokens
+        # every hit but the one whose place was taken is in the prompt or counted as left out
+        assert len(row["contexts"]) - 1 + row["left_out"] in (k - 1, k)
+
+
+def test_a_refusal_that_names_a_document_stays_a_refusal(world: Config) -> None:
+    rows = [
+        *question_rows(),
+        {"question": "What is gout?", "answerable": False, "documents": ["gout"]},
+    ]
+    write_questions(Path(world.dataset.questions), rows)
+    run(world)
+    row = next(row for row in everything(world) if row["question"] == "What is gout?")
+    assert row["completion"][0]["content"] == REFUSAL
+    # the retriever is tuned on gold_rank: a passage that does not answer must not be taught
+    assert (row["gold_rank"], row["inserted"]) == (0, False)
+
+
+def test_a_planted_leak_does_not_get_through(world: Config) -> None:
+    rows = question_rows()
+    for row in question_rows()[: len(NOTES)]:
+        name = row["documents"][0].removeprefix("notes.jsonl#")
+        # the same document under its short name, and the same wording without a document
+        rows.append(row | {"id": f"{name}-2", "question": f"Tell of {name}!", "documents": [name]})
+        rows.append(row | {"id": f"{name}-3", "question": row["question"].upper(), "documents": []})
+    write_questions(Path(world.dataset.questions), rows)
+    counts = run(world).counts
+    splits = rows_of(world)
+    home: dict[str, set[str]] = {}
+    for split, members in splits.items():
+        for row in members:
+            home.setdefault(question_key(row["question"]), set()).add(split)
+            for document in row["documents"]:
+                home.setdefault(document, set()).add(split)
+    assert len(home) > len(NOTES)
+    assert all(len(where) == 1 for where in home.values()), home
+    assert all(splits.values())
+    assert counts["test"]["documents_shared_with_train"] == 0
+
+
+def test_the_same_again_touches_nothing(world: Config) -> None:
+    first = run(world)
+    before = state(world.dataset.dir)
+    again = run(world)
+    assert again.up_to_date is True
+    assert again.counts == first.counts
+    assert state(world.dataset.dir) == before
+    assert "(up to date)" in str(summary_table(again).title)
+
+
+def test_what_changed_is_built_again(world: Config, embedder: TextEmbedder) -> None:
+    def rebuilt() -> bool:
+        before = read_manifest(Path(world.dataset.dir), "dataset").fingerprint
+        report = run(world)
+        after = read_manifest(Path(world.dataset.dir), "dataset").fingerprint
+        assert report.up_to_date is (before == after)
+        assert run(world).up_to_date is True
+        return not report.up_to_date
+
+    run(world)
+    rows = [*question_rows(), {"question": "Which metal is soft?", "answer": "Tin."}]
+    write_questions(Path(world.dataset.questions), rows)
+    assert rebuilt()
+    assert len(everything(world)) == len(rows)
+
+    corpus = Path(world.corpus.paths[0])
+    (corpus / "tin.txt").write_text("Tin\n\nTin is a soft metal.", encoding="utf-8")
+    IndexBuilder(world, embedder).mirror()
+    assert rebuilt()
+    (row,) = [row for row in everything(world) if row["question"] == "Which metal is soft?"]
+    assert row["contexts"][0]["document"] == "tin.txt"
+    parent = read_manifest(Path(world.dataset.dir), "dataset").parents["index"]
+    assert parent.fingerprint == read_manifest(Path(world.index.dir), "index").fingerprint
+
+    world.retriever = replace(world.retriever, k=2)
+    assert rebuilt()
+    assert max(len(row["contexts"]) for row in everything(world)) == 2
+    world.dataset = replace(world.dataset, seed=14)
+    assert rebuilt()
+
+
+def test_a_damaged_dataset_is_built_again(world: Config) -> None:
+    run(world)
+    path = Path(world.dataset.dir, "train.jsonl")
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b"gout", b"goat"))
+    assert run(world).up_to_date is False
+    assert path.read_bytes() == good
+
+
+def test_what_stops_the_stage(world: Config, tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="build_index"):
+        run(replace(world, index=IndexConfig(dir=str(tmp_path / "none"))))
+    with pytest.raises(QuestionError, match="No such file"):
+        run(replace(world, dataset=replace(world.dataset, questions=str(tmp_path / "none"))))
+    shares = replace(world.dataset, test_share=0.95, validation_share=0.0)
+    write_questions(Path(world.dataset.questions), question_rows()[:2])
+    with pytest.raises(QuestionError, match=r"no question is left.*test_share"):
+        run(replace(world, dataset=shares))
+    assert not Path(world.dataset.dir).exists()
+    assert not list(tmp_path.glob(".dataset*"))  # nothing half-made is left behind
