@@ -153,7 +153,7 @@ class RetrieverConfig:
     mode: RetrieverMode = RetrieverMode.hybrid
     k: int = 5  # hits returned
     candidates: int = 50  # hits taken from each side before fusion
-    dense_weight: float = 0.9  # share of the dense side in the fused score, 0..1; docs/benchmarks.md
+    dense_weight: float = 0.9  # share of the dense side, 0..1; measured: docs/benchmarks.md
 
     def __post_init__(self) -> None:
         _coerce_enums(self)

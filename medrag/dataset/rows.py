@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..generation.grounding import best_span, parse_statements
-from ..generation.prompts import REFUSAL, Message, completion
+from ..generation.prompts import REFUSAL, Message, Prompt, completion
 from ..metrics import token_recall
 from ..pipeline import RAGPipeline
 from ..types import Example, Hit
@@ -23,6 +23,7 @@ class Row:
         gold_rank: 1-based place of the passage that holds the answer best, 0 if none is there or
             there is no answer.
         inserted: True when that passage was not retrieved and took the last one's place.
+        left_out: passages that did not fit the prompt budget.
     """
 
     id: str
@@ -45,31 +46,26 @@ def make_row(
 
     Args:
         documents: ids of the gold documents.
-        insert_gold: put the best gold passage into the prompt when retrieval missed it, so that
-            the model is never taught an answer its passages do not hold. For training rows only:
-            test rows keep what answering would see.
+        insert_gold: put the best gold passage into the prompt when retrieval missed it, or found
+            one that holds less of the answer, so that the model is not taught an answer its
+            passages do not hold. Not for test rows: they keep what answering would see.
     """
+    answer = example.answer
     prompt = rag.prompt(example.question, rag.retrieve(example.question))
-    contexts = list(prompt.contexts)
-    gold = _best_gold(example.answer, contexts, documents) if example.answerable else 0
+    gold = _best_gold(answer, prompt.contexts, documents) if example.answerable else 0
     inserted = False
-    if insert_gold and example.answerable and documents and gold == 0:
-        passage = _gold_passage(example, documents, rag)
-        # The last passages make room until the gold one fits the budget beside the others.
-        keep = contexts[:-1]
-        fitted = rag.prompt(example.question, [passage, *keep])
-        contexts = [*fitted.contexts[1:], passage]
-        prompt = replace(
-            rag.prompt(example.question, contexts), left_out=prompt.left_out + fitted.left_out
-        )
-        contexts = list(prompt.contexts)
-        gold = _best_gold(example.answer, contexts, documents)
-        inserted = gold > 0
-    reply = cite(example.answer, contexts, gold) if example.answerable else REFUSAL
+    if insert_gold and example.answerable and documents:
+        passage = _gold_passage(answer, documents, rag)
+        if not gold or _held(answer, passage) > _held(answer, prompt.contexts[gold - 1]):
+            prompt = _with_last(passage, prompt, example.question, rag)
+            gold = _best_gold(answer, prompt.contexts, documents)
+            inserted = passage in prompt.contexts
+    contexts = prompt.contexts
+    reply = cite(answer, contexts, gold) if example.answerable else REFUSAL
     return Row(
         id=example.id,
         question=example.question,
-        answer=example.answer,
+        answer=answer,
         answerable=example.answerable,
         documents=list(documents),
         contexts=[_context(hit, documents) for hit in contexts],
@@ -97,20 +93,33 @@ def cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
     return " ".join(parts) or answer
 
 
+def _with_last(passage: Hit, prompt: Prompt, question: str, rag: RAGPipeline) -> Prompt:
+    """The prompt with a passage in the last one's place; others make room until it fits too."""
+    fitted = rag.prompt(question, [passage, *prompt.contexts[:-1]])
+    if not fitted.contexts:  # it does not fit even alone
+        return prompt
+    full = rag.prompt(question, [*fitted.contexts[1:], passage])
+    return replace(full, left_out=prompt.left_out + fitted.left_out + full.left_out)
+
+
+def _held(answer: str, passage: Hit) -> float:
+    return token_recall(passage.text, answer)
+
+
 def _best_gold(answer: str, contexts: Sequence[Hit], documents: Sequence[str]) -> int:
     places = [
-        (token_recall(hit.text, answer), -number)
+        (_held(answer, hit), -number)
         for number, hit in enumerate(contexts, 1)
         if hit.document in documents
     ]
     return -max(places)[1] if places else 0
 
 
-def _gold_passage(example: Example, documents: Sequence[str], rag: RAGPipeline) -> Hit:
+def _gold_passage(answer: str, documents: Sequence[str], rag: RAGPipeline) -> Hit:
     snapshot = rag.index.snapshot
     chunks = [chunk for document in documents for chunk in snapshot.document_chunk_ids(document)]
     passages = snapshot.hits(chunks).values()
-    return max(passages, key=lambda hit: (token_recall(hit.text, example.answer), -hit.chunk_id))
+    return max(passages, key=lambda hit: (_held(answer, hit), -hit.chunk_id))
 
 
 def _context(hit: Hit, documents: Sequence[str]) -> dict[str, Any]:

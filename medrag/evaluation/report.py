@@ -98,7 +98,7 @@ def plot(path: Path, summary: Mapping[str, Any], title: str) -> None:
     bars = left.bar(positions, list(recall.values()), color="#2a6f97", width=0.6)
     left.bar_label(bars, fmt="%.2f", fontsize=8, padding=2)
     left.set_xticks(positions, [str(k) for k in recall])
-    left.set(ylim=(0, 1.1), xlabel="k (chunks read)", ylabel="recall@k of documents")
+    left.set(ylim=(0, 1.1), xlabel="k (documents)", ylabel="recall@k")
     curve = summary["risk_coverage"]
     answers = summary["answers"]
     right.set_title(f"answers, {answers['questions']} questions", fontsize=9)

@@ -1,4 +1,4 @@
-"""A build that is killed with SIGKILL goes on where it stood and ends as if nothing had happened."""
+"""A build killed with SIGKILL goes on where it stood, and ends as if nothing had happened."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The dataset stage on a real index: same prompt as answering, true citations, no leak, true counts."""
+"""The dataset stage on a real index: the prompt of answering, true citations, no leak."""
 
 from __future__ import annotations
 
 import json
 import re
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,9 +105,15 @@ def make_world(root: Path, embedder: TextEmbedder) -> Config:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Config:
-    """A world with its dataset built; only for reading."""
-    config = make_world(tmp_path_factory.mktemp("world"), embedder)
+def base(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Config:
+    """The index that the tests share, and what stands beside it."""
+    return make_world(tmp_path_factory.mktemp("world"), embedder)
+
+
+@pytest.fixture(scope="module")
+def built(base: Config) -> Config:
+    """A dataset with one line rejected; only for reading."""
+    config = deepcopy(base)
     with Path(config.dataset.questions).open("a", encoding="utf-8") as file:
         file.write("{oops}\n")
     assert run(config).up_to_date is False
@@ -114,9 +121,12 @@ def built(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> C
 
 
 @pytest.fixture
-def world(tmp_path: Path, embedder: TextEmbedder) -> Config:
-    """A world of the test's own, without a dataset."""
-    return make_world(tmp_path, embedder)
+def world(base: Config, tmp_path: Path) -> Config:
+    """Questions and a place for the dataset of the test's own, over the shared index."""
+    config = deepcopy(base)
+    config.dataset.questions = write_questions(tmp_path / "questions.jsonl", question_rows())
+    config.dataset.dir = str(tmp_path / "dataset")
+    return config
 
 
 def rows_of(config: Config) -> dict[str, list[dict[str, Any]]]:
@@ -212,11 +222,25 @@ def test_replies_cite_the_passage_that_holds_the_answer(built: Config) -> None:
     assert len(markers(two["completion"][0]["content"])) == 2  # each sentence cites
 
 
-def test_the_part_of_a_long_document_that_says_it_is_cited(built: Config) -> None:
-    for row in everything(built):
-        if row["id"].startswith("visit"):
-            day = row["id"].removeprefix("visit")
-            assert f"On day {day} of" in row["contexts"][row["gold_rank"] - 1]["text"]
+def test_the_part_of_a_long_document_that_says_it_is_taught(world: Config) -> None:
+    """Another part of the right document, which retrieval finds first, does not hold the answer."""
+    rows = [
+        {
+            "id": str(day),
+            "question": f"How many patients came on day {day} of the study?",
+            "answer": f"{day * 7} patients.",
+            "documents": ["study.txt"],
+        }
+        for day in (3, 21, 40, 58)
+    ]
+    write_questions(Path(world.dataset.questions), rows)
+    world.retriever = RetrieverConfig(k=1)
+    counts = run(world).counts["train"]
+    assert counts["gold_inserted"] > 0
+    assert counts["gold_inserted"] + counts["gold_retrieved"] == 4
+    for row in rows_of(world)["train"]:
+        (number,) = markers(row["completion"][0]["content"])
+        assert f"On day {row['id']} of" in row["contexts"][number - 1]["text"]
 
 
 def test_unanswerable_rows_teach_the_refusal(built: Config) -> None:
@@ -246,7 +270,7 @@ def test_the_counts_are_those_of_the_rows(built: Config) -> None:
     for split, members in rows.items():
         answerable = [row for row in members if row["answerable"]]
         found = [row for row in answerable if row["gold_rank"]]
-        assert counts[split] | {"questions_shared_with_train": 0, "documents_shared_with_train": 0} == {
+        wanted = {
             "rows": len(members),
             "answerable": len(answerable),
             "unanswerable": len(members) - len(answerable),
@@ -255,12 +279,10 @@ def test_the_counts_are_those_of_the_rows(built: Config) -> None:
             "gold_missing": len(answerable) - len(found),
             "gold_unknown": len([row for row in answerable if not row["documents"]]),
             "contexts_left_out": sum(row["left_out"] for row in members),
-            "questions_shared_with_train": 0,
-            "documents_shared_with_train": 0,
-        }  # fmt: skip
-    for split in ("validation", "test"):
-        assert counts[split]["documents_shared_with_train"] == 0
-        assert counts[split]["questions_shared_with_train"] == 0
+        }
+        if split != "train":
+            wanted |= {"questions_shared_with_train": 0, "documents_shared_with_train": 0}
+        assert counts[split] == wanted
 
 
 def test_the_card_shows_the_counts_and_where_it_comes_from(built: Config) -> None:
@@ -382,7 +404,9 @@ def test_the_same_again_touches_nothing(world: Config) -> None:
     assert "(up to date)" in str(summary_table(again).title)
 
 
-def test_what_changed_is_built_again(world: Config, embedder: TextEmbedder) -> None:
+def test_what_changed_is_built_again(tmp_path: Path, embedder: TextEmbedder) -> None:
+    world = make_world(tmp_path, embedder)
+
     def rebuilt() -> bool:
         before = read_manifest(Path(world.dataset.dir), "dataset").fingerprint
         report = run(world)

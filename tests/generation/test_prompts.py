@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag.generation.prompts import (
@@ -83,6 +83,7 @@ def test_a_worse_context_never_takes_the_place_of_a_better_one() -> None:
     assert (prompt.contexts, prompt.left_out) == ((), 2)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 60), max_size=8),
     budget=st.integers(0, 400),

@@ -264,7 +264,7 @@ def test_a_damaged_faiss_file_is_rebuilt_from_the_store(
     build: Build, config: PipelineConfig
 ) -> None:
     build()
-    ((name, entry),) = read_manifest(Path(config.index.dir), "index").files.items()
+    ((name, _),) = read_manifest(Path(config.index.dir), "index").files.items()
     path = Path(config.index.dir, name)
     good = path.read_bytes()
     flipped = bytearray(good)
