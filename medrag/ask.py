@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from .cli import launch
+from .cli import launch, split_options
 from .config import Config
 from .errors import QuestionError
 from .pipeline import RAGPipeline
@@ -77,19 +77,17 @@ def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
     Returns:
         The question, None when there is none; and the remaining arguments.
     """
-    settings: list[str] = []
+    settings, others = split_options(arguments)
     words: list[str] = []
-    for argument in arguments:
+    for argument in others:
         name = argument.partition("=")[0].lstrip("+~")
-        is_setting = argument.startswith("-") or (
-            "=" in argument and name.replace(".", "").replace("_", "").replace("/", "").isalnum()
-        )
-        (settings if is_setting else words).append(argument)
+        plain = name.replace(".", "").replace("_", "").replace("/", "")
+        (settings if "=" in argument and plain.isalnum() else words).append(argument)
     return (" ".join(words) if words else None), settings
 
 
 if __name__ == "__main__":
-    asked, overrides = split_question(sys.argv[1:])
+    asked, settings = split_question(sys.argv[1:])
     # A question is no run to be kept: one log for all, and no snapshot of the configuration.
-    sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/ask", "hydra.output_subdir=null", *overrides]
+    sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/ask", "hydra.output_subdir=null", *settings]
     launch(lambda config: converse(config) if asked is None else show(run(config, asked)))

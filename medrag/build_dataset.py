@@ -182,13 +182,13 @@ def _save(directory: Path, rows: dict[str, list[Row]]) -> None:
         }
     )
     records = {split: [asdict(row) for row in members] for split, members in rows.items()}
-    tables = {}
-    for split, members in records.items():
-        columns = {
-            name: [row[name] for row in members] for name in features
-        }  # a split may be empty
-        tables[split] = Dataset.from_dict(columns, features=features)
-    DatasetDict(tables).save_to_disk(str(directory))
+    DatasetDict(
+        {
+            split: Dataset.from_list(members, features=features)
+            for split, members in records.items()
+            if members  # a split without rows could be saved, but not loaded again
+        }
+    ).save_to_disk(str(directory))
     for split, members in records.items():
         with (directory / f"{split}.jsonl").open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in members)

@@ -17,6 +17,14 @@ from .config import Config
 from .errors import ConfigError, MedragError
 from .progress import console
 
+# Hydra's options that take the argument after them.
+_OPTIONS_WITH_VALUE = frozenset(
+    """
+    --cfg -c --package -p --config-path -cp --config-name -cn --config-dir -cd --info -i
+    --experimental-rerun --shell-completion -sc
+    """.split()  # noqa: SIM905
+)
+
 
 def conf_dir() -> str:
     """Absolute path of `conf/`: inside the package when installed, beside it in a checkout."""
@@ -26,10 +34,13 @@ def conf_dir() -> str:
 
 
 def register_schema() -> None:
-    """Tell Hydra that `Config` is the schema of everything it composes."""
+    """Tell Hydra that `Config` is the schema of all it composes, and what `${stage:}` means."""
     from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
 
     ConfigStore.instance().store(name="schema", node=Config)
+    # Hydra would name runs after the file that holds its `main`: cli.py, for every stage.
+    OmegaConf.register_new_resolver("stage", lambda: Path(sys.argv[0]).stem, replace=True)
 
 
 def to_config(composed: Any) -> Config:
@@ -44,9 +55,8 @@ def to_config(composed: Any) -> Config:
     try:
         config = OmegaConf.to_object(composed)
     except OmegaConfBaseException as error:
-        # A ConfigError raised by a dataclass comes wrapped; it says it better.
-        cause = error.__cause__
-        raise cause if isinstance(cause, ConfigError) else ConfigError(str(error)) from error
+        name = f"{error.full_key}: " if error.full_key else ""
+        raise ConfigError(f"{name}{str(error).splitlines()[0]}") from error
     assert isinstance(config, Config)
     return config
 
@@ -73,13 +83,24 @@ def launch(stage: Callable[[Config], object]) -> None:
         except MedragError as error:
             fail(error)
 
+    options, overrides = split_options(sys.argv[1:])
     try:
-        check_overrides(sys.argv[1:])
+        check_overrides(overrides, sweep="--multirun" in options or "-m" in options)
     except ConfigError as error:
         fail(error)
-    # Hydra names a run after the file that holds `main`, which is this one for every stage.
-    sys.argv.insert(1, f"hydra.job.name={Path(sys.argv[0]).stem}")
+    # argparse takes no overrides on both sides of an option.
+    sys.argv[1:] = [*options, *overrides]
     main()
+
+
+def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell Hydra's own options, with their values, from all other arguments."""
+    options: list[str] = []
+    others: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        is_option = argument.startswith("-") or before in _OPTIONS_WITH_VALUE
+        (options if is_option else others).append(argument)
+    return options, others
 
 
 def fail(error: MedragError) -> None:
@@ -88,10 +109,14 @@ def fail(error: MedragError) -> None:
     sys.exit(2)
 
 
-def check_overrides(arguments: Sequence[str]) -> None:
+def check_overrides(overrides: Sequence[str], sweep: bool = False) -> None:
     """Refuse a misspelt setting, a wrong type or an unknown choice before Hydra composes.
 
     Hydra refuses them too, but over ten lines; here one line names what may have been meant.
+
+    Args:
+        overrides: arguments of the form NAME=VALUE, +NAME=VALUE or ~NAME.
+        sweep: whether a setting may have several values, one for each run.
 
     Raises:
         ConfigError: names the setting and how to mend it.
@@ -102,22 +127,29 @@ def check_overrides(arguments: Sequence[str]) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     schema = OmegaConf.structured(Config)
-    for argument in arguments:
-        if argument.startswith("-") or "=" not in argument:
+    for argument in overrides:
+        if argument.startswith("~"):
             continue
+        if not argument.partition("=")[0].lstrip("+") or "=" not in argument:
+            raise ConfigError(f"{argument}: a setting is given as NAME=VALUE")
         try:
             override = OverridesParser.create().parse_override(argument)
         except HydraException as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{argument}: {reason}; put quotes around special values") from error
         name = override.key_or_group
-        choices = sorted(path.stem for path in Path(conf_dir(), name).glob("*.yaml"))
-        if choices:
+        if override.is_sweep_override():
+            if not sweep:
+                raise ConfigError(f"{argument}: several values need --multirun, a list needs [a,b]")
+        elif choices := sorted(path.stem for path in Path(conf_dir(), name).glob("*.yaml")):
             if str(override.value()) not in choices:
                 raise ConfigError(f"{argument}: the choices of {name} are {', '.join(choices)}")
-        elif not (name.startswith("hydra") or override.is_sweep_override()):
-            if not override.is_delete() and not override.is_force_add():
-                _check_name(name)
+            if name == "experiment" and not override.is_add():
+                raise ConfigError(f"{argument}: an experiment is added: +{argument}")
+        elif not name.startswith("hydra"):
+            _check_name(name)
+            if override.is_add() and not override.is_force_add():
+                raise ConfigError(f"{argument}: the setting is there already; give {argument[1:]}")
             try:
                 OmegaConf.update(schema, name, override.value())
             except OmegaConfBaseException as error:

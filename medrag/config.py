@@ -88,6 +88,12 @@ class WandbMode(StrEnum):
     disabled = "disabled"
 
 
+def _at_least(minimum: float, group: str, config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(value >= minimum, f"{group}.{name}", value, f"give {minimum:g} or more")
+
+
 @dataclass
 class FieldsConfig:
     """Names of the JSONL and CSV fields; an empty name means the usual ones are tried in turn."""
@@ -107,6 +113,9 @@ class CorpusConfig:
     strict: bool = False  # True: the first unusable document is an error
     max_document_mb: int = 200  # megabytes a single PDF, DOCX or HTML file may have
 
+    def __post_init__(self) -> None:
+        _at_least(1, "corpus", self, "max_document_mb")
+
 
 @dataclass
 class ChunkingConfig:
@@ -115,9 +124,7 @@ class ChunkingConfig:
     max_tokens: int = 256  # embedder tokens, title and special tokens counted in
 
     def __post_init__(self) -> None:
-        _require(
-            self.max_tokens >= 32, "chunking.max_tokens", self.max_tokens, "give 32 or more tokens"
-        )
+        _at_least(32, "chunking", self, "max_tokens")
 
 
 @dataclass
@@ -131,7 +138,7 @@ class EmbedderConfig:
 
     def __post_init__(self) -> None:
         _coerce_enums(self)
-        _require(self.batch_size >= 1, "embedder.batch_size", self.batch_size, "give 1 or more")
+        _at_least(1, "embedder", self, "batch_size")
 
 
 @dataclass
@@ -157,8 +164,7 @@ class RetrieverConfig:
 
     def __post_init__(self) -> None:
         _coerce_enums(self)
-        _require(self.k >= 1, "retriever.k", self.k, "give 1 or more")
-        _require(self.candidates >= 1, "retriever.candidates", self.candidates, "give 1 or more")
+        _at_least(1, "retriever", self, "k", "candidates")
         _require(
             0.0 <= self.dense_weight <= 1.0,
             "retriever.dense_weight",
@@ -185,15 +191,9 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         _coerce_enums(self)
-        _require(
-            self.max_new_tokens >= 1, "generator.max_new_tokens", self.max_new_tokens, "give ≥ 1"
-        )
-        _require(
-            self.context_tokens >= 128,
-            "generator.context_tokens",
-            self.context_tokens,
-            "give 128 or more tokens",
-        )
+        _at_least(1, "generator", self, "max_new_tokens", "max_sentences")
+        _at_least(128, "generator", self, "context_tokens")
+        _require(self.timeout_s > 0, "generator.timeout_s", self.timeout_s, "give seconds above 0")
 
 
 @dataclass
@@ -309,15 +309,20 @@ class FineTuneConfig:
 
     def __post_init__(self) -> None:
         _coerce_enums(self)
-        for name in ("lora_r", "batch_size", "gradient_accumulation", "max_length"):
-            value = getattr(self, name)
-            _require(value >= 1, f"finetune.{name}", value, "give 1 or more")
+        counts = ("lora_r", "lora_alpha", "batch_size", "gradient_accumulation", "max_length")
+        _at_least(1, "finetune", self, *counts, "eval_steps", "logging_steps")
+        _at_least(0, "finetune", self, "warmup_steps", "lora_dropout")
+        _require(self.lora_dropout < 1, "finetune.lora_dropout", self.lora_dropout, "give a share below 1")
         _require(
-            math.isfinite(self.learning_rate) and self.learning_rate > 0,
-            "finetune.learning_rate",
-            self.learning_rate,
-            "give a positive number",
+            self.max_steps == -1 or self.max_steps >= 1,
+            "finetune.max_steps",
+            self.max_steps,
+            "give -1 (all epochs) or 1 and more",
         )
+        for name in ("epochs", "learning_rate"):
+            value = getattr(self, name)
+            right = math.isfinite(value) and value > 0
+            _require(right, f"finetune.{name}", value, "give a positive number")
 
 
 @dataclass
@@ -355,6 +360,11 @@ class EvaluationConfig:
     ks: list[int] = field(default_factory=lambda: [1, 3, 5, 10])  # cut-offs of recall@k
     limit: int = 0  # questions evaluated, from the start of the file; 0: all
 
+    def __post_init__(self) -> None:
+        _at_least(0, "evaluation", self, "limit")
+        right = bool(self.ks) and min(self.ks) >= 1
+        _require(right, "evaluation.ks", self.ks, "give cut-offs of 1 or more")
+
 
 @dataclass
 class TrackingConfig:
@@ -381,3 +391,6 @@ class Config(PipelineConfig):
     retriever_tuning: RetrieverTuneConfig = field(default_factory=RetrieverTuneConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        _coerce_enums(self)

@@ -97,6 +97,7 @@ def atomic_write(path: Path, content: str | bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            os.fchmod(file.fileno(), 0o644)  # mkstemp makes it private; the artefact is not
             os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
@@ -115,8 +116,10 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
     directory.parent.mkdir(parents=True, exist_ok=True)
     aside = directory.with_name(f".{directory.name}.old")
     recover_directory(directory)
-    fresh = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.new."))
-    fresh.chmod(0o755)  # mkdtemp makes it private; the artefact is not
+    fresh = directory.with_name(f".{directory.name}.new")
+    for left in (aside, fresh):  # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    fresh.mkdir()
     try:
         yield fresh
         for path in fresh.rglob("*"):
@@ -170,7 +173,13 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         raise ArtefactError(f"no {kind} in {directory}; make one with: {make}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = content["kind"]
+        found, schema = content["kind"], content["schema"]
+        if schema != SCHEMA:
+            raise MismatchError(
+                f"{directory} was written in format {schema} by medrag "
+                f"{content.get('package_version')}, this is medrag {__version__} with format "
+                f"{SCHEMA}; make it anew: {make}"
+            )
         manifest = Manifest(
             **{
                 **content,
@@ -185,12 +194,6 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         ) from error
     if found != kind:
         raise MismatchError(f"{directory} holds a {found}, not a {kind}; make one with: {make}")
-    if manifest.schema != SCHEMA:
-        raise MismatchError(
-            f"{directory} was written in format {manifest.schema} by medrag "
-            f"{manifest.package_version}, this is medrag {__version__} with format {SCHEMA}; "
-            f"make it anew: {make}"
-        )
     return manifest
 
 

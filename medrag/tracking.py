@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import TrackingConfig, WandbMode
+from .errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
@@ -60,16 +61,23 @@ def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> It
     os.environ.setdefault("WANDB_SILENT", "true")  # for what trainers print through wandb
     directory = Path(config.dir)
     directory.mkdir(parents=True, exist_ok=True)
-    run = wandb.init(
-        project=config.project,
-        group=config.group or None,
-        job_type=stage,
-        dir=str(directory),
-        mode=mode,
-        config=dict(settings),
-        # quiet; and a server that does not answer must not hold up the stage for minutes
-        settings=wandb.Settings(silent=True, console="off", init_timeout=30),
-    )
+    try:
+        run = wandb.init(
+            project=config.project,
+            group=config.group or None,
+            job_type=stage,
+            dir=str(directory),
+            mode=mode,
+            config=dict(settings),
+            # quiet; and a server that does not answer must not hold up the stage for minutes
+            settings=wandb.Settings(silent=True, console="off", init_timeout=30),
+        )
+    except (wandb.Error, ValueError) as error:  # no key, a server out of reach, a mode unknown
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"W&B cannot start in mode {mode!r} ({reason}); tracking.wandb=offline or "
+            "tracking.wandb=disabled works without it"
+        ) from error
     failed = 1
     try:
         yield Run(run)

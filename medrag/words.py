@@ -23,7 +23,7 @@ STOPWORDS = frozenset(
 
 def words(text: str) -> list[str]:
     """Lower-case words and numbers of `text`, accents folded, in order."""
-    folded = unicodedata.normalize("NFKD", text.lower())
+    folded = unicodedata.normalize("NFKD", text).lower()
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
 
 
@@ -39,6 +39,8 @@ def stem(word: str) -> str:
     """
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
+    if word.endswith("ings"):
+        word = word[:-1]
     for ending in ("ingly", "edly", "ing", "ed"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)].removesuffix("e")

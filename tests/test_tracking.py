@@ -65,7 +65,6 @@ def test_disabled_tracking_does_not_even_import_wandb(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="W&B's own error comes through")
 @pytest.mark.parametrize(
     ("mode", "environment"), [("online", {}), ("auto", {"WANDB_MODE": "nonsense"})]
 )

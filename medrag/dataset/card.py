@@ -14,7 +14,7 @@ _MEANING = {
     "answerable": "with a reference answer in the corpus",
     "unanswerable": "the reply to learn is the refusal",
     "gold_retrieved": "the answer's document was among the retrieved passages",
-    "gold_inserted": "the passage that holds the answer best was not, and took the last one's place",
+    "gold_inserted": "the passage that answers best was not, and took the last one's place",
     "gold_missing": "no passage of it was, and the row was left as answering would see it",
     "gold_unknown": "answerable, but the question names no document of the index",
     "contexts_left_out": "passages that did not fit the prompt budget",

@@ -437,6 +437,16 @@ def test_what_changed_is_built_again(tmp_path: Path, embedder: TextEmbedder) -> 
     assert rebuilt()
 
 
+def test_a_split_without_rows_is_left_out(world: Config) -> None:
+    world.dataset.validation_share = 0.0
+    report = run(world)
+    assert report.counts["validation"]["rows"] == 0
+    assert set(load_from_disk(world.dataset.dir)) == {"train", "test"}
+    assert rows_of(world)["validation"] == []
+    assert run(world).up_to_date
+    summary_table(report)
+
+
 def test_a_damaged_dataset_is_built_again(world: Config) -> None:
     run(world)
     path = Path(world.dataset.dir, "train.jsonl")

@@ -58,7 +58,21 @@ def test_an_item_that_repeats_its_own_number_is_where_it_stands() -> None:
 
 PIECES = st.sampled_from(
     [
-        *("Gout", "hurts.", "It", "is", "so!", "e.g.", "0.5", "mg", "(see", "Fig. 2)", "Dr.", "ß"),
+        *(
+            "Gout",
+            "hurts.",
+            "It",
+            "is",
+            "so!",
+            "e.g.",
+            "0.5",
+            "mg",
+            "(see",
+            "Fig. 2)",
+            "Dr.",
+            "ß",
+            "“Why?”",
+        ),
         *(
             "- ",
             "* ",

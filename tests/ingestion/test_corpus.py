@@ -1,0 +1,203 @@
+"""Finding the files of a corpus, on disk and on a server."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medrag.ingestion.corpus import SourceFile, find_files, is_supported
+from medrag.types import Rejected
+
+
+def make(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"This is {name}.", encoding="utf-8")
+
+
+def found(*paths: str | Path, downloads: Path = Path("unused")) -> list[SourceFile | Rejected]:
+    return list(find_files([str(path) for path in paths], downloads))
+
+
+def ids(*paths: str | Path) -> list[str]:
+    return [item.id for item in found(*paths)]
+
+
+def reasons(*paths: str | Path, downloads: Path = Path("unused")) -> dict[str, str]:
+    items = found(*paths, downloads=downloads)
+    return {item.id: item.reason for item in items if isinstance(item, Rejected)}
+
+
+# --- on disk ----------------------------------------------------------------------------------
+
+
+def test_files_come_in_one_order_with_their_place(tmp_path: Path) -> None:
+    make(tmp_path, "b.txt", "a.md", "sub/z.txt", "sub/deep/c.txt", "alpha/d.txt")
+    assert ids(tmp_path) == ["a.md", "b.txt", "alpha/d.txt", "sub/z.txt", "sub/deep/c.txt"]
+    source = found(tmp_path)[3]
+    assert isinstance(source, SourceFile)
+    status = (tmp_path / "sub/z.txt").stat()
+    assert (source.root, source.path) == (str(tmp_path), tmp_path / "sub/z.txt")
+    assert (source.size, source.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+def test_roots_come_in_the_order_given_and_a_file_is_its_own_root(tmp_path: Path) -> None:
+    make(tmp_path, "z/one.txt", "a/two.txt", "single.txt")
+    assert ids(tmp_path / "z", tmp_path / "single.txt", tmp_path / "a") == [
+        "one.txt",
+        "single.txt",
+        "two.txt",
+    ]
+
+
+def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt", ".b.txt", ".git/c.txt", "sub/.cache/d.txt", "sub/e.txt")
+    assert ids(tmp_path) == ["a.txt", "sub/e.txt"]
+
+
+def test_a_hidden_root_is_read_when_it_is_named(tmp_path: Path) -> None:
+    make(tmp_path, ".notes/a.txt")
+    assert ids(tmp_path / ".notes") == ["a.txt"]
+
+
+def test_what_cannot_be_used_is_rejected_with_a_reason(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt", "b.png", "no_suffix", "sub/c.docm")
+    (tmp_path / "folder.txt").mkdir()
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.txt")
+    why = reasons(tmp_path, tmp_path / "missing")
+    assert why.keys() == {
+        "b.png", "no_suffix", "sub/c.docm", "gone.txt", "pipe.txt", str(tmp_path / "missing"),
+    }  # fmt: skip
+    assert "unsupported type" in why["b.png"] and ".pdf" in why["b.png"]
+    assert "No such file" in why["gone.txt"]
+    assert why["pipe.txt"] == "not a regular file"
+    assert why[str(tmp_path / "missing")] == "path does not exist"
+
+
+def test_symlink_loops_do_not_hang_and_linked_files_are_read(tmp_path: Path) -> None:
+    make(tmp_path, "a/b.txt")
+    (tmp_path / "a/loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "self.txt").symlink_to(tmp_path / "self.txt")
+    (tmp_path / "linked.txt").symlink_to(tmp_path / "a/b.txt")
+    assert [item.id for item in found(tmp_path) if isinstance(item, SourceFile)] == [
+        "linked.txt",
+        "a/b.txt",
+    ]
+    assert "self.txt" in reasons(tmp_path)
+
+
+def test_a_name_that_is_no_utf8_does_not_stop_the_walk(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text("Coffee.")
+    assert "a.txt" in ids(tmp_path)
+    assert len(found(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("a.txt", True), ("A.TXT", True), ("a.xml.gz", True), ("a.exe", False), ("txt", False)],
+)
+def test_the_suffix_decides_in_any_case(name: str, known: bool) -> None:
+    assert is_supported(name) is known
+
+
+# --- on a server ------------------------------------------------------------------------------
+
+
+@dataclass
+class Site:
+    """A small web site; a path it does not know is a 404."""
+
+    url: str = ""
+    pages: dict[str, bytes] = field(default_factory=dict)
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("NO_PROXY", "*")
+    state = Site()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = state.pages.get(self.path)
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_url_is_fetched_and_is_its_own_id(site: Site, tmp_path: Path) -> None:
+    site.pages["/docs/gout.txt"] = b"Gout hurts."
+    url = f"{site.url}/docs/gout.txt"
+    (source,) = found(url, downloads=tmp_path / "downloads")
+    assert isinstance(source, SourceFile), source
+    assert (source.id, source.root, source.size) == (url, url, 11)
+    assert source.path.read_bytes() == b"Gout hurts."
+    assert source.path.parent == tmp_path / "downloads"
+    assert source.path.name.endswith("gout.txt")
+
+
+def test_fetching_again_replaces_what_was_there(site: Site, tmp_path: Path) -> None:
+    url = f"{site.url}/gout.txt"
+    for body in (b"Gout hurts.", b"Gout hurts less."):
+        site.pages["/gout.txt"] = body
+        (source,) = found(url, downloads=tmp_path)
+        assert isinstance(source, SourceFile), source
+        assert source.path.read_bytes() == body
+    assert [path.name for path in tmp_path.iterdir()] == [source.path.name]
+
+
+def test_namesakes_on_a_server_lie_apart(site: Site, tmp_path: Path) -> None:
+    site.pages |= {"/a/n.txt": b"One.", "/b/n.txt": b"Two.", "/b/n.txt?v=2": b"Three."}
+    items = found(*(site.url + path for path in site.pages), downloads=tmp_path)
+    texts = [item.path.read_bytes() for item in items if isinstance(item, SourceFile)]
+    assert texts == list(site.pages.values())
+
+
+@pytest.mark.parametrize("path", ["", "/", "/gout", "/gout.php?id=3"])
+def test_an_address_without_a_known_suffix_is_taken_for_a_page(
+    site: Site, tmp_path: Path, path: str
+) -> None:
+    site.pages[path or "/"] = b"<p>Gout hurts."
+    (source,) = found(site.url + path, downloads=tmp_path)
+    assert isinstance(source, SourceFile), source
+    assert source.path.suffix == ".html"
+
+
+def test_what_the_server_does_not_have_is_rejected_and_the_rest_goes_on(
+    site: Site, tmp_path: Path
+) -> None:
+    site.pages["/b.txt"] = b"Here."
+    missing = f"{site.url}/a.txt"
+    rejected, source = found(missing, f"{site.url}/b.txt", downloads=tmp_path)
+    assert isinstance(rejected, Rejected)
+    assert rejected.id == missing
+    assert "404" in rejected.reason and "\n" not in rejected.reason
+    assert isinstance(source, SourceFile)
+    assert list(tmp_path.iterdir()) == [source.path]
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/a.txt", "file:///etc/passwd", "s3://b/a.txt"])
+def test_other_schemes_are_rejected(url: str) -> None:
+    assert "http" in reasons(url)[url]

@@ -1,0 +1,288 @@
+"""Question → hits: each side finds its chunk, whatever is typed, and scores mean what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medrag import CorpusConfig, Hit, IndexConfig, PipelineConfig, RetrieverConfig
+from medrag.config import RetrieverMode
+from medrag.errors import ConfigError, QuestionError
+from medrag.index import BuildReport, Index, IndexBuilder
+from medrag.ingestion import TextEmbedder
+from medrag.ingestion.chunking import Chunker
+from medrag.retrieval import Retriever
+from medrag.retrieval.fusion import convex_combination
+from tests.conftest import NOTES
+
+MODES = list(RetrieverMode)
+MORE = {
+    "flu.txt": "Influenza\n\nInfluenza is a viral infection. Oseltamivir is given early.",
+    "zinc.txt": "Zinc\n\nCode X17-Q stands for the zinc tablet NEAR the counter.",
+    "twin-a.txt": "Iron\n\nIron tablets turn the stool black.",
+    "twin-b.txt": "Iron\n\nIron tablets turn the stool black.",
+    "eye.txt": "Glaucoma\n\nRaised pressure inside the eyeball harms the optic nerve.",
+    "bone.txt": "Osteoporosis\n\nBones that lost their density break easily.",
+}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Iterator[Index]:
+    root = tmp_path_factory.mktemp("retriever")
+    for name, text in (NOTES | MORE).items():
+        (root / "corpus" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "corpus" / name).write_text(text, encoding="utf-8")
+    config = PipelineConfig(
+        corpus=CorpusConfig(paths=[str(root / "corpus")]), index=IndexConfig(str(root / "index"))
+    )
+    IndexBuilder(config, embedder).mirror()
+    with Index(config.index.dir) as opened:
+        yield opened
+
+
+Find = Callable[..., list[Hit]]
+
+
+@pytest.fixture(scope="module")
+def find(index: Index, embedder: TextEmbedder) -> Find:
+    def search(
+        question: str, mode: str = "hybrid", k: int | None = None, **settings: float
+    ) -> list[Hit]:
+        config = RetrieverConfig(mode=RetrieverMode(mode), **settings)  # type: ignore[arg-type]
+        return Retriever(index, embedder, config).retrieve(question, k)
+
+    return search
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_finds_the_chunk_that_answers(find: Find, mode: str) -> None:
+    hits = find("What does oseltamivir treat?", mode)
+    assert hits[0].document == "flu.txt"
+    assert hits[0].text == "Influenza is a viral infection. Oseltamivir is given early."
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert len({hit.chunk_id for hit in hits}) == len(hits)
+
+
+def test_the_dense_side_finds_meaning_and_the_lexical_side_words(find: Find) -> None:
+    meaning = "damage to sight because of high tension in the organ of vision"
+    assert find(meaning, "dense")[0].document == "eye.txt"
+    assert find("tension sight vision organ", "lexical") == []
+    assert find("X17-Q", "lexical")[0].document == "zinc.txt"
+    for mode_question in (meaning, "X17-Q"):
+        assert find(mode_question, "hybrid")[0].document in {"eye.txt", "zinc.txt"}
+
+
+def test_a_hit_tells_its_place(index: Index, find: Find) -> None:
+    hit = find("Which drug opens the airways?")[0]
+    text = index.snapshot.document_text(hit.document)
+    assert text is not None and text[hit.start : hit.end] == hit.text
+    assert (hit.document, hit.title, hit.section) == ("asthma.md", "Asthma", "Relief")
+
+
+# --- anything may be typed --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        '"zinc',
+        "zinc*",
+        "zinc NOT tablet",
+        "NEAR(zinc, 2)",
+        "text:zinc",
+        "(zinc",
+        "-zinc ^",
+        "zÍnc;--",
+    ],
+)
+def test_operators_and_quotes_are_plain_words(find: Find, question: str) -> None:
+    assert find(question, "lexical")[0].document == "zinc.txt"
+
+
+def test_an_operator_excludes_nothing(find: Find) -> None:
+    with_not = find("iron NOT tablets", "lexical", k=50)
+    assert [hit.document for hit in with_not] == [
+        hit.document for hit in find("iron tablets", "lexical", k=50)
+    ]
+    assert len(with_not) >= 3
+
+
+def test_a_question_of_stop_words_only_is_searched_by_them(find: Find) -> None:
+    assert find("what is it?", "lexical")
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        '"',
+        "'",
+        "AND",
+        "OR",
+        "NOT",
+        "NEAR(a b, 3)",
+        "zinc",
+        "*",
+        "^",
+        "text:",
+        "(",
+        ")",
+        "+",
+        "{",
+        "-",
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(
+        st.text(st.characters(exclude_categories=()), max_size=80),
+        st.lists(FRAGMENTS, max_size=12).map(" ".join),
+    ),
+    st.sampled_from(MODES),
+)
+def test_any_text_gives_hits_or_a_question_error(find: Find, question: str, mode: str) -> None:
+    try:
+        hits = find(question, mode, k=3)
+    except QuestionError:
+        return
+    assert len(hits) <= 3
+    assert mode == "lexical" or hits
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_longest_question_is_searched_and_a_longer_one_refused(find: Find, mode: str) -> None:
+    many = "".join(f"{chr(97 + n % 26)}{n} " for n in range(2000))
+    longest = (many[:3994] + "zinc q").strip()
+    assert len(longest) == 4000
+    assert find(longest, mode)
+    with pytest.raises(QuestionError, match="4001"):
+        find(longest + "x", mode)
+
+
+@pytest.mark.parametrize("question", ["", "   \n\t", "\u200b", "\ud800", "\x00"])
+def test_an_empty_question_is_refused(find: Find, question: str) -> None:
+    with pytest.raises(QuestionError, match="empty"):
+        find(question)
+
+
+# --- how many ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_k_is_respected_and_may_exceed_the_index(index: Index, find: Find, mode: str) -> None:
+    chunks = index.manifest.counts["chunks"]
+    question = " ".join((NOTES | MORE).values()).replace("\n", " ")
+    for k in (1, 2, chunks, chunks + 1, 10_000):
+        assert len(find(question, mode, k)) == min(k, chunks)
+    assert len(find(question, mode)) == RetrieverConfig().k
+
+
+def test_k_above_the_candidates_is_still_k(find: Find) -> None:
+    assert len(find("iron", "dense", 7, candidates=1)) == 7
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_a_k_below_one_is_a_clear_error(find: Find, k: int) -> None:
+    with pytest.raises(ConfigError, match=f"k={k}"):
+        find("iron", k=k)
+
+
+# --- scores -----------------------------------------------------------------------------------
+
+
+def test_similarity_is_the_cosine_whichever_side_found_the_chunk(
+    index: Index, find: Find, embedder: TextEmbedder
+) -> None:
+    question = "X17-Q iron in the eyeball"
+    embedded_text = Chunker(embedder.tokenizer, 256).embedded_text
+    # With one candidate a side, what the words found may not be among what the vectors found.
+    for hit in find(question, k=2, candidates=1) + find(question, k=9):
+        vectors = embedder.embed([question, embedded_text(hit.title, hit.text)])
+        assert hit.similarity == pytest.approx(float(vectors[0] @ vectors[1]), abs=5e-3)
+
+
+def test_a_chunk_that_only_the_words_found_gets_its_own_cosine(
+    index: Index, embedder: TextEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = "X17-Q"
+    everything = Retriever(index, embedder, RetrieverConfig()).retrieve(question, k=50)
+    wanted = {hit.chunk_id: hit.similarity for hit in everything}
+    nothing = np.empty((1, 0), dtype=np.float32), np.empty((1, 0), dtype=np.int64)
+    monkeypatch.setattr(index.vectors, "search", lambda query, k: nothing)
+    (only,) = Retriever(index, embedder, RetrieverConfig()).retrieve(question, k=50)
+    assert only.document == "zinc.txt"
+    assert only.similarity == pytest.approx(wanted[only.chunk_id], abs=1e-5)
+
+
+def test_lexical_hits_have_no_similarity(find: Find) -> None:
+    assert {hit.similarity for hit in find("iron tablets", "lexical")} == {None}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_equal_scores_keep_one_order(find: Find, mode: str) -> None:
+    orders = set()
+    for k in (2, 5, 9, 50):
+        twins = [hit for hit in find("iron stool black", mode, k) if "twin" in hit.document]
+        orders.add(tuple(hit.document for hit in twins))
+        assert twins[0].score == twins[1].score
+    assert orders == {("twin-a.txt", "twin-b.txt")}
+
+
+def test_a_removed_document_is_found_in_no_mode(
+    build: Callable[[], BuildReport], corpus: Path, config: PipelineConfig, embedder: TextEmbedder
+) -> None:
+    def documents() -> dict[str, set[str]]:
+        found = {}
+        with Index(config.index.dir) as opened:
+            for mode in MODES:
+                settings = replace(config.retriever, mode=mode)
+                hits = Retriever(opened, embedder, settings).retrieve("gout uric acid asthma", 50)
+                found[mode.value] = {hit.document for hit in hits}
+        return found
+
+    build()
+    assert all("gout.txt" in names for names in documents().values())
+    (corpus / "gout.txt").unlink()
+    build()
+    after = documents()
+    assert all("gout.txt" not in names for names in after.values())
+    assert all("asthma.md" in names for names in after.values())
+
+
+# --- fusion -----------------------------------------------------------------------------------
+
+
+def test_fusion_by_hand() -> None:
+    fused = convex_combination({1: 0.8, 2: 0.4, 3: -1.0}, {2: 6.0, 3: 3.0}, 0.75)
+    assert fused == pytest.approx({1: 0.75, 2: 0.75 * 1.4 / 1.8 + 0.25, 3: 0.125})
+
+
+SIMILARITY = st.dictionaries(st.integers(1, 9), st.floats(-1, 1), max_size=9)
+BM25 = st.dictionaries(st.integers(1, 9), st.floats(0, 40), max_size=9)
+
+
+@settings(deadline=None)
+@given(SIMILARITY, BM25, st.floats(0, 1))
+def test_fused_scores_are_shares_and_the_ends_are_one_side(
+    similarity: dict[int, float], bm25: dict[int, float], weight: float
+) -> None:
+    # As the retriever calls it: every candidate has a cosine, some have BM25.
+    bm25 = {chunk: score for chunk, score in bm25.items() if chunk in similarity}
+    fused = convex_combination(similarity, bm25, weight)
+    assert fused.keys() == similarity.keys()
+    assert all(-1e-9 <= score <= 1 + 1e-9 for score in fused.values())
+    dense = convex_combination(similarity, bm25, 1.0)
+    lexical = convex_combination(similarity, bm25, 0.0)
+    for a in similarity:
+        assert fused[a] == pytest.approx(weight * dense[a] + (1 - weight) * lexical[a])
+        for b in similarity:
+            if similarity[a] > similarity[b]:
+                assert dense[a] >= dense[b]
+            if bm25.get(a, 0.0) > bm25.get(b, 0.0):
+                assert lexical[a] >= lexical[b]
