@@ -312,7 +312,12 @@ class FineTuneConfig:
         counts = ("lora_r", "lora_alpha", "batch_size", "gradient_accumulation", "max_length")
         _at_least(1, "finetune", self, *counts, "eval_steps", "logging_steps")
         _at_least(0, "finetune", self, "warmup_steps", "lora_dropout")
-        _require(self.lora_dropout < 1, "finetune.lora_dropout", self.lora_dropout, "give a share below 1")
+        _require(
+            self.lora_dropout < 1,
+            "finetune.lora_dropout",
+            self.lora_dropout,
+            "give a share below 1",
+        )
         _require(
             self.max_steps == -1 or self.max_steps >= 1,
             "finetune.max_steps",

@@ -100,7 +100,9 @@ class IndexBuilder:
                 self._prepare(store, previous, build)
                 report = BuildReport(self._directory, generation=build - 1)
                 reading = CorpusReader(store, self._config.corpus, self._chunker, build, report)
-                reading.read(paths, origin, self._directory / "downloads")
+                files = reading.read(paths, origin, self._directory / "downloads")
+                if origin == "added" and not any(store.has_documents(file) for file in files):
+                    raise CorpusError(_why_unusable(store, files or [""]))
                 snapshot = Snapshot(store, build)
                 report.counts = snapshot.counts()
                 if not report.counts.documents:
@@ -254,6 +256,12 @@ def config_from_manifest(directory: str | Path) -> PipelineConfig:
     config.corpus.fields = type(config.corpus.fields)(**settings["fields"])
     config.index.dir = str(directory)
     return config
+
+
+def _why_unusable(store: Store, files: Sequence[str]) -> str:
+    """Why a file that was added by hand gave no document."""
+    reasons = [f"{id_}: {reason}" for file, id_, reason in store.rejected() if file in files]
+    return reasons[-1] if reasons else f"{', '.join(files)}: nothing in it could be used"
 
 
 def _nothing_usable(store: Store, paths: Sequence[str]) -> str:

@@ -72,12 +72,15 @@ class CorpusReader:
         self._build = build
         self._report = report
 
-    def read(self, paths: Sequence[str], origin: str, downloads: Path) -> None:
+    def read(self, paths: Sequence[str], origin: str, downloads: Path) -> list[str]:
         """Read the files under `paths`; with origin "corpus", drop documents of vanished files.
 
         Args:
             origin: "corpus" for what is mirrored, "added" for what was added by hand.
             downloads: directory for files fetched from URLs.
+
+        Returns:
+            Ids of the files that were found.
 
         Raises:
             CorpusError: with `corpus.strict`, the first document that cannot be used.
@@ -85,7 +88,8 @@ class CorpusReader:
         sources: dict[str, SourceFile] = {}
         missing: set[str] = set()
         with self._store.transaction():
-            self._store.clear_rejected("")
+            if origin == "corpus":
+                self._store.clear_rejected("")
             for source in find_files(paths, downloads):
                 if isinstance(source, Rejected):
                     self._reject("", source)
@@ -107,6 +111,7 @@ class CorpusReader:
                     advance(step)
                     left -= step
                 advance(left)
+        return list(sources)
 
     def _drop_vanished(self, sources: dict[str, SourceFile], missing: set[str]) -> None:
         """Remove the documents of files that are gone.

@@ -95,11 +95,13 @@ def test_symlink_loops_do_not_hang_and_linked_files_are_read(tmp_path: Path) -> 
     assert "self.txt" in reasons(tmp_path)
 
 
-def test_a_name_that_is_no_utf8_does_not_stop_the_walk(tmp_path: Path) -> None:
+def test_a_name_that_is_no_utf8_is_rejected_in_writable_words(tmp_path: Path) -> None:
     make(tmp_path, "a.txt")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text("Coffee.")
-    assert "a.txt" in ids(tmp_path)
-    assert len(found(tmp_path)) == 2
+    assert [item.id for item in found(tmp_path) if isinstance(item, SourceFile)] == ["a.txt"]
+    ((id_, reason),) = reasons(tmp_path).items()
+    assert id_.encode().startswith(b"caf")
+    assert "UTF-8" in reason
 
 
 @pytest.mark.parametrize(
