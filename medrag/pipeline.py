@@ -33,11 +33,14 @@ class RAGPipeline:
 
     Args:
         config: see `PipelineConfig`; `RAGPipeline.open(dir)` takes it from the index itself.
+        embedder: one that is loaded already, to be shared; else one is made from the config.
     """
 
-    def __init__(self, config: PipelineConfig | None = None) -> None:
+    def __init__(
+        self, config: PipelineConfig | None = None, embedder: TextEmbedder | None = None
+    ) -> None:
         self.config = config or PipelineConfig()
-        self._embedder = TextEmbedder(self.config.embedder)
+        self._embedder = embedder or TextEmbedder(self.config.embedder)
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:

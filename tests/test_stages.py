@@ -105,7 +105,7 @@ def state(directory: str) -> dict[str, tuple[int, bytes]]:
 
 
 def shown(report: train.TrainReport) -> str:
-    console = Console(width=100)
+    console = Console(width=300)  # so that no path is broken
     with console.capture() as captured:
         console.print(train.summary_table(report))
     return captured.get()
@@ -205,7 +205,7 @@ def test_the_tuned_retriever_fits_a_new_index_and_is_refused_on_the_old(
     report = train.run(config)
     assert (report.kind, report.dry_run, report.up_to_date) == ("retriever", False, False)
     assert (report.counts["steps"], report.counts["pairs"]) == (2, 4)
-    assert f"embedder.model={folder}" in "".join(shown(report).split())
+    assert f"embedder.model={folder}" in shown(report)
     manifest = read_manifest(Path(folder), "retriever")
     dataset = read_manifest(Path(config.retriever_tuning.dataset), "dataset")
     assert manifest.parents["dataset"].fingerprint == dataset.fingerprint
@@ -284,8 +284,9 @@ def test_a_finished_training_is_kept_when_the_tracker_fails(
 def test_a_question_among_settings(
     arguments: list[str], question: str | None, settings: list[str]
 ) -> None:
-    wanted = arguments if settings == [...] else settings
-    assert ask.split_question(arguments) == (question, wanted)
+    told, others = ask.split_question(arguments)
+    assert told == question
+    assert sorted(others) == sorted(arguments if settings == [...] else settings)
 
 
 def asked(root: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..config import ChunkingConfig, CorpusConfig, EmbedderConfig, IndexKind, PipelineConfig
+from ..config import (
+    ChunkingConfig,
+    CorpusConfig,
+    EmbedderConfig,
+    FieldsConfig,
+    IndexConfig,
+    IndexKind,
+    PipelineConfig,
+)
 from ..errors import ArtefactError, BusyError, ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
 from ..ingestion.embedders import TextEmbedder
@@ -100,9 +108,7 @@ class IndexBuilder:
                 self._prepare(store, previous, build)
                 report = BuildReport(self._directory, generation=build - 1)
                 reading = CorpusReader(store, self._config.corpus, self._chunker, build, report)
-                files = reading.read(paths, origin, self._directory / "downloads")
-                if origin == "added" and not any(store.has_documents(file) for file in files):
-                    raise CorpusError(_why_unusable(store, files or [""]))
+                reading.read(paths, origin, self._directory / "downloads")
                 snapshot = Snapshot(store, build)
                 report.counts = snapshot.counts()
                 if not report.counts.documents:
@@ -169,6 +175,7 @@ class IndexBuilder:
         if not total:
             return
         started = time.monotonic()
+        truncated_before = self._embedder.truncated
         size = self._config.embedder.batch_size
         with progress("embedding", total, "chunks") as advance:
             for window in store.unembedded(size * _EMBED_BATCHES):
@@ -182,7 +189,7 @@ class IndexBuilder:
                 report.embedded_chunks += len(texts)
                 report.embedded_tokens += sum(row[3] for row in window)
                 advance(len(window))
-        report.truncated = self._embedder.truncated
+        report.truncated = self._embedder.truncated - truncated_before
         report.embed_seconds = time.monotonic() - started
 
     def _publish(self, store: Store, snapshot: Snapshot, wanted: str, report: BuildReport) -> None:
@@ -237,31 +244,19 @@ class IndexBuilder:
 
 
 def config_from_manifest(directory: str | Path) -> PipelineConfig:
-    """The settings an index was built with, for opening it again.
+    """The settings an index was built with, for opening it again, maybe on another machine.
 
     Raises:
         ArtefactError: no index there.
     """
     settings = read_manifest(Path(directory), "index").settings
-    embedder = {
-        name: value
-        for name, value in settings["embedder"].items()
-        if name in EmbedderConfig.__dataclass_fields__
-    }
-    config = PipelineConfig(
-        corpus=CorpusConfig(),
+    return PipelineConfig(
+        corpus=CorpusConfig(fields=FieldsConfig(**settings["fields"])),
         chunking=ChunkingConfig(**settings["chunking"]),
-        embedder=EmbedderConfig(**embedder),
+        # The model, not the device it ran on.
+        embedder=EmbedderConfig(model=settings["embedder"]["model"]),
+        index=IndexConfig(dir=str(directory), kind=settings["kind"]),
     )
-    config.corpus.fields = type(config.corpus.fields)(**settings["fields"])
-    config.index.dir = str(directory)
-    return config
-
-
-def _why_unusable(store: Store, files: Sequence[str]) -> str:
-    """Why a file that was added by hand gave no document."""
-    reasons = [f"{id_}: {reason}" for file, id_, reason in store.rejected() if file in files]
-    return reasons[-1] if reasons else f"{', '.join(files)}: nothing in it could be used"
 
 
 def _nothing_usable(store: Store, paths: Sequence[str]) -> str:

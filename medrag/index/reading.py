@@ -72,18 +72,16 @@ class CorpusReader:
         self._build = build
         self._report = report
 
-    def read(self, paths: Sequence[str], origin: str, downloads: Path) -> list[str]:
+    def read(self, paths: Sequence[str], origin: str, downloads: Path) -> None:
         """Read the files under `paths`; with origin "corpus", drop documents of vanished files.
 
         Args:
             origin: "corpus" for what is mirrored, "added" for what was added by hand.
             downloads: directory for files fetched from URLs.
 
-        Returns:
-            Ids of the files that were found.
-
         Raises:
-            CorpusError: with `corpus.strict`, the first document that cannot be used.
+            CorpusError: with `corpus.strict`, the first document that cannot be used; for a file
+                added by hand, when nothing in it can be used. What it held before stays.
         """
         sources: dict[str, SourceFile] = {}
         missing: set[str] = set()
@@ -92,6 +90,8 @@ class CorpusReader:
                 self._store.clear_rejected("")
             for source in find_files(paths, downloads):
                 if isinstance(source, Rejected):
+                    if origin == "added":
+                        raise CorpusError(f"{source.id}: {source.reason}")
                     self._reject("", source)
                     missing.add(source.id)
                 elif source.id in sources:
@@ -111,7 +111,6 @@ class CorpusReader:
                     advance(step)
                     left -= step
                 advance(left)
-        return list(sources)
 
     def _drop_vanished(self, sources: dict[str, SourceFile], missing: set[str]) -> None:
         """Remove the documents of files that are gone.
@@ -142,8 +141,16 @@ class CorpusReader:
                     source.id, Rejected(source.id, f"cannot be read: {error.strerror or error}")
                 )
             return
-        origin = known.origin if known else origin
-        state = FileState(source.root, origin, source.size, source.mtime_ns, digest)
+        if known and "added" in (known.origin, origin) and not _same_place(known, source):
+            reason = f"same name as a document from {known.root}; rename it"
+            if origin == "added":
+                raise CorpusError(f"{source.path}: {reason}")
+            with store.transaction():
+                self._reject("", Rejected(source.id, reason))
+            return
+        state = FileState(
+            source.root, known.origin if known else origin, source.size, source.mtime_ns, digest
+        )
         if known and known.sha256 == digest:
             self._report.unchanged_files += 1
             with store.transaction():
@@ -166,6 +173,11 @@ class CorpusReader:
                     else:
                         characters.append(self._put(item, source.id, keep))
             yield from characters
+        if origin == "added" and not keep:
+            with store.transaction():
+                reasons = [reason for file, _, reason in store.rejected() if file == source.id]
+                store.clear_rejected(source.id)
+            raise CorpusError(f"{source.path}: {reasons[-1] if reasons else 'no document in it'}")
         with store.transaction():
             removed = store.remove_file_documents(source.id, self._build, keep)
             store.put_file(source.id, state)
@@ -217,3 +229,9 @@ class CorpusReader:
                 "is quarantined and the build goes on)"
             )
         self._store.put_rejected(file, rejected.id, rejected.reason)
+
+
+def _same_place(known: FileState, source: SourceFile) -> bool:
+    """True when a known file lies where this one does, however its path was written."""
+    places = (Path(known.root), Path(known.root, source.id))
+    return known.root == source.root or source.path.resolve() in [p.resolve() for p in places]

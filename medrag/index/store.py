@@ -183,11 +183,6 @@ class Store:
         """Drop the notes about a file before it is read anew."""
         self.connection.execute("DELETE FROM rejected WHERE file = ?", (file,))
 
-    def has_documents(self, file: str) -> bool:
-        """Whether any document of a file is in use."""
-        query = "SELECT 1 FROM documents WHERE file = ? AND removed IS NULL LIMIT 1"
-        return self.connection.execute(query, (file,)).fetchone() is not None
-
     def rejected(self) -> Iterator[tuple[str, str, str]]:
         """(file, document id, reason) of everything that could not be used."""
         query = "SELECT file, id, reason FROM rejected ORDER BY file, rowid"

@@ -15,6 +15,15 @@ from ..types import Rejected
 from .readers import SUFFIXES
 
 _MAX_DOWNLOAD = 2 << 30  # bytes a fetched document may have
+_SUFFIX_OF = {
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/xml": ".xml",
+    "text/xml": ".xml",
+    "text/csv": ".csv",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +73,27 @@ def is_supported(name: str) -> bool:
 
 
 def _walk(directory: Path, root: str) -> Iterator[SourceFile | Rejected]:
-    for parent, folders, files in os.walk(directory):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                path = Path(parent, name)
-                yield _source(path, path.relative_to(directory).as_posix(), root)
+    unreadable: list[OSError] = []
+    for parent, folders, files in os.walk(directory, onerror=unreadable.append):
+        visible = sorted(name for name in folders if not name.startswith("."))
+        links = {name for name in visible if Path(parent, name).is_symlink()}
+        folders[:] = [name for name in visible if name not in links]
+        for name in sorted([*links, *files]):
+            path = Path(parent, name)
+            id_ = path.relative_to(directory).as_posix()
+            if name in links:
+                reason = "a link to a directory, not followed; name its target in corpus.paths"
+                yield Rejected(id_, reason)
+            elif not name.startswith("."):
+                yield _source(path, id_, root)
+    for error in unreadable:
+        id_ = Path(error.filename).relative_to(directory).as_posix()
+        yield Rejected(id_, f"directory cannot be read: {error.strerror}")
 
 
 def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
+    if (writable := id_.encode(errors="replace").decode()) != id_:
+        return Rejected(writable, "the name is not UTF-8; rename it")
     if not is_supported(path.name):
         return Rejected(id_, f"unsupported type; supported are {' '.join(SUFFIXES)}")
     try:
@@ -88,20 +109,24 @@ def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
     """Download a URL; what was fetched before is replaced, and read anew only if it differs."""
     if urlsplit(url).scheme not in ("http", "https"):
         return Rejected(url, "only http:// and https:// URLs can be fetched")
-    name = PurePosixPath(urlsplit(url).path).name
-    if not is_supported(name):
-        name += ".html"
-    target = downloads / f"{fingerprint(url)[:12]}-{name}"
+    downloads.mkdir(parents=True, exist_ok=True)
+    arriving = downloads / f"{fingerprint(url)[:12]}.part"
     try:
-        run_async(_download(url, target))
+        content_type = run_async(_download(url, arriving))
     except HttpError as error:
         return Rejected(url, str(error))
+    # The address says what it is, or else the server does.
+    name = PurePosixPath(urlsplit(url).path).name[-80:]
+    if not is_supported(name):
+        name += _SUFFIX_OF.get(content_type.partition(";")[0].strip().lower(), ".html")
+    target = downloads / f"{arriving.stem}-{name}"
+    arriving.replace(target)
     status = target.stat()
     return SourceFile(url, url, target, status.st_size, status.st_mtime_ns)
 
 
-async def _download(url: str, target: Path) -> None:
+async def _download(url: str, target: Path) -> str:
     from ..clients import AsyncHttpClient  # httpx is needed for URLs only
 
     async with AsyncHttpClient() as client:
-        await client.download(url, target, max_bytes=_MAX_DOWNLOAD)
+        return (await client.download(url, target, max_bytes=_MAX_DOWNLOAD)).content_type

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..config import RetrieverConfig, RetrieverMode
-from ..errors import ConfigError, QuestionError
+from ..errors import ArtefactError, ConfigError, QuestionError
 from ..index import Index
 from ..ingestion.embedders import TextEmbedder
 from ..ingestion.processors import clean_text
@@ -40,6 +40,7 @@ class Retriever:
         Raises:
             QuestionError: the question is empty or not a question's length.
             ConfigError: `k` is below 1.
+            ArtefactError: builds since have erased what this generation held.
         """
         question = check_question(question)
         k = self._config.k if k is None else k
@@ -62,10 +63,15 @@ class Retriever:
         # Equal scores (the same text in two documents) keep one order: the older chunk first.
         ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[:k]
         found = self._index.snapshot.hits(ranked)
+        if len(found) < len(ranked):
+            # Builds keep what the generation before theirs held, and no more.
+            raise ArtefactError(
+                f"{self._index.directory} was built anew more than once since it was opened; "
+                "close it and open it again"
+            )
         return [
             replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
             for chunk in ranked
-            if chunk in found
         ]
 
     def _search_words(self, question: str, depth: int) -> dict[int, float]:

@@ -91,8 +91,8 @@ def generator(url: str, timeout_s: float = 20.0) -> GeneratorConfig:
 
 @pytest.fixture
 def rag(index: IndexConfig, endpoint: Endpoint, embedder: TextEmbedder) -> Iterator[RAGPipeline]:
-    with RAGPipeline(PipelineConfig(index=index, generator=generator(endpoint.url))) as pipeline:
-        pipeline._embedder = embedder  # loaded once for all tests
+    config = PipelineConfig(index=index, generator=generator(endpoint.url))
+    with RAGPipeline(config, embedder) as pipeline:
         yield pipeline
 
 
@@ -241,8 +241,7 @@ def test_a_missing_setting_is_named_before_anything_is_sent(
 ) -> None:
     config = generator("http://127.0.0.1:9/v1")
     setattr(config, missing, "")
-    with RAGPipeline(PipelineConfig(index=index, generator=config)) as rag:
-        rag._embedder = embedder
+    with RAGPipeline(PipelineConfig(index=index, generator=config), embedder) as rag:
         with pytest.raises(ConfigError, match=rf"generator\.{missing}"):
             rag.query(QUESTION)
 

@@ -40,7 +40,8 @@ def exact() -> TextEmbedder:
 
 def test_vectors_have_the_promised_form(embedder: TextEmbedder) -> None:
     vectors = embedder.embed(TEXTS)
-    assert (vectors.dtype, vectors.shape) == (np.float32, (len(TEXTS), 384))
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (len(TEXTS), 384)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(TEXTS)), abs=1e-5)
     assert embedder.dimension == 384
 
@@ -73,7 +74,8 @@ def test_order_is_kept_whatever_the_lengths_and_batches(
 
 def test_no_text_gives_no_vector() -> None:
     vectors = TextEmbedder().embed([])
-    assert (vectors.dtype, vectors.shape) == (np.float32, (0, 384))
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (0, 384)
 
 
 def test_a_cut_text_is_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from medrag import CorpusConfig, Hit, IndexConfig, PipelineConfig, RetrieverConfig
 from medrag.config import RetrieverMode
-from medrag.errors import ConfigError, QuestionError
+from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.index import BuildReport, Index, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.ingestion.chunking import Chunker
@@ -98,6 +98,7 @@ def test_a_hit_tells_its_place(index: Index, find: Find) -> None:
         "text:zinc",
         "(zinc",
         "-zinc ^",
+        "zinc 0.5, 1,000",
         "zÍnc;--",
     ],
 )
@@ -253,6 +254,22 @@ def test_a_removed_document_is_found_in_no_mode(
     after = documents()
     assert all("gout.txt" not in names for names in after.values())
     assert all("asthma.md" in names for names in after.values())
+
+
+def test_hits_that_later_builds_erased_are_an_error_not_a_shorter_list(
+    build: Callable[[], BuildReport], corpus: Path, config: PipelineConfig, embedder: TextEmbedder
+) -> None:
+    build()
+    with Index(config.index.dir) as opened:
+        retriever = Retriever(opened, embedder, config.retriever)
+        before = retriever.retrieve("uric acid")
+        (corpus / "gout.txt").unlink()
+        build()
+        assert retriever.retrieve("uric acid") == before
+        (corpus / "asthma.md").unlink()
+        build()
+        with pytest.raises(ArtefactError, match="open it again"):
+            retriever.retrieve("uric acid")
 
 
 # --- fusion -----------------------------------------------------------------------------------

@@ -1,0 +1,130 @@
+"""`make demo` as a newcomer runs it: everything is made, and made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medrag.manifest import open_artefact
+
+ROOT = Path(__file__).resolve().parents[1]
+ARTEFACTS = {
+    "index": "index",
+    "dataset": "dataset",
+    "adapter": "models/qlora-smoke",
+    "evaluation": "evaluation",
+}
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def environment(outputs: Path) -> dict[str, str]:
+    """An empty home, no W&B key, no network for the hub, and a wide terminal."""
+    return {
+        "HOME": str(outputs.parent),
+        "PATH": os.environ["PATH"],
+        "HF_HUB_OFFLINE": "1",
+        "DEMO_OUTPUTS": str(outputs),
+        "COLUMNS": "200",
+    }
+
+
+def demo(outputs: Path) -> str:
+    """Everything the demo printed, as plain text."""
+    done = subprocess.run(
+        [sys.executable, "scripts/demo.py"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        cwd=ROOT,
+        env=environment(outputs),
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "Traceback" not in done.stdout
+    return ANSI.sub("", done.stdout)
+
+
+def state(outputs: Path) -> dict[str, tuple[int, bytes]]:
+    """The files that the artefacts consist of, with time of change and content."""
+    files: list[Path] = []
+    for kind, where in ARTEFACTS.items():
+        directory = outputs / where
+        files += [directory / "manifest.json"]
+        files += [directory / name for name in open_artefact(directory, kind).files]
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def python_blocks() -> list[str]:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_demo_makes_everything_once(tmp_path: Path) -> None:
+    outputs = tmp_path / "made"
+    first = demo(outputs)
+    for stage in ("build_index", "build_dataset", "train", "evaluate"):
+        assert f"$ python -m medrag.{stage} " in first
+    assert "up to date" not in first
+
+    # three questions: two answered from a source, the third refused
+    _, _, asked = first.partition("three questions")
+    assert asked.count("\n? ") == 3
+    answers, panel = asked.split("what was made", 1)
+    for answer in answers.split("\n? ")[1:3]:
+        assert "[1]" in answer
+        assert "characters " in answer
+        assert "do not say" not in answer
+    assert "The documents do not say." in answers.split("\n? ")[3]
+    assert "metformin" in answers.split("\n? ")[1].lower()
+
+    # the panel: what was made, where, and the numbers of the artefacts themselves
+    for kind, where in ARTEFACTS.items():
+        assert re.search(rf"{kind} +{re.escape(str(outputs / where))} ", panel), kind
+    counts = {kind: open_artefact(outputs / where, kind) for kind, where in ARTEFACTS.items()}
+    index, dataset = counts["index"].counts, counts["dataset"].counts
+    assert f"{index['documents']} documents, {index['chunks']} chunks" in panel
+    rows = " / ".join(str(dataset[name]["rows"]) for name in ("train", "validation", "test"))
+    assert f"{rows} rows" in panel
+    assert f"{counts['adapter'].counts['steps']} steps" in panel
+    metrics = json.loads((outputs / "evaluation/metrics.json").read_text(encoding="utf-8"))
+    assert f"recall@5 {metrics['retrieval']['recall@5']:.2f}" in panel
+    assert metrics["retrieval"]["recall@5"] > 0.9
+    assert metrics["answers"]["citations_resolved"] == metrics["answers"]["citations"] > 40
+    assert "python -m medrag.ask" in panel
+    assert "Not medical advice" in panel
+
+    # each artefact names the one before it
+    for child, parent in (("dataset", "index"), ("adapter", "dataset"), ("evaluation", "index")):
+        assert counts[child].parents[parent].fingerprint == counts[parent].fingerprint
+
+    before = state(outputs)
+    second = demo(outputs)
+    stages = re.split(r"\$ python -m medrag\.", second.partition("three questions")[0])[1:]
+    assert len(stages) == 4
+    for stage in stages:
+        assert "up to date" in stage, stage
+    assert state(outputs) == before
+
+    # what the README shows for Python runs on what the demo made, in its order
+    (tmp_path / "outputs").symlink_to(outputs)
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(python_blocks())],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=tmp_path,
+        env=environment(outputs) | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "etformin" in done.stdout
