@@ -241,9 +241,9 @@ def test_a_missing_setting_is_named_before_anything_is_sent(
 ) -> None:
     config = generator("http://127.0.0.1:9/v1")
     setattr(config, missing, "")
-    with RAGPipeline(PipelineConfig(index=index, generator=config), embedder) as rag:
-        with pytest.raises(ConfigError, match=rf"generator\.{missing}"):
-            rag.query(QUESTION)
+    rag = RAGPipeline(PipelineConfig(index=index, generator=config), embedder)
+    with rag, pytest.raises(ConfigError, match=rf"generator\.{missing}"):
+        rag.query(QUESTION)
 
 
 def test_a_prompt_over_the_budget_is_said(
