@@ -116,14 +116,16 @@ def numbers(metrics: dict[str, Any]) -> str:
 def next_commands() -> Table:
     """What to type next."""
     table = Table.grid(padding=(0, 2))
-    for command, what in (
-        ("medrag.ask", "ask on, from the shell"),
-        ("medrag.build_index 'corpus.paths=\\[DIR]'", "index your own documents"),
-        ("medrag.train +experiment=retriever", "tune the retriever on the dataset"),
-        ("medrag.train +experiment=qlora", "Mistral-7B, on a machine with a GPU"),
+    table.add_column()
+    table.add_column(no_wrap=True)
+    for what, command in (
+        ("ask on", "medrag.ask"),
+        ("index your own documents", "medrag.build_index 'corpus.paths=\\[DIR]'"),
+        ("tune the retriever", "medrag.train +experiment=retriever"),
+        ("Mistral-7B, on a GPU", "medrag.train +experiment=qlora"),
     ):
-        table.add_row(f"[bold].venv/bin/python -m {command}[/]", what)
-    table.add_row(f"[cyan]{OUTPUTS}/evaluation/metrics.png[/]", "the plot of the evaluation")
+        table.add_row(what, f"[bold]python -m {command}[/]")
+    table.add_row("the evaluation, drawn", f"[cyan]{OUTPUTS}/evaluation/metrics.png[/]")
     return table
 
 
@@ -141,7 +143,7 @@ def main() -> None:
     console.print(
         Panel(
             next_commands(),
-            title="next",
+            title="next, after `source .venv/bin/activate`",
             title_align="left",
         )
     )

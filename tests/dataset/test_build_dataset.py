@@ -352,6 +352,7 @@ def test_an_inserted_passage_takes_the_last_place_and_fits_the_budget(world: Con
         assert row["inserted"]
         assert [c["document"] for c in row["contexts"]][-1] == "notes.jsonl#gout"
         assert row["gold_rank"] == len(row["contexts"])
+        assert row["completion"][0]["content"].endswith(f" [{row['gold_rank']}]")
         assert len(row["contexts"]) >= kept + 1
         with RAGPipeline(world) as rag:
             assert rag._count_tokens(row["prompt"][0]["content"]) <= tokens
