@@ -15,7 +15,7 @@ from .pipeline import RAGPipeline
 from .types import Answer
 
 # Answers go to standard output, so that they can be piped; progress goes to standard error.
-_out = Console(highlight=False)
+_out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def show(answer: Answer) -> None:

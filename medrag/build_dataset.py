@@ -14,7 +14,7 @@ from .cli import launch
 from .config import Config
 from .dataset.card import write_card
 from .dataset.questions import DocumentNames, read_questions
-from .dataset.rows import Row, make_row
+from .dataset.rows import Row, is_grounded, make_row
 from .dataset.splits import SPLITS, leaks, split_by_document
 from .errors import QuestionError
 from .generation.prompts import build_messages
@@ -83,15 +83,18 @@ def run(config: Config) -> DatasetReport:
                     "questions, or lower dataset.test_share and dataset.validation_share"
                 )
             rows: dict[str, list[Row]] = {name: [] for name in SPLITS}
+            dropped = Counter[str]()
             with progress("contexts", len(examples), "questions") as advance:
                 for split, members in splits.items():
                     for example in members:
                         documents = names.resolve(example.documents)
-                        rows[split].append(
-                            make_row(example, documents, rag, insert_gold=split != "test")
-                        )
+                        row = make_row(example, documents, rag, insert_gold=split != "test")
+                        if split == "test" or is_grounded(row):
+                            rows[split].append(row)
+                        else:
+                            dropped[split] += 1
                         advance(1)
-            counts = _counts(rows, len(rejected))
+            counts = _counts(rows, dropped, len(rejected))
             tracked.summary(counts)
         with replacing_directory(directory) as fresh:
             _save(fresh, rows)
@@ -124,7 +127,7 @@ def _settings(config: Config) -> dict[str, Any]:
     }
 
 
-def _counts(rows: dict[str, list[Row]], rejected: int) -> dict[str, Any]:
+def _counts(rows: dict[str, list[Row]], dropped: Counter[str], rejected: int) -> dict[str, Any]:
     """Everything a reader of the dataset should know, counted from the rows themselves."""
     counts: dict[str, Any] = {"rejected_questions": rejected}
     for split, members in rows.items():
@@ -137,6 +140,7 @@ def _counts(rows: dict[str, list[Row]], rejected: int) -> dict[str, Any]:
             tally["gold_missing"] += row.answerable and row.gold_rank == 0
             tally["gold_unknown"] += row.answerable and not row.documents
             tally["contexts_left_out"] += row.left_out
+        tally["dropped_unsupported"] = dropped[split]
         counts[split] = {"rows": len(members), **dict(tally)}
     train = [(row.question, row.documents) for row in rows["train"]]
     for split in ("validation", "test"):

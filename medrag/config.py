@@ -239,8 +239,8 @@ class DatasetConfig:
     questions: str = "samples/questions.jsonl"
     dir: str = "outputs/dataset"
     fields: DatasetFieldsConfig = field(default_factory=DatasetFieldsConfig)
-    validation_share: float = 0.1  # of the question groups, 0..1
-    test_share: float = 0.2  # of the question groups, 0..1
+    validation_share: float = 0.1  # of the questions, 0..1
+    test_share: float = 0.2  # of the questions, 0..1
     seed: int = 13
 
     def __post_init__(self) -> None:

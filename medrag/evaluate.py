@@ -23,6 +23,7 @@ from .manifest import (
     file_sha256,
     fingerprint,
     is_current,
+    model_identity,
     open_artefact,
     replacing_directory,
     write_manifest,
@@ -75,7 +76,7 @@ def run(config: Config) -> EvaluationReport:
         ks = sorted(config.evaluation.ks)
         with track(config.tracking, "evaluate", settings) as tracked:
             with progress("evaluating", len(examples), "questions") as advance:
-                outcomes = run_questions(rag, examples, max([10, *ks]), advance)
+                outcomes = run_questions(rag, examples, 5 * max(10, *ks), advance)
             summary = {
                 "generator": config.generator.kind.value,
                 "questions_file": config.evaluation.questions,
@@ -155,7 +156,10 @@ def _settings(config: Config) -> dict[str, Any]:
     return {
         "evaluation": evaluation,
         "retriever": asdict(config.retriever),
-        "generator": asdict(config.generator),
+        "generator": {
+            **asdict(config.generator),
+            "model": model_identity(config.generator.model),
+        },
         "grounding": asdict(config.grounding),
     }
 

@@ -40,7 +40,11 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Parent:
-    """An artefact that another was made from: its directory and fingerprint when it was used."""
+    """An artefact that another was made from: its directory and fingerprint when it was used.
+
+    On disk the path is relative to the artefact that names it, so that a tree of artefacts can be
+    moved, and read from any working directory.
+    """
 
     path: str
     fingerprint: str
@@ -77,6 +81,21 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, read in constant memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_identity(model: str) -> str:
+    """Tells a model from what was at the same path before: a folder by its weights, else its name.
+
+    Of each weights file the size and the first and last MiB are hashed: 14 GB need no full read.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(model).glob("*.safetensors")) if model else ():
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            digest.update(f"{path.name}\0{size}\0".encode() + file.read(1 << 20))
+            file.seek(max(0, size - (1 << 20)))
+            digest.update(file.read())
+    return f"{model}@{digest.hexdigest()[:16]}" if model and Path(model).is_dir() else model
 
 
 def fsync_path(path: Path) -> None:
@@ -155,6 +174,8 @@ def describe_files(directory: Path) -> dict[str, FileEntry]:
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write `manifest.json` atomically; this is the moment an artefact comes into being."""
     content = asdict(manifest)
+    for parent in content["parents"].values():
+        parent["path"] = os.path.relpath(parent["path"], directory)
     content["created_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     atomic_write(directory / MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
@@ -183,7 +204,10 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         manifest = Manifest(
             **{
                 **content,
-                "parents": {name: Parent(**p) for name, p in content["parents"].items()},
+                "parents": {
+                    name: Parent(os.path.normpath(directory / p["path"]), p["fingerprint"])
+                    for name, p in content["parents"].items()
+                },
                 "files": {name: FileEntry(**f) for name, f in content["files"].items()},
             }
         )

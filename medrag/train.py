@@ -11,11 +11,9 @@ from rich.table import Table
 
 from .cli import launch
 from .config import Config, FineTuneConfig, RetrieverTuneConfig, TrainTarget
-from .errors import MismatchError
+from .errors import ArtefactError, MismatchError
 from .finetuning import (
     TINY,
-    RetrieverResult,
-    TrainingResult,
     preflight,
     train_generator,
     train_retriever,
@@ -27,12 +25,16 @@ from .manifest import (
     describe_files,
     fingerprint,
     is_current,
+    model_identity,
     open_artefact,
     read_manifest,
     write_manifest,
 )
 from .progress import console, peak_mb
 from .tracking import track
+
+# Called with a finished directory, before it takes its place, and what came out of the training.
+Seal = Callable[[Path, Any], None]
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,20 @@ def run(config: Config) -> TrainReport:
     """
     if config.train == TrainTarget.retriever:
         return _train("retriever", config.retriever_tuning, config, _tune_retriever)
-    preflight(config.finetune)
-    return _train("adapter", config.finetune, config, _tune_generator)
+    try:
+        return _train("adapter", config.finetune, config, _tune_generator)
+    except ArtefactError:
+        preflight(config.finetune)  # names all that is missing at once, the dataset among it
+        raise
 
 
 def _train(
     kind: str,
     settings_of: FineTuneConfig | RetrieverTuneConfig,
     config: Config,
-    tune: Callable[[Config, Manifest, list[str]], Any],
+    tune: Callable[[Config, Manifest, list[str], Seal], Any],
 ) -> TrainReport:
-    """What both kinds share: skip what is current, track the run, write the manifest last."""
+    """What both kinds share: skip what is current, track the run, seal it with a manifest."""
     directory = Path(settings_of.dir)
     dataset = open_artefact(Path(settings_of.dataset), "dataset")
     parent = Parent(settings_of.dataset, dataset.fingerprint)
@@ -76,38 +81,41 @@ def _train(
     dry_run = settings_of.base_model == TINY
     if not dry_run:
         settings.pop("tiny", None)
-    wanted = fingerprint({"settings": settings, "dataset": parent.fingerprint})
+    wanted = fingerprint(
+        {
+            "settings": settings,
+            "base": model_identity(settings_of.base_model),
+            "dataset": parent.fingerprint,
+        }
+    )
     if is_current(directory, kind, wanted):
-        counts = dict(read_manifest(directory, kind).counts)
-        return TrainReport(kind, directory, counts, dry_run, up_to_date=True)
-    with track(config.tracking, "train", settings) as tracked:
-        result = tune(config, dataset, ["wandb"] if tracked.enabled else [])
-        counts = {name: value for name, value in asdict(result).items() if name != "history"}
+        found = dict(read_manifest(directory, kind).counts)
+        return TrainReport(kind, directory, found, dry_run, up_to_date=True)
+
+    def seal(fresh: Path, result: Any) -> None:
+        counts.update({name: value for name, value in asdict(result).items() if name != "history"})
         counts["peak_mb"] = peak_mb()
-        write_manifest(  # before the tracker is told: a server that fails must not cost the run
-            directory,
-            Manifest(
-                kind=kind,
-                fingerprint=wanted,
-                parents={"dataset": parent},
-                settings=settings,
-                counts=counts,
-                files=describe_files(directory),
-            ),
-        )
+        files = describe_files(fresh)
+        parents = {"dataset": parent}
+        write_manifest(fresh, Manifest(kind, wanted, parents, settings, counts, files))
+
+    counts: dict[str, Any] = {}
+    with track(config.tracking, "train", settings) as tracked:
+        tune(config, dataset, ["wandb"] if tracked.enabled else [], seal)
         tracked.summary(counts)
     return TrainReport(kind, directory, counts, dry_run, up_to_date=False)
 
 
-def _tune_generator(config: Config, dataset: Manifest, report_to: list[str]) -> TrainingResult:
+def _tune_generator(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
+    preflight(config.finetune)
     texts = corpus_texts(dataset) if config.finetune.base_model == TINY else iter(())
     name = Path(config.finetune.dir).name
-    return train_generator(config.finetune, texts, report_to=report_to, run_name=name)
+    train_generator(config.finetune, texts, report_to=report_to, run_name=name, seal=seal)
 
 
-def _tune_retriever(config: Config, dataset: Manifest, report_to: list[str]) -> RetrieverResult:
+def _tune_retriever(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
     name = Path(config.retriever_tuning.dir).name
-    return train_retriever(config.retriever_tuning, report_to=report_to, run_name=name)
+    train_retriever(config.retriever_tuning, report_to=report_to, run_name=name, seal=seal)
 
 
 def corpus_texts(dataset: Manifest) -> Iterator[str]:

@@ -17,6 +17,7 @@ _MEANING = {
     "gold_inserted": "the passage that answers best was not, and took the last one's place",
     "gold_missing": "no passage of it was, and the row was left as answering would see it",
     "gold_unknown": "answerable, but the question names no document of the index",
+    "dropped_unsupported": "left out: no passage supports the answer, or there is none to learn",
     "contexts_left_out": "passages that did not fit the prompt budget",
     "questions_shared_with_train": "questions worded as one in train; 0 proves no leak",
     "documents_shared_with_train": "gold documents that train has too; 0 proves no leak",
@@ -43,6 +44,9 @@ def write_card(directory: Path, counts: Mapping[str, Any], questions: str, index
         values = " | ".join(str(counts[split].get(name, "")) for split in SPLITS)
         lines.append(f"| {name} | {values} | {meaning} |")
     lines += [
+        "",
+        "Passages of a document that test questions ask about may stand among the distractors of",
+        "training rows: splits separate what is asked and answered, not what is read.",
         "",
         f"Lines of the question file that could not be used: {counts['rejected_questions']}",
     ]

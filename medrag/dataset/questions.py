@@ -26,7 +26,8 @@ def read_questions(
 ) -> tuple[list[Example], list[Rejected]]:
     """Read a JSONL file of questions.
 
-    A question is answerable unless its row says `"answerable": false`, or has no answer.
+    A question is answerable unless its row says `"answerable": false`, or names neither an
+    answer nor documents that hold one.
 
     Returns:
         The questions, and the lines that could not be used with the reason.
@@ -74,11 +75,11 @@ def _example(line: str, number: int, fields: DatasetFieldsConfig) -> Example:
         raise ValueError("documents is neither a name nor a list of names")
     answerable = row.get("answerable")
     if answerable is None:
-        answerable = bool(answer)
+        answerable = bool(answer or documents)
     if not isinstance(answerable, bool):
         raise ValueError(f"answerable is {answerable!r}, neither true nor false")
-    if answerable and not answer:
-        raise ValueError("said to be answerable, but has no answer")
+    if answerable and not (answer or documents):
+        raise ValueError("said to be answerable, but names neither an answer nor documents")
     return Example(
         id=_text(row, fields.id, _ID) or str(number),
         question=question,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,8 @@ from ..generation.prompts import REFUSAL, Message, Prompt, completion
 from ..metrics import token_recall
 from ..pipeline import RAGPipeline
 from ..types import Example, Hit
+
+_CITED = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,14 @@ def make_row(
         prompt=prompt.messages,
         completion=completion(reply),
     )
+
+
+def is_grounded(row: Row) -> bool:
+    """True for a row that can be learned from: a refusal, or an answer that cites a passage.
+
+    An answer that no passage supports would teach the model to answer from nothing.
+    """
+    return not row.answerable or _CITED.search(row.completion[0]["content"]) is not None
 
 
 def cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:

@@ -17,6 +17,7 @@ _LABELS = {
     "answered": "answered",
     "token_f1": "token F1, answerable questions",
     "token_f1_when_answered": "token F1, where answered",
+    "gold_unknown": "answerable, but no document that holds the answer is known",
     "right_document_when_answered": "answers citing a document that holds the answer",
     "coverage": "coverage (share answered)",
     "abstention_precision": "abstention precision (refusals that were right)",

@@ -90,17 +90,19 @@ def summarise(outcomes: Sequence[Outcome], ks: Sequence[int]) -> dict[str, Any]:
     Retrieval is measured over the questions whose gold documents are known and in the index.
     `abstention_precision` is the share of refusals that were right, `abstention_recall` the share
     of unanswerable questions that were refused. Risk is the share of answers that cite no
-    document holding the answer; any answer to an unanswerable question counts as wrong.
+    document holding the answer; any answer to an unanswerable question counts as wrong. Questions
+    whose gold documents are not known cannot be judged so, and are counted in `gold_unknown`.
     """
     placed = [outcome for outcome in outcomes if outcome.gold]
     answerable = [outcome for outcome in outcomes if outcome.example.answerable]
     unanswerable = [outcome for outcome in outcomes if not outcome.example.answerable]
     answered = [outcome for outcome in outcomes if not outcome.answer.abstained]
     refused = [outcome for outcome in outcomes if outcome.answer.abstained]
+    judged = [outcome for outcome in outcomes if outcome.gold or not outcome.example.answerable]
     citations = sum(len(outcome.answer.sources) for outcome in outcomes)
     curve = risk_coverage(
-        [outcome.answer.confidence for outcome in outcomes],
-        [float(_would_be_right(outcome)) for outcome in outcomes],
+        [outcome.answer.confidence for outcome in judged],
+        [float(_would_be_right(outcome)) for outcome in judged],
     )
     return {
         "retrieval": {
@@ -113,9 +115,14 @@ def summarise(outcomes: Sequence[Outcome], ks: Sequence[int]) -> dict[str, Any]:
             "questions": len(outcomes),
             "answerable": len(answerable),
             "answered": len(answered),
-            "token_f1": _mean(o.f1 for o in answerable),
-            "token_f1_when_answered": _mean(o.f1 for o in answerable if not o.answer.abstained),
-            "right_document_when_answered": _mean(float(o.right) for o in answered),
+            "token_f1": _mean(o.f1 for o in answerable if o.example.answer),
+            "token_f1_when_answered": _mean(
+                o.f1 for o in answerable if o.example.answer and not o.answer.abstained
+            ),
+            "gold_unknown": len(outcomes) - len(judged),
+            "right_document_when_answered": _mean(
+                float(o.right) for o in judged if not o.answer.abstained
+            ),
             "coverage": len(answered) / len(outcomes) if outcomes else None,
             "abstention_precision": _mean(float(not o.example.answerable) for o in refused),
             "abstention_recall": _mean(float(o.answer.abstained) for o in unanswerable),

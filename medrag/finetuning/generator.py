@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,12 @@ class TrainingResult:
 
 
 def train_generator(
-    config: FineTuneConfig, texts: Iterable[str], *, report_to: list[str], run_name: str
+    config: FineTuneConfig,
+    texts: Iterable[str],
+    *,
+    report_to: list[str],
+    run_name: str,
+    seal: Callable[[Path, TrainingResult], None] | None = None,
 ) -> TrainingResult:
     """Train a LoRA adapter and save it, with the tokenizer, in `config.dir`.
 
@@ -84,6 +89,7 @@ def train_generator(
     Args:
         texts: what the tokenizer of the dry run (`base_model="tiny"`) is trained on; else unread.
         report_to: trackers, as in transformers: `["wandb"]` or `[]`.
+        seal: called with the finished directory before it takes its place; writes the manifest.
 
     Raises:
         ArtefactError: no dataset in `config.dataset`.
@@ -140,13 +146,9 @@ def train_generator(
         )
     eval_loss = _final_eval_loss(trainer) if "validation" in rows else None
     adapted: Any = trainer.model
-    with replacing_directory(directory) as fresh:  # the old checkpoints go with the old directory
-        # save_embedding_layers: the default asks the hub whether the vocabulary has grown.
-        adapted.save_pretrained(fresh, save_embedding_layers=False)
-        tokenizer.save_pretrained(fresh)
     trainable, total = adapted.get_nb_trainable_parameters()
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-    return TrainingResult(
+    result = TrainingResult(
         base_model=base,
         steps=state.global_step,
         first_loss=losses[0],
@@ -160,6 +162,13 @@ def train_generator(
         seconds=time.monotonic() - started,
         history=state.log_history,
     )
+    with replacing_directory(directory) as fresh:  # the old checkpoints go with the old directory
+        # save_embedding_layers: the default asks the hub whether the vocabulary has grown.
+        adapted.save_pretrained(fresh, save_embedding_layers=False)
+        tokenizer.save_pretrained(fresh)
+        if seal:
+            seal(fresh, result)
+    return result
 
 
 def build_trainer(

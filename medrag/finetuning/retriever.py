@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,11 @@ class RetrieverResult:
 
 
 def train_retriever(
-    config: RetrieverTuneConfig, *, report_to: list[str], run_name: str
+    config: RetrieverTuneConfig,
+    *,
+    report_to: list[str],
+    run_name: str,
+    seal: Callable[[Path, RetrieverResult], None] | None = None,
 ) -> RetrieverResult:
     """Train on (question, gold passage) pairs and save a sentence-transformers model.
 
@@ -51,6 +56,10 @@ def train_retriever(
     arXiv:1705.00652), so no passage may stand twice in a batch. Passages are read as the index
     embeds them: title, line break, text. Only the train split is read. What is in `config.dir`
     is replaced at the end, in one move.
+
+    Args:
+        report_to: trackers, as in transformers: `["wandb"]` or `[]`.
+        seal: called with the finished directory before it takes its place; writes the manifest.
 
     Raises:
         ArtefactError: no dataset, or fewer than two rows of it hold a gold passage.
@@ -113,11 +122,9 @@ def train_retriever(
         )
         with watched(trainer, "tuning"):
             trainer.train()
-    with replacing_directory(directory) as fresh:
-        _save(model, fresh, own_length)
     history = trainer.state.log_history
     losses = [entry["loss"] for entry in history if "loss" in entry]
-    return RetrieverResult(
+    result = RetrieverResult(
         base_model=str(base),
         steps=trainer.state.global_step,
         first_loss=losses[0],
@@ -128,6 +135,11 @@ def train_retriever(
         seconds=time.monotonic() - started,
         history=history,
     )
+    with replacing_directory(directory) as fresh:
+        _save(model, fresh, own_length)
+        if seal:
+            seal(fresh, result)
+    return result
 
 
 def _save(model: Any, folder: Path, max_length: int) -> None:

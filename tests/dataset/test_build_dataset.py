@@ -279,10 +279,28 @@ def test_the_counts_are_those_of_the_rows(built: Config) -> None:
             "gold_missing": len(answerable) - len(found),
             "gold_unknown": len([row for row in answerable if not row["documents"]]),
             "contexts_left_out": sum(row["left_out"] for row in members),
+            "dropped_unsupported": 0,
         }
         if split != "train":
             wanted |= {"questions_shared_with_train": 0, "documents_shared_with_train": 0}
         assert counts[split] == wanted
+
+
+def test_an_answer_that_nothing_supports_is_not_taught(
+    tmp_path: Path, embedder: TextEmbedder
+) -> None:
+    world = make_world(tmp_path, embedder)
+    made_up = {"question": "Which metal is the softest of all?", "answer": "Caesium melts easily."}
+    unanswered = {"question": "What is caesium good for?", "documents": ["gout.txt"]}
+    extra = [{**made_up, "id": f"m{n}", "question": f"{made_up['question']} {n}"} for n in range(9)]
+    write_questions(Path(world.dataset.questions), [*question_rows(), *extra, unanswered])
+    counts = run(world).counts
+    kept = [row for split in ("train", "validation") for row in rows_of(world)[split]]
+    assert kept
+    assert not any(row["answer"].startswith("Caesium") for row in kept)
+    dropped = sum(counts[split]["dropped_unsupported"] for split in ("train", "validation"))
+    tested = [row for row in rows_of(world)["test"] if row["answer"].startswith("Caesium")]
+    assert dropped >= 9 - len(tested) > 0
 
 
 def test_the_card_shows_the_counts_and_where_it_comes_from(built: Config) -> None:
@@ -417,7 +435,7 @@ def test_what_changed_is_built_again(tmp_path: Path, embedder: TextEmbedder) -> 
         return not report.up_to_date
 
     run(world)
-    rows = [*question_rows(), {"question": "Which metal is soft?", "answer": "Tin."}]
+    rows = [*question_rows(), {"question": "Which metal is soft?", "answer": ""}]
     write_questions(Path(world.dataset.questions), rows)
     assert rebuilt()
     assert len(everything(world)) == len(rows)

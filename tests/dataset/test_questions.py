@@ -40,11 +40,11 @@ def only(folder: Path, row: Any, fields: DatasetFieldsConfig | None = None) -> E
             {"id": "a", "question": " Why? ", "answer": " So. ", "documents": ["d", "e"]},
             Example("a", "Why?", "So.", ("d", "e"), True),
         ),
-        ({"_id": 7, "text": "Why?", "document": "d"}, Example("7", "Why?", "", ("d",), False)),
+        ({"_id": 7, "text": "Why?", "document": "d"}, Example("7", "Why?", "", ("d",), True)),
         ({"id": 0, "question": "Why?", "answer": 42}, Example("0", "Why?", "42", (), True)),
         (
             {"question": "Why?", "documents": [12, "e"]},
-            Example("1", "Why?", "", ("12", "e"), False),
+            Example("1", "Why?", "", ("12", "e"), True),
         ),
         ({"question": "Why?", "answer": None, "id": None}, Example("1", "Why?", "", (), False)),
         # the first of the usual names is taken, not the first of the row
@@ -93,7 +93,7 @@ BAD = [
     ({"question": "Why?", "answer": {"text": "So."}}, "answer is a dict, not a text"),
     ({"question": "Why?", "documents": {"a": 1}}, "neither a name nor a list"),
     ({"question": "Why?", "answer": "So.", "answerable": "no"}, "neither true nor false"),
-    ({"question": "Why?", "answerable": True}, "has no answer"),
+    ({"question": "Why?", "answerable": True}, "neither an answer nor documents"),
     ({"question": "Why? " * 1000}, "4000 are the most"),  # would stop the stage later
     ('{"question": "a \\ud800 half"}', "surrogates"),  # could not be written again
 ]
