@@ -34,10 +34,15 @@ def show(answer: Answer) -> None:
             place.append(source.section)
         place.append(f"characters {source.start}–{source.end}")
         _out.print(f"[cyan]\\[{source.marker}][/cyan] [bold]{escape(source.title)}[/bold]")
-        _out.print(Padding(escape(f"“{source.text}”"), (0, 0, 0, 4)))
-        _out.print(Padding(f"[dim]{escape(' · '.join(place))}[/dim]", (0, 0, 0, 4)))
+        _indented(escape(f"“{source.text}”"))
+        _indented(f"[dim]{escape(' · '.join(place))}[/dim]")
     for statement in answer.unsupported:
         _out.print(f"[yellow]removed, no source supports it:[/yellow] {escape(statement)}")
+
+
+def _indented(text: str) -> None:
+    # Padding wraps at the terminal's width; where there is none, a line is a line.
+    _out.print(f"    {text}" if _out.soft_wrap else Padding(text, (0, 0, 0, 4)))
 
 
 def run(config: Config, question: str) -> Answer:

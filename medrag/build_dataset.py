@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from . import __version__
 from .cli import launch
 from .config import Config
 from .dataset.card import write_card
@@ -57,6 +58,7 @@ def run(config: Config) -> DatasetReport:
         settings = _settings(config)
         wanted = fingerprint(
             {
+                "medrag": __version__,
                 "settings": settings,
                 "index": parent.fingerprint,
                 "questions": file_sha256(Path(config.dataset.questions)),

@@ -82,6 +82,9 @@ def launch(stage: Callable[[Config], object]) -> None:
             stage(to_config(composed))
         except MedragError as error:
             fail(error)
+        except KeyboardInterrupt:
+            console.print("stopped; what was finished is kept, the same command goes on from there")
+            sys.exit(130)
 
     options, overrides = split_options(sys.argv[1:])
     try:

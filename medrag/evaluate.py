@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from . import __version__
 from .cli import launch
 from .config import Config
 from .dataset.questions import read_questions
@@ -65,6 +66,7 @@ def run(config: Config) -> EvaluationReport:
         settings = _settings(config)
         wanted = fingerprint(
             {
+                "medrag": __version__,
                 "settings": settings,
                 "parents": {name: parent.fingerprint for name, parent in parents.items()},
                 "questions": file_sha256(Path(config.evaluation.questions)),

@@ -183,12 +183,12 @@ class IndexBuilder:
                     digest: self._chunker.embedded_text(title, text)
                     for digest, title, text, _ in window
                 }
-                vectors = self._embedder.embed(list(texts.values()), size)
+                advance(len(window) - len(texts))  # the same text again costs nothing
+                vectors = self._embedder.embed(list(texts.values()), size, advance)
                 with store.transaction():
                     store.put_vectors(list(texts), vectors)
                 report.embedded_chunks += len(texts)
                 report.embedded_tokens += sum(row[3] for row in window)
-                advance(len(window))
         report.truncated = self._embedder.truncated - truncated_before
         report.embed_seconds = time.monotonic() - started
 

@@ -102,15 +102,15 @@ class CorpusReader:
         if origin == "corpus":
             self._drop_vanished(sources, missing)
         total = sum(source.size for source in sources.values())
-        with progress("reading", total, "B") as advance:
+        with progress("reading", total / 1e6, "MB") as advance:
             for source in sources.values():
                 left = source.size
                 for characters in self._read_file(source, origin):
                     # Characters read stand for bytes; what is left is made up for at the end.
                     step = min(left, characters)
-                    advance(step)
+                    advance(step / 1e6)
                     left -= step
-                advance(left)
+                advance(left / 1e6)
 
     def _drop_vanished(self, sources: dict[str, SourceFile], missing: set[str]) -> None:
         """Remove the documents of files that are gone.

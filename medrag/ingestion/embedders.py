@@ -6,7 +6,7 @@ import importlib.util
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,13 +107,19 @@ class TextEmbedder:
         tokenizer.no_truncation()
         return tokenizer
 
-    def embed(self, texts: Sequence[str], batch_size: int | None = None) -> Vectors:
+    def embed(
+        self,
+        texts: Sequence[str],
+        batch_size: int | None = None,
+        advance: Callable[[int], None] | None = None,
+    ) -> Vectors:
         """Embed texts.
 
         Args:
             texts: any number; each is cut to `max_length` tokens, and the cut ones are counted
                 in `truncated`.
             batch_size: texts per forward pass, 64 by default (`embedder.batch_size`).
+            advance: called after each forward pass with the number of its texts.
 
         Returns:
             float32 [n, dimension], each row of length 1, in the order given.
@@ -126,6 +132,8 @@ class TextEmbedder:
         order = sorted(range(len(texts)), key=lambda row: len(encoded[row]), reverse=True)
         for rows in batched(order, batch_size or self._config.batch_size):
             vectors[rows] = self._forward([encoded[row] for row in rows])
+            if advance:
+                advance(len(rows))
         return vectors
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
