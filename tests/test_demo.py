@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +67,14 @@ def state(outputs: Path) -> dict[str, tuple[int, bytes]]:
 def python_blocks() -> list[str]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+
+
+def shell_commands() -> list[list[str]]:
+    """The stages' command lines in the README's bash blocks, in order."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).splitlines()
+    return [shlex.split(line) for line in lines if line.startswith("python -m medrag")]
 
 
 @pytest.mark.slow
@@ -128,3 +138,23 @@ def test_the_demo_makes_everything_once(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "etformin" in done.stdout
+
+    # and so does every command it shows for the shell
+    for command in shell_commands():
+        needs_gpu = "+experiment=qlora" in command or "generator=hf" in command
+        if needs_gpu and shutil.which("nvidia-smi"):
+            continue  # it would start to load, or to train, Mistral-7B
+        done = subprocess.run(
+            [sys.executable, *command[1:]],
+            input="What is gout?\n\n",  # for the dialogue
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+            env=environment(outputs) | {"PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+        assert done.returncode == (2 if needs_gpu else 0), (command, done.stderr[-3000:])
+        assert "Traceback" not in done.stderr
+    assert open_artefact(outputs / "models/retriever", "retriever").counts["pairs"] > 30
+    assert open_artefact(outputs / "index-tuned", "index").counts == index
