@@ -59,15 +59,17 @@ class RAGPipeline:
 
     def close(self) -> None:
         """Let go of the index and of the models; a later query opens them again."""
-        self._close_index()
+        if index := self._forget_index():
+            index.close()
         if generator := self.__dict__.pop("_generator", None):
             generator.close()
 
-    def _close_index(self) -> None:
+    def _forget_index(self) -> Index | None:
+        """Let the next query open the index anew; returns the one that was open."""
         for name in ("_retriever", "_rarity"):
             self.__dict__.pop(name, None)
-        if index := self.__dict__.pop("index", None):
-            index.close()
+        index: Index | None = self.__dict__.pop("index", None)
+        return index
 
     @cached_property
     def index(self) -> Index:
@@ -153,7 +155,9 @@ class RAGPipeline:
             BusyError: another process is building into the same directory.
         """
         report = IndexBuilder(self.config, self._embedder).add(path)
-        self._close_index()  # the next query opens the new generation
+        # The next query opens the new generation. The old one is not closed here: a query in
+        # another thread may still be reading it, and the last one to do so lets go of it.
+        self._forget_index()
         return report
 
     def _write(

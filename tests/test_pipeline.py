@@ -296,6 +296,19 @@ def test_a_document_that_changed_is_replaced(
         )
 
 
+def test_ingesting_does_not_disturb_queries_in_other_threads(
+    config: PipelineConfig, build: Build, scurvy: Path
+) -> None:
+    build()
+    with RAGPipeline.open(config.index.dir) as rag, ThreadPoolExecutor(3) as threads:
+        rag.query("What is gout?")  # the index is open before the threads start
+        asked = [threads.submit(rag.query, question) for question in [*QUESTIONS] * 10]
+        rag.ingest_document(scurvy)
+        for question, query in zip([*QUESTIONS] * 10, asked, strict=True):
+            assert query.result().question == question
+        assert rag.query("What causes scurvy?").sources[0].title == "Scurvy"
+
+
 def test_a_first_document_makes_the_index(tmp_path: Path, scurvy: Path) -> None:
     with RAGPipeline(PipelineConfig(index=IndexConfig(str(tmp_path / "new")))) as rag:
         rag.ingest_document(str(scurvy))
