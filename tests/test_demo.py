@@ -77,6 +77,20 @@ def shell_commands() -> list[list[str]]:
     return [shlex.split(line) for line in lines if line.startswith("python -m medrag")]
 
 
+def on_the_demo(outputs: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run Python where `outputs` and `samples` are those of the demo."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        input="What is gout?\n\n",  # for the dialogue
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=outputs.parent,
+        env=environment(outputs) | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
 @pytest.mark.slow
 def test_the_demo_makes_everything_once(tmp_path: Path) -> None:
     outputs = tmp_path / "made"
@@ -127,15 +141,7 @@ def test_the_demo_makes_everything_once(tmp_path: Path) -> None:
     # what the README shows for Python runs on what the demo made, in its order
     (tmp_path / "outputs").symlink_to(outputs)
     (tmp_path / "samples").symlink_to(ROOT / "samples")
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(python_blocks())],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=tmp_path,
-        env=environment(outputs) | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
+    done = on_the_demo(outputs, ["-c", "\n".join(python_blocks())])
     assert done.returncode == 0, done.stderr[-3000:]
     assert "etformin" in done.stdout
 
@@ -144,16 +150,7 @@ def test_the_demo_makes_everything_once(tmp_path: Path) -> None:
         needs_gpu = "+experiment=qlora" in command or "generator=hf" in command
         if needs_gpu and shutil.which("nvidia-smi"):
             continue  # it would start to load, or to train, Mistral-7B
-        done = subprocess.run(
-            [sys.executable, *command[1:]],
-            input="What is gout?\n\n",  # for the dialogue
-            capture_output=True,
-            text=True,
-            timeout=300,
-            cwd=tmp_path,
-            env=environment(outputs) | {"PYTHONPATH": str(ROOT)},
-            check=False,
-        )
+        done = on_the_demo(outputs, command[1:])
         assert done.returncode == (2 if needs_gpu else 0), (command, done.stderr[-3000:])
         assert "Traceback" not in done.stderr
     assert open_artefact(outputs / "models/retriever", "retriever").counts["pairs"] > 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -351,6 +352,12 @@ def test_a_namesake_never_takes_the_place_of_another_document(
     namesake.write_text("Gout\n\nA poem about Hippocrates and podagra.", encoding="utf-8")
     with RAGPipeline.open(config.index.dir) as rag:
         before = rag.index.snapshot.document_text("gout.txt")
+        with pytest.raises(CorpusError, match="same name"):
+            rag.ingest_document(namesake)
+        # not even when size and time of change are the same by chance
+        original = Path(config.corpus.paths[0], "gout.txt")
+        namesake.write_bytes(b"x" * original.stat().st_size)
+        os.utime(namesake, ns=(1, original.stat().st_mtime_ns))
         with pytest.raises(CorpusError, match="same name"):
             rag.ingest_document(namesake)
         assert rag.index.snapshot.document_text("gout.txt") == before

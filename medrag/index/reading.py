@@ -129,6 +129,13 @@ class CorpusReader:
         """Bring one file's documents up to date; yields the characters of each as it is stored."""
         store = self._store
         known = store.file(source.id)
+        if known and "added" in (known.origin, origin) and not _same_place(known, source):
+            reason = f"same name as a document from {known.root}; rename it"
+            if origin == "added":
+                raise CorpusError(f"{source.path}: {reason}")
+            with store.transaction():
+                self._reject("", Rejected(source.id, reason))
+            return
         if known and (known.size, known.mtime_ns) == (source.size, source.mtime_ns):
             self._report.unchanged_files += 1
             return
@@ -140,13 +147,6 @@ class CorpusReader:
                 self._reject(
                     source.id, Rejected(source.id, f"cannot be read: {error.strerror or error}")
                 )
-            return
-        if known and "added" in (known.origin, origin) and not _same_place(known, source):
-            reason = f"same name as a document from {known.root}; rename it"
-            if origin == "added":
-                raise CorpusError(f"{source.path}: {reason}")
-            with store.transaction():
-                self._reject("", Rejected(source.id, reason))
             return
         state = FileState(
             source.root, known.origin if known else origin, source.size, source.mtime_ns, digest
