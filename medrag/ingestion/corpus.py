@@ -15,6 +15,7 @@ from ..types import Rejected
 from .readers import SUFFIXES
 
 _MAX_DOWNLOAD = 2 << 30  # bytes a fetched document may have
+_DOWNLOAD_DEADLINE = 3600.0  # seconds for one document, retries included
 _SUFFIX_OF = {
     "application/pdf": ".pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
@@ -128,5 +129,5 @@ def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
 async def _download(url: str, target: Path) -> str:
     from ..clients import AsyncHttpClient  # httpx is needed for URLs only
 
-    async with AsyncHttpClient() as client:
+    async with AsyncHttpClient(deadline_s=_DOWNLOAD_DEADLINE) as client:
         return (await client.download(url, target, max_bytes=_MAX_DOWNLOAD)).content_type
