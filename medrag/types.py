@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,7 @@ class Chunk:
         page_starts: (offset, page) where a new page begins, at the first sentence that does.
         glue: the whitespace between the chunk before and this one, so that the chunks of a
             document give its cleaned text back exactly.
+        ids: the embedder's tokens of what is embedded, so that it is tokenized only once.
     """
 
     text: str
@@ -77,6 +78,7 @@ class Chunk:
     section: str = ""
     glue: str = ""
     page_starts: tuple[tuple[int, int], ...] = ()
+    ids: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ _CHARACTERS_PER_TOKEN = 12
 # Where a sentence over the budget is cut, best first; the last resort is between two tokens.
 _SEPARATORS = ("\n", "; ", ": ", ", ", " ")
 
+# Part of a sentence: glue before it, text, characters from the sentence's start, token ids.
+_Piece = tuple[str, str, int, Sequence[int]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
@@ -31,7 +34,7 @@ class _Unit:
     glue: str  # whitespace between the unit before and this one
     text: str
     start: int
-    tokens: int
+    ids: Sequence[int]  # tokens, without the special ones
     page: int | None
     section: str
 
@@ -49,45 +52,48 @@ class Chunker:
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
         self._tokenizer = tokenizer
-        self._special = tokenizer.num_special_tokens_to_add(is_pair=False)
+        self._head, self._tail = _special_ids(tokenizer)
         self._max_tokens = max_tokens
         self._prefix = lru_cache(maxsize=1024)(self._make_prefix)
+        # BERT's pre-tokenizer cuts at white space and throws it away: tokens of parts that it
+        # separates are the tokens of the whole, so that no text needs to be tokenized twice.
+        self._adds_up = type(tokenizer.pre_tokenizer).__name__ == "BertPreTokenizer"
 
     def embedded_text(self, title: str, text: str) -> str:
         """The string that stands for a chunk in the vector space."""
-        return self._prefix(title) + text
+        return self._prefix(title)[0] + text
 
     def chunks(self, blocks: Iterable[Block], title: str = "") -> Iterator[Chunk]:
         """Chunk a stream of cleaned blocks in constant memory.
 
         A chunk never crosses a section; it may cross a page, and then carries its first one.
         """
-        prefix = self._prefix(title)
-        budget = self._max_tokens - self._special - self._count(prefix)
+        budget = self._max_tokens - len(self._head) - len(self._tail) - len(self._prefix(title)[1])
         held: list[_Unit] = []
         used = 0
         for unit in self._units(blocks, budget):
-            while held and (used + unit.tokens > budget or unit.section != held[-1].section):
-                chunk, held = self._pack(held, prefix)
+            size = len(unit.ids)
+            while held and (used + size > budget or unit.section != held[-1].section):
+                chunk, held = self._pack(held, title)
                 yield chunk
-                used = sum(other.tokens for other in held)
+                used = sum(len(other.ids) for other in held)
             held.append(unit)
-            used += unit.tokens
+            used += size
         while held:
-            chunk, held = self._pack(held, prefix)
+            chunk, held = self._pack(held, title)
             yield chunk
 
-    def _pack(self, units: list[_Unit], prefix: str) -> tuple[Chunk, list[_Unit]]:
+    def _pack(self, units: list[_Unit], title: str) -> tuple[Chunk, list[_Unit]]:
         """One chunk, and the units that did not fit after all.
 
-        Token counts of sentences add up exactly for WordPiece, but not for every tokenizer, so
-        the joined text is counted once more and the last sentences wait for the next chunk.
+        Where tokens of sentences do not add up to those of the joined text, it is tokenized once
+        more, and the last sentences wait for the next chunk if it is too long.
         """
         fitting = len(units)
         while True:
             text = _join(units[:fitting])
-            tokens = self._special + self._count(prefix + text)
-            if tokens <= self._max_tokens or fitting == 1:
+            ids = self._joined_ids(units[:fitting], title, text)
+            if len(ids) <= self._max_tokens or fitting == 1:
                 break
             fitting -= 1
         first = units[0]
@@ -95,13 +101,23 @@ class Chunker:
             text=text,
             start=first.start,
             end=first.start + len(text),
-            tokens=tokens,
+            tokens=len(ids),
             page=first.page,
             section=first.section,
             glue=first.glue,
             page_starts=_page_starts(units[:fitting]),
+            ids=ids,
         )
         return chunk, units[fitting:]
+
+    def _joined_ids(self, units: Sequence[_Unit], title: str, text: str) -> list[int]:
+        """Tokens of what is embedded for these units, special ones included."""
+        prefix, ids = self._prefix(title)
+        if self._adds_up and all(unit.glue for unit in units[1:]):
+            ids = [*ids, *(id_ for unit in units for id_ in unit.ids)]
+        else:
+            ids = self._ids(prefix + text)
+        return [*self._head, *ids, *self._tail]
 
     def _units(self, blocks: Iterable[Block], budget: int) -> Iterator[_Unit]:
         """Sentences of the joined blocks, each with its place in the cleaned text."""
@@ -136,17 +152,21 @@ class Chunker:
             return blocks
         else:
             rest_from = len(text)
+        bodies = [sentence.strip() for sentence in sentences]
         glue, offset = "", 0
-        for sentence in sentences:
-            body = sentence.strip()
+        for sentence, body, ids in zip(sentences, bodies, self._short_ids(bodies), strict=True):
             lead = len(sentence) - len(sentence.lstrip())
             glue += sentence[:lead]
             if body:
                 at = offset + lead
                 page, section = _place(blocks, at)
-                for piece_glue, piece, shift, tokens in self._pieces(body, budget):
+                if ids is not None and len(ids) <= budget:
+                    pieces: Iterable[_Piece] = [("", body, 0, ids)]
+                else:
+                    pieces = self._pieces(body, budget)
+                for piece_glue, piece, shift, piece_ids in pieces:
                     yield _Unit(
-                        glue + piece_glue, piece, position + at + shift, tokens, page, section
+                        glue + piece_glue, piece, position + at + shift, piece_ids, page, section
                     )
                     glue = ""
                 glue = sentence[lead + len(body) :]
@@ -154,44 +174,51 @@ class Chunker:
         # The whitespace before the rest belongs to it, so that the next call finds it as glue.
         return _cut_blocks(blocks, rest_from - len(glue))
 
-    def _pieces(self, sentence: str, budget: int) -> Iterator[tuple[str, str, int, int]]:
-        """(glue, text, shift, tokens) of the parts of a sentence that each fit the budget."""
+    def _short_ids(self, sentences: Sequence[str]) -> list[Sequence[int] | None]:
+        """Tokens of each sentence in one call; None for those that hold many budgets at once."""
+        limit = self._max_tokens * _CHARACTERS_PER_TOKEN
+        short = [sentence for sentence in sentences if len(sentence) <= limit]
+        encoded = iter(self._tokenizer.encode_batch_fast(short, add_special_tokens=False))
+        return [next(encoded).ids if len(text) <= limit else None for text in sentences]
+
+    def _pieces(self, sentence: str, budget: int) -> Iterator[_Piece]:
+        """The parts of a sentence that each fit the budget."""
         shift, glue = 0, ""
         while True:
             rest = sentence[shift:]
             # Never tokenize more than a few budgets' worth at once: the rest may be a gigabyte.
             window = rest[: budget * _CHARACTERS_PER_TOKEN]
-            offsets = self._offsets(window)
+            encoded = self._tokenizer.encode(window, add_special_tokens=False)
+            offsets = encoded.offsets
             if len(offsets) <= budget and len(window) == len(rest):
-                yield glue, rest, shift, len(offsets)
+                yield glue, rest, shift, encoded.ids
                 return
             limit = offsets[budget][0] if len(offsets) > budget else len(window)
             cut = _best_cut(rest, limit)
-            while cut > 1 and self._count(rest[:cut]) > budget:
+            while cut > 1 and len(self._ids(rest[:cut])) > budget:
                 cut = _best_cut(rest, cut - 1)
             piece = rest[:cut].rstrip()
-            yield glue, piece, shift, self._count(piece)
+            yield glue, piece, shift, self._ids(piece)
             following = rest[cut:].lstrip()
             glue = rest[len(piece) : len(rest) - len(following)]
             shift = len(sentence) - len(following)
 
-    def _make_prefix(self, title: str) -> str:
-        """The title as it is embedded: at most a quarter of the budget, cut at a word."""
+    def _make_prefix(self, title: str) -> tuple[str, Sequence[int]]:
+        """The title as it is embedded, with its ids: a quarter of the budget, cut at a word."""
         title = " ".join(title.split())
         if not title:
-            return ""
-        offsets = self._offsets(title[: self._max_tokens * _CHARACTERS_PER_TOKEN])
+            return "", ()
+        start = title[: self._max_tokens * _CHARACTERS_PER_TOKEN]
+        offsets = self._tokenizer.encode(start, add_special_tokens=False).offsets
         allowed = self._max_tokens // 4
         cut = offsets[allowed][0] if len(offsets) > allowed else len(title)
-        while cut > 1 and self._count(title[:cut]) > allowed:
+        while cut > 1 and len(self._ids(title[:cut])) > allowed:
             cut = _best_cut(title, cut - 1)
-        return title[:cut].rstrip() + "\n"
+        prefix = title[:cut].rstrip() + "\n"
+        return prefix, self._ids(prefix)
 
-    def _count(self, text: str) -> int:
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
-
-    def _offsets(self, text: str) -> Sequence[tuple[int, int]]:
-        return self._tokenizer.encode(text, add_special_tokens=False).offsets
+    def _ids(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def split_chunks(texts: Iterable[str], tokenizer: Tokenizer, max_tokens: int) -> Iterator[str]:
@@ -202,6 +229,14 @@ def split_chunks(texts: Iterable[str], tokenizer: Tokenizer, max_tokens: int) ->
     chunker = Chunker(tokenizer, max_tokens)
     for chunk in chunker.chunks(Block(text) for text in texts):
         yield chunk.text
+
+
+def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The ids that the model wants before and after a text."""
+    plain = tokenizer.encode("a", add_special_tokens=False).ids
+    full = tokenizer.encode("a").ids
+    start = next(i for i in range(len(full)) if full[i : i + len(plain)] == plain)
+    return full[:start], full[start + len(plain) :]
 
 
 def _join(units: Sequence[_Unit]) -> str:
