@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .config import (
+    CacheConfig,
     ChunkingConfig,
     CorpusConfig,
     DatasetConfig,
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "CacheConfig",
     "Chunk",
     "ChunkingConfig",
     "Citation",

@@ -50,9 +50,12 @@ class RetrieverMode(StrEnum):
 
 
 class IndexKind(StrEnum):
-    """Which FAISS structure holds the vectors."""
+    """Which FAISS structure holds the vectors; `auto` goes by how many there are."""
 
-    flat = "flat"
+    auto = "auto"
+    flat = "flat"  # exact
+    hnsw = "hnsw"  # a graph over all vectors
+    ivfpq = "ivfpq"  # compressed, ranked again by the vectors of the store
 
 
 class Device(StrEnum):
@@ -112,9 +115,21 @@ class CorpusConfig:
     fields: FieldsConfig = field(default_factory=FieldsConfig)
     strict: bool = False  # True: the first unusable document is an error
     max_document_mb: int = 200  # megabytes a single PDF, DOCX or HTML file may have
+    max_archive_mb: int = 20_000  # megabytes the files in a .zip or .tar may have together
+    workers: int = 0  # processes that parse; 0: one for each CPU core but one, 8 at most
+    max_parser_mb: int = 1024  # megabytes one of them may take for a document; needs Linux
+    max_parser_seconds: float = 120.0  # the longest it may go without giving anything
 
     def __post_init__(self) -> None:
-        _at_least(1, "corpus", self, "max_document_mb")
+        _at_least(1, "corpus", self, "max_document_mb", "max_archive_mb")
+        _at_least(0, "corpus", self, "workers")
+        _at_least(64, "corpus", self, "max_parser_mb")
+        _require(
+            self.max_parser_seconds > 0,
+            "corpus.max_parser_seconds",
+            self.max_parser_seconds,
+            "give seconds above 0",
+        )
 
 
 @dataclass
@@ -142,12 +157,37 @@ class EmbedderConfig:
 
 
 @dataclass
+class CacheConfig:
+    """Where vectors are kept for every index, so that no text is embedded twice."""
+
+    # A file on a local disk ("~/.cache" is $XDG_CACHE_HOME where that is set), or redis://,
+    # rediss:// or unix:// for a Redis server, or "" for no cache. A password stays out of the
+    # records of runs as redis://:${oc.env:REDIS_PASSWORD}@HOST.
+    embeddings: str = "~/.cache/medrag/embeddings.sqlite"
+    # Gigabytes (1e9 bytes) the file may have; what went unused the longest goes first. Redis has
+    # its own bound, `maxmemory`.
+    max_gb: float = 2.0
+
+    def __post_init__(self) -> None:
+        scheme, separator, _ = self.embeddings.partition("://")
+        # Only the scheme is shown: there may be a password behind it.
+        _require(
+            not separator or scheme in ("redis", "rediss", "unix"),
+            "cache.embeddings",
+            scheme + separator,
+            "give a file, or redis://, rediss:// or unix:// for a Redis server, or ''",
+        )
+        right = math.isfinite(self.max_gb) and self.max_gb > 0
+        _require(right, "cache.max_gb", self.max_gb, "give gigabytes above 0")
+
+
+@dataclass
 class IndexConfig:
     """Where the index lies and what it is made of."""
 
     dir: str = "outputs/index"
-    kind: IndexKind = IndexKind.flat
-    rebuild: bool = False  # True: replace an index that was made with other settings
+    kind: IndexKind = IndexKind.auto
+    rebuild: bool = False  # True: replace an index made with other settings, or damaged
 
     def __post_init__(self) -> None:
         _coerce_enums(self)
@@ -216,6 +256,7 @@ class PipelineConfig:
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
     index: IndexConfig = field(default_factory=IndexConfig)
     retriever: RetrieverConfig = field(default_factory=RetrieverConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)

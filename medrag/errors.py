@@ -31,6 +31,10 @@ class BusyError(ArtefactError):
     """Another process is building into the same directory."""
 
 
+class DiskError(ArtefactError):
+    """The disk is full, or may not be written; what was committed before is whole."""
+
+
 class QuestionError(MedragError):
     """A question, or a file of questions, cannot be used."""
 

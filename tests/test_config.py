@@ -125,7 +125,7 @@ def test_the_qlora_experiment_is_the_published_method_on_mistral() -> None:
 
 def test_the_shell_and_python_speak_of_the_same_tree() -> None:
     config = composed("index.dir=elsewhere", "corpus.fields.text=answer", "retriever.mode=dense")
-    config.index.kind = IndexKind.flat
+    config.index.kind = IndexKind.auto
     assert config.index == IndexConfig(dir="elsewhere")
     assert config.corpus.fields.text == "answer"
     assert config.retriever == RetrieverConfig(mode=RetrieverMode.dense)

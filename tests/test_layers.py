@@ -33,8 +33,8 @@ NEIGHBOURS = {
 }
 
 HEAVY_NAMES = """
-    bitsandbytes datasets docx faiss matplotlib peft pypdfium2 selectolax sentence_transformers
-    torch transformers trl wandb
+    bitsandbytes datasets docx faiss matplotlib peft pypdfium2 redis selectolax
+    sentence_transformers tantivy torch transformers trl wandb
 """
 HEAVY = set(HEAVY_NAMES.split())
 

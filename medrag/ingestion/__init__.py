@@ -6,11 +6,16 @@ The pieces chain, each in constant memory:
     for text, vector in embed_chunks(texts, embedder): ...
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .chunking import Chunker, split_chunks
-from .embedders import TextEmbedder, embed_chunks
 from .files import FileChunkIterator, read_chunks
 from .processors import clean_blocks, clean_chunks, clean_text
 from .readers import read_documents
+
+if TYPE_CHECKING:
+    from .embedders import TextEmbedder, embed_chunks
 
 __all__ = [
     "Chunker",
@@ -24,3 +29,10 @@ __all__ = [
     "read_documents",
     "split_chunks",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Processes that parse need no NumPy; it comes with the first name that does.
+    if name in ("TextEmbedder", "embed_chunks"):
+        return getattr(import_module(".embedders", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
