@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from ..config import CorpusConfig
 from ..errors import CorpusError, DocumentError
 from ..ingestion.chunking import Chunker
 from ..ingestion.corpus import SourceFile, find_files
-from ..ingestion.processors import clean_blocks, clean_text
-from ..ingestion.readers import read_documents
+from ..ingestion.workers import Parsed, ParserPool
 from ..manifest import file_sha256
-from ..progress import progress
-from ..types import Block, Document, Rejected
+from ..progress import Advance, progress
+from ..types import Chunk, Document, Rejected
 from .snapshot import Counts
 from .store import FileState, Store
+from .worklist import Worklist
 
-_COMMIT_DOCUMENTS = 200  # documents between two commits while one file is read
+# Texts without a vector: the key of each in the store, and its token ids.
+Pending = list[tuple[bytes, Sequence[int]]]
+
+_COMMIT_DOCUMENTS = 200  # documents between two commits
+_COMMIT_CHUNKS = 1_000  # chunks between two commits; a document is never divided
 
 
 @dataclass
@@ -30,6 +34,7 @@ class BuildReport:
         added, changed, removed: documents, compared with the generation before.
         unchanged_files: files that were not read again.
         embedded_tokens, embed_seconds: work of the embedder in this build.
+        kind, recall_at_10: of the FAISS file, see `Made`.
     """
 
     directory: Path
@@ -47,6 +52,8 @@ class BuildReport:
     seconds: float = 0.0
     peak_mb: float = 0.0
     published: bool = False
+    kind: str = ""
+    recall_at_10: float = 1.0
 
 
 class CorpusReader:
@@ -54,6 +61,8 @@ class CorpusReader:
 
     Args:
         store: opened for writing, by one build at a time.
+        parsers: turn the files into documents and chunks.
+        chunker: the one that the parsers use too.
         build: the generation that is being prepared.
         report: counts are added to it.
     """
@@ -62,18 +71,28 @@ class CorpusReader:
         self,
         store: Store,
         config: CorpusConfig,
+        parsers: ParserPool,
         chunker: Chunker,
         build: int,
         report: BuildReport,
     ) -> None:
         self._store = store
         self._config = config
+        self._parsers = parsers
         self._chunker = chunker
         self._build = build
         self._report = report
+        self._worklist = Worklist(store.connection)
+        self._states: dict[str, FileState] = {}  # of the files that are being parsed
+        self._pending: Pending = []  # of the transaction under way
 
-    def read(self, paths: Sequence[str], origin: str, downloads: Path) -> None:
+    def read(
+        self, paths: Sequence[str], origin: str, downloads: Path
+    ) -> Generator[Pending, None, None]:
         """Read the files under `paths`; with origin "corpus", drop documents of vanished files.
+
+        Yields what each commit has stored that has no vector yet. That is not all there is: of a
+        long document only the first texts are named, and of a build that was killed nothing.
 
         Args:
             origin: "corpus" for what is mirrored, "added" for what was added by hand.
@@ -83,144 +102,194 @@ class CorpusReader:
             CorpusError: with `corpus.strict`, the first document that cannot be used; for a file
                 added by hand, when nothing in it can be used. What it held before stays.
         """
-        sources: dict[str, SourceFile] = {}
-        missing: set[str] = set()
         with self._store.transaction():
-            if origin == "corpus":
-                self._store.clear_rejected("")
-            for source in find_files(paths, downloads):
-                if isinstance(source, Rejected):
-                    if origin == "added":
-                        raise CorpusError(f"{source.id}: {source.reason}")
-                    self._reject("", source)
-                    missing.add(source.id)
-                elif source.id in sources:
-                    reason = f"same name as in {sources[source.id].root}; index one directory above"
-                    self._reject("", Rejected(f"{source.root}/{source.id}", reason))
-                else:
-                    sources[source.id] = source
+            away = self._find(paths, origin, downloads)
         if origin == "corpus":
-            self._drop_vanished(sources, missing)
-        total = sum(source.size for source in sources.values())
-        with progress("reading", total / 1e6, "MB") as advance:
-            for source in sources.values():
-                left = source.size
-                for characters in self._read_file(source, origin):
-                    # Characters read stand for bytes; what is left is made up for at the end.
-                    step = min(left, characters)
-                    advance(step / 1e6)
-                    left -= step
-                advance(left / 1e6)
+            self._drop_vanished(away)
+            self._report.unchanged_files += self._worklist.drop_unchanged()
+        scratch = downloads.with_name("scratch")
+        with (
+            progress("reading", self._worklist.bytes() / 1e6, "MB") as advance,
+            closing(self._documents(origin, scratch, advance)) as documents,
+        ):
+            more = True
+            while more:
+                with self._store.transaction():
+                    more = self._store_some(documents)
+                pending, self._pending = dict(self._pending), []
+                lacking = [text for text in pending.items() if not self._store.has_vector(text[0])]
+                if lacking:
+                    yield lacking
 
-    def _drop_vanished(self, sources: dict[str, SourceFile], missing: set[str]) -> None:
+    def _find(self, paths: Sequence[str], origin: str, downloads: Path) -> set[str]:
+        """Put the files on the worklist; returns the entries of `paths` that are away."""
+        away: set[str] = set()
+        if origin == "corpus":
+            self._store.clear_rejected("")
+        for source in find_files(paths, downloads):
+            if isinstance(source, SourceFile):
+                if root := self._worklist.add(source):
+                    reason = f"same name as in {root}; index one directory above"
+                    self._reject("", Rejected(f"{source.root}/{source.id}", reason))
+            elif origin == "added":
+                raise CorpusError(f"{source.id}: {source.reason}")
+            else:
+                self._reject("", source)
+                if source.id in paths:
+                    away.add(source.id)
+        return away
+
+    def _drop_vanished(self, away: set[str]) -> None:
         """Remove the documents of files that are gone.
 
         A path that is away as a whole (an unmounted disk, a server down) must not empty the
         index: what was read under it is kept, and the path is among the rejected.
         """
-        for file, root, origin in list(self._store.files()):
-            if origin == "corpus" and file not in sources and root not in missing:
+        for file, root in self._worklist.vanished():
+            if root not in away:
                 with self._store.transaction():
-                    removed = self._store.remove_file_documents(file, self._build)
+                    self._report.removed += self._store.remove_file_documents(file, self._build)
                     self._store.forget_file(file)
-                self._report.removed += len(removed)
 
-    def _read_file(self, source: SourceFile, origin: str) -> Iterator[int]:
-        """Bring one file's documents up to date; yields the characters of each as it is stored."""
+    def _store_some(self, documents: Iterator[None]) -> bool:
+        """Store documents until a commit is due; False when there are none left."""
+        for number, _ in enumerate(documents, start=1):
+            if number == _COMMIT_DOCUMENTS or len(self._pending) >= _COMMIT_CHUNKS:
+                return True
+        return False
+
+    def _documents(
+        self, origin: str, scratch: Path, advance: Advance
+    ) -> Generator[None, None, None]:
+        """Bring one document after the other up to date; yields after each."""
+        changed = self._changed(origin, advance)
+        with closing(self._parsers.read(changed, scratch)) as parsed:
+            for source, documents in parsed:
+                yield from self._read_file(source, documents, origin, advance)
+
+    def _changed(self, origin: str, advance: Advance) -> Iterator[SourceFile]:
+        """The files that must be read."""
+        for source in self._worklist.files():
+            state = self._new_state(source, origin)
+            if state is None:
+                advance(source.size / 1e6)
+            else:
+                self._states[source.id] = state
+                yield source
+
+    def _new_state(self, source: SourceFile, origin: str) -> FileState | None:
+        """What is to be noted of a file once it is read; None if it is not to be read."""
         store = self._store
         known = store.file(source.id)
         if known and "added" in (known.origin, origin) and not _same_place(known, source):
             reason = f"same name as a document from {known.root}; rename it"
             if origin == "added":
                 raise CorpusError(f"{source.path}: {reason}")
-            with store.transaction():
-                self._reject("", Rejected(source.id, reason))
-            return
+            self._reject("", Rejected(source.id, reason))
+            return None
         if known and (known.size, known.mtime_ns) == (source.size, source.mtime_ns):
             self._report.unchanged_files += 1
-            return
+            return None
         try:
             digest = file_sha256(source.path)
         except OSError as error:
-            with store.transaction():
-                store.clear_rejected(source.id)
-                self._reject(
-                    source.id, Rejected(source.id, f"cannot be read: {error.strerror or error}")
-                )
-            return
+            store.clear_rejected(source.id)
+            reason = f"cannot be read: {error.strerror or error}"
+            self._reject(source.id, Rejected(source.id, reason))
+            return None
         state = FileState(
             source.root, known.origin if known else origin, source.size, source.mtime_ns, digest
         )
         if known and known.sha256 == digest:
             self._report.unchanged_files += 1
-            with store.transaction():
-                store.put_file(source.id, state)
-            return
-        with store.transaction():
-            store.clear_rejected(source.id)
-        keep: set[int] = set()
-        documents = read_documents(source.path, source.id, self._config)
-        done = False
-        while not done:
-            done = True
-            characters = []
-            with store.transaction():
-                # One at a time: a document's blocks must be read before the next one is asked for.
-                for item in islice(documents, _COMMIT_DOCUMENTS):
-                    done = False
-                    if isinstance(item, Rejected):
-                        self._reject(source.id, item)
-                    else:
-                        characters.append(self._put(item, source.id, keep))
-            yield from characters
-        if origin == "added" and not keep:
-            with store.transaction():
-                reasons = [reason for file, _, reason in store.rejected() if file == source.id]
-                store.clear_rejected(source.id)
-            raise CorpusError(f"{source.path}: {reasons[-1] if reasons else 'no document in it'}")
-        with store.transaction():
-            removed = store.remove_file_documents(source.id, self._build, keep)
             store.put_file(source.id, state)
-        self._report.removed += len(removed)
+            return None
+        return state
 
-    def _put(self, document: Document, file: str, keep: set[int]) -> int:
-        """Store one document under a free id; returns its characters."""
+    def _read_file(
+        self, source: SourceFile, documents: Iterable[Parsed], origin: str, advance: Advance
+    ) -> Iterator[None]:
+        """Bring the documents of one file up to date."""
         store = self._store
-        live = store.live_document(document.id)
+        store.clear_rejected(source.id)
+        self._worklist.begin_file()
+        left = source.size
+        reason = "no document in it"
+
+        def progressed(characters: int) -> None:
+            # Characters read stand for bytes; what is left is made up for at the end.
+            nonlocal left
+            step = min(left, characters)
+            left -= step
+            advance(step / 1e6)
+
+        for item in documents:
+            if isinstance(item, Rejected):
+                rejected: Rejected | None = item
+            else:
+                rejected = self._put(*item, source.id, progressed)
+            if rejected:
+                reason = rejected.reason
+                self._reject(source.id, rejected)
+            # Nothing of a file added by hand is committed before something in it can be used.
+            if origin == "corpus" or self._worklist.keeps_any():
+                yield
+        if origin == "added" and not self._worklist.keeps_any():
+            raise CorpusError(f"{source.path}: {reason}")
+        keep = self._worklist.kept()
+        self._report.removed += store.remove_file_documents(source.id, self._build, keep)
+        store.put_file(source.id, self._states.pop(source.id))
+        advance(left / 1e6)
+
+    def _put(
+        self,
+        document: Document,
+        chunks: Iterable[Chunk],
+        file: str,
+        progressed: Callable[[int], None],
+    ) -> Rejected | None:
+        """Store one document under a free id, or return why it cannot be stored."""
+        live = self._store.live_document(document.id)
         if live and live[1] != file:
-            reason = f"the same document is in {live[1]}; remove one of the two"
-            self._reject(file, Rejected(document.id, reason))
-            return 0
-        number = 1
-        id_ = document.id
-        while live and live[0] in keep:
-            # Rows that share an id are all kept; the later ones are told apart by a number.
-            number += 1
-            id_ = f"{document.id}~{number}"
-            live = store.live_document(id_)
-        title = " ".join(clean_text(document.title).split())
-        document = replace(document, id=id_, title=title)
-        characters = 0
+            return Rejected(
+                document.id, f"the same document is in {live[1]}; remove one of the two"
+            )
+        id_ = self._free_id(document.id)
+        live = self._store.live_document(id_)
 
-        def cleaned() -> Iterator[Block]:
-            nonlocal characters
-            for block in clean_blocks(document.blocks):
-                characters += len(block.text)
-                yield block
+        def noted() -> Iterator[Chunk]:
+            for chunk in chunks:
+                progressed(len(chunk.glue) + len(chunk.text))
+                yield chunk
 
+        before = len(self._pending)
         try:
-            key, is_new = store.put_document(
-                document, self._chunker.chunks(cleaned(), title), self._chunker, file, self._build
+            key, is_new = self._store.put_document(
+                replace(document, id=id_), noted(), self._chunker, file, self._build, self._note
             )
         except DocumentError as error:
-            self._reject(file, Rejected(id_, str(error)))
-            return characters
-        keep.add(key)
+            del self._pending[before:]
+            return Rejected(id_, str(error))
+        self._worklist.keep(key)
         if is_new and live:
             self._report.changed += 1
         elif is_new:
             self._report.added += 1
-        return characters
+        return None
+
+    def _free_id(self, id_: str) -> str:
+        """The id; where several rows of a file share one, all are kept, told apart by a number."""
+        while True:
+            times = self._worklist.times(id_)
+            free = id_ if times == 1 else f"{id_}~{times}"
+            live = self._store.live_document(free)
+            if live is None or not self._worklist.is_kept(live[0]):
+                return free
+
+    def _note(self, text: bytes, ids: Sequence[int]) -> None:
+        """Take down a text that may need a vector; no more of them than a commit should have."""
+        if len(self._pending) < 2 * _COMMIT_CHUNKS:
+            self._pending.append((text, ids))
 
     def _reject(self, file: str, rejected: Rejected) -> None:
         if self._config.strict:

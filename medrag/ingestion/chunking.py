@@ -300,6 +300,7 @@ def _joins_previous(text: str, at: int) -> bool:
         or unicodedata.category(character) in ("Mn", "Me", "Mc")
         or character in "\u200d\ufe0e\ufe0f"
         or before == "\u200d"
+        or unicodedata.combining(before) == 9  # a virama: what follows is one with it
         or "\U0001f3fb" <= character <= "\U0001f3ff"
         or (_is_regional(character) and _is_regional(before))
     )

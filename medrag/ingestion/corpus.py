@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,10 @@ from ..clients.blocking import run_async
 from ..errors import HttpError
 from ..manifest import fingerprint
 from ..types import Rejected
+from .archives import ARCHIVES
 from .readers import SUFFIXES
+
+_SUPPORTED = (*SUFFIXES, *ARCHIVES)
 
 _MAX_DOWNLOAD = 2 << 30  # bytes a fetched document may have
 _DOWNLOAD_DEADLINE = 3600.0  # seconds for one document, retries included
@@ -20,6 +24,7 @@ _SUFFIX_OF = {
     "application/pdf": ".pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
     "application/xml": ".xml",
+    "application/zip": ".zip",
     "text/xml": ".xml",
     "text/csv": ".csv",
     "text/markdown": ".md",
@@ -46,7 +51,7 @@ class SourceFile:
 
 
 def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | Rejected]:
-    """Every file under `paths`, in sorted order, in constant memory.
+    """Every file under `paths`, in sorted order; holds the names of one directory at a time.
 
     Hidden files and directories are passed over. What cannot be used is given as `Rejected`:
     a missing path, an unsupported type, a URL that cannot be fetched.
@@ -69,39 +74,43 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
 
 
 def is_supported(name: str) -> bool:
-    """True when a reader exists for a file of this name."""
-    return name.lower().endswith(tuple(SUFFIXES))
+    """True when a reader exists for a file of this name, or it is an archive."""
+    return name.lower().endswith(_SUPPORTED)
 
 
 def _walk(directory: Path, root: str) -> Iterator[SourceFile | Rejected]:
-    unreadable: list[OSError] = []
-    for parent, folders, files in os.walk(directory, onerror=unreadable.append):
-        visible = sorted(name for name in folders if not name.startswith("."))
-        links = {name for name in visible if Path(parent, name).is_symlink()}
-        folders[:] = [name for name in visible if name not in links]
-        for name in sorted([*links, *files]):
-            path = Path(parent, name)
-            id_ = path.relative_to(directory).as_posix()
-            if name in links:
-                reason = "a link to a directory, not followed; name its target in corpus.paths"
-                yield Rejected(id_, reason)
-            elif not name.startswith("."):
-                yield _source(path, id_, root)
-    for error in unreadable:
-        id_ = Path(error.filename).relative_to(directory).as_posix()
-        yield Rejected(id_, f"directory cannot be read: {error.strerror}")
+    """The files of a directory, then those of each folder in it, in the order of their names."""
+    folders = [""]  # ids, with a "/" at the end
+    while folders:
+        inside = folders.pop()
+        try:
+            with os.scandir(directory / inside) as entries:
+                names = sorted(
+                    f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+                    for entry in entries
+                    if not entry.name.startswith(".")
+                )
+        except OSError as error:
+            yield Rejected(inside.rstrip("/") or root, f"cannot be read: {error.strerror}")
+            continue
+        folders += [inside + name for name in reversed(names) if name.endswith("/")]
+        for name in names:
+            if not name.endswith("/"):
+                yield _source(Path(f"{directory}/{inside}{name}"), inside + name, root)
 
 
 def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
     if (writable := id_.encode(errors="replace").decode()) != id_:
         return Rejected(writable, "the name is not UTF-8; rename it")
-    if not is_supported(path.name):
-        return Rejected(id_, f"unsupported type; supported are {' '.join(SUFFIXES)}")
     try:
         status = path.stat()
     except OSError as error:
         return Rejected(id_, f"cannot be read: {error.strerror}")
-    if not path.is_file():
+    if stat.S_ISDIR(status.st_mode):
+        return Rejected(id_, "a link to a directory, not followed; name its target in corpus.paths")
+    if not is_supported(id_):
+        return Rejected(id_, f"unsupported type; supported are {' '.join(_SUPPORTED)}")
+    if not stat.S_ISREG(status.st_mode):
         return Rejected(id_, "not a regular file")
     return SourceFile(id_, root, path, status.st_size, status.st_mtime_ns)
 
@@ -111,6 +120,8 @@ def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
     if urlsplit(url).scheme not in ("http", "https"):
         return Rejected(url, "only http:// and https:// URLs can be fetched")
     downloads.mkdir(parents=True, exist_ok=True)
+    for left in downloads.glob("*.part"):  # by a build that was killed
+        left.unlink()
     arriving = downloads / f"{fingerprint(url)[:12]}.part"
     try:
         content_type = run_async(_download(url, arriving))

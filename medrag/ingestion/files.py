@@ -154,6 +154,8 @@ def _may_cut(text: str, at: int) -> bool:
         return False
     if unicodedata.category(after).startswith("M"):  # accents, vowel signs, variation selectors
         return False
+    if unicodedata.combining(before) == 9:  # a virama: what follows is one with it
+        return False
     # Hangul syllables written as letters; emoji skin tones and tags; flags are pairs of letters.
     return not (
         "\u1160" <= after <= "\u11ff"

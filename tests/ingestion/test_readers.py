@@ -612,6 +612,36 @@ def test_running_headers_and_footers_are_dropped(tmp_path: Path) -> None:
     assert "Same head" not in text_of(read_one(pdf_file(tmp_path / "f.pdf", two))[1])
 
 
+def test_the_headers_of_a_long_document_change_with_its_chapters(tmp_path: Path) -> None:
+    names = [f"{n:03}".translate(str.maketrans("0123456789", "abcdefghij")) for n in range(300)]
+    pages = [
+        [f"Chapter {name[0]}", f"Body {name}. {FULL}", f"More {name}.", f"Last {name}.", str(n)]
+        for n, name in enumerate(names)
+    ]
+    blocks = read_one(pdf_file(tmp_path / "f.pdf", pages, title="A handbook"))[1]
+    text = text_of(blocks)
+    assert "Chapter" not in text
+    assert [name for name in names if f"Body {name}." not in text] == []
+    assert [block.page for block in blocks if f"Body {names[-1]}." in block.text] == [300]
+
+
+def test_a_long_document_is_read_as_it_is_asked_for(tmp_path: Path) -> None:
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "pi"]
+    pages = [
+        [f"{words[n % 10]} {words[n // 10 % 10]} {words[n // 100]} {line}" for line in words]
+        for n in range(1_000)
+    ]
+    path = pdf_file(tmp_path / "f.pdf", pages)
+    tracemalloc.start()
+    try:
+        (document,) = read_documents(path, "f.pdf", CorpusConfig())
+        assert isinstance(document, Document)
+        assert sum(1 for _ in document.blocks) >= 1_000
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("given", "title"),
     [("Gout care", "Gout care"), ("", "First line"), ("Microsoft Word - x.docx", "First line")],
@@ -676,6 +706,22 @@ def test_pubmed_articles(tmp_path: Path, name: str) -> None:
         ("Background and aims", "Gout1 hurts."),
         ("", "More."),
     ]
+
+
+def test_pubmed_book_chapters(tmp_path: Path) -> None:
+    chapter = (
+        "<PubmedBookArticle><BookDocument><PMID>7</PMID><Book><BookTitle>GeneReviews</BookTitle>"
+        "<PubDate><Year>1993</Year></PubDate></Book><ArticleTitle>Gaucher disease</ArticleTitle>"
+        "<Abstract><AbstractText>A storage disease.</AbstractText></Abstract></BookDocument>"
+        "</PubmedBookArticle>"
+    )
+    set_ = f"<PubmedArticleSet>{article(1)}{chapter}</PubmedArticleSet>"
+    _, second = read(write(tmp_path / "f.xml", set_))
+    assert not isinstance(second, Rejected)
+    document, blocks = second
+    assert (document.id, document.title) == ("PMID:7", "Gaucher disease")
+    assert document.metadata == {"pmid": "7", "year": 1993, "book": "GeneReviews"}
+    assert text_of(blocks) == "A storage disease."
 
 
 def test_malformed_xml_midway_keeps_what_was_read(tmp_path: Path) -> None:

@@ -72,10 +72,14 @@ def read(path: Path, document_id: str) -> Document:
     Raises:
         DocumentError: the file cannot be read, or its bytes are not text in its encoding (BOM,
             else the charset that a `<meta>` names, else UTF-8).
+        MemoryError: there is not enough for the whole page.
     """
-    from selectolax.lexbor import LexborHTMLParser
+    from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
-    tree = LexborHTMLParser(_decoded(path))
+    try:
+        tree = LexborHTMLParser(_decoded(path))
+    except SelectolaxError as error:  # any text is a page; it fails for want of memory
+        raise MemoryError from error
     title_tag, first_heading = tree.css_first("title"), tree.css_first("h1")
     title = one_line(title_tag.text()) if title_tag else ""
     title = title or (one_line(first_heading.text()) if first_heading else "")

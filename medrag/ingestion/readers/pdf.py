@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import DocumentError
@@ -15,6 +15,8 @@ from ...types import Block, Document
 from .common import breaks_on_purpose, one_line, readable_stem
 
 _EDGE = 3  # lines at the top and at the bottom of a page where headers and footers are looked for
+_AHEAD = 64  # pages read before one is handed on
+_PATTERNS_LIMIT = 10_000  # lines remembered to find those that repeat
 _COMPOUNDS_LIMIT = 50_000  # hyphenated words remembered from a document
 _SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*\Z")
 _BULLET = re.compile(r"\s*(?:[-*•‣▪◦–]|\(?\d{1,3}[.)])\s+\S")
@@ -57,67 +59,81 @@ _PREFIXES = {
 }
 
 
-@dataclass
-class _Survey:
-    """What the first pass over the pages tells the second."""
+class _Pages:
+    """The pages of a document, seen with so many of those ahead that what repeats is known."""
 
-    pages: int = 0
-    first_line: str = ""
-    tops: Counter[str] = field(default_factory=Counter)
-    bottoms: Counter[str] = field(default_factory=Counter)
-    compounds: set[str] = field(default_factory=set)
+    def __init__(self, path: Path) -> None:
+        self._pages = _pages(path)
+        self._ahead: deque[list[str]] = deque()
+        self._count = 0
+        self._tops: Counter[str] = Counter()
+        self._bottoms: Counter[str] = Counter()
+        self.compounds: set[str] = set()
+        self._look_ahead()
 
-    def add(self, lines: list[str]) -> None:
-        """Take in one page."""
-        self.pages += 1
-        self.first_line = self.first_line or (lines[0] if lines else "")
-        self.tops.update({_pattern(line) for line in lines[:_EDGE]})
-        self.bottoms.update({_pattern(line) for line in lines[-_EDGE:]})
-        for line in lines:
-            if len(self.compounds) < _COMPOUNDS_LIMIT:
-                self.compounds.update(word.lower() for word in _COMPOUND.findall(line))
+    def __iter__(self) -> Iterator[list[str]]:
+        """The lines of each page without its running header and footer."""
+        while self._ahead:
+            yield self._body(self._ahead.popleft())
+            self._look_ahead()
 
-    def body(self, lines: list[str]) -> list[str]:
-        """Return a page's lines without its running header and footer."""
+    def first_line(self) -> str:
+        """The first line of text on the pages ahead, or ""."""
+        return next((body[0] for lines in self._ahead if (body := self._body(lines))), "")
+
+    def _look_ahead(self) -> None:
+        while len(self._ahead) < _AHEAD and (lines := next(self._pages, None)) is not None:
+            self._ahead.append(lines)
+            self._count += 1
+            for seen, edge in ((self._tops, lines[:_EDGE]), (self._bottoms, lines[-_EDGE:])):
+                seen.update({_pattern(line) for line in edge})
+                if len(seen) > _PATTERNS_LIMIT:
+                    for pattern in [pattern for pattern, times in seen.items() if times < 3]:
+                        del seen[pattern]
+            for line in lines:
+                if len(self.compounds) < _COMPOUNDS_LIMIT:
+                    self.compounds.update(word.lower() for word in _COMPOUND.findall(line))
+
+    def _body(self, lines: list[str]) -> list[str]:
+        """A page's lines without its running header and footer."""
         start, stop = 0, len(lines)
-        while start < min(_EDGE, stop) and self._runs(self.tops, lines[start]):
+        while start < min(_EDGE, stop) and self._runs(self._tops, lines[start]):
             start += 1
-        while stop > max(start, len(lines) - _EDGE) and self._runs(self.bottoms, lines[stop - 1]):
+        while stop > max(start, len(lines) - _EDGE) and self._runs(self._bottoms, lines[stop - 1]):
             stop -= 1
         return lines[start:stop]
 
     def _runs(self, seen: Counter[str], line: str) -> bool:
         """Tell whether a line repeats on 3 pages, or on 2 that are more than half of all."""
         times = seen[_pattern(line)]
-        return times >= 3 or (times == 2 and self.pages <= 3)
+        return times >= 3 or (times == 2 and self._count <= 3)
 
 
 def read(path: Path, document_id: str) -> Document:
-    """Return the document; pages are read twice, one in memory at a time.
+    """Return the document; its pages are read as its blocks are asked for.
 
     Title: the file's own if it is sensible, else the first line of text, else the file's name.
+    Running headers and footers are lines that repeat, but for their numbers, among the pages
+    before and the next 64.
     Paragraphs follow from line lengths (`breaks_on_purpose`). A word divided at a line end is
     joined, and keeps its hyphen if the document has that compound inside a line, if its first
     half is a usual one of compounds ("beta-", "non-"), a single letter, or not lower-case letters
     alone ("IL-", "T-"), or if the second half does not start in lower case.
 
     Raises:
-        DocumentError: not a PDF, damaged, encrypted, or without text; midway from the blocks too.
+        DocumentError: not a PDF, damaged, or encrypted; from the blocks too, and if there is no
+            text in any page.
     """
-    survey = _Survey()
-    for lines in _pages(path):
-        survey.add(lines)
-    if not survey.first_line:
-        raise DocumentError(f"{path.name}: no text layer (scanned?); medrag does no OCR")
+    pages = _Pages(path)
     known = _properties(path)
     title, author = known.get("title", ""), known.get("author", "")
     if len(title) < 4 or _NO_TITLE.fullmatch(title) or title.lower().endswith((".pdf", ".docx")):
-        title = next((body[0] for page in _pages(path) if (body := survey.body(page))), "")
+        title = pages.first_line()
     title = one_line(title) if len(title) <= 200 else ""
     return Document(
         document_id,
         title or readable_stem(path),
-        _blocks(path, survey, title),
+        _blocks(path, pages, title),
         metadata={"author": author} if author and not _NO_TITLE.fullmatch(author) else {},
     )
 
@@ -169,24 +185,24 @@ def _pattern(line: str) -> str:
     return re.sub(r"\d+", "#", line[:200])
 
 
-def _blocks(path: Path, survey: _Survey, title: str) -> Iterator[Block]:
+def _blocks(path: Path, pages: _Pages, title: str) -> Iterator[Block]:
     """Yield the paragraphs; one that runs over a page end comes as two blocks glued together."""
     last: Block | None = None  # held back, because the next page may complete its last word
-    for number, page in enumerate(_pages(path), start=1):
-        lines = survey.body(page)
+    for number, lines in enumerate(pages, start=1):
         width = sorted(map(len, lines))[int(0.9 * (len(lines) - 1))] if lines else 0
         if number == 1 and one_line(lines[0] if lines else "") == title and lines[1:]:
             # A line cut short is the title alone; a full one may be the text's first.
             del lines[: breaks_on_purpose(lines[0], lines[1], width)]
-        for block in _paragraphs(lines, width, survey.compounds, number):
+        for block in _paragraphs(lines, width, pages.compounds, number):
             if last is not None:
                 if last.page != number and _runs_on(last.text, block.text):
-                    text, glue = _joined(last.text, block.text, survey.compounds)
+                    text, glue = _joined(last.text, block.text, pages.compounds)
                     last, block = replace(last, text=text), replace(block, glue=glue)
                 yield last
             last = block
-    if last is not None:
-        yield last
+    if last is None:
+        raise DocumentError(f"{path.name}: no text layer (scanned?); medrag does no OCR")
+    yield last
 
 
 def _runs_on(before: str, after: str) -> bool:

@@ -15,14 +15,15 @@ from .safe_xml import elements
 
 
 def read(path: Path, document_id: str) -> Iterator[Document | Rejected]:
-    """Yield each article of a set that has an abstract; the id is `PMID:n`.
+    """Yield each article and book chapter of a set that has an abstract; the id is `PMID:n`.
 
     The labels of a structured abstract are the sections of its blocks.
 
     Raises:
         DocumentError: as `safe_xml.elements`, after the articles before the damage.
     """
-    for number, article in enumerate(elements(path, "PubmedArticle"), start=1):
+    records = elements(path, "PubmedArticle", "PubmedBookArticle")
+    for number, article in enumerate(records, start=1):
         pmid = one_line(article.findtext(".//PMID") or "")
         if not pmid.isdecimal():
             yield Rejected(f"{document_id}#{number}", f"article {number} has no PMID")
@@ -33,7 +34,7 @@ def read(path: Path, document_id: str) -> Iterator[Document | Rejected]:
             continue
         yield Document(
             id=f"PMID:{pmid}",
-            title=_text(article.find(".//ArticleTitle")),
+            title=_text(article.find(".//ArticleTitle")) or _text(article.find(".//BookTitle")),
             blocks=blocks,
             url=f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/",
             metadata=_metadata(article, pmid),
@@ -55,12 +56,15 @@ def _metadata(article: Element, pmid: str) -> dict[str, Any]:
         "PubmedData/ArticleIdList/ArticleId[@IdType='doi']"
     )
     date = article.find(".//JournalIssue/PubDate")
+    if date is None:
+        date = article.find(".//Book/PubDate")
     year = re.search(r"\d{4}", "".join(date.itertext())) if date is not None else None
     found = {
         "pmid": pmid,
         "doi": one_line(doi or ""),
         "journal": _text(article.find(".//Journal/Title"))
         or _text(article.find(".//Journal/ISOAbbreviation")),
+        "book": _text(article.find(".//Book/BookTitle")),
         "year": int(year[0]) if year else None,
         "authors": [name for author in article.iterfind(".//Author") if (name := _name(author))],
         "mesh": [_text(name) for name in article.iterfind(".//MeshHeading/DescriptorName")],

@@ -146,8 +146,8 @@ def _object(text: str) -> dict[str, Any]:
             row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
     except json.JSONDecodeError as error:
         raise _BadRowError(f"not valid JSON ({error.msg} at column {error.colno})") from error
-    except (ValueError, RecursionError) as error:  # numbers or nesting beyond what Python takes
-        raise _BadRowError(f"not usable JSON ({error})") from error
+    except (ValueError, RecursionError, MemoryError) as error:  # beyond what Python takes
+        raise _BadRowError(f"not usable JSON ({str(error) or 'out of memory'})") from error
     if not isinstance(row, dict):
         raise _BadRowError(f"a JSON object is needed, this is a {type(row).__name__}")
     return row

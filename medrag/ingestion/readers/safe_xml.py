@@ -33,8 +33,8 @@ def root_tag(path: Path) -> str:
     return ""
 
 
-def elements(path: Path, record: str, limit: int = _RECORD_LIMIT) -> Iterator[Element]:
-    """Yield each finished element named `record`; afterwards it and all before it are forgotten.
+def elements(path: Path, *records: str, limit: int = _RECORD_LIMIT) -> Iterator[Element]:
+    """Yield each finished element of these names; afterwards it and all before it are forgotten.
 
     Names come without their namespaces. Memory is that of the largest record.
 
@@ -53,7 +53,7 @@ def elements(path: Path, record: str, limit: int = _RECORD_LIMIT) -> Iterator[El
                 root = element if root is None else root
                 continue
             element.tag = element.tag.rpartition("}")[2]
-            if element.tag == record:
+            if element.tag in records:
                 yield element
                 element.clear()
                 if root is not None:

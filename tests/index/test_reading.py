@@ -1,0 +1,176 @@
+"""Reading brings the store up to date in bounded steps, with as many parsers as are wanted."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medrag import PipelineConfig
+from medrag.errors import CorpusError
+from medrag.index import BuildReport, Index, IndexBuilder
+from medrag.index.reading import CorpusReader, Pending
+from medrag.index.store import Store
+from medrag.ingestion import Chunker, TextEmbedder
+from medrag.ingestion.workers import ParserPool
+from tests.index.test_builder import contents, quarantined
+
+Build = Callable[[], BuildReport]
+
+
+def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[Pending], list[int]]:
+    """What reading asks to be embedded, and the documents committed each time it does."""
+    steps, documents = [], []
+    Path(config.index.dir).mkdir(exist_ok=True)
+    path = Path(config.index.dir, "store.sqlite")
+    with Store(path, "space") as store, Store(path, "space") as other:
+        tokenizer = embedder.folder / "tokenizer.json"
+        reader = CorpusReader(
+            store,
+            config.corpus,
+            ParserPool(config.corpus, tokenizer, 256),
+            Chunker(embedder.tokenizer, 256),
+            1,
+            BuildReport(Path(config.index.dir)),
+        )
+        downloads = Path(config.index.dir, "downloads")
+        with closing(reader.read(config.corpus.paths, "corpus", downloads)) as pending:
+            for texts in pending:
+                steps.append(texts)
+                query = "SELECT count(*) FROM documents"
+                documents.append(other.connection.execute(query).fetchone()[0])
+    return steps, documents
+
+
+def write_rows(path: Path, texts: list[str]) -> None:
+    rows = ({"id": f"{number:04}", "text": text} for number, text in enumerate(texts))
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+def test_texts_are_handed_on_while_reading_goes_on(
+    corpus: Path, config: PipelineConfig, embedder: TextEmbedder
+) -> None:
+    write_rows(corpus / "rows.jsonl", [f"Row {n} is about zinc." for n in range(1_000)])
+    steps, documents = read(config, embedder)
+    assert documents == [200, 400, 600, 800, 1_000, 1_003]
+    assert [len(step) for step in steps] == [201, 200, 200, 200, 200, 3]  # a note has two chunks
+    texts = dict(text for step in steps for text in step)
+    assert len(texts) == sum(map(len, steps))  # none twice
+    decoded = {embedder.tokenizer.decode(list(ids)) for ids in texts.values()}
+    assert "row 999 is about zinc. row 999 is about zinc." in decoded  # title and text
+
+
+def test_a_long_document_is_handed_on_in_part_only(
+    corpus: Path, config: PipelineConfig, embedder: TextEmbedder
+) -> None:
+    text = " ".join(f"Sentence {n} says something about zinc and iron." for n in range(90_000))
+    (corpus / "asthma.md").write_text(text, encoding="utf-8")
+    steps, documents = read(config, embedder)
+    assert documents[0] == 1
+    assert 1_000 <= len(steps[0]) <= 2_000
+    with Store(Path(config.index.dir, "store.sqlite"), "space") as store:
+        assert store.count_unembedded() > 3_000
+
+
+def test_the_number_of_parsers_changes_nothing(
+    corpus: Path, config: PipelineConfig, embedder: TextEmbedder, tmp_path: Path
+) -> None:
+    for number in range(12):
+        text = f"Note {number}\n\n" + f"Zinc is number {number}. " * (number % 4 * 12 + 1)
+        (corpus / f"{number:02}.txt").write_text(text, encoding="utf-8")
+
+    def state(workers: int) -> tuple[object, ...]:
+        index = replace(config.index, dir=str(tmp_path / f"index{workers}"))
+        corpus_config = replace(config.corpus, workers=workers)
+        IndexBuilder(replace(config, corpus=corpus_config, index=index), embedder).mirror()
+        with Index(index.dir) as opened:
+            snapshot = opened.snapshot
+            rows = [
+                (chunk, hit.document, hit.text)
+                for chunk, hit in snapshot.hits(range(1, 200)).items()
+            ]
+            return opened.manifest.fingerprint, sorted(rows)
+
+    assert state(1) == state(3)
+
+
+def test_no_parser_is_started_for_a_corpus_that_did_not_change(
+    build: Build, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(corpus / "more.zip", "w") as archive:
+        archive.writestr("zinc.txt", "Zinc is a metal.")
+    build()
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert build().unchanged_files == 4
+    (corpus / "gout.txt").write_text("Changed.", encoding="utf-8")
+    with pytest.raises(CorpusError, match="no process"):
+        build()
+
+
+def test_a_file_that_hangs_its_parser_is_quarantined(
+    build: Build, corpus: Path, config: PipelineConfig
+) -> None:
+    (corpus / "deep.html").write_text("<div>" * 500_000 + "x", encoding="utf-8")
+    config.corpus.max_parser_seconds = 3
+    build()
+    assert list(contents(config)) == ["asthma.md", "gout.txt", "sub/malaria.txt"]
+    assert "corpus.max_parser_seconds=3" in quarantined(config)["deep.html"]
+
+
+@pytest.mark.parametrize("name", ["more.zip", "more.tar.gz"])
+def test_an_archive_is_mirrored_like_a_directory(
+    build: Build, corpus: Path, config: PipelineConfig, tmp_path: Path, name: str
+) -> None:
+    def pack(**texts: str) -> None:
+        for member, text in texts.items():
+            (tmp_path / member).write_text(text, encoding="utf-8")
+        if name.endswith(".zip"):
+            with zipfile.ZipFile(corpus / name, "w") as zipped:
+                for member in texts:
+                    zipped.write(tmp_path / member, f"inner/{member}.txt")
+        else:
+            with tarfile.open(corpus / name, "w:gz") as packed:
+                for member in texts:
+                    packed.add(tmp_path / member, f"inner/{member}.txt")
+
+    pack(zinc="Zinc is a metal.", iron="Iron is a metal too.", tin="Tin is one as well.")
+    report = build()
+    assert (report.added, report.quarantined) == (6, 0)
+    assert contents(config)[f"{name}/inner/iron.txt"] == "Iron is a metal too."
+    pack(zinc="Zinc is a metal.", iron="Iron was changed.", lead="Lead is new.")
+    report = build()
+    assert (report.added, report.changed, report.removed) == (1, 1, 1)
+    assert report.embedded_chunks == 2
+    assert f"{name}/inner/tin.txt" not in contents(config)
+    assert not Path(config.index.dir, "scratch").exists()
+
+
+def test_a_file_added_by_hand_that_holds_nothing_leaves_no_trace(
+    build: Build, config: PipelineConfig, embedder: TextEmbedder, tmp_path: Path
+) -> None:
+    build()
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{oops}\n" * 500, encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"bad\.jsonl: line 500"):
+        IndexBuilder(config, embedder).add(bad)
+    assert build().quarantined == 0
+
+
+def test_rows_that_share_an_id_with_a_numbered_one_are_all_kept(
+    build: Build, corpus: Path, config: PipelineConfig
+) -> None:
+    ids = ["x", "x~2", "x", "x"]
+    rows = [{"id": id_, "text": f"Row number {n}."} for n, id_ in enumerate(ids)]
+    (corpus / "r.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    build()
+    texts = contents(config)
+    assert [texts[f"r.jsonl#{id_}"] for id_ in ("x", "x~2", "x~3", "x~4")] == [
+        row["text"] for row in rows
+    ]
