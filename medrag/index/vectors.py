@@ -1,91 +1,88 @@
-"""The FAISS side of an index: an immutable file per generation, derived from the store."""
+"""The FAISS side of an index: nearest chunks by cosine, from a file that is mapped, not loaded."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from hashlib import sha256
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..batches import batched
 from ..config import IndexKind
 from ..errors import ArtefactError
-from ..manifest import FileEntry
 
-_BATCH = 4096  # vectors handed to FAISS at once
-_WRITE_BYTES = 1 << 20  # bytes FAISS hands over at once
+Vector = NDArray[np.float32]
 
+VECTORS = "vectors.faiss"  # in the folder of a generation
 
-def write_vectors(
-    path: Path, rows: Iterable[tuple[int, bytes]], dimension: int, kind: IndexKind
-) -> FileEntry:
-    """Write (chunk id, float32 bytes) rows as a FAISS file for inner-product search.
-
-    Returns:
-        Size and hash of what really reached the disk.
-
-    Raises:
-        ArtefactError: the file could not be written whole (a full disk, mostly).
-    """
-    import faiss
-
-    assert kind is IndexKind.flat
-    index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
-    for batch in batched(rows, _BATCH):
-        vectors = np.frombuffer(b"".join(row[1] for row in batch), dtype="<f4")
-        ids = np.fromiter((row[0] for row in batch), dtype=np.int64, count=len(batch))
-        index.add_with_ids(vectors.reshape(-1, dimension).astype(np.float32), ids)
-    # FAISS's own file writer neither syncs nor notices every short write; Python's does both.
-    digest = sha256()
-    size = 0
-    try:
-        with path.open("wb") as file:
-
-            def write(data: bytes) -> None:
-                nonlocal size
-                file.write(data)
-                digest.update(data)
-                size += len(data)
-
-            writer: Any = vars(faiss)["PyCallbackIOWriter"](write, _WRITE_BYTES)
-            faiss.write_index(index, writer)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise ArtefactError(f"{path} could not be written: {error.strerror}") from error
-    return FileEntry(size, digest.hexdigest())
+# Candidates that a compressed index is asked for, to be ranked by their true similarity: so many
+# for each that is wanted, and never fewer than that. Measured: docs/lab-log.md.
+_CANDIDATES, _LEAST_CANDIDATES = 2, 100
 
 
 class VectorIndex:
-    """Inner-product search over one generation's vectors; immutable, safe to share by threads."""
+    """Inner-product search over one generation's vectors; immutable, safe to share by threads.
 
-    def __init__(self, path: Path) -> None:
+    Similarities are exact in every kind: a flat file and HNSW hold the vectors themselves, and what
+    IVF-PQ finds in compressed form is ranked again by the vectors of the store.
+
+    Args:
+        path: a file that `write_vectors` has written. It may be moved or removed while it is open.
+        kind: of the file.
+        exact: gives the vectors [dimension] of some chunks, by chunk id.
+
+    Raises:
+        ArtefactError: it is no FAISS file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        kind: IndexKind,
+        exact: Callable[[Sequence[int]], Mapping[int, Vector]],
+    ) -> None:
         import faiss
 
+        self._path = path
+        self._compressed = kind is IndexKind.ivfpq
+        self._exact = exact
+        # FAISS maps flat vectors and HNSW graphs. The codes of IVF-PQ it can only load, and when
+        # asked to map them it holds them twice.
+        flags = 0 if self._compressed else faiss.IO_FLAG_MMAP_IFC
         try:
-            self._index: Any = faiss.read_index(str(path))
+            self._index: Any = faiss.read_index(str(path), flags)
         except RuntimeError as error:
             raise ArtefactError(f"{path} is not a FAISS file ({error})") from error
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(
-        self, queries: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The nearest chunks of each query.
+    def search(self, query: Vector, k: int) -> tuple[Vector, NDArray[np.int64]]:
+        """The nearest chunks of a query.
 
         Args:
-            queries: float32 [n, dimension], L2-normalised.
+            query: float32 [dimension], L2-normalised.
             k: how many; fewer are returned when the index holds fewer.
 
         Returns:
-            Similarities float32 [n, k] in falling order, and chunk ids int64 [n, k].
+            Cosine similarities float32 [k] in falling order, and chunk ids int64 [k].
+
+        Raises:
+            ArtefactError: the store turns out to be damaged.
         """
-        scores, ids = self._index.search(queries, min(k, len(self)))
+        wanted = max(_CANDIDATES * k, _LEAST_CANDIDATES) if self._compressed else k
+        scores, ids = (row[0] for row in self._index.search(query[None], min(wanted, len(self))))
+        found = ids >= 0  # FAISS pads with -1 when an approximate search comes up short
+        scores, ids = scores[found], ids[found]
+        if self._compressed:
+            vectors = self._exact(ids.tolist())
+            if len(vectors) < len(ids):
+                raise ArtefactError(
+                    f"{self._path} names chunks that the store lacks; "
+                    "build the index anew with index.rebuild=true"
+                )
+            scores = np.stack([vectors[id_] for id_ in ids.tolist()]) @ query
+            best = np.argsort(-scores, kind="stable")[:k]
+            scores, ids = scores[best], ids[best]
         return scores, ids

@@ -40,7 +40,7 @@ class Retriever:
         Raises:
             QuestionError: the question is empty or not a question's length.
             ConfigError: `k` is below 1.
-            ArtefactError: builds since have erased what this generation held.
+            ArtefactError: the index turns out to be damaged.
         """
         question = check_question(question)
         k = self._config.k if k is None else k
@@ -64,10 +64,9 @@ class Retriever:
         ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[:k]
         found = self._index.snapshot.hits(ranked)
         if len(found) < len(ranked):
-            # Builds keep what the generation before theirs held, and no more.
             raise ArtefactError(
-                f"{self._index.directory} was built anew more than once since it was opened; "
-                "close it and open it again"
+                f"{self._index.directory} is damaged (the store lacks chunks that its index files "
+                "name); build it anew with index.rebuild=true"
             )
         return [
             replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
@@ -76,18 +75,16 @@ class Retriever:
 
     def _search_words(self, question: str, depth: int) -> dict[int, float]:
         wanted = [word for word in words(question) if word not in STOPWORDS] or words(question)
-        # Quoted, a word cannot be read as an operator of FTS5's query language.
-        query = " OR ".join(f'"{word}"' for word in dict.fromkeys(wanted))
-        return dict(self._index.snapshot.search_words(query, depth)) if query else {}
+        return dict(self._index.words.search(wanted, depth)) if wanted else {}
 
     def _search_vectors(self, question: str, depth: int, also: list[int]) -> dict[int, float]:
         """Cosine of the nearest chunks, and of those that only the lexical side found."""
-        query = self._embedder.embed([question])
+        query = self._embedder.embed([question])[0]
         scores, ids = self._index.vectors.search(query, depth)
-        similarity = dict(zip(ids[0].tolist(), scores[0].tolist(), strict=True))
+        similarity = dict(zip(ids.tolist(), scores.tolist(), strict=True))
         missing = [chunk for chunk in also if chunk not in similarity]
         for chunk, vector in self._index.snapshot.chunk_vectors(missing).items():
-            similarity[chunk] = float(vector @ query[0])
+            similarity[chunk] = float(vector @ query)
         return similarity
 
 
