@@ -55,6 +55,8 @@ def summary_table(report: BuildReport) -> Table:
     if report.embed_seconds:
         rate = report.embedded_tokens / report.embed_seconds
         table.add_row("embedding rate", f"{rate:,.0f} tokens/s")
+    quality = "exact" if report.kind == "flat" else f"recall@10 {report.recall_at_10:.3f}"
+    table.add_row("vectors", f"{report.kind}  ({quality})")
     table.add_row("time", f"{report.seconds:.1f} s")
     table.add_row("peak memory", f"{report.peak_mb:,.0f} MB")
     table.add_row(

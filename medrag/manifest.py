@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 from . import __version__
 from .errors import ArtefactError, MismatchError
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 
 # The command that makes each kind of artefact, named in errors.
@@ -111,16 +110,16 @@ def atomic_write(path: Path, content: str | bytes) -> None:
     """Write a file so that a crash leaves the old content or the new, never a mixture."""
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Always the same name: what a kill leaves, the next write takes away.
+    temporary = path.with_name(f".{path.name}.new")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(file.fileno(), 0o644)  # mkstemp makes it private; the artefact is not
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     fsync_path(path.parent)
 
@@ -177,6 +176,7 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     for parent in content["parents"].values():
         parent["path"] = os.path.relpath(parent["path"], directory)
     content["created_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    content["checksum"] = fingerprint(content)
     atomic_write(directory / MANIFEST, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -201,6 +201,8 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
                 f"{content.get('package_version')}, this is medrag {__version__} with format "
                 f"{SCHEMA}; make it anew: {make}"
             )
+        if content.pop("checksum") != fingerprint(content):
+            raise ValueError("its content differs from its checksum")
         manifest = Manifest(
             **{
                 **content,
@@ -213,8 +215,7 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); "
-            f"remove {directory} and make it anew: {make}"
+            f"{path} cannot be read ({type(error).__name__}: {error}); make it anew: {make}"
         ) from error
     if found != kind:
         raise MismatchError(f"{directory} holds a {found}, not a {kind}; make one with: {make}")

@@ -181,11 +181,11 @@ class RAGPipeline:
     @cached_property
     def _rarity(self) -> Rarity:
         chunks = int(self.index.manifest.counts["chunks"])
-        snapshot = self.index.snapshot
+        frequency = self.index.words.frequency
 
         @lru_cache(maxsize=4096)
         def rarity(word: str) -> float:
-            return math.log(1.0 + chunks / (1.0 + snapshot.chunk_frequency(word)))
+            return math.log(1.0 + chunks / (1.0 + frequency(word)))
 
         return rarity
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,9 +65,19 @@ def build(config: PipelineConfig, embedder: TextEmbedder) -> Callable[[], BuildR
     return lambda: IndexBuilder(config, embedder).mirror()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A developer's own cache directory, with the embeddings in it, stays out of it."""
+    directory = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_CACHE_HOME", str(directory))
+        yield directory
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A developer's own W&B settings must not reach a test."""
+def _own_environment(monkeypatch: pytest.MonkeyPatch, _own_cache: Path) -> Iterator[None]:
+    """Neither a developer's own W&B settings nor embeddings of another test reach a test."""
+    shutil.rmtree(_own_cache / "medrag", ignore_errors=True)
     for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_DIR"):
         monkeypatch.delenv(name, raising=False)
     yield

@@ -342,6 +342,14 @@ def test_garbage_names_the_file_and_the_mend(artefact: Path, garbage: bytes) -> 
     assert f"dataset.dir={artefact}" in message
 
 
+def test_a_value_that_is_not_what_was_written_is_refused(artefact: Path) -> None:
+    text = (artefact / MANIFEST).read_text(encoding="utf-8")
+    assert '"rows": 42' in text
+    (artefact / MANIFEST).write_text(text.replace('"rows": 42', '"rows": 43'), encoding="utf-8")
+    with pytest.raises(ArtefactError, match="its content differs from its checksum"):
+        read_manifest(artefact, "dataset")
+
+
 def test_another_kind_is_named_on_both_sides(artefact: Path) -> None:
     with pytest.raises(MismatchError, match=r"holds a dataset, not a index; .*build_index"):
         read_manifest(artefact, "index")

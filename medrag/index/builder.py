@@ -6,14 +6,13 @@ goes on where it stood. Readers see nothing of it until the new manifest is in p
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
+import logging
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,12 @@ from ..config import (
     IndexKind,
     PipelineConfig,
 )
-from ..errors import ArtefactError, BusyError, ConfigError, CorpusError, MismatchError
+from ..errors import ArtefactError, ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
 from ..ingestion.embedders import TextEmbedder
+from ..ingestion.workers import ParserPool
 from ..manifest import (
-    FileEntry,
+    MANIFEST,
     Manifest,
     atomic_write,
     fingerprint,
@@ -40,16 +40,20 @@ from ..manifest import (
     write_manifest,
 )
 from ..progress import peak_mb, progress
+from .disk import writing
+from .kinds import Made, write_vectors
+from .locks import build_lock, generation_folder, remove_unheld
 from .reading import BuildReport, CorpusReader
 from .snapshot import Snapshot
-from .store import DATABASE, Store
-from .vectors import write_vectors
+from .store import Store, open_store
+from .vectors import VECTORS
+from .words import WORDS, write_words
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
 TEXT_VERSION = 1
 QUARANTINE = "quarantine.jsonl"
-_GENERATIONS = "generations"
 _EMBED_BATCHES = 16  # batches per window: sorted by length, then committed together
+_log = logging.getLogger(__name__)
 
 
 class IndexBuilder:
@@ -100,15 +104,25 @@ class IndexBuilder:
 
     def _run(self, paths: Sequence[str], origin: str) -> BuildReport:
         started = time.monotonic()
-        self._directory.mkdir(parents=True, exist_ok=True)
-        with _locked(self._directory):
+        with writing(self._directory), build_lock(self._directory):
             previous = self._previous()
-            with Store(self._directory / DATABASE) as store:
-                build = (int(previous.settings["generation"]) if previous else 0) + 1
-                self._prepare(store, previous, build)
-                report = BuildReport(self._directory, generation=build - 1)
-                reading = CorpusReader(store, self._config.corpus, self._chunker, build, report)
-                reading.read(paths, origin, self._directory / "downloads")
+            space, rebuild = self._embedder.fingerprint, self._config.index.rebuild
+            with open_store(self._directory, space, rebuild) as store:
+                published = int(previous.settings["generation"]) if previous else 0
+                build = 1 + max(published, store.generation)  # the manifest may be lost
+                self._prepare(store, build)
+                report = BuildReport(self._directory, generation=published)
+                parsers = ParserPool(
+                    self._config.corpus,
+                    self._embedder.folder / "tokenizer.json",
+                    self._config.chunking.max_tokens,
+                )
+                reading = CorpusReader(
+                    store, self._config.corpus, parsers, self._chunker, build, report
+                )
+                with closing(reading.read(paths, origin, self._directory / "downloads")) as texts:
+                    for _ in texts:
+                        pass
                 snapshot = Snapshot(store, build)
                 report.counts = snapshot.counts()
                 if not report.counts.documents:
@@ -117,21 +131,38 @@ class IndexBuilder:
                 wanted = fingerprint(
                     {"recipe": self._recipe(), "corpus": snapshot.corpus_fingerprint()}
                 )
-                if previous is None or previous.fingerprint != wanted:
-                    self._publish(store, snapshot, wanted, report)
+                same_store = (
+                    previous is not None
+                    and previous.settings["store"] == store.get_meta("id")
+                    and store.generation >= published  # else it is an older copy
+                )
+                before = Snapshot(store, published) if same_store else None
+                if (
+                    before is None
+                    or previous is None
+                    or previous.fingerprint != wanted
+                    or previous.settings["kind"] != self._config.index.kind
+                ):
+                    made = self._publish(store, snapshot, before, wanted, report)
+                else:
+                    made = Made(**previous.settings["vectors"])
+                report.kind, report.recall_at_10 = made.kind, made.recall_at_10
+                # Without anything new, too: a build that was killed may have left it undone.
+                store.purge(remove_unheld(self._directory, before=report.generation - 1))
                 report.quarantined = _write_quarantine(self._directory, store)
         report.seconds = time.monotonic() - started
         report.peak_mb = peak_mb()
         return report
 
     def _previous(self) -> Manifest | None:
+        """The manifest there is; a damaged one is no loss, the store has all it takes."""
         try:
             return read_manifest(self._directory, "index")
         except MismatchError:
             raise
-        except ArtefactError:
-            if (self._directory / "manifest.json").exists() and not self._config.index.rebuild:
-                raise
+        except ArtefactError as error:
+            if (self._directory / MANIFEST).exists():
+                _log.warning("%s", error)
             return None
 
     def _recipe(self) -> dict[str, Any]:
@@ -143,13 +174,13 @@ class IndexBuilder:
             "embedder": self._embedder.fingerprint,
         }
 
-    def _prepare(self, store: Store, previous: Manifest | None, build: int) -> None:
+    def _prepare(self, store: Store, build: int) -> None:
         """Make sure the store's content was, and will be, made with one recipe."""
         recipe = json.dumps(self._recipe(), sort_keys=True)
         found = store.get_meta("recipe")
         if found == recipe:
             return
-        if found is not None and previous is not None and not self._config.index.rebuild:
+        if found is not None and build > 1 and not self._config.index.rebuild:
             was, now = json.loads(found), self._recipe()
             differing = ", ".join(
                 f"{name}: {was.get(name)} → {now[name]}"
@@ -166,7 +197,6 @@ class IndexBuilder:
             for file, _, _ in list(store.files()):
                 store.remove_file_documents(file, build)
                 store.forget_file(file)
-            store.drop_vectors()
             store.set_meta("recipe", recipe)
 
     def _embed(self, store: Store, report: BuildReport) -> None:
@@ -192,33 +222,46 @@ class IndexBuilder:
         report.truncated = self._embedder.truncated - truncated_before
         report.embed_seconds = time.monotonic() - started
 
-    def _publish(self, store: Store, snapshot: Snapshot, wanted: str, report: BuildReport) -> None:
+    def _publish(
+        self,
+        store: Store,
+        snapshot: Snapshot,
+        before: Snapshot | None,
+        wanted: str,
+        report: BuildReport,
+    ) -> Made:
         """Write the generation's files, then the manifest that makes it the current one."""
         build = snapshot.generation
-        name = f"{_GENERATIONS}/{build:06d}/vectors.faiss"
-        path = self._directory / name
-        shutil.rmtree(path.parent, ignore_errors=True)  # left by a build that was killed
-        path.parent.mkdir(parents=True)
-        kind = IndexKind(self._config.index.kind)
-        entry = write_vectors(path, snapshot.vectors(), self._embedder.dimension, kind)
-        fsync_path(path.parent)
-        fsync_path(path.parent.parent)
-        write_manifest(
-            self._directory, self._manifest(store, snapshot, wanted, name, entry, report)
+        folder = generation_folder(self._directory, build)
+        shutil.rmtree(folder, ignore_errors=True)  # left by a build that was killed
+        folder.mkdir(parents=True)
+        made = write_vectors(
+            folder / VECTORS,
+            snapshot.identity,
+            snapshot.vectors(),
+            report.counts.chunks,
+            self._embedder.dimension,
+            IndexKind(self._config.index.kind),
         )
+        base = (
+            (generation_folder(self._directory, before.generation) / WORDS, before)
+            if before
+            else None
+        )
+        write_words(folder / WORDS, snapshot, base)
+        fsync_path(folder)
+        fsync_path(folder.parent)
+        store.seal(build)
+        write_manifest(self._directory, self._manifest(store, snapshot, wanted, made, report))
         report.generation, report.published = build, True
-        # One generation back is kept for readers that still hold it.
-        store.purge(build - 1)
-        for folder in sorted((self._directory / _GENERATIONS).iterdir())[:-2]:
-            shutil.rmtree(folder)
+        return made
 
     def _manifest(
         self,
         store: Store,
         snapshot: Snapshot,
         wanted: str,
-        name: str,
-        entry: FileEntry,
+        made: Made,
         report: BuildReport,
     ) -> Manifest:
         return Manifest(
@@ -228,7 +271,8 @@ class IndexBuilder:
                 "generation": snapshot.generation,
                 "store": store.get_meta("id"),
                 "corpus": snapshot.corpus_fingerprint(),
-                "kind": self._config.index.kind.value,
+                "kind": self._config.index.kind.value,  # asked for
+                "vectors": asdict(made),
                 "embedder": {
                     "name": self._embedder.name,
                     "fingerprint": self._embedder.fingerprint,
@@ -238,8 +282,8 @@ class IndexBuilder:
                 "chunking": asdict(self._config.chunking),
                 "fields": asdict(self._config.corpus.fields),
             },
+            # The files of a generation can be made again, and end with checksums of their own.
             counts=asdict(report.counts),
-            files={name: entry},
         )
 
 
@@ -273,22 +317,3 @@ def _write_quarantine(directory: Path, store: Store) -> int:
     ]
     atomic_write(directory / QUARANTINE, "".join(lines))
     return len(lines)
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Hold the directory's build lock; the system lets go of it when the process ends."""
-    path = directory / ".lock"
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise BusyError(
-                f"{directory} is being built by process {holder}; wait for it, or stop it"
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Self
 
-from ..errors import ArtefactError, MismatchError
+from ..config import IndexKind
+from ..errors import MismatchError
 from ..ingestion.embedders import TextEmbedder
-from ..manifest import FileEntry, Manifest, file_sha256, read_manifest
+from ..manifest import Manifest, fsync_path
+from .database import DATABASE, Database
+from .disk import writing
+from .kinds import write_vectors
+from .locks import generation_folder, hold_current
+from .sealed import is_sealed
 from .snapshot import Snapshot
-from .store import DATABASE, Store
-from .vectors import VectorIndex, write_vectors
+from .vectors import VECTORS, VectorIndex
+from .words import WORDS, WordIndex, write_words
 
 _log = logging.getLogger(__name__)
 
@@ -27,19 +37,32 @@ class Index:
 
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
-        self.manifest: Manifest = read_manifest(self.directory, "index")
-        self._store = Store(self.directory / DATABASE, read_only=True)
-        if self._store.get_meta("id") != self.manifest.settings["store"]:
-            self._store.close()
+        self.manifest: Manifest
+        self.manifest, held = hold_current(self.directory)
+        with ExitStack() as opened:
+            opened.callback(os.close, held)
+            store = opened.enter_context(Database(self.directory / DATABASE, read_only=True))
+            generation = int(self.manifest.settings["generation"])
+            self._check(store, generation)
+            self.snapshot = Snapshot(store, generation)
+            self._opened = opened.pop_all()
+
+    def _check(self, store: Database, generation: int) -> None:
+        """Refuse a store that is not the one this manifest was written over."""
+        if store.get_meta("id") != self.manifest.settings["store"]:
             raise MismatchError(
                 f"{self.directory}: {DATABASE} and manifest.json come from different indexes; "
                 "restore both together, or build anew with index.rebuild=true"
             )
-        self.snapshot = Snapshot(self._store, int(self.manifest.settings["generation"]))
+        if store.generation < generation:
+            raise MismatchError(
+                f"{self.directory}: {DATABASE} is older than manifest.json; restore both "
+                f"together, with {DATABASE}-wal if there is one, or run the build again"
+            )
 
     def close(self) -> None:
-        """Close the store; a second call does nothing."""
-        self._store.close()
+        """Close the store, and let builds remove this generation; a second call does nothing."""
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,36 +89,50 @@ class Index:
 
     @cached_property
     def vectors(self) -> VectorIndex:
-        """The FAISS side, loaded on first use; rebuilt from the store when missing or damaged."""
-        ((name, entry),) = self.manifest.files.items()
-        path = self.directory / name
-        if not _is_intact(path, entry):
-            _log.warning("%s is missing or damaged; rebuilding it from the store", path)
-            self._rebuild(path, entry)
-        return VectorIndex(path)
+        """The FAISS side, opened on first use."""
+        kind = IndexKind(self.manifest.settings["vectors"]["kind"])
 
-    def _rebuild(self, path: Path, entry: FileEntry) -> None:
-        from ..config import IndexKind
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".rebuilt")
-        written = write_vectors(
-            temporary,
-            self.snapshot.vectors(),
-            int(self.manifest.settings["embedder"]["dimension"]),
-            IndexKind(self.manifest.settings["kind"]),
-        )
-        if written != entry:
-            temporary.unlink()
-            raise ArtefactError(
-                f"{path} is damaged and the store no longer holds its vectors; build it anew: "
-                f"python -m medrag.build_index 'corpus.paths=[DIR]' index.dir={self.directory} "
-                "index.rebuild=true"
+        def write(path: Path) -> None:
+            write_vectors(
+                path,
+                self.snapshot.identity,
+                self.snapshot.vectors(),
+                int(self.manifest.counts["chunks"]),
+                int(self.manifest.settings["embedder"]["dimension"]),
+                kind,
             )
-        temporary.replace(path)
 
+        with self._derived(VECTORS, write) as path:
+            return VectorIndex(path, kind, self.snapshot.chunk_vectors)
 
-def _is_intact(path: Path, entry: FileEntry) -> bool:
-    return (
-        path.is_file() and path.stat().st_size == entry.size and file_sha256(path) == entry.sha256
-    )
+    @cached_property
+    def words(self) -> WordIndex:
+        """The lexical side, opened on first use."""
+        with self._derived(WORDS, lambda path: write_words(path, self.snapshot, None)) as path:
+            return WordIndex(path)
+
+    @contextmanager
+    def _derived(self, name: str, write: Callable[[Path], None]) -> Iterator[Path]:
+        """A file of this generation to open; made from the store when missing or damaged."""
+        folder = generation_folder(self.directory, self.snapshot.generation)
+        path = folder / name
+        if is_sealed(path, self.snapshot.identity):
+            yield path
+            return
+        kept = os.access(folder, os.W_OK)
+        _log.warning(
+            "%s is missing or damaged; rebuilding it from the store%s",
+            path,
+            "" if kept else f", in {gettempdir()} and for this process only",
+        )
+        # A directory of its own: two processes may do so at once.
+        with (
+            writing(folder if kept else Path(gettempdir())),
+            TemporaryDirectory(prefix="rebuilt-", dir=folder if kept else None) as place,
+        ):
+            rebuilt = Path(place) / name
+            write(rebuilt)
+            if kept:
+                rebuilt.replace(path)
+                fsync_path(folder)
+            yield path if kept else rebuilt

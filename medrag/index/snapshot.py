@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..batches import batched
 from ..types import Hit
-from .store import Store
+from .database import Database
+from .schema import is_sound
 
+_DOCUMENT = is_sound("documents")
+_CHUNK = is_sound("chunks")
+_VECTOR = is_sound("vectors")
 _VISIBLE = "documents.added <= :at AND (documents.removed IS NULL OR documents.removed > :at)"
 
 
@@ -28,78 +34,101 @@ class Counts:
 
 
 class Snapshot:
-    """What one generation of a store holds; builds that come later do not change it."""
+    """What one generation of a store holds; builds that come later do not change it.
 
-    def __init__(self, store: Store, generation: int) -> None:
-        self._db = store.connection
+    Every method raises `ArtefactError` when the store turns out to be damaged.
+    """
+
+    def __init__(self, database: Database, generation: int) -> None:
+        self._database = database
         self.generation = generation
+
+    @property
+    def identity(self) -> str:
+        """Tells this generation of this store from every other."""
+        return f"{self._database.get_meta('id')}/{self.generation}"
 
     def counts(self) -> Counts:
         """Documents, chunks, tokens and characters there are."""
-        documents, characters = self._db.execute(
-            f"SELECT count(*), coalesce(sum(characters), 0) FROM documents WHERE {_VISIBLE}",
-            {"at": self.generation},
-        ).fetchone()
-        chunks, tokens = self._db.execute(
-            "SELECT count(*), coalesce(sum(tokens), 0) FROM chunks "
-            f"JOIN documents ON documents.key = chunks.document WHERE {_VISIBLE}",
-            {"at": self.generation},
-        ).fetchone()
+        ((documents, characters),) = self._rows(
+            f"SELECT TRUE, count(*), coalesce(sum(characters), 0) FROM documents WHERE {_VISIBLE}"
+        )
+        ((chunks, tokens),) = self._rows(
+            "SELECT TRUE, count(*), coalesce(sum(tokens), 0) FROM chunks "
+            f"JOIN documents ON documents.key = chunks.document WHERE {_VISIBLE}"
+        )
         return Counts(documents, chunks, tokens, characters)
 
     def corpus_fingerprint(self) -> str:
         """Hash over (id, content hash) of every document, in id order."""
         digest = sha256()
-        query = f"SELECT id, content_hash FROM documents WHERE {_VISIBLE} ORDER BY id"
-        for id_, content_hash in self._db.execute(query, {"at": self.generation}):
+        query = f"SELECT {_DOCUMENT}, id, content_hash FROM documents WHERE {_VISIBLE} ORDER BY id"
+        for id_, content_hash in self._rows(query):
             digest.update(f"{id_}\0{content_hash}\n".encode())
         return digest.hexdigest()[:32]
 
     def document_text(self, id_: str) -> str | None:
         """The cleaned text of a document, put together from its chunks; None if unknown."""
-        rows = self._db.execute(
-            "SELECT chunks.glue || chunks.text FROM chunks "
+        rows = self._rows(
+            f"SELECT {_CHUNK}, chunks.glue || chunks.text FROM chunks "
             "JOIN documents ON documents.key = chunks.document "
             f"WHERE documents.id = :id AND {_VISIBLE} ORDER BY chunks.id",
-            {"id": id_, "at": self.generation},
-        ).fetchall()
-        return "".join(row[0] for row in rows) if rows else None
+            id=id_,
+        )
+        texts = [text for (text,) in rows]
+        return "".join(texts) if texts else None
 
     def page_at(self, id_: str, offset: int) -> int | None:
         """The page that a character offset of a document lies on, if it has pages."""
-        row = self._db.execute(
-            "SELECT page FROM pages JOIN documents ON documents.key = pages.document "
+        rows = self._rows(
+            f"SELECT {is_sound('pages')}, page FROM pages "
+            "JOIN documents ON documents.key = pages.document "
             f"WHERE documents.id = :id AND {_VISIBLE} AND start <= :offset "
             "ORDER BY start DESC LIMIT 1",
-            {"id": id_, "at": self.generation, "offset": offset},
-        ).fetchone()
-        return None if row is None else int(row[0])
+            id=id_,
+            offset=offset,
+        )
+        return next((int(page) for (page,) in rows), None)
 
     def document_ids(self) -> Iterator[str]:
         """Ids of all documents of the generation, sorted."""
-        query = f"SELECT id FROM documents WHERE {_VISIBLE} ORDER BY id"
-        for row in self._db.execute(query, {"at": self.generation}):
-            yield str(row[0])
+        query = f"SELECT {_DOCUMENT}, id FROM documents WHERE {_VISIBLE} ORDER BY id"
+        for (id_,) in self._rows(query):
+            yield str(id_)
 
     def texts(self) -> Iterator[str]:
         """Every chunk's text, in id order."""
         query = (
-            "SELECT chunks.text FROM chunks "
+            f"SELECT {_CHUNK}, chunks.text FROM chunks "
             f"JOIN documents ON documents.key = chunks.document WHERE {_VISIBLE} ORDER BY chunks.id"
         )
-        for row in self._db.execute(query, {"at": self.generation}):
-            yield str(row[0])
+        for (text,) in self._rows(query):
+            yield str(text)
+
+    def texts_to_find(self, missing_in: Snapshot | None) -> Iterator[tuple[int, str, str, str]]:
+        """(chunk id, title, section, text) of every chunk, save those that another one holds."""
+        other = f"AND NOT ({_VISIBLE})".replace(":at", ":other") if missing_in else ""
+        query = (
+            f"SELECT {_CHUNK} AND {_DOCUMENT}, chunks.id, title, section, text "
+            "FROM chunks JOIN documents ON documents.key = chunks.document "
+            f"WHERE {_VISIBLE} {other} ORDER BY chunks.id"
+        )
+        yield from self._rows(query, other=missing_in.generation if missing_in else None)
+
+    def has_more_than(self, other: Snapshot) -> bool:
+        """True when something of this generation is not in another one of the same store."""
+        return next(self.texts_to_find(missing_in=other), None) is not None
 
     def hits(self, chunk_ids: Sequence[int]) -> dict[int, Hit]:
         """The chunks with these ids that are visible, by id; scores are 0."""
         found: dict[int, Hit] = {}
         for ids in batched(chunk_ids, 500):
             marks = ",".join(str(int(id_)) for id_ in ids)
-            rows = self._db.execute(
-                "SELECT chunks.id, documents.id, title, text, start, page, section, url, metadata "
+            rows = self._rows(
+                f"SELECT {_CHUNK} AND {_DOCUMENT}, chunks.id, documents.id, title, text, start, "
+                "page, section, url, metadata "
                 "FROM chunks JOIN documents ON documents.key = chunks.document "
-                f"WHERE chunks.id IN ({marks}) AND {_VISIBLE}",
-                {"at": self.generation},
+                f"WHERE chunks.id IN ({marks}) AND {_VISIBLE}"
             )
             for id_, document, title, text, start, page, section, url, metadata in rows:
                 found[id_] = Hit(
@@ -111,52 +140,41 @@ class Snapshot:
     def document_chunk_ids(self, document: str) -> list[int]:
         """Ids of a document's chunks, in text order."""
         query = (
-            "SELECT chunks.id FROM chunks JOIN documents ON documents.key = chunks.document "
+            f"SELECT {_CHUNK}, chunks.id FROM chunks "
+            "JOIN documents ON documents.key = chunks.document "
             f"WHERE documents.id = :id AND {_VISIBLE} ORDER BY chunks.id"
         )
-        return [
-            int(row[0]) for row in self._db.execute(query, {"id": document, "at": self.generation})
-        ]
+        return [int(id_) for (id_,) in self._rows(query, id=document)]
 
     def vectors(self) -> Iterator[tuple[int, bytes]]:
         """(chunk id, float32 bytes) of every chunk of the generation, in id order."""
         query = (
-            "SELECT chunks.id, vector FROM chunks "
+            # A chunk without a vector is no sound row either, hence LEFT.
+            f"SELECT {_VECTOR}, chunks.id, vector FROM chunks "
             "JOIN documents ON documents.key = chunks.document "
-            f"JOIN vectors ON vectors.hash = chunks.hash WHERE {_VISIBLE} ORDER BY chunks.id"
+            "LEFT JOIN vectors ON vectors.hash = chunks.hash "
+            f"WHERE {_VISIBLE} ORDER BY chunks.id"
         )
-        yield from self._db.execute(query, {"at": self.generation})
+        yield from self._rows(query)
 
     def chunk_vectors(self, chunk_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         """Vectors [dimension] of some chunks, by chunk id."""
         marks = ",".join(str(int(id_)) for id_ in chunk_ids)
-        rows = self._db.execute(
-            "SELECT chunks.id, vector FROM chunks JOIN vectors ON vectors.hash = chunks.hash "
-            f"WHERE chunks.id IN ({marks})"
+        rows = self._rows(
+            f"SELECT {_VECTOR}, chunks.id, vector FROM chunks "
+            f"LEFT JOIN vectors ON vectors.hash = chunks.hash WHERE chunks.id IN ({marks})"
         )
         return {int(id_): np.frombuffer(blob, dtype="<f4") for id_, blob in rows}
 
-    # --- words -----------------------------------------------------------------------------
-
-    def search_words(self, query: str, k: int) -> list[tuple[int, float]]:
-        """BM25 over title, section and text: (chunk id, score), best first.
-
-        Args:
-            query: an FTS5 query expression.
-        """
-        rows = self._db.execute(
-            # A title or section word weighs twice: both are short and say what a text is about.
-            "SELECT words.rowid, -bm25(words, 2.0, 2.0, 1.0) AS score FROM words "
-            "JOIN chunks ON chunks.id = words.rowid "
-            "JOIN documents ON documents.key = chunks.document "
-            f"WHERE words MATCH :query AND {_VISIBLE} ORDER BY score DESC, words.rowid LIMIT :k",
-            {"query": query, "at": self.generation, "k": k},
-        )
-        return [(int(id_), float(score)) for id_, score in rows]
-
-    def chunk_frequency(self, word: str) -> int:
-        """In how many chunks a word, or another form of its stem, occurs."""
-        row = self._db.execute(
-            "SELECT count(*) FROM words WHERE words MATCH ?", (f'"{word}"',)
-        ).fetchone()
-        return int(row[0])
+    def _rows(self, sql: str, **values: object) -> Iterator[Any]:
+        """Rows of a query, without their first column: it tells whether a row is sound."""
+        try:
+            found = self._database.connection.execute(sql, {"at": self.generation, **values})
+            for row in found:
+                if not row[0]:
+                    raise self._database.damaged("a row differs from its checksum")
+                yield row[1:]
+        except sqlite3.ProgrammingError:  # it was closed
+            raise
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise self._database.damaged(error) from error

@@ -8,13 +8,12 @@ build prepares the next. Integer ids are never reused (AUTOINCREMENT).
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,51 +21,9 @@ from numpy.typing import NDArray
 from ..errors import ArtefactError
 from ..ingestion.chunking import Chunker
 from ..types import Chunk, Document
+from .database import DATABASE, Database
 
-DATABASE = "store.sqlite"
-
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
--- Files of the corpus as they were last read; `origin` is 'corpus', or 'added' by hand.
-CREATE TABLE files (
-    id TEXT PRIMARY KEY, root TEXT NOT NULL, origin TEXT NOT NULL,
-    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL
-);
-CREATE TABLE rejected (file TEXT NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL);
-CREATE INDEX rejected_file ON rejected (file);
-CREATE TABLE documents (
-    key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, file TEXT NOT NULL,
-    title TEXT NOT NULL, url TEXT NOT NULL, metadata TEXT NOT NULL,
-    content_hash TEXT NOT NULL, characters INTEGER NOT NULL,
-    added INTEGER NOT NULL, removed INTEGER
-);
-CREATE UNIQUE INDEX documents_live ON documents (id) WHERE removed IS NULL;
-CREATE INDEX documents_file ON documents (file);
-CREATE INDEX documents_removed ON documents (removed) WHERE removed IS NOT NULL;
-CREATE TABLE pages (
-    document INTEGER NOT NULL, start INTEGER NOT NULL, page INTEGER NOT NULL,
-    PRIMARY KEY (document, start)
-) WITHOUT ROWID;
--- `glue` is the whitespace before the chunk: a document's chunks give its cleaned text back.
-CREATE TABLE chunks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL,
-    start INTEGER NOT NULL, tokens INTEGER NOT NULL, page INTEGER, section TEXT NOT NULL,
-    glue TEXT NOT NULL, text TEXT NOT NULL, hash BLOB NOT NULL
-);
-CREATE INDEX chunks_document ON chunks (document);
-CREATE INDEX chunks_hash ON chunks (hash);
--- One vector per embedded text, whoever uses it; float32, little-endian.
-CREATE TABLE vectors (hash BLOB PRIMARY KEY, vector BLOB NOT NULL);
-CREATE VIEW chunk_words AS
-    SELECT chunks.id AS id, documents.title AS title, chunks.section AS section,
-           chunks.text AS text
-    FROM chunks JOIN documents ON documents.key = chunks.document;
-CREATE VIRTUAL TABLE words USING fts5 (
-    title, section, text, content='chunk_words', content_rowid='id',
-    tokenize="porter unicode61 remove_diacritics 2"
-);
-"""
-
+_log = logging.getLogger(__name__)
 _NO_VECTOR = "NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.hash = chunks.hash)"
 
 
@@ -81,75 +38,34 @@ class FileState:
     sha256: str
 
 
-class Store:
-    """The writing side: one open connection to an index's SQLite file.
+class Store(Database):
+    """The writing side of an index's SQLite file; one build at a time has it.
 
     Args:
-        path: the file; made when missing unless `read_only`.
+        path: the file; made when missing.
+        space: fingerprint of the embedder. A text has another vector in another space, and
+            readers of the generation before need theirs until they are done.
 
     Raises:
-        ArtefactError: the file is not a store, or is damaged.
+        ArtefactError: see `Database`.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.path = path
-        fresh = not path.exists()
-        if fresh and read_only:
-            raise ArtefactError(f"{path} is missing; build the index anew with index.rebuild=true")
-        try:
-            # Other threads may read through this connection; SQLite serialises its own calls.
-            self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self.connection.execute("PRAGMA busy_timeout = 10000")
-            if read_only:
-                self.connection.execute("PRAGMA query_only = ON")
-            else:
-                self.connection.execute("PRAGMA journal_mode = WAL")
-                # FULL: a commit that was reported survives a power cut.
-                self.connection.execute("PRAGMA synchronous = FULL")
-                if not self._has_schema():
-                    self.connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-            self.connection.execute("PRAGMA cache_size = -32000")  # 32 MB
-            if not self._has_schema():
-                raise sqlite3.DatabaseError("it has no tables of medrag")
-        except sqlite3.Error as error:
-            raise ArtefactError(
-                f"{path} is not a usable index store ({error}); "
-                "remove the index directory and build it anew"
-            ) from error
+    def __init__(self, path: Path, space: str) -> None:
+        super().__init__(path)
+        self._space = space.encode()
 
-    def _has_schema(self) -> bool:
-        query = "SELECT 1 FROM sqlite_master WHERE name = 'vectors'"
-        return self.connection.execute(query).fetchone() is not None
+    def seal(self, generation: int) -> None:
+        """Note that all of a generation is here, and bring it from SQLite's log into the file.
 
-    def close(self) -> None:
-        """Close the connection; a second call does nothing."""
-        self.connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Everything inside is committed at the end, or nothing is."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
-
-    def get_meta(self, name: str) -> str | None:
-        """A named value, or None."""
-        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        Who copies the file without the log then has what was published.
+        """
+        with self.transaction():
+            self.set_meta("generation", str(generation))
+        self.connection.execute("PRAGMA wal_checkpoint(FULL)")
 
     def set_meta(self, name: str, value: str) -> None:
         """Set a named value."""
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, NULL)", (name, value))
 
     # --- files -----------------------------------------------------------------------------
 
@@ -191,9 +107,18 @@ class Store:
     # --- documents and chunks --------------------------------------------------------------
 
     def put_document(
-        self, document: Document, chunks: Iterable[Chunk], chunker: Chunker, file: str, build: int
+        self,
+        document: Document,
+        chunks: Iterable[Chunk],
+        chunker: Chunker,
+        file: str,
+        build: int,
+        note: Callable[[bytes, Sequence[int]], None],
     ) -> tuple[int, bool]:
         """Store a document's chunks as they come, in constant memory; call in a transaction.
+
+        Args:
+            note: called with the hash and the token ids of each chunk's embedded text.
 
         Returns:
             The document's key, and False if the same content was there already (then nothing
@@ -215,25 +140,24 @@ class Store:
             if old:
                 self._remove("key = ?", old[0], build)
             key = self._insert(
-                "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, '', 0, ?, NULL)",
+                "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, '', 0, ?, NULL, NULL)",
                 (document.id, file, document.title, document.url, metadata, build),
             )
             end = 0
             for chunk in chunks:
-                text = chunker.embedded_text(document.title, chunk.text)
-                chunk_id = self._insert(
-                    "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                key_of_text = text_hash(
+                    chunker.embedded_text(document.title, chunk.text), self._space
+                )
+                note(key_of_text, chunk.ids)
+                self._insert(
+                    "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                     (
                         key, chunk.start, chunk.tokens, chunk.page, chunk.section,
-                        chunk.glue, chunk.text, text_hash(text),
+                        chunk.glue, chunk.text, key_of_text,
                     ),
                 )  # fmt: skip
-                self.connection.execute(
-                    "INSERT INTO words (rowid, title, section, text) VALUES (?, ?, ?, ?)",
-                    (chunk_id, document.title, chunk.section, chunk.text),
-                )
                 self.connection.executemany(
-                    "INSERT INTO pages VALUES (?, ?, ?)",
+                    "INSERT INTO pages VALUES (?, ?, ?, NULL)",
                     ((key, start, page) for start, page in chunk.page_starts),
                 )
                 digest.update(f"{chunk.glue}{chunk.page}{chunk.section}\0{chunk.text}".encode())
@@ -247,10 +171,12 @@ class Store:
                 self.connection.execute("ROLLBACK TO document")
                 key = old[0]
         except BaseException:
-            self.connection.execute("ROLLBACK TO document")
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK TO document")
             raise
         finally:
-            self.connection.execute("RELEASE document")
+            if self.connection.in_transaction:
+                self.connection.execute("RELEASE document")
         return key, not same
 
     def live_document(self, id_: str) -> tuple[int, str] | None:
@@ -259,18 +185,18 @@ class Store:
         row = self.connection.execute(query, (id_,)).fetchone()
         return (int(row[0]), str(row[1])) if row else None
 
-    def remove_file_documents(self, file: str, build: int, keep: Iterable[int] = ()) -> list[str]:
-        """Mark a file's documents removed, except the keys in `keep`; returns their ids."""
+    def remove_file_documents(self, file: str, build: int, keep: Iterable[int] = ()) -> int:
+        """Mark a file's documents removed, except the keys in `keep`; returns how many."""
         self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS keep (key INTEGER PRIMARY KEY)")
         self.connection.execute("DELETE FROM keep")
         self.connection.executemany(
             "INSERT OR IGNORE INTO keep VALUES (?)", ((key,) for key in keep)
         )
         where = "file = ? AND key NOT IN (SELECT key FROM keep)"
-        query = f"SELECT id FROM documents WHERE removed IS NULL AND {where} ORDER BY key"
-        ids = [str(row[0]) for row in self.connection.execute(query, (file,))]
+        query = f"SELECT count(*) FROM documents WHERE removed IS NULL AND {where}"
+        (count,) = self.connection.execute(query, (file,)).fetchone()
         self._remove(where, file, build)
-        return ids
+        return int(count)
 
     def _remove(self, where: str, value: object, build: int) -> None:
         # What was added by the unpublished build itself was never visible: it goes at once.
@@ -293,19 +219,17 @@ class Store:
             for row in self.connection.execute(f"SELECT key FROM documents WHERE {where}", values)
         ]
         for key in keys:
-            # FTS5 with external content must be told the old words to forget them.
-            self.connection.execute(
-                "INSERT INTO words (words, rowid, title, section, text) "
-                "SELECT 'delete', id, title, section, text FROM chunk_words "
-                "WHERE id IN (SELECT id FROM chunks WHERE document = ?)",
-                (key,),
-            )
             self.connection.execute("DELETE FROM chunks WHERE document = ?", (key,))
             self.connection.execute("DELETE FROM pages WHERE document = ?", (key,))
             self.connection.execute("DELETE FROM documents WHERE key = ?", (key,))
         return len(keys)
 
     # --- vectors ---------------------------------------------------------------------------
+
+    def has_vector(self, digest: bytes) -> bool:
+        """True when the text with this hash has its vector."""
+        query = "SELECT 1 FROM vectors WHERE hash = ?"
+        return self.connection.execute(query, (digest,)).fetchone() is not None
 
     def count_unembedded(self) -> int:
         """How many chunks have no vector yet."""
@@ -330,11 +254,7 @@ class Store:
     def put_vectors(self, hashes: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
         """Store vectors [n, dimension] under their texts' hashes."""
         rows = zip(hashes, (row.astype("<f4").tobytes() for row in vectors), strict=True)
-        self.connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
-
-    def drop_vectors(self) -> None:
-        """Forget every vector: the embedder has changed."""
-        self.connection.execute("DELETE FROM vectors")
+        self.connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, NULL)", rows)
 
     def _insert(self, statement: str, values: tuple[Any, ...]) -> int:
         row = self.connection.execute(statement, values).lastrowid
@@ -342,6 +262,29 @@ class Store:
         return row
 
 
-def text_hash(text: str) -> bytes:
-    """The key of an embedded text, 16 bytes."""
-    return blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
+def open_store(directory: Path, space: str, replace_damaged: bool) -> Store:
+    """The store of an index, to build into; a new one where there is none.
+
+    Args:
+        replace_damaged: read it whole first, and put a new one in place of one that is damaged.
+
+    Raises:
+        ArtefactError: it is damaged, and that shall not be mended.
+    """
+    path = directory / DATABASE
+    if replace_damaged:
+        try:
+            with Store(path, space) as store:
+                store.check()
+        except ArtefactError as error:
+            _log.warning("%s: building it anew", error)
+            # Readers that have it open keep it until they close it. Its log must go first: it would
+            # be taken for the log of the new one.
+            for left in (Path(f"{path}-wal"), Path(f"{path}-shm"), path):
+                left.unlink(missing_ok=True)
+    return Store(path, space)
+
+
+def text_hash(text: str, space: bytes) -> bytes:
+    """The key of a text embedded in a vector space, 16 bytes."""
+    return blake2b(text.encode(errors="surrogatepass"), key=space, digest_size=16).digest()

@@ -1,106 +1,108 @@
-"""A build killed with SIGKILL goes on where it stood, and ends as if nothing had happened."""
+"""A build killed at any moment leaves the last index whole, and goes on to the same result."""
 
 from __future__ import annotations
 
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+import random
 from pathlib import Path
 
 import pytest
 
-from medrag.index import Index
+from medrag.errors import ArtefactError
+from tests.crash.conftest import Crashes, Update, check_then_continue, is_published
 
-_BUILD = """
-import sys
-from medrag import CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
-from medrag.index import IndexBuilder
-corpus, index = sys.argv[1:]
-IndexBuilder(PipelineConfig(
-    corpus=CorpusConfig(paths=[corpus]), index=IndexConfig(dir=index),
-    embedder=EmbedderConfig(batch_size=1),
-)).mirror()
-"""
+pytestmark = pytest.mark.slow
 
-
-def start(corpus: Path, index: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-    return subprocess.Popen(
-        [sys.executable, "-c", _BUILD, str(corpus), str(index)], env=environment
-    )
-
-
-def count(index: Path, table: str) -> int:
-    try:
-        with sqlite3.connect(f"file:{index}/store.sqlite?mode=ro", uri=True) as database:
-            return int(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-    except sqlite3.Error:
-        return 0
+# In the order in which a build passes them.
+POINTS = [
+    "embedding",
+    "vectors not stored",
+    "vectors half written",
+    "vectors synced",
+    "words half written",
+    "words synced",
+    "manifest begun",
+    "manifest renamed",
+    "manifest replaced",
+    "generation begun to be removed",
+    "generation half removed",
+    "before purge",
+    "quarantine written",
+]
 
 
-def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
-    """SIGKILL the process as soon as the condition holds."""
-    deadline = time.monotonic() + 120
-    while not reached():
-        assert process.poll() is None, "the build ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_named_moment(
+    crashes: Crashes, update: Update, index: Path, point: str
+) -> None:
+    outcome = crashes.build(update.corpus, index, point=point)
+    assert outcome.killed, outcome
+    assert is_published(index, update) == (POINTS.index(point) >= POINTS.index("manifest replaced"))
+    check_then_continue(crashes, update, index)
 
 
-def state(directory: Path) -> tuple[object, ...]:
-    """Everything a reader can see: ids, texts, vectors, fingerprint, and what FAISS holds."""
-    with Index(directory) as index:
-        snapshot = index.snapshot
-        vectors = list(snapshot.vectors())
-        texts = {id_: snapshot.document_text(id_) for id_ in snapshot.document_ids()}
-        return texts, vectors, index.manifest.fingerprint, len(index.vectors)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("vectors not stored", "vectors not stored"),
+        ("vectors half written", "words synced"),
+        ("manifest renamed", "manifest begun"),
+        ("manifest replaced", "generation half removed"),
+        ("generation half removed", "before purge"),
+    ],
+)
+def test_a_kill_while_recovering_from_a_kill(
+    crashes: Crashes, update: Update, index: Path, first: str, second: str
+) -> None:
+    for point in (first, second):
+        assert crashes.build(update.corpus, index, point=point).killed
+    check_then_continue(crashes, update, index)
 
 
-@pytest.mark.slow
-def test_a_killed_build_continues_to_the_same_result(tmp_path: Path) -> None:
-    corpus = tmp_path / "corpus"
-    corpus.mkdir()
-    for number in range(30):
-        text = " ".join(
-            f"Sentence {n} of note {number} is about drug {n * number}." for n in range(24)
-        )
-        (corpus / f"note{number:02}.txt").write_text(text, encoding="utf-8")
-    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
-    assert start(corpus, undisturbed).wait() == 0
-
-    kill_when(start(corpus, disturbed), lambda: count(disturbed, "documents") > 5)
-    assert 5 < count(disturbed, "documents") < 30
-    assert not (disturbed / "manifest.json").exists()
-    kill_when(start(corpus, disturbed), lambda: count(disturbed, "vectors") > 0)
-    assert 0 < count(disturbed, "vectors") < count(undisturbed, "vectors")
-    assert not (disturbed / "manifest.json").exists()
-    assert start(corpus, disturbed).wait() == 0
-    assert state(disturbed) == state(undisturbed)
+@pytest.mark.parametrize("point", ["embedding", "vectors half written", "manifest renamed"])
+def test_a_kill_in_the_first_build_leaves_no_index(
+    crashes: Crashes, update: Update, tmp_path: Path, point: str
+) -> None:
+    fresh, killed = tmp_path / "fresh", tmp_path / "killed"
+    crashes.must_build(update.corpus, fresh)
+    assert crashes.build(update.corpus, killed, point=point).killed
+    with pytest.raises(ArtefactError, match="no index"):
+        crashes.state(killed)
+    crashes.must_build(update.corpus, killed)
+    assert crashes.state(killed) == crashes.state(fresh)
 
 
-@pytest.mark.slow
-def test_a_kill_during_an_update_leaves_the_old_index_whole(tmp_path: Path) -> None:
-    corpus, index = tmp_path / "corpus", tmp_path / "index"
-    corpus.mkdir()
-    for number in range(3):
-        (corpus / f"old{number}.txt").write_text(f"Old note number {number}.", encoding="utf-8")
-    assert start(corpus, index).wait() == 0
-    before = state(index)
-    (corpus / "old0.txt").unlink()
-    (corpus / "old1.txt").write_text("Changed.", encoding="utf-8")
-    for number in range(30):
-        text = " ".join(f"New sentence {n} of note {number}." for n in range(24))
-        (corpus / f"new{number:02}.txt").write_text(text, encoding="utf-8")
-    kill_when(start(corpus, index), lambda: count(index, "vectors") > 3)
-    assert state(index) == before
-    assert start(corpus, index).wait() == 0
-    texts, *_ = state(index)
-    assert isinstance(texts, dict)
-    assert len(texts) == 32
-    assert "old0.txt" not in texts
+def test_a_kill_while_a_document_is_fetched_leaves_no_litter(
+    crashes: Crashes, update: Update, index: Path, page: str
+) -> None:
+    settings = {"corpus": {"paths": [str(update.corpus), page]}}
+    point = "download half written"
+    assert crashes.build(update.corpus, index, settings=settings, point=point).killed
+    assert crashes.state(index) == update.before
+    crashes.must_build(update.corpus, index, settings=settings)
+    assert [path.suffix for path in (index / "downloads").iterdir()] == [".txt"]
+
+
+def kill_at_random(crashes: Crashes, update: Update, index: Path, seed: int) -> None:
+    """Kill, and maybe kill again while recovering: inside Python, or from outside at any moment."""
+    draw = random.Random(seed)
+    for _ in range(draw.choice([1, 1, 2])):
+        if draw.random() < 0.5:
+            crashes.build(update.corpus, index, event=draw.randrange(1, update.events))
+        else:
+            crashes.build(update.corpus, index, after_s=draw.uniform(0.0, update.seconds))
+    check_then_continue(crashes, update, index)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_kill_at_a_random_moment(
+    crashes: Crashes, update: Update, index: Path, seed: int
+) -> None:
+    kill_at_random(crashes, update, index, seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_a_kill_at_one_of_a_hundred_random_moments(
+    crashes: Crashes, update: Update, index: Path, seed: int
+) -> None:
+    kill_at_random(crashes, update, index, seed)

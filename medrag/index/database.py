@@ -1,0 +1,164 @@
+"""The SQLite file of an index: how it is opened, checked and closed."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from ..errors import ArtefactError, MismatchError
+from ..manifest import MADE_BY
+from . import schema
+from .locks import hold_still
+
+DATABASE = "store.sqlite"
+
+
+class Database:
+    """One open connection to an index's SQLite file.
+
+    Args:
+        path: the file; made when missing unless `read_only`.
+
+    Raises:
+        ArtefactError: the file is not a store, or is damaged.
+        MismatchError: it was written in another format.
+        BusyError: only for a reader that may not write there: a build is under way.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._read_only = read_only
+        if read_only and not path.exists():
+            raise self.damaged("it is missing")
+        self._still: int | None = None
+        uri = path.absolute().as_uri()
+        if read_only and self._cannot_share():
+            self._still = hold_still(path.parent)
+            uri += "?immutable=1"
+        # Other threads may read through this connection; SQLite serialises its own calls.
+        self.connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare()
+        except BaseException as error:
+            self.close()
+            self._name_damage(error)
+            raise
+
+    def _cannot_share(self) -> bool:
+        """True for a reader that cannot take part in WAL: it may not make SQLite's -shm file.
+
+        The file is then read as it lies, and builds are kept out for as long.
+        """
+        directory = self.path.parent
+        if os.access(directory, os.W_OK) or Path(f"{self.path}-shm").exists():
+            return False
+        log = Path(f"{self.path}-wal")
+        if log.exists() and log.stat().st_size:
+            raise ArtefactError(
+                f"{log} holds what a build that was killed has left, and {directory} may not be "
+                "written; open the index once where it may be, or run the build again"
+            )
+        return True
+
+    def _prepare(self) -> None:
+        execute = self.connection.execute
+        self.connection.create_function("checksum", -1, schema.checksum, deterministic=True)
+        execute("PRAGMA busy_timeout = 10000")
+        execute("PRAGMA cache_size = -32000")  # 32 MB
+        if self._read_only:
+            execute("PRAGMA query_only = ON")
+        else:
+            execute("PRAGMA journal_mode = WAL")
+            # FULL: a commit that was reported survives a power cut.
+            execute("PRAGMA synchronous = FULL")
+        (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not tables and not self._read_only:
+            self.connection.executescript(schema.script())
+        (version,) = execute("PRAGMA user_version").fetchone()
+        if not tables and self._read_only:
+            raise self.damaged("it is empty")
+        if version != schema.FORMAT:
+            raise MismatchError(
+                f"{self.path} has format {version}, and this medrag reads format {schema.FORMAT}; "
+                f"{self._mend()}"
+            )
+
+    def damaged(self, why: object) -> ArtefactError:
+        """The error for a store that cannot be relied on."""
+        reason = str(why).splitlines()[0]  # SQLite may quote the whole definition of a table
+        return ArtefactError(f"{self.path} is damaged ({reason}); {self._mend()}")
+
+    def _mend(self) -> str:
+        return f"make it anew: {MADE_BY['index'].format(dir=self.path.parent)} index.rebuild=true"
+
+    def check(self) -> None:
+        """Read everything and compare it with its checksums: as long as reading the file takes.
+
+        Raises:
+            ArtefactError: something is not as it was written.
+        """
+        try:
+            for table in schema.SUMMED:
+                query = f"SELECT count(*) FROM {table} WHERE ({schema.is_sound(table)}) IS NOT TRUE"
+                (bad,) = self.connection.execute(query).fetchone()
+                if bad:
+                    raise self.damaged(f"{bad} rows of {table}")
+            (found,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise self.damaged(found)
+        except sqlite3.DatabaseError as error:
+            raise self.damaged(error) from error
+
+    def close(self) -> None:
+        """Close the connection; a second call does nothing."""
+        self.connection.close()
+        if self._still is not None:
+            os.close(self._still)
+            self._still = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.close()
+        self._name_damage(error)
+
+    def _name_damage(self, error: BaseException | None) -> None:
+        """Raise what an error is called here if it tells of a damaged file."""
+        # SQLite's own message cannot be decoded when the names of its tables are no longer text.
+        kinds = [sqlite3.DatabaseError, UnicodeDecodeError]
+        if self._read_only:
+            kinds.append(sqlite3.OperationalError)  # a writer's may be the fault of its disk
+        if type(error) in kinds:
+            raise self.damaged(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is committed at the end, or nothing is."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:  # SQLite itself gave up when the disk was full
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def get_meta(self, name: str) -> str | None:
+        """A named value, or None."""
+        query = f"SELECT {schema.is_sound('meta')}, value FROM meta WHERE name = ?"
+        row = self.connection.execute(query, (name,)).fetchone()
+        if row and not row[0]:
+            raise self.damaged(f"its note of {name}")
+        return str(row[1]) if row else None
+
+    @property
+    def generation(self) -> int:
+        """The last generation that everything was here for when it was published."""
+        return int(self.get_meta("generation") or 0)
