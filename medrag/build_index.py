@@ -52,9 +52,13 @@ def summary_table(report: BuildReport) -> Table:
         table.add_row("quarantined", f"[yellow]{report.quarantined:,}[/yellow]  {where}")
     else:
         table.add_row("quarantined", "0")
-    if report.embed_seconds:
-        rate = report.embedded_tokens / report.embed_seconds
-        table.add_row("embedding rate", f"{rate:,.0f} tokens/s")
+    if report.embedder:
+        table.add_row("embedder", report.embedder)
+        table.add_row("embedding rate", report.embedding_rate)
+    if report.cache_lookups:
+        share = report.cache_hits / report.cache_lookups
+        hits = f"{report.cache_hits:,} of {report.cache_lookups:,} texts ({share:.0%})"
+        table.add_row("found in the cache", hits)
     quality = "exact" if report.kind == "flat" else f"recall@10 {report.recall_at_10:.3f}"
     table.add_row("vectors", f"{report.kind}  ({quality})")
     table.add_row("time", f"{report.seconds:.1f} s")

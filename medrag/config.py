@@ -75,6 +75,14 @@ class Precision(StrEnum):
     fp16 = "fp16"
 
 
+class Backend(StrEnum):
+    """What runs the embedder; `auto` is torch on a GPU and OpenVINO on a CPU."""
+
+    auto = "auto"
+    openvino = "openvino"
+    torch = "torch"
+
+
 class TrainTarget(StrEnum):
     """Which half of the pair `medrag.train` tunes."""
 
@@ -148,12 +156,18 @@ class EmbedderConfig:
 
     model: str = ""  # a folder or a hub id; empty: the MiniLM that is installed with medrag
     device: Device = Device.auto
+    backend: Backend = Backend.auto
     precision: Precision = Precision.auto
-    batch_size: int = 64  # texts a forward pass
+    batch_tokens: int = 0  # tokens a forward pass, padding counted in; 0: 2048, on a GPU 65536
 
     def __post_init__(self) -> None:
         _coerce_enums(self)
-        _at_least(1, "embedder", self, "batch_size")
+        _at_least(0, "embedder", self, "batch_tokens")
+        if self.backend == Backend.openvino:
+            cpu = "embedder.backend=openvino runs on a CPU"
+            _require(self.device != Device.cuda, "embedder.device", "cuda", cpu)
+            right = self.precision != Precision.fp16
+            _require(right, "embedder.precision", "fp16", f"{cpu}, in fp32 or bf16")
 
 
 @dataclass

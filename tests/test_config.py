@@ -142,7 +142,7 @@ def test_a_value_refused_by_a_dataclass_keeps_its_message_under_hydra() -> None:
 
 OUT_OF_RANGE: list[tuple[Callable[..., object], dict[str, Any], str]] = [
     (ChunkingConfig, {"max_tokens": 31}, "chunking.max_tokens=31"),
-    (EmbedderConfig, {"batch_size": 0}, "embedder.batch_size=0"),
+    (EmbedderConfig, {"batch_tokens": -1}, "embedder.batch_tokens=-1"),
     (RetrieverConfig, {"k": 0}, "retriever.k=0"),
     (RetrieverConfig, {"candidates": 0}, "retriever.candidates=0"),
     (RetrieverConfig, {"dense_weight": 1.01}, "retriever.dense_weight=1.01"),

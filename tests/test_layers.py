@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
 
 # Folders and single files of medrag/ by floor. A new one must be given its floor here.
 FLOORS = {
-    0: "__init__ config errors types words metrics manifest tracking progress batches",
+    0: "__init__ config errors types words metrics manifest tracking progress batches paths",
     1: "clients ingestion",
     2: "index",
     3: "retrieval generation",
@@ -33,7 +33,7 @@ NEIGHBOURS = {
 }
 
 HEAVY_NAMES = """
-    bitsandbytes datasets docx faiss matplotlib peft pypdfium2 redis selectolax
+    bitsandbytes datasets docx faiss matplotlib openvino peft pypdfium2 redis selectolax
     sentence_transformers tantivy torch transformers trl wandb
 """
 HEAVY = set(HEAVY_NAMES.split())

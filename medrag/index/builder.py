@@ -39,8 +39,9 @@ from ..manifest import (
     read_manifest,
     write_manifest,
 )
-from ..progress import peak_mb, progress
+from ..progress import peak_mb
 from .disk import writing
+from .embedding import Embedding
 from .kinds import Made, write_vectors
 from .locks import build_lock, generation_folder, remove_unheld
 from .reading import BuildReport, CorpusReader
@@ -50,9 +51,8 @@ from .vectors import VECTORS
 from .words import WORDS, write_words
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
-TEXT_VERSION = 1
+TEXT_VERSION = 2
 QUARANTINE = "quarantine.jsonl"
-_EMBED_BATCHES = 16  # batches per window: sorted by length, then committed together
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +60,7 @@ class IndexBuilder:
     """Brings one index directory up to date with a corpus.
 
     Args:
-        config: `corpus`, `chunking`, `embedder` and `index` are used.
+        config: `corpus`, `chunking`, `embedder`, `cache` and `index` are used.
         embedder: shared with the caller when it has one loaded already.
 
     Raises:
@@ -120,14 +120,19 @@ class IndexBuilder:
                 reading = CorpusReader(
                     store, self._config.corpus, parsers, self._chunker, build, report
                 )
-                with closing(reading.read(paths, origin, self._directory / "downloads")) as texts:
-                    for _ in texts:
-                        pass
+                downloads = self._directory / "downloads"
+                with (
+                    Embedding(store, self._embedder, self._config.cache, report) as embedding,
+                    closing(reading.read(paths, origin, downloads)) as stored,
+                ):
+                    # While these are embedded, the parsers go on in their processes.
+                    for texts in stored:
+                        embedding.embed(texts)
+                    embedding.embed_rest(self._chunker)
                 snapshot = Snapshot(store, build)
                 report.counts = snapshot.counts()
                 if not report.counts.documents:
                     raise CorpusError(_nothing_usable(store, paths))
-                self._embed(store, report)
                 wanted = fingerprint(
                     {"recipe": self._recipe(), "corpus": snapshot.corpus_fingerprint()}
                 )
@@ -198,29 +203,6 @@ class IndexBuilder:
                 store.remove_file_documents(file, build)
                 store.forget_file(file)
             store.set_meta("recipe", recipe)
-
-    def _embed(self, store: Store, report: BuildReport) -> None:
-        """Give every chunk's text a vector; what was embedded before is not embedded again."""
-        total = store.count_unembedded()
-        if not total:
-            return
-        started = time.monotonic()
-        truncated_before = self._embedder.truncated
-        size = self._config.embedder.batch_size
-        with progress("embedding", total, "chunks") as advance:
-            for window in store.unembedded(size * _EMBED_BATCHES):
-                texts = {
-                    digest: self._chunker.embedded_text(title, text)
-                    for digest, title, text, _ in window
-                }
-                advance(len(window) - len(texts))  # the same text again costs nothing
-                vectors = self._embedder.embed(list(texts.values()), size, advance)
-                with store.transaction():
-                    store.put_vectors(list(texts), vectors)
-                report.embedded_chunks += len(texts)
-                report.embedded_tokens += sum(row[3] for row in window)
-        report.truncated = self._embedder.truncated - truncated_before
-        report.embed_seconds = time.monotonic() - started
 
     def _publish(
         self,

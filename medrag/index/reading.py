@@ -33,7 +33,10 @@ class BuildReport:
     Attributes:
         added, changed, removed: documents, compared with the generation before.
         unchanged_files: files that were not read again.
-        embedded_tokens, embed_seconds: work of the embedder in this build.
+        embedder: what it ran on, and why; "" where nothing was embedded.
+        embedded_tokens: work of the embedder in this build, special tokens counted in.
+        embed_seconds: time it took, the cache and the storing of the vectors counted in.
+        cache_lookups, cache_hits: texts looked for in the embedding cache, and found there.
         kind, recall_at_10: of the FAISS file, see `Made`.
     """
 
@@ -45,15 +48,25 @@ class BuildReport:
     removed: int = 0
     unchanged_files: int = 0
     quarantined: int = 0
+    embedder: str = ""
     embedded_chunks: int = 0
     embedded_tokens: int = 0
     truncated: int = 0
     embed_seconds: float = 0.0
+    cache_lookups: int = 0
+    cache_hits: int = 0
     seconds: float = 0.0
     peak_mb: float = 0.0
     published: bool = False
     kind: str = ""
     recall_at_10: float = 1.0
+
+    @property
+    def embedding_rate(self) -> str:
+        """For people; "" before anything was embedded."""
+        if not self.embed_seconds:
+            return ""
+        return f"{self.embedded_tokens / self.embed_seconds:,.0f} tokens/s"
 
 
 class CorpusReader:
@@ -109,7 +122,7 @@ class CorpusReader:
             self._report.unchanged_files += self._worklist.drop_unchanged()
         scratch = downloads.with_name("scratch")
         with (
-            progress("reading", self._worklist.bytes() / 1e6, "MB") as advance,
+            progress("indexing", self._worklist.bytes() / 1e6, "MB") as advance,
             closing(self._documents(origin, scratch, advance)) as documents,
         ):
             more = True
@@ -120,6 +133,7 @@ class CorpusReader:
                 lacking = [text for text in pending.items() if not self._store.has_vector(text[0])]
                 if lacking:
                     yield lacking
+                    advance(0, self._report.embedding_rate)
 
     def _find(self, paths: Sequence[str], origin: str, downloads: Path) -> set[str]:
         """Put the files on the worklist; returns the entries of `paths` that are away."""

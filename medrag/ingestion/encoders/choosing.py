@@ -1,0 +1,75 @@
+"""Choose backend, device and precision by what the machine has; docs/benchmarks.md has why."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...config import Backend, Device, EmbedderConfig, Precision
+from ...errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How the model is run.
+
+    Attributes:
+        backend, precision: never `auto`.
+        device: "cpu" or "cuda".
+        why: one clause for people.
+    """
+
+    backend: Backend
+    device: Device
+    precision: Precision
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.backend.value} {self.precision.value} on {self.device.value} ({self.why})"
+
+
+def choose(config: EmbedderConfig) -> Choice:
+    """Fill in what the configuration leaves to the machine.
+
+    Raises:
+        ModelError: a GPU is asked for and there is none.
+    """
+    if config.backend != Backend.openvino and config.device != Device.cpu:
+        cuda = _sees_gpu()
+        if config.device == Device.cuda and not cuda:
+            raise ModelError("embedder.device=cuda, but torch sees no GPU; use embedder.device=cpu")
+        if cuda:
+            bf16 = config.precision == Precision.auto
+            precision = Precision.bf16 if bf16 else config.precision
+            return Choice(Backend.torch, Device.cuda, precision, "a GPU is there")
+    if config.precision != Precision.auto:
+        precision, why = config.precision, "as configured"
+    elif cpu_has_fast_bf16():
+        precision, why = Precision.bf16, "the CPU multiplies bf16"
+    else:
+        precision, why = Precision.fp32, "the CPU has no instructions for bf16"
+    backend = config.backend
+    if backend == Backend.auto:
+        # OpenVINO has no fp16 on most CPUs. Torch has it everywhere, slow as it is.
+        backend = Backend.torch if precision == Precision.fp16 else Backend.openvino
+    return Choice(backend, Device.cpu, precision, why)
+
+
+def cpu_has_fast_bf16() -> bool:
+    """True where the CPU multiplies bf16 natively; elsewhere bf16 is far slower than fp32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def _sees_gpu() -> bool:
+    # Importing torch takes seconds, and is left out where no driver is installed.
+    drivers = ("/dev/nvidiactl", "/dev/kfd")
+    if not (any(Path(file).exists() for file in drivers) or shutil.which("nvidia-smi")):
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())

@@ -1,0 +1,82 @@
+"""Run an encoder with torch: on a GPU, and on a CPU what OpenVINO cannot run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...config import Precision
+from ...errors import ModelError
+from .choosing import Choice
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchEncoder:
+    """A transformers model with pooling and normalisation behind it (see `Encoder`)."""
+
+    def __init__(self, folder: Path, pooling: str, chosen: Choice) -> None:
+        import torch
+
+        self.chosen = chosen
+        self._pooling = pooling
+        dtypes = {
+            Precision.fp32: torch.float32,
+            Precision.bf16: torch.bfloat16,
+            Precision.fp16: torch.float16,
+        }
+        self._model = load_model(folder, dtypes[chosen.precision]).to(chosen.device.value)
+
+    def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        import torch
+
+        device = self._model.device
+        with torch.inference_mode():
+            vectors = pooled(
+                self._model,
+                self._pooling,
+                torch.from_numpy(ids).to(device),
+                torch.from_numpy(mask).to(device),
+            )
+        result: NDArray[np.float32] = vectors.cpu().numpy()
+        return result
+
+
+def load_model(folder: Path, dtype: torch.dtype) -> Any:
+    """The transformers model in a folder, for inference.
+
+    Raises:
+        ModelError: it is no encoder.
+    """
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()  # it loads in a second
+    try:
+        model = transformers.AutoModel.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder} cannot be loaded as an encoder: {error}") from error
+    return model.eval()
+
+
+def pooled(model: Any, pooling: str, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """One forward pass with pooling: L2-normalised float32 [n, dimension]."""
+    import torch
+
+    states = model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+    if pooling == "cls":
+        vectors = states[:, 0]
+    else:
+        weights = mask.unsqueeze(-1).float()
+        vectors = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+    return torch.nn.functional.normalize(vectors, dim=1)
