@@ -19,11 +19,13 @@ def main(folder: str, pooling: str, target: str) -> None:
     """Write the converted model into the folder `target`."""
     import torch
 
-    model = load_model(Path(folder), torch.float32)
-
     class Whole(torch.nn.Module):  # type: ignore[misc]  # torch is not followed
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = load_model(Path(folder), torch.float32)
+
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            return pooled(model, pooling, input_ids, attention_mask)
+            return pooled(self.model, pooling, input_ids, attention_mask)
 
     openvino = import_openvino()
     example = torch.ones((2, 16), dtype=torch.long)
