@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from medrag import CorpusConfig, IndexConfig, PipelineConfig
 from medrag.index import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
+from tests.crash.tiny_encoder import make_tiny_encoder
+from tests.redis_server import RedisServer
 
 NOTES = {
     "gout.txt": (
@@ -37,6 +41,12 @@ NOTES = {
 def embedder() -> TextEmbedder:
     """The real MiniLM, loaded once."""
     return TextEmbedder()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a real encoder of one layer, with mean pooling."""
+    return make_tiny_encoder(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture
@@ -81,3 +91,21 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, _own_cache: Path) -> Itera
     for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_DIR"):
         monkeypatch.delenv(name, raising=False)
     yield
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., RedisServer]]:
+    """Starts real servers, with the options given; they end with the test."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("there is no redis-server on PATH")
+    servers: list[RedisServer] = []
+    # Short: a socket's path has 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="redis-") as directory:
+
+        def start(*options: str) -> RedisServer:
+            servers.append(RedisServer(Path(directory), *options))
+            return servers[-1]
+
+        yield start
+        for server in servers:
+            server.kill()

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from medrag.cli import conf_dir, register_schema, to_config
 from medrag.config import (
+    Backend,
     ChunkingConfig,
     Config,
     CorpusConfig,
@@ -225,6 +226,7 @@ CHOICES: list[tuple[Callable[..., object], str, StrEnum]] = [
     (GeneratorConfig, "kind", GeneratorKind.extractive),
     (RetrieverConfig, "mode", RetrieverMode.lexical),
     (IndexConfig, "kind", IndexKind.flat),
+    (EmbedderConfig, "backend", Backend.torch),
     (EmbedderConfig, "device", Device.cpu),
     (EmbedderConfig, "precision", Precision.fp32),
     (FineTuneConfig, "device", Device.auto),

@@ -23,8 +23,10 @@ from .encoders import PACKAGED_WEIGHTS, Choice, Encoder, choose, locate, open_en
 Vectors = NDArray[np.float32]
 
 # Tokens of a forward pass. On a CPU what it works on should stay in the caches (measured:
-# docs/benchmarks.md); a GPU wants work for all its cores.
+# docs/lab-log.md); a GPU wants work for all its cores.
 _BATCH_TOKENS = {Device.cpu: 2048, Device.cuda: 65536}
+# What a model may be made of, in sentence-transformers' terms.
+_PARTS = ("Transformer", "Pooling", "Normalize")
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +65,10 @@ class TextEmbedder:
     @cached_property
     def dimension(self) -> int:
         """Length of a vector; 384 for MiniLM."""
-        return int(self._read_json("config.json")["hidden_size"])
+        size = self._read_json("config.json").get("hidden_size")
+        if size is None:
+            raise ModelError(f"{self.folder} is no BERT-like model: its config has no hidden_size")
+        return int(size)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -105,7 +110,8 @@ class TextEmbedder:
         """What the model runs on, and why.
 
         Raises:
-            ModelError: a GPU is asked for and there is none.
+            ModelError: a GPU is asked for and there is none; or bf16 of OpenVINO, on a CPU
+                without it.
         """
         return choose(self._config)
 
@@ -190,7 +196,14 @@ class TextEmbedder:
 
     @cached_property
     def _pooling(self) -> str:
-        """ "mean" or "cls", from the folder's own sentence-transformers configuration."""
+        """ "mean" or "cls", from the folder's own sentence-transformers configuration.
+
+        Raises:
+            ModelError: the model has another pooling, or more behind it.
+        """
+        parts = [str(part.get("type", "")).rpartition(".")[2] for part in self._modules()]
+        if more := [part for part in parts if part not in _PARTS]:
+            raise ModelError(f"{self.folder}: {', '.join(more)} layers are not supported")
         options = self._read_json("1_Pooling/config.json")
         if options.get("pooling_mode_cls_token") or options.get("pooling_mode") == "cls":
             return "cls"
@@ -201,10 +214,21 @@ class TextEmbedder:
             raise ModelError(f"{self.folder}: pooling {modes} is not supported; mean and cls are")
         return "mean"
 
+    def _modules(self) -> list[dict[str, Any]]:
+        """The layers of a sentence-transformers model; none where a folder is a bare encoder."""
+        content = self._load_json("modules.json")
+        return [part for part in content if isinstance(part, dict)] if content else []
+
     def _read_json(self, name: str) -> dict[str, Any]:
+        content = self._load_json(name)
+        return content if isinstance(content, dict) else {}
+
+    def _load_json(self, name: str) -> Any:
         path = self.folder / name
-        content: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-        return content
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except ValueError as error:
+            raise ModelError(f"{path} cannot be read ({error}); fetch the model anew") from error
 
 
 def embed_chunks(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from medrag.config import Device, EmbedderConfig, Precision
-from medrag.errors import ModelError
+from medrag.config import Backend, Device, EmbedderConfig, Precision
+from medrag.errors import ConfigError, ModelError
 from medrag.ingestion import (
     TextEmbedder,
     clean_chunks,
@@ -21,6 +27,7 @@ from medrag.ingestion import (
     read_chunks,
     split_chunks,
 )
+from medrag.ingestion.encoders.torch import TorchEncoder
 
 TEXTS = [
     "Gout",
@@ -49,10 +56,33 @@ def test_vectors_have_the_promised_form(embedder: TextEmbedder) -> None:
 def test_they_are_those_of_sentence_transformers(exact: TextEmbedder) -> None:
     from sentence_transformers import SentenceTransformer
 
+    texts = [*TEXTS, *("uric acid " * words for words in range(1, 140, 23))]
     reference = SentenceTransformer(str(exact.folder), device="cpu").encode(
-        TEXTS, normalize_embeddings=True
+        texts, normalize_embeddings=True
     )
-    assert np.abs(exact.embed(TEXTS) - reference).max() < 1e-4
+    assert np.abs(exact.embed(texts) - reference).max() < 1e-4
+    assert exact.chosen.backend == Backend.openvino
+
+
+def test_openvino_gives_what_torch_gives(exact: TextEmbedder) -> None:
+    texts = [*TEXTS, *(f"Day {day}: {'one more tablet, ' * day}" for day in range(0, 70, 7))]
+    torch = TextEmbedder(
+        EmbedderConfig(precision=Precision.fp32, device=Device.cpu, backend=Backend.torch)
+    )
+    cosine = (exact.embed(texts) * torch.embed(texts)).sum(axis=1)
+    assert cosine.min() > 0.99999
+    assert (exact.chosen.backend, torch.chosen.backend) == (Backend.openvino, Backend.torch)
+
+
+def test_a_cpu_takes_openvino_in_the_precision_it_is_fast_in() -> None:
+    flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
+    fast_bf16 = {"avx512_bf16", "amx_bf16"} & set(flags)
+    embedder = TextEmbedder(EmbedderConfig(device=Device.cpu))
+    embedder.embed(["Gout"])  # were OpenVINO to fail, torch would step in now
+    assert (embedder.chosen.backend, embedder.chosen.device) == (Backend.openvino, Device.cpu)
+    assert embedder.chosen.precision == (Precision.bf16 if fast_bf16 else Precision.fp32)
+    assert "bf16" in embedder.chosen.why
+    assert embedder.chosen.why in str(embedder.chosen)
 
 
 def test_the_default_precision_is_close_to_the_exact_one(
@@ -62,16 +92,50 @@ def test_the_default_precision_is_close_to_the_exact_one(
     assert cosine.min() > 0.999
 
 
-@pytest.mark.parametrize("batch_tokens", [1, 40, 10_000])
-def test_order_is_kept_whatever_the_lengths_and_batches(
-    exact: TextEmbedder, batch_tokens: int
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"device": "cuda"}, "cuda"), ({"precision": "fp16"}, "fp32 or bf16")],
+)
+def test_openvino_is_not_asked_for_what_it_has_not(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        EmbedderConfig(backend=Backend.openvino, **wrong)
+
+
+@given(
+    lengths=st.lists(st.integers(2, 300), max_size=40),
+    batch_tokens=st.integers(1, 2000),
+)
+@settings(max_examples=20, deadline=None)
+def test_batches_keep_to_their_tokens_and_change_nothing(
+    tiny: Path, lengths: list[int], batch_tokens: int
 ) -> None:
-    texts = [f"{'very ' * (7 * number % 11)}sore throat {number}" for number in range(12)]
-    together = TextEmbedder(
-        EmbedderConfig(precision=Precision.fp32, batch_tokens=batch_tokens)
-    ).embed(texts)
-    for text, vector in zip(texts, together, strict=True):
-        assert exact.embed([text])[0] == pytest.approx(vector, abs=1e-5)
+    config = EmbedderConfig(
+        model=str(tiny), backend=Backend.torch, device=Device.cpu, precision=Precision.fp32
+    )
+    rows = [
+        [5 + (3 * number + place) % 200 for place in range(n)] for number, n in enumerate(lengths)
+    ]
+    alone = [TextEmbedder(config).embed_ids([row])[0] for row in rows]
+    passes: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    encode = TorchEncoder.encode
+
+    def recorded(self: TorchEncoder, ids: Any, mask: Any) -> Any:
+        passes.append((ids, mask))
+        return encode(self, ids, mask)
+
+    advanced: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TorchEncoder, "encode", recorded)
+        together = TextEmbedder(replace(config, batch_tokens=batch_tokens))
+        vectors = together.embed_ids(rows, advanced.append)
+    for ids, _ in passes:
+        assert ids.size <= batch_tokens or len(ids) == 1
+    seen = [tuple(i[m == 1]) for ids, mask in passes for i, m in zip(ids, mask, strict=True)]
+    assert Counter(map(len, seen)) == Counter(min(n, 256) for n in lengths)
+    assert Counter(row[:255] for row in seen) == Counter(tuple(row[:255]) for row in rows)
+    assert advanced == [len(ids) for ids, _ in passes]
+    for vector, right in zip(vectors, alone, strict=True):
+        np.testing.assert_allclose(vector, right, atol=1e-5)
 
 
 def test_no_text_gives_no_vector() -> None:

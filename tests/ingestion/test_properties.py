@@ -61,6 +61,8 @@ def test_no_sentence_is_cut_unless_it_is_too_long_itself(sentences: list[str], b
 @given(parts=st.lists(st.sampled_from(_GRAPHEMES), min_size=1, max_size=800))
 @example(parts=["x", *["🇩🇪"] * 300])
 @example(parts=["x", *["क्षि"] * 300])
+@example(parts=[*["ᄀᆞᆫ"] * 20, "-"] * 40)
+@example(parts=[*["🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"] * 9, "-"] * 40)
 def test_no_grapheme_is_split(parts: list[str]) -> None:
     text = clean_text("".join(parts))
     boundaries = {0, *accumulate(len(cluster) for cluster in regex.findall(r"\X", text))}

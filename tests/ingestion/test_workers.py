@@ -305,6 +305,22 @@ def test_a_process_that_cannot_start_is_an_error_and_no_document_is_blamed(
         parse(root)
 
 
+def test_a_parser_is_told_no_secrets(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "a.txt").write_text("Zinc.", encoding="utf-8")
+    for name in ("OPENAI_API_KEY", "WANDB_API_KEY", "MY_PASSWORD"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    seen = []
+
+    def at(document: Document) -> None:
+        (worker,) = workers_of(os.getpid())
+        seen.append(Path(f"/proc/{worker}/environ").read_bytes())
+
+    parse(root, at=at)
+    assert b"secret" not in seen[0]
+    assert b"LC_ALL=C.UTF-8" in seen[0]
+
+
 _PARENT = """
 import sys, time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Choose backend, device and precision by what the machine has; docs/benchmarks.md has why."""
+"""Choose backend, device and precision by what the machine has; docs/lab-log.md has why."""
 
 from __future__ import annotations
 
@@ -33,26 +33,34 @@ def choose(config: EmbedderConfig) -> Choice:
     """Fill in what the configuration leaves to the machine.
 
     Raises:
-        ModelError: a GPU is asked for and there is none.
+        ModelError: a GPU is asked for and there is none; or bf16 of OpenVINO, on a CPU without it.
     """
     if config.backend != Backend.openvino and config.device != Device.cpu:
         cuda = _sees_gpu()
         if config.device == Device.cuda and not cuda:
             raise ModelError("embedder.device=cuda, but torch sees no GPU; use embedder.device=cpu")
         if cuda:
-            bf16 = config.precision == Precision.auto
-            precision = Precision.bf16 if bf16 else config.precision
+            auto = config.precision == Precision.auto
+            precision = _gpu_precision() if auto else config.precision
             return Choice(Backend.torch, Device.cuda, precision, "a GPU is there")
+    fast_bf16 = cpu_has_fast_bf16()
     if config.precision != Precision.auto:
         precision, why = config.precision, "as configured"
-    elif cpu_has_fast_bf16():
+    elif fast_bf16:
         precision, why = Precision.bf16, "the CPU multiplies bf16"
     else:
         precision, why = Precision.fp32, "the CPU has no instructions for bf16"
+    # OpenVINO has no fp16 on most CPUs, and takes fp32 without a word where the CPU has no bf16.
+    # Torch has both everywhere, slow as they are.
+    without = precision == Precision.fp16 or (precision == Precision.bf16 and not fast_bf16)
     backend = config.backend
     if backend == Backend.auto:
-        # OpenVINO has no fp16 on most CPUs. Torch has it everywhere, slow as it is.
-        backend = Backend.torch if precision == Precision.fp16 else Backend.openvino
+        backend = Backend.torch if without else Backend.openvino
+    if backend == Backend.openvino and without:
+        raise ModelError(
+            "embedder.precision=bf16, but this CPU has no instructions for it and OpenVINO would "
+            "take fp32; use embedder.precision=auto, or embedder.backend=torch"
+        )
     return Choice(backend, Device.cpu, precision, why)
 
 
@@ -73,3 +81,10 @@ def _sees_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
+
+
+def _gpu_precision() -> Precision:
+    import torch
+
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return Precision.bf16 if native else Precision.fp16

@@ -8,6 +8,7 @@ Converting takes torch and most of a gigabyte of memory; running what comes of i
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 
 from .conversion import MODEL
@@ -36,4 +37,8 @@ def main(folder: str, pooling: str, target: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except Exception as error:  # whatever it is, the last line is what the user gets to see
+        reason = textwrap.shorten(str(error), 300, placeholder=" …")
+        sys.exit(f"{type(error).__name__}: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,8 @@ class OpenVinoEncoder:
         try:
             compiled = openvino.Core().compile_model(path, "CPU", settings)
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot load {path}: {error}") from error
+            reason = textwrap.shorten(str(error), 300, placeholder=" …")
+            raise ModelError(f"OpenVINO cannot load {path}: {reason}") from error
         self.chosen = chosen
         self._request = compiled.create_infer_request()
         self._output = compiled.output(0)

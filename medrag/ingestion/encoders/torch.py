@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
         ModelError: it is no encoder.
     """
     import transformers
+    from safetensors import SafetensorError
 
     transformers.utils.logging.disable_progress_bar()  # it loads in a second
     try:
@@ -64,8 +66,9 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
             local_files_only=True,
             trust_remote_code=False,
         )
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder} cannot be loaded as an encoder: {error}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = textwrap.shorten(str(error), 300, placeholder=" …")
+        raise ModelError(f"{folder} cannot be loaded as an encoder: {reason}") from error
     return model.eval()
 
 
