@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from . import __version__
 from .errors import ArtefactError, MismatchError
@@ -109,13 +109,19 @@ def fsync_path(path: Path) -> None:
 
 def atomic_write(path: Path, content: str | bytes) -> None:
     """Write a file so that a crash leaves the old content or the new, never a mixture."""
-    data = content.encode() if isinstance(content, str) else content
+    with replacing_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` at the end, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Always the same name: what a kill leaves, the next write takes away.
     temporary = path.with_name(f".{path.name}.new")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

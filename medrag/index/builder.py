@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..config import (
-    ChunkingConfig,
-    CorpusConfig,
-    EmbedderConfig,
-    FieldsConfig,
-    IndexConfig,
-    IndexKind,
     PipelineConfig,
 )
 from ..errors import ArtefactError, ConfigError, CorpusError, MismatchError
@@ -33,22 +27,21 @@ from ..ingestion.workers import ParserPool
 from ..manifest import (
     MANIFEST,
     Manifest,
-    atomic_write,
     fingerprint,
-    fsync_path,
     read_manifest,
-    write_manifest,
+    replacing_file,
 )
 from ..progress import peak_mb
 from .disk import writing
 from .embedding import Embedding
-from .kinds import Made, write_vectors
-from .locks import build_lock, generation_folder, remove_unheld
-from .reading import BuildReport, CorpusReader
+from .kinds import Made
+from .locks import build_lock, remove_unheld
+from .opening import open_store
+from .publishing import Publisher
+from .reading import CorpusReader
+from .report import BuildReport
 from .snapshot import Snapshot
-from .store import Store, open_store
-from .vectors import VECTORS
-from .words import WORDS, write_words
+from .store import Store
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
 TEXT_VERSION = 2
@@ -100,17 +93,20 @@ class IndexBuilder:
         Raises:
             CorpusError: the document cannot be used, and why.
         """
-        return self._run([str(path)], origin="added")
+        # Absolute, so that it is found again when the index is made anew from somewhere else.
+        given = str(path)
+        return self._run([given if "://" in given else str(Path(given).absolute())], "added")
 
     def _run(self, paths: Sequence[str], origin: str) -> BuildReport:
         started = time.monotonic()
         with writing(self._directory), build_lock(self._directory):
             previous = self._previous()
-            space, rebuild = self._embedder.fingerprint, self._config.index.rebuild
-            with open_store(self._directory, space, rebuild) as store:
+            # What is added by hand does not replace a whole index.
+            rebuild = origin == "corpus" and self._config.index.rebuild
+            with open_store(self._directory, self._embedder.fingerprint, rebuild) as store:
                 published = int(previous.settings["generation"]) if previous else 0
                 build = 1 + max(published, store.generation)  # the manifest may be lost
-                self._prepare(store, build)
+                self._prepare(store, build, rebuild)
                 report = BuildReport(self._directory, generation=published)
                 parsers = ParserPool(
                     self._config.corpus,
@@ -124,9 +120,10 @@ class IndexBuilder:
                 with (
                     Embedding(store, self._embedder, self._config.cache, report) as embedding,
                     closing(reading.read(paths, origin, downloads)) as stored,
+                    closing(reading.read_unread(downloads)) as stored_again,
                 ):
                     # While these are embedded, the parsers go on in their processes.
-                    for texts in stored:
+                    for texts in chain(stored, stored_again if origin == "corpus" else ()):
                         embedding.embed(texts)
                     embedding.embed_rest(self._chunker)
                 snapshot = Snapshot(store, build)
@@ -148,7 +145,8 @@ class IndexBuilder:
                     or previous.fingerprint != wanted
                     or previous.settings["kind"] != self._config.index.kind
                 ):
-                    made = self._publish(store, snapshot, before, wanted, report)
+                    publisher = Publisher(store, self._config, self._embedder, report)
+                    made = publisher.publish(snapshot, before, wanted)
                 else:
                     made = Made(**previous.settings["vectors"])
                 report.kind, report.recall_at_10 = made.kind, made.recall_at_10
@@ -179,13 +177,13 @@ class IndexBuilder:
             "embedder": self._embedder.fingerprint,
         }
 
-    def _prepare(self, store: Store, build: int) -> None:
+    def _prepare(self, store: Store, build: int, rebuild: bool) -> None:
         """Make sure the store's content was, and will be, made with one recipe."""
         recipe = json.dumps(self._recipe(), sort_keys=True)
         found = store.get_meta("recipe")
         if found == recipe:
             return
-        if found is not None and build > 1 and not self._config.index.rebuild:
+        if found is not None and build > 1 and not rebuild:
             was, now = json.loads(found), self._recipe()
             differing = ", ".join(
                 f"{name}: {was.get(name)} → {now[name]}"
@@ -193,109 +191,30 @@ class IndexBuilder:
                 if was.get(name) != now[name]
             )
             raise MismatchError(
-                f"{self._directory} was made with other settings ({differing}); add "
-                "index.rebuild=true to replace it, or choose another index.dir"
+                f"{self._directory} was made with other settings ({differing}); build it again "
+                "with index.rebuild=true to replace it, or choose another index.dir"
             )
         with store.transaction():
             if store.get_meta("id") is None:
                 store.set_meta("id", uuid.uuid4().hex)
-            for file, _, _ in list(store.files()):
-                store.remove_file_documents(file, build)
-                store.forget_file(file)
+            store.forget_all(build)
             store.set_meta("recipe", recipe)
-
-    def _publish(
-        self,
-        store: Store,
-        snapshot: Snapshot,
-        before: Snapshot | None,
-        wanted: str,
-        report: BuildReport,
-    ) -> Made:
-        """Write the generation's files, then the manifest that makes it the current one."""
-        build = snapshot.generation
-        folder = generation_folder(self._directory, build)
-        shutil.rmtree(folder, ignore_errors=True)  # left by a build that was killed
-        folder.mkdir(parents=True)
-        made = write_vectors(
-            folder / VECTORS,
-            snapshot.identity,
-            snapshot.vectors(),
-            report.counts.chunks,
-            self._embedder.dimension,
-            IndexKind(self._config.index.kind),
-        )
-        base = (
-            (generation_folder(self._directory, before.generation) / WORDS, before)
-            if before
-            else None
-        )
-        write_words(folder / WORDS, snapshot, base)
-        fsync_path(folder)
-        fsync_path(folder.parent)
-        store.seal(build)
-        write_manifest(self._directory, self._manifest(store, snapshot, wanted, made, report))
-        report.generation, report.published = build, True
-        return made
-
-    def _manifest(
-        self,
-        store: Store,
-        snapshot: Snapshot,
-        wanted: str,
-        made: Made,
-        report: BuildReport,
-    ) -> Manifest:
-        return Manifest(
-            kind="index",
-            fingerprint=wanted,
-            settings={
-                "generation": snapshot.generation,
-                "store": store.get_meta("id"),
-                "corpus": snapshot.corpus_fingerprint(),
-                "kind": self._config.index.kind.value,  # asked for
-                "vectors": asdict(made),
-                "embedder": {
-                    "name": self._embedder.name,
-                    "fingerprint": self._embedder.fingerprint,
-                    "dimension": self._embedder.dimension,
-                    **asdict(self._config.embedder),
-                },
-                "chunking": asdict(self._config.chunking),
-                "fields": asdict(self._config.corpus.fields),
-            },
-            # The files of a generation can be made again, and end with checksums of their own.
-            counts=asdict(report.counts),
-        )
-
-
-def config_from_manifest(directory: str | Path) -> PipelineConfig:
-    """The settings an index was built with, for opening it again, maybe on another machine.
-
-    Raises:
-        ArtefactError: no index there.
-    """
-    settings = read_manifest(Path(directory), "index").settings
-    return PipelineConfig(
-        corpus=CorpusConfig(fields=FieldsConfig(**settings["fields"])),
-        chunking=ChunkingConfig(**settings["chunking"]),
-        # The model, not the device it ran on.
-        embedder=EmbedderConfig(model=settings["embedder"]["model"]),
-        index=IndexConfig(dir=str(directory), kind=settings["kind"]),
-    )
 
 
 def _nothing_usable(store: Store, paths: Sequence[str]) -> str:
-    rejected = list(store.rejected())
-    first = "".join(f"; first of {len(rejected)}: {r[1]}: {r[2]}" for r in rejected[:1])
-    return f"no usable document under {', '.join(paths)}{first}"
+    rejected = store.rejected()
+    nothing = f"no usable document under {', '.join(paths)}"
+    if (first := next(rejected, None)) is None:
+        return nothing
+    return f"{nothing}; first of {1 + sum(1 for _ in rejected)}: {first[1]}: {first[2]}"
 
 
 def _write_quarantine(directory: Path, store: Store) -> int:
     """Write `quarantine.jsonl`, one line per rejected document; returns how many."""
-    lines = [
-        json.dumps({"file": file, "id": id_, "reason": reason}, ensure_ascii=False) + "\n"
-        for file, id_, reason in store.rejected()
-    ]
-    atomic_write(directory / QUARANTINE, "".join(lines))
-    return len(lines)
+    count = 0
+    with replacing_file(directory / QUARANTINE) as lines:
+        for file, id_, reason in store.rejected():
+            line = json.dumps({"file": file, "id": id_, "reason": reason}, ensure_ascii=False)
+            lines.write(line.encode() + b"\n")
+            count += 1
+    return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -103,7 +103,13 @@ class Database:
         Raises:
             ArtefactError: something is not as it was written.
         """
+        definitions = "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
+        with closing(sqlite3.connect(":memory:")) as sound:
+            sound.executescript(schema.script())
+            wanted = sound.execute(definitions).fetchall()
         try:
+            if self.connection.execute(definitions).fetchall() != wanted:
+                raise self.damaged("the definitions of its tables")
             for table in schema.SUMMED:
                 query = f"SELECT count(*) FROM {table} WHERE ({schema.is_sound(table)}) IS NOT TRUE"
                 (bad,) = self.connection.execute(query).fetchone()
@@ -132,10 +138,11 @@ class Database:
     def _name_damage(self, error: BaseException | None) -> None:
         """Raise what an error is called here if it tells of a damaged file."""
         # SQLite's own message cannot be decoded when the names of its tables are no longer text.
-        kinds = [sqlite3.DatabaseError, UnicodeDecodeError]
-        if self._read_only:
-            kinds.append(sqlite3.OperationalError)  # a writer's may be the fault of its disk
-        if type(error) in kinds:
+        damage = type(error) in (sqlite3.DatabaseError, UnicodeDecodeError)
+        if isinstance(error, sqlite3.OperationalError):
+            # A writer's may be the fault of its disk; a statement that makes no sense is not.
+            damage = self._read_only or error.sqlite_errorname == "SQLITE_ERROR"
+        if damage:
             raise self.damaged(error) from error
 
     @contextmanager
@@ -153,7 +160,11 @@ class Database:
     def get_meta(self, name: str) -> str | None:
         """A named value, or None."""
         query = f"SELECT {schema.is_sound('meta')}, value FROM meta WHERE name = ?"
-        row = self.connection.execute(query, (name,)).fetchone()
+        try:
+            row = self.connection.execute(query, (name,)).fetchone()
+        except BaseException as error:
+            self._name_damage(error)
+            raise
         if row and not row[0]:
             raise self.damaged(f"its note of {name}")
         return str(row[1]) if row else None

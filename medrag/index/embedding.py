@@ -12,7 +12,8 @@ from ..ingestion.cache import EmbeddingCache, open_cache
 from ..ingestion.chunking import Chunker
 from ..ingestion.embedders import TextEmbedder
 from ..progress import progress
-from .reading import BuildReport, Pending
+from .reading import Pending
+from .report import BuildReport
 from .store import Store
 
 _WINDOW = 1024  # texts: sorted by length, embedded and committed together

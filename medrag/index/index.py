@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from typing import Self
 
 from ..config import IndexKind
@@ -19,6 +19,7 @@ from .database import DATABASE, Database
 from .disk import writing
 from .kinds import write_vectors
 from .locks import generation_folder, hold_current
+from .scratch import scratch
 from .sealed import is_sealed
 from .snapshot import Snapshot
 from .vectors import VECTORS, VectorIndex
@@ -125,12 +126,10 @@ class Index:
             path,
             "" if kept else f", in {gettempdir()} and for this process only",
         )
+        where = folder if kept else Path(gettempdir())
         # A directory of its own: two processes may do so at once.
-        with (
-            writing(folder if kept else Path(gettempdir())),
-            TemporaryDirectory(prefix="rebuilt-", dir=folder if kept else None) as place,
-        ):
-            rebuilt = Path(place) / name
+        with writing(where), scratch(where, "medrag-rebuilt-") as place:
+            rebuilt = place / name
             write(rebuilt)
             if kept:
                 rebuilt.replace(path)

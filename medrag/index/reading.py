@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..config import CorpusConfig
 from ..errors import CorpusError, DocumentError
 from ..ingestion.chunking import Chunker
-from ..ingestion.corpus import SourceFile, find_files
+from ..ingestion.corpus import Away, SourceFile, find_files
 from ..ingestion.workers import Parsed, ParserPool
 from ..manifest import file_sha256
 from ..progress import Advance, progress
 from ..types import Chunk, Document, Rejected
-from .snapshot import Counts
+from .report import BuildReport
 from .store import FileState, Store
 from .worklist import Worklist
 
@@ -24,49 +24,6 @@ Pending = list[tuple[bytes, Sequence[int]]]
 
 _COMMIT_DOCUMENTS = 200  # documents between two commits
 _COMMIT_CHUNKS = 1_000  # chunks between two commits; a document is never divided
-
-
-@dataclass
-class BuildReport:
-    """What a build did.
-
-    Attributes:
-        added, changed, removed: documents, compared with the generation before.
-        unchanged_files: files that were not read again.
-        embedder: what it ran on, and why; "" where nothing was embedded.
-        embedded_tokens: work of the embedder in this build, special tokens counted in.
-        embed_seconds: time it took, the cache and the storing of the vectors counted in.
-        cache_lookups, cache_hits: texts looked for in the embedding cache, and found there.
-        kind, recall_at_10: of the FAISS file, see `Made`.
-    """
-
-    directory: Path
-    counts: Counts = field(default_factory=lambda: Counts(0, 0, 0, 0))
-    generation: int = 0
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    unchanged_files: int = 0
-    quarantined: int = 0
-    embedder: str = ""
-    embedded_chunks: int = 0
-    embedded_tokens: int = 0
-    truncated: int = 0
-    embed_seconds: float = 0.0
-    cache_lookups: int = 0
-    cache_hits: int = 0
-    seconds: float = 0.0
-    peak_mb: float = 0.0
-    published: bool = False
-    kind: str = ""
-    recall_at_10: float = 1.0
-
-    @property
-    def embedding_rate(self) -> str:
-        """For people; "" before anything was embedded."""
-        if not self.embed_seconds:
-            return ""
-        return f"{self.embedded_tokens / self.embed_seconds:,.0f} tokens/s"
 
 
 class CorpusReader:
@@ -115,10 +72,12 @@ class CorpusReader:
             CorpusError: with `corpus.strict`, the first document that cannot be used; for a file
                 added by hand, when nothing in it can be used. What it held before stays.
         """
+        self._states.clear()
+        self._pending.clear()
         with self._store.transaction():
-            away = self._find(paths, origin, downloads)
+            self._find(paths, origin, downloads)
         if origin == "corpus":
-            self._drop_vanished(away)
+            self._drop_vanished()
             self._report.unchanged_files += self._worklist.drop_unchanged()
         scratch = downloads.with_name("scratch")
         with (
@@ -135,9 +94,9 @@ class CorpusReader:
                     yield lacking
                     advance(0, self._report.embedding_rate)
 
-    def _find(self, paths: Sequence[str], origin: str, downloads: Path) -> set[str]:
-        """Put the files on the worklist; returns the entries of `paths` that are away."""
-        away: set[str] = set()
+    def _find(self, paths: Sequence[str], origin: str, downloads: Path) -> None:
+        """Put the files on the worklist."""
+        self._worklist.clear()
         if origin == "corpus":
             self._store.clear_rejected("")
         for source in find_files(paths, downloads):
@@ -149,21 +108,32 @@ class CorpusReader:
                 raise CorpusError(f"{source.id}: {source.reason}")
             else:
                 self._reject("", source)
-                if source.id in paths:
-                    away.add(source.id)
-        return away
+                if isinstance(source, Away):
+                    self._worklist.add_away(source)
 
-    def _drop_vanished(self, away: set[str]) -> None:
+    def _drop_vanished(self) -> None:
         """Remove the documents of files that are gone.
 
-        A path that is away as a whole (an unmounted disk, a server down) must not empty the
-        index: what was read under it is kept, and the path is among the rejected.
+        What cannot be looked at (an unmounted disk, a server down, a directory that may not be
+        read) must not empty the index: what was read there is kept, and it is among the rejected.
         """
-        for file, root in self._worklist.vanished():
-            if root not in away:
+        for file in self._worklist.vanished():
+            with self._store.transaction():
+                self._report.removed += self._store.remove_file_documents(file, self._build)
+                self._store.forget_file(file)
+
+    def read_unread(self, downloads: Path) -> Generator[Pending, None, None]:
+        """Read again what was added by hand and has not been read since the index was emptied.
+
+        What cannot be read is among the rejected, and is tried again by the next build.
+        """
+        for file, root in list(self._store.unread()):
+            try:
+                yield from self.read([root], "added", downloads)
+            except CorpusError as error:
                 with self._store.transaction():
-                    self._report.removed += self._store.remove_file_documents(file, self._build)
-                    self._store.forget_file(file)
+                    self._store.clear_rejected(file)
+                    self._reject(file, Rejected(file, f"added by hand: {error}"))
 
     def _store_some(self, documents: Iterator[None]) -> bool:
         """Store documents until a commit is due; False when there are none left."""

@@ -8,7 +8,6 @@ build prepares the next. Integer ids are never reused (AUTOINCREMENT).
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
@@ -18,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArtefactError
 from ..ingestion.chunking import Chunker
 from ..types import Chunk, Document
-from .database import DATABASE, Database
+from .database import Database
 
-_log = logging.getLogger(__name__)
+# (id, root) of files added by hand.
+ADDED_BY_HAND = "SELECT id, root FROM files WHERE origin = 'added'"
 _NO_VECTOR = "NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.hash = chunks.hash)"
 
 
@@ -75,10 +74,6 @@ class Store(Database):
         row = self.connection.execute(query, (id_,)).fetchone()
         return FileState(*row) if row else None
 
-    def files(self) -> Iterator[tuple[str, str, str]]:
-        """(id, root, origin) of every file."""
-        yield from self.connection.execute("SELECT id, root, origin FROM files ORDER BY id")
-
     def put_file(self, id_: str, state: FileState) -> None:
         """Remember a file as read."""
         self.connection.execute(
@@ -90,6 +85,26 @@ class Store(Database):
         """Forget a file and what was rejected in it; its documents are removed apart."""
         self.connection.execute("DELETE FROM files WHERE id = ?", (id_,))
         self.clear_rejected(id_)
+
+    def forget_all(self, build: int) -> None:
+        """Mark every document removed, those of files that were not read to their end too.
+
+        Only the names of files that were added by hand stay: nobody else knows them.
+        """
+        self._remove("key > ?", 0, build)
+        added = self.connection.execute(ADDED_BY_HAND).fetchall()
+        self.connection.execute("DELETE FROM files")
+        self.connection.execute("DELETE FROM rejected")
+        self.put_unread(added)
+
+    def put_unread(self, files: Iterable[tuple[str, str]]) -> None:
+        """Note files (id, root) that were added by hand and must be read again."""
+        for id_, root in files:
+            self.put_file(id_, FileState(root, "added", -1, -1, ""))
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        """(id, root) of the files that were added by hand and must be read again."""
+        yield from self.connection.execute(f"{ADDED_BY_HAND} AND sha256 = ''")
 
     def put_rejected(self, file: str, id_: str, reason: str) -> None:
         """Note a document that could not be used."""
@@ -214,15 +229,12 @@ class Store(Database):
                 )
 
     def _purge(self, where: str, values: tuple[object, ...]) -> int:
-        keys = [
-            row[0]
-            for row in self.connection.execute(f"SELECT key FROM documents WHERE {where}", values)
-        ]
-        for key in keys:
-            self.connection.execute("DELETE FROM chunks WHERE document = ?", (key,))
-            self.connection.execute("DELETE FROM pages WHERE document = ?", (key,))
-            self.connection.execute("DELETE FROM documents WHERE key = ?", (key,))
-        return len(keys)
+        for table in ("chunks", "pages"):
+            self.connection.execute(
+                f"DELETE FROM {table} WHERE document IN (SELECT key FROM documents WHERE {where})",
+                values,
+            )
+        return self.connection.execute(f"DELETE FROM documents WHERE {where}", values).rowcount
 
     # --- vectors ---------------------------------------------------------------------------
 
@@ -262,29 +274,6 @@ class Store(Database):
         row = self.connection.execute(statement, values).lastrowid
         assert row is not None
         return row
-
-
-def open_store(directory: Path, space: str, replace_damaged: bool) -> Store:
-    """The store of an index, to build into; a new one where there is none.
-
-    Args:
-        replace_damaged: read it whole first, and put a new one in place of one that is damaged.
-
-    Raises:
-        ArtefactError: it is damaged, and that shall not be mended.
-    """
-    path = directory / DATABASE
-    if replace_damaged:
-        try:
-            with Store(path, space) as store:
-                store.check()
-        except ArtefactError as error:
-            _log.warning("%s: building it anew", error)
-            # Readers that have it open keep it until they close it. Its log must go first: it would
-            # be taken for the log of the new one.
-            for left in (Path(f"{path}-wal"), Path(f"{path}-shm"), path):
-                left.unlink(missing_ok=True)
-    return Store(path, space)
 
 
 def text_hash(text: str, space: bytes) -> bytes:

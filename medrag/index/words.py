@@ -12,10 +12,11 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from .disk import writing
+from .scratch import scratch
 from .sealed import is_sealed, seal
 from .snapshot import Snapshot
 
@@ -40,8 +41,8 @@ def write_words(path: Path, snapshot: Snapshot, base: tuple[Path, Snapshot] | No
     """
     import tantivy
 
-    with _tantivy_errors(), TemporaryDirectory(prefix="words-", dir=path.parent) as place:
-        folder, tarred = Path(place, "index"), Path(place, path.name)
+    with _tantivy_errors(), scratch(path.parent, "words-") as place:
+        folder, tarred = place / "index", place / path.name
         folder.mkdir()
         before = _unpack_base(base, snapshot, folder)
         if before:
@@ -88,14 +89,9 @@ class WordIndex:
     """
 
     def __init__(self, path: Path) -> None:
-        # Once opened, the files stay mapped although the directory goes. A thread of tantivy's that
-        # watches it may put a lock there just then; what is left is an empty directory.
-        with (
-            writing(Path(gettempdir())),
-            _tantivy_errors(),
-            TemporaryDirectory(prefix="medrag-words-", ignore_cleanup_errors=True) as place,
-        ):
-            folder = Path(place)
+        temporary = Path(gettempdir())
+        # Once opened, the files stay mapped although the directory goes.
+        with writing(temporary), _tantivy_errors(), scratch(temporary, "medrag-words-") as folder:
             _unpack(path, folder)
             index = _open(folder)
             index.config_reader(reload_policy="manual")

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
-from ..ingestion.corpus import SourceFile
+from ..ingestion.corpus import Away, SourceFile
 
 _PAGE = 1_000  # rows fetched at once
 
 _TABLES = """
 PRAGMA temp_store = FILE;
 DROP TABLE IF EXISTS temp.found;
+DROP TABLE IF EXISTS temp.away;
 DROP TABLE IF EXISTS temp.kept;
 DROP TABLE IF EXISTS temp.named;
 CREATE TEMP TABLE found (
     position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root TEXT NOT NULL,
     path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
 );
+CREATE TEMP TABLE away (root TEXT, inside TEXT, PRIMARY KEY (root, inside)) WITHOUT ROWID;
 CREATE TEMP TABLE kept (key INTEGER PRIMARY KEY);
 CREATE TEMP TABLE named (id TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 """
@@ -37,6 +40,11 @@ class Worklist:
         connection.executescript(_TABLES)
 
     # --- files ------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Take everything off the list."""
+        self._connection.execute("DELETE FROM found")
+        self._connection.execute("DELETE FROM away")
 
     def add(self, source: SourceFile) -> str | None:
         """Put a file on the list; or return the root of the one there that has the same id."""
@@ -65,16 +73,32 @@ class Worklist:
             for _, id_, root, path, size, mtime_ns in rows:
                 yield SourceFile(id_, root, Path(os.fsdecode(path)), size, mtime_ns)
 
-    def vanished(self) -> Iterator[tuple[str, str]]:
-        """(id, root) of the corpus files that an earlier build read and that were not found."""
+    def add_away(self, away: Away) -> None:
+        """Note what cannot be looked at: the files in it have not vanished."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO away VALUES (?, ?)", (away.root, away.inside)
+        )
+
+    def vanished(self) -> Iterator[str]:
+        """Ids of the corpus files that an earlier build read and that are gone."""
         last = ""
         query = (
             "SELECT id, root FROM files WHERE id > ? AND origin = 'corpus' "
             "AND id NOT IN (SELECT id FROM found) ORDER BY id LIMIT ?"
         )
         while rows := self._connection.execute(query, (last, _PAGE)).fetchall():
-            yield from rows
             last = rows[-1][0]
+            for id_, root in rows:
+                if not self._is_away(root, id_):
+                    yield id_
+
+    def _is_away(self, root: str, id_: str) -> bool:
+        """True when a file, a directory above it, or its whole root is away."""
+        parts = id_.split("/")
+        inside = ["", *accumulate(parts, "{}/{}".format)]
+        marks = ", ".join("?" * len(inside))
+        query = f"SELECT 1 FROM away WHERE root = ? AND inside IN ({marks})"
+        return self._connection.execute(query, (root, *inside)).fetchone() is not None
 
     def drop_unchanged(self) -> int:
         """Take the corpus files that are as an earlier build read them off; returns how many."""

@@ -6,7 +6,6 @@ nothing is in two of them, and `cleaned[start:end] == chunk.text` for each.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ import sentencex
 from tokenizers import Tokenizer
 
 from ..types import Block, Chunk
+from .graphemes import may_cut
 
 # A paragraph longer than this many characters is cut into sentences before it has ended.
 _BUFFER = 1 << 15
@@ -287,24 +287,6 @@ def _best_cut(text: str, limit: int) -> int:
         if at > 0:
             return at + len(separator)
     cut = limit
-    while cut > 1 and cut < len(text) and _joins_previous(text, cut):
+    while 0 < cut < len(text) and not may_cut(text, cut):
         cut -= 1
-    return cut if cut > 1 or not _joins_previous(text, 1) else limit
-
-
-def _joins_previous(text: str, at: int) -> bool:
-    """True when cutting before `text[at]` would split what a reader sees as one character."""
-    character, before = text[at : at + 1], text[at - 1]
-    return bool(character) and (
-        unicodedata.combining(character) > 0
-        or unicodedata.category(character) in ("Mn", "Me", "Mc")
-        or character in "\u200d\ufe0e\ufe0f"
-        or before == "\u200d"
-        or unicodedata.combining(before) == 9  # a virama: what follows is one with it
-        or "\U0001f3fb" <= character <= "\U0001f3ff"
-        or (_is_regional(character) and _is_regional(before))
-    )
-
-
-def _is_regional(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"
+    return cut or limit

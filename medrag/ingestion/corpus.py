@@ -50,11 +50,25 @@ class SourceFile:
     mtime_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Away(Rejected):
+    """What cannot be looked at now, so that nothing is known of the documents in it.
+
+    Attributes:
+        root: the entry of `corpus.paths`.
+        inside: the file or directory in it; "" for all of it.
+    """
+
+    root: str
+    inside: str = ""
+
+
 def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | Rejected]:
     """Every file under `paths`, in sorted order; holds the names of one directory at a time.
 
-    Hidden files and directories are passed over. What cannot be used is given as `Rejected`:
-    a missing path, an unsupported type, a URL that cannot be fetched.
+    Hidden files and directories are passed over. What cannot be used is given as `Rejected` (an
+    unsupported type), what cannot be reached as `Away`: a missing path, a directory that may not
+    be read, a URL that cannot be fetched.
 
     Args:
         paths: files, directories and `https://` URLs.
@@ -65,12 +79,14 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
             yield _fetch(root, downloads)
             continue
         path = Path(root).expanduser()
-        if path.is_dir():
-            yield from _walk(path, root)
-        elif path.exists():
-            yield _source(path, path.name, root)
+        try:
+            is_directory = stat.S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            yield Away(root, "path does not exist", root)
+        except OSError as error:
+            yield Away(root, f"cannot be read: {error.strerror}", root)
         else:
-            yield Rejected(root, "path does not exist")
+            yield from _walk(path, root) if is_directory else [_source(path, path.name, root)]
 
 
 def is_supported(name: str) -> bool:
@@ -91,7 +107,8 @@ def _walk(directory: Path, root: str) -> Iterator[SourceFile | Rejected]:
                     if not entry.name.startswith(".")
                 )
         except OSError as error:
-            yield Rejected(inside.rstrip("/") or root, f"cannot be read: {error.strerror}")
+            folder = inside.rstrip("/")
+            yield Away(folder or root, f"cannot be read: {error.strerror}", root, folder)
             continue
         folders += [inside + name for name in reversed(names) if name.endswith("/")]
         for name in names:
@@ -105,7 +122,7 @@ def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
     try:
         status = path.stat()
     except OSError as error:
-        return Rejected(id_, f"cannot be read: {error.strerror}")
+        return Away(id_, f"cannot be read: {error.strerror}", root, id_)
     if stat.S_ISDIR(status.st_mode):
         return Rejected(id_, "a link to a directory, not followed; name its target in corpus.paths")
     if not is_supported(id_):
@@ -118,7 +135,7 @@ def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
 def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
     """Download a URL; what was fetched before is replaced, and read anew only if it differs."""
     if urlsplit(url).scheme not in ("http", "https"):
-        return Rejected(url, "only http:// and https:// URLs can be fetched")
+        return Away(url, "only http:// and https:// URLs can be fetched", url)
     downloads.mkdir(parents=True, exist_ok=True)
     for left in downloads.glob("*.part"):  # by a build that was killed
         left.unlink()
@@ -126,7 +143,7 @@ def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
     try:
         content_type = run_async(_download(url, arriving))
     except HttpError as error:
-        return Rejected(url, str(error))
+        return Away(url, str(error), url)
     # The address says what it is, or else the server does.
     name = PurePosixPath(urlsplit(url).path).name[-80:]
     if not is_supported(name):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ..errors import DocumentError
+from .graphemes import may_cut
 
 # Longest BOM first would matter for UTF-32; its little-endian BOM starts like UTF-16's, but the
 # NUL bytes that follow are then reported as what they are.
@@ -19,7 +19,6 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _LONGEST_BOM = 3  # bytes
-_JOINERS = "\u200d\u034f"  # zero-width joiner, combining grapheme joiner: hold both neighbours
 
 
 class FileChunkIterator:
@@ -130,39 +129,19 @@ def cut_at(text: str, limit: int, start: int = 0) -> int:
         # A mark may end at `stop` exactly, hence the search up to it.
         end = text.rfind(mark, start, stop) + len(mark)
         while end >= start + len(mark):
-            if _may_cut(text, end):
+            if may_cut(text, end):
                 return end
             end = text.rfind(mark, start, end - 1) + len(mark)
     end = stop
     if not text[stop - 1].isspace():
         words = text[start:stop].rsplit(None, 1)
         end = stop - len(words[-1])
-    if end > start and _may_cut(text, end):
+    if end > start and may_cut(text, end):
         return end
     end = stop
-    while end > start and not _may_cut(text, end):
+    while end > start and not may_cut(text, end):
         end -= 1
     return end if end > start else stop
-
-
-def _may_cut(text: str, at: int) -> bool:
-    """Tell whether no grapheme spans the boundary before `text[at]` (0 < at < len(text))."""
-    before, after = text[at - 1], text[at]
-    if after < "\u0300":
-        return not (before == "\r" and after == "\n")
-    if before in _JOINERS or after in _JOINERS:
-        return False
-    if unicodedata.category(after).startswith("M"):  # accents, vowel signs, variation selectors
-        return False
-    if unicodedata.combining(before) == 9:  # a virama: what follows is one with it
-        return False
-    # Hangul syllables written as letters; emoji skin tones and tags; flags are pairs of letters.
-    return not (
-        "\u1160" <= after <= "\u11ff"
-        or "\U0001f3fb" <= after <= "\U0001f3ff"
-        or "\U000e0020" <= after <= "\U000e007f"
-        or ("\U0001f1e6" <= after <= "\U0001f1ff" and "\U0001f1e6" <= before <= "\U0001f1ff")
-    )
 
 
 def _decode(path: str | Path, chunk_size: int) -> Iterator[str]:

@@ -24,6 +24,11 @@ _START_SECONDS = 60.0  # for the process to start, on a busy machine
 _LENGTH = 4  # bytes of a message that say how many follow
 
 
+# All that a child is told of this process's environment: keys of services are none of its business.
+_PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH")
+_PASSED_ON_FROM = ("LC_", "PYTHON", "DYLD_")
+
+
 class DeathError(Exception):
     """The process has ended, or had to be ended; the message says why."""
 
@@ -47,7 +52,6 @@ class ParserProcess:
         self._received = bytearray()
         # Not stdout: what a library prints must not get between the messages.
         self._output, messages = os.pipe()
-        search = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
         try:
             self._child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "medrag.ingestion.worker", str(messages)],
@@ -56,12 +60,7 @@ class ParserProcess:
                 stdout=subprocess.DEVNULL,
                 pass_fds=[messages],
                 process_group=0,  # Ctrl-C is for the parent, which ends its children
-                env={
-                    **os.environ,
-                    "PYTHONPATH": os.pathsep.join(filter(None, search)),
-                    "TOKENIZERS_PARALLELISM": "false",
-                    "OMP_NUM_THREADS": "1",
-                },
+                env=_environment(),
             )
         except OSError as error:
             os.close(self._output)
@@ -136,3 +135,18 @@ class ParserProcess:
         with self._child:
             self._child.kill()
         os.close(self._output)
+
+
+def _environment() -> dict[str, str]:
+    passed_on = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_FROM)
+    }
+    search = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {
+        **passed_on,
+        "PYTHONPATH": os.pathsep.join(filter(None, search)),
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": "1",
+    }

@@ -13,7 +13,7 @@ from ..types import Hit
 from ..words import STOPWORDS, words
 from .fusion import convex_combination
 
-# A question longer than this is no question; FTS5 would also take long over thousands of words.
+# A question longer than this is no question.
 _MAX_QUESTION = 4000  # characters
 
 

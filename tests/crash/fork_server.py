@@ -34,6 +34,7 @@ class Request:
     Attributes:
         settings: of `PipelineConfig`'s parts, by their names.
         point: the named moment to die at (see `_Watch`); "" for none.
+        times: how often that has to be passed.
         full: do not die at that moment, but meet a full disk (ENOSPC).
         event: die at the so-manieth call of a Python or C function in the main thread.
         after_s: be killed from outside after so many seconds.
@@ -42,6 +43,7 @@ class Request:
 
     settings: dict[str, dict[str, Any]]
     point: str = ""
+    times: int = 1
     full: bool = False
     event: int = 0
     after_s: float = 0.0
@@ -156,7 +158,7 @@ class _Watch:
         self.log_bytes = max(self.log_bytes, log.stat().st_size if log.exists() else 0)
         files = (path.stat() for path in self._index.rglob("*") if path.is_file())
         self.bytes = max(self.bytes, sum(file.st_size for file in files))
-        if point == self._request.point and self.passed[point] == 1:
+        if point == self._request.point and self.passed[point] == self._request.times:
             if self._request.full:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             _die()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -141,6 +142,22 @@ def test_a_store_of_another_format_is_refused_and_replaced(
     assert outcome.error.startswith("MismatchError: ")
     crashes.must_build(update.corpus, index, settings={"index": {"rebuild": True}})
     assert crashes.state(index)["texts"] == update.after["texts"]
+
+
+@pytest.mark.parametrize("bad", [b"titl\xe5", b"titlf"])
+@pytest.mark.parametrize("which", range(3))  # of the places where the tables' definition has it
+def test_a_build_over_a_store_whose_tables_are_damaged(
+    crashes: Crashes, update: Update, index: Path, bad: bytes, which: int
+) -> None:
+    store = index / "store.sqlite"
+    content = store.read_bytes()
+    place = [match.start() for match in re.finditer(rb"(OLD|NEW)\.title", content)][which] + 4
+    store.write_bytes(content[:place] + bad + content[place + len(bad) :])
+    outcome = crashes.build(update.corpus, index)
+    assert outcome.error.startswith(f"ArtefactError: {store} is damaged"), outcome
+    assert "index.rebuild=true" in outcome.error
+    assert "\n" not in outcome.error
+    mend(crashes, update, index)
 
 
 @pytest.fixture

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +72,50 @@ def test_a_kill_in_the_first_build_leaves_no_index(
         crashes.state(killed)
     crashes.must_build(update.corpus, killed)
     assert crashes.state(killed) == crashes.state(fresh)
+
+
+@pytest.fixture(scope="module")
+def long_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More documents than four commits take, in one file."""
+    corpus = tmp_path_factory.mktemp("long") / "corpus"
+    corpus.mkdir()
+    rows = "\n".join(f'{{"id": {n}, "text": "Asthma row {n} of {n}."}}' for n in range(900))
+    (corpus / "rows.jsonl").write_text(rows, encoding="utf-8")
+    return corpus
+
+
+@pytest.fixture(scope="module")
+def long_state(
+    crashes: Crashes, long_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """What an undisturbed build makes of it."""
+    index = tmp_path_factory.mktemp("long") / "index"
+    crashes.must_build(long_corpus, index)
+    return crashes.state(index)
+
+
+# A window stores vectors twice: those from the cache, and those that were made.
+@pytest.mark.parametrize(("point", "times"), [("vectors not stored", 5), ("embedding", 20)])
+def test_a_kill_between_two_commits_in_the_middle_of_a_corpus(
+    crashes: Crashes,
+    long_corpus: Path,
+    long_state: dict[str, Any],
+    tmp_path: Path,
+    point: str,
+    times: int,
+) -> None:
+    index = tmp_path / "index"
+    assert crashes.build(long_corpus, index, point=point, times=times).killed
+    with closing(sqlite3.connect(index / "store.sqlite")) as store:
+        documents, chunks, vectors = (
+            store.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("documents", "chunks", "vectors")
+        )
+    # Some windows are done with, and of the last one the chunks are there and the vectors are not.
+    assert 0 < vectors < chunks == documents < 900
+    assert crashes.build(long_corpus, index, point=point).killed  # at once when it goes on
+    crashes.must_build(long_corpus, index)
+    assert crashes.state(index) == long_state
 
 
 def test_a_kill_while_a_document_is_fetched_leaves_no_litter(

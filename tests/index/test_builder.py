@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from medrag import ChunkingConfig, MedragError, PipelineConfig
-from medrag.config import EmbedderConfig
+from medrag.config import Backend, EmbedderConfig
 from medrag.errors import ArtefactError, ConfigError, CorpusError, MismatchError
 from medrag.index import BuildReport, Index, IndexBuilder, config_from_manifest
 from medrag.ingestion import TextEmbedder, clean_text
@@ -30,6 +30,20 @@ def contents(config: PipelineConfig) -> dict[str, str | None]:
     with Index(config.index.dir) as index:
         snapshot = index.snapshot
         return {id_: snapshot.document_text(id_) for id_ in snapshot.document_ids()}
+
+
+def twin_of(embedder: TextEmbedder, folder: Path) -> TextEmbedder:
+    """The same weights, pooled in another way: vectors of the same size in another space."""
+    for path in embedder.folder.rglob("*"):
+        if path.is_file() and path.suffix in {".json", ".txt", ".safetensors"}:
+            target = folder / path.relative_to(embedder.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    pooling = folder / "1_Pooling/config.json"
+    options = json.loads(pooling.read_text())
+    options |= {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
+    pooling.write_text(json.dumps(options))
+    return TextEmbedder(EmbedderConfig(model=str(folder), backend=Backend.torch))
 
 
 def test_every_document_is_there_with_its_cleaned_text(
@@ -296,22 +310,29 @@ def test_another_embedder_of_the_same_dimension_is_refused(
     build: Build, config: PipelineConfig, embedder: TextEmbedder, tmp_path: Path
 ) -> None:
     build()
-    twin = tmp_path / "twin"
-    twin.mkdir()
-    for path in embedder.folder.rglob("*"):
-        if path.is_file() and path.suffix in {".json", ".txt", ".safetensors"}:
-            target = twin / path.relative_to(embedder.folder)
-            target.parent.mkdir(exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    pooling = twin / "1_Pooling/config.json"
-    options = json.loads(pooling.read_text())
-    options |= {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
-    pooling.write_text(json.dumps(options))
-    other = TextEmbedder(EmbedderConfig(model=str(twin)))
+    other = twin_of(embedder, tmp_path / "twin")
     with Index(config.index.dir) as index, pytest.raises(MismatchError, match="embedder"):
         index.check_embedder(other)
     with pytest.raises(MismatchError, match="rebuild"):
         IndexBuilder(config, other).mirror()
+
+
+def test_another_embedder_takes_over_no_vector_of_a_build_that_broke_off(
+    build: Build, config: PipelineConfig, corpus: Path, embedder: TextEmbedder, tmp_path: Path
+) -> None:
+    rows = [json.dumps({"text": f"Note {number} on gout."}) for number in range(250)]
+    (corpus / "notes.jsonl").write_text("\n".join([*rows, "no row"]), encoding="utf-8")
+    config.corpus.strict = True
+    with pytest.raises(CorpusError, match="line 251"):
+        build()  # most rows are stored and embedded by then
+    config.corpus.strict = False
+    other = twin_of(embedder, tmp_path / "twin")
+    IndexBuilder(config, other).mirror()
+    with Index(config.index.dir) as index:
+        (chunk,) = index.snapshot.document_chunk_ids("notes.jsonl#1")
+        hit = index.snapshot.hits([chunk])[chunk]
+        (expected,) = other.embed([f"{hit.title}\n{hit.text}"])
+        assert index.snapshot.chunk_vectors([chunk])[chunk] @ expected > 0.999
 
 
 def test_every_error_of_the_index_is_a_medrag_error(tmp_path: Path) -> None:

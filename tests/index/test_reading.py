@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from medrag import PipelineConfig
-from medrag.errors import CorpusError
+from medrag.errors import CorpusError, MismatchError
 from medrag.index import BuildReport, Index, IndexBuilder
 from medrag.index.reading import CorpusReader, Pending
 from medrag.index.store import Store
@@ -79,11 +81,12 @@ def test_a_long_document_is_handed_on_in_part_only(
         assert store.count_unembedded() > 3_000
 
 
+@pytest.mark.slow
 def test_the_number_of_parsers_changes_nothing(
     corpus: Path, config: PipelineConfig, embedder: TextEmbedder, tmp_path: Path
 ) -> None:
-    for number in range(12):
-        text = f"Note {number}\n\n" + f"Zinc is number {number}. " * (number % 4 * 12 + 1)
+    for number in range(9):  # more than are asked of one parser at once
+        text = f"Note {number}\n\n" + f"Zinc is number {number}. " * (number % 4 + 1)
         (corpus / f"{number:02}.txt").write_text(text, encoding="utf-8")
 
     def state(workers: int) -> tuple[object, ...]:
@@ -174,3 +177,142 @@ def test_rows_that_share_an_id_with_a_numbered_one_are_all_kept(
     assert [texts[f"r.jsonl#{id_}"] for id_ in ("x", "x~2", "x~3", "x~4")] == [
         row["text"] for row in rows
     ]
+
+
+# --- directories that may not be read ---------------------------------------------------------
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
+
+
+@pytest.fixture
+def permissions_bind() -> Iterator[None]:
+    """Root obeys permissions, too: this thread goes without the right to pass over them."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this thread
+    before, after = (_Capabilities * 2)(), (_Capabilities * 2)()
+    for data in (before, after):
+        assert libc.capget(header, data) == 0
+    after[0].effective &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(header, after) == 0
+    yield
+    assert libc.capset(header, before) == 0
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o400])  # not even its names; its names alone
+def test_what_lies_in_a_directory_that_may_not_be_read_is_kept(
+    build: Build, corpus: Path, config: PipelineConfig, permissions_bind: None, mode: int
+) -> None:
+    (corpus / "sub/deeper").mkdir()
+    (corpus / "sub/deeper/zinc.txt").write_text("Zinc is a metal.", encoding="utf-8")
+    (corpus / "sublime.txt").write_text("Limes hold vitamin C.", encoding="utf-8")
+    build()
+    before = contents(config)
+    (corpus / "sublime.txt").unlink()
+    (corpus / "sub").chmod(mode)
+    try:
+        report = build()
+    finally:
+        (corpus / "sub").chmod(0o755)
+    assert report.removed == 1
+    assert contents(config) == {k: v for k, v in before.items() if k != "sublime.txt"}
+    assert {"Permission denied" in reason for reason in quarantined(config).values()} == {True}
+    assert all(name.startswith("sub") for name in quarantined(config))
+    (corpus / "sub/malaria.txt").unlink()
+    report = build()
+    assert (report.removed, report.quarantined) == (1, 0)
+
+
+# --- documents added by hand ------------------------------------------------------------------
+
+
+@pytest.fixture
+def added(
+    build: Build, config: PipelineConfig, embedder: TextEmbedder, tmp_path: Path
+) -> dict[str, Path]:
+    """Two files that were added to an index, one of them by a relative path."""
+    build()
+    files = {name: tmp_path / "elsewhere" / name for name in ("zinc.txt", "iron.txt")}
+    for path in files.values():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{path.stem} is a metal. " * 40, encoding="utf-8")
+    IndexBuilder(config, embedder).add(files["zinc.txt"])
+    IndexBuilder(config, embedder).add(os.path.relpath(files["iron.txt"]))
+    return files
+
+
+def test_what_was_added_by_hand_is_read_again_with_other_settings(
+    build: Build,
+    config: PipelineConfig,
+    added: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = contents(config)
+    monkeypatch.chdir(tmp_path)
+    config.chunking.max_tokens = 64
+    config.index.rebuild = True
+    report = build()
+    assert report.quarantined == 0
+    assert contents(config) == before
+    with Index(config.index.dir) as index:
+        for name in added:
+            assert len(index.snapshot.document_chunk_ids(name)) > 2
+    assert build().published is False
+
+
+def test_what_was_added_by_hand_and_is_gone_is_reported_until_it_is_back(
+    build: Build, config: PipelineConfig, added: dict[str, Path]
+) -> None:
+    before = contents(config)
+    away = added["zinc.txt"].rename(added["zinc.txt"].with_suffix(".away"))
+    config.chunking.max_tokens = 64
+    config.index.rebuild = True
+    assert build().quarantined == 1
+    for _ in range(2):
+        assert "added by hand" in quarantined(config)["zinc.txt"]
+        assert contents(config) == {k: v for k, v in before.items() if k != "zinc.txt"}
+        assert build().quarantined == 1
+    away.rename(added["zinc.txt"])
+    assert build().quarantined == 0
+    assert contents(config) == before
+
+
+def test_adding_by_hand_never_replaces_an_index(
+    config: PipelineConfig, embedder: TextEmbedder, added: dict[str, Path]
+) -> None:
+    before = contents(config)
+    config.chunking.max_tokens = 64
+    config.index.rebuild = True
+    with pytest.raises(MismatchError, match="other settings"):
+        IndexBuilder(config, embedder).add(added["zinc.txt"])
+    assert contents(config) == before
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_was_added_by_hand_outlives_a_damaged_store_that_still_tells(
+    build: Build,
+    config: PipelineConfig,
+    added: dict[str, Path],
+    caplog: pytest.LogCaptureFixture,
+    readable: bool,
+) -> None:
+    before = contents(config)
+    store = Path(config.index.dir, "store.sqlite")
+    content = store.read_bytes()
+    assert b"Salbutamol opens" in content
+    damaged = content.replace(b"Salbutamol opens", b"Salbutamol shuts")
+    store.write_bytes(damaged if readable else b"no database at all" * 1_000)
+    config.index.rebuild = True
+    build()
+    if readable:
+        assert contents(config) == before
+        assert "2 files added by hand could be made out" in caplog.text
+    else:
+        assert contents(config) == {k: v for k, v in before.items() if k not in added}
+        assert "what was added by hand cannot be made out" in caplog.text
+    assert not list(store.parent.glob("*.new*"))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +14,7 @@ import pytest
 
 from medrag import PipelineConfig
 from medrag.index import BuildReport, Index, IndexBuilder
+from medrag.index.scratch import scratch
 from medrag.index.words import WORDS, WordIndex, write_words
 from medrag.ingestion import TextEmbedder
 
@@ -121,3 +126,47 @@ def test_an_open_index_needs_its_file_no_more(
         words = WordIndex(path)
         path.unlink()
         assert words.search(["gout"], 5) == index.words.search(["gout"], 5) != []
+
+
+_KILLED = """
+import os, signal, sys, tempfile
+from pathlib import Path
+from medrag.index.scratch import scratch
+from medrag.index.words import WordIndex
+def audit(event, arguments):
+    if event == "shutil.rmtree":
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(audit)
+WordIndex(Path(sys.argv[1]))
+"""
+
+
+def test_what_a_killed_process_has_left_goes_with_the_next_one(
+    build: Build, config: PipelineConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build()
+    (path,) = Path(config.index.dir).glob("generations/*/words.tantivy")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is read once
+    process = subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(temporary.iterdir())) == 1
+    for _ in range(200):  # tantivy puts a file there while it is removed, once in a while
+        WordIndex(path)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_another_process_is_using_stays(tmp_path: Path) -> None:
+    with scratch(tmp_path, "a-") as first:
+        (first / "file").touch()
+        (tmp_path / "a-left").mkdir()
+        (tmp_path / "b-other").mkdir()
+        (tmp_path / "a-link").symlink_to(tmp_path / "b-other")
+        with scratch(tmp_path, "a-") as second:
+            assert first != second
+            assert {path.name for path in tmp_path.iterdir()} == {
+                first.name, second.name, "b-other", "a-link",
+            }  # fmt: skip
+            assert (first / "file").exists()
