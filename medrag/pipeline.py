@@ -155,8 +155,17 @@ class RAGPipeline:
             BusyError: another process is building into the same directory.
         """
         report = IndexBuilder(self.config, self._embedder).add(path)
-        # The next query opens the new generation. The old one is not closed here: a query in
-        # another thread may still be reading it, and the last one to do so lets go of it.
+        self._forget_index()
+        return report
+
+    def remove_document(self, path: str | Path) -> BuildReport:
+        """Take a file or URL that `ingest_document` added out of the index; gone on return.
+
+        Raises:
+            CorpusError: it was not added by hand, or nothing would be left.
+            BusyError: another process is building into the same directory.
+        """
+        report = IndexBuilder(self.config, self._embedder).remove(path)
         self._forget_index()
         return report
 

@@ -297,6 +297,28 @@ def test_a_document_that_changed_is_replaced(
         )
 
 
+def test_what_was_added_by_hand_is_removed_by_hand(
+    build: Build, config: PipelineConfig, corpus: Path, scurvy: Path
+) -> None:
+    build()
+    with RAGPipeline.open(config.index.dir) as rag:
+        before = rag.retrieve("What causes scurvy?")
+        rag.ingest_document(scurvy)
+        report = rag.remove_document(os.path.relpath(scurvy))
+        assert (report.removed, report.published, report.counts.documents) == (1, True, 3)
+        assert rag.retrieve("What causes scurvy?") == before
+        with pytest.raises(CorpusError, match="was not added by hand"):
+            rag.remove_document(corpus / "gout.txt")
+
+
+def test_the_last_document_cannot_be_removed(tmp_path: Path, scurvy: Path) -> None:
+    with RAGPipeline(PipelineConfig(index=IndexConfig(str(tmp_path / "new")))) as rag:
+        rag.ingest_document(scurvy)
+        with pytest.raises(CorpusError, match="all that the index holds"):
+            rag.remove_document(scurvy)
+        assert rag.query("What causes scurvy?").sources[0].title == "Scurvy"
+
+
 def test_ingesting_does_not_disturb_queries_in_other_threads(
     config: PipelineConfig, build: Build, scurvy: Path
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 import uuid
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ from .publishing import Publisher
 from .reading import CorpusReader
 from .report import BuildReport
 from .snapshot import Snapshot
-from .store import Store
+from .store import ADDED_BY_HAND, Store
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
 TEXT_VERSION = 2
@@ -93,9 +94,15 @@ class IndexBuilder:
         Raises:
             CorpusError: the document cannot be used, and why.
         """
-        # Absolute, so that it is found again when the index is made anew from somewhere else.
-        given = str(path)
-        return self._run([given if "://" in given else str(Path(given).absolute())], "added")
+        return self._run([_absolute(path)], origin="added")
+
+    def remove(self, path: str | Path) -> BuildReport:
+        """Remove one file or URL that was added by hand; what is in the corpus leaves with it.
+
+        Raises:
+            CorpusError: it was not added by hand, or nothing would be left.
+        """
+        return self._run([_absolute(path)], origin="removed")
 
     def _run(self, paths: Sequence[str], origin: str) -> BuildReport:
         started = time.monotonic()
@@ -117,6 +124,9 @@ class IndexBuilder:
                     store, self._config.corpus, parsers, self._chunker, build, report
                 )
                 downloads = self._directory / "downloads"
+                if origin == "removed":
+                    _remove_added(store, paths[0], build, report)
+                    paths = []
                 with (
                     Embedding(store, self._embedder, self._config.cache, report) as embedding,
                     closing(reading.read(paths, origin, downloads)) as stored,
@@ -199,6 +209,24 @@ class IndexBuilder:
                 store.set_meta("id", uuid.uuid4().hex)
             store.forget_all(build)
             store.set_meta("recipe", recipe)
+
+
+def _absolute(path: str | Path) -> str:
+    """As the store knows it, found again when the index is made anew from somewhere else."""
+    given = str(path)
+    return given if "://" in given else os.path.abspath(given)  # noqa: PTH100  # links stay links
+
+
+def _remove_added(store: Store, root: str, build: int, report: BuildReport) -> None:
+    added = [id_ for id_, where in store.connection.execute(ADDED_BY_HAND) if where == root]
+    if not added:
+        raise CorpusError(f"{root} was not added by hand; a document of the corpus leaves with it")
+    with store.transaction():
+        for file in added:
+            report.removed += store.remove_file_documents(file, build)
+            store.forget_file(file)
+        if not Snapshot(store, build).counts().documents:
+            raise CorpusError(f"{root} is all that the index holds; delete the directory instead")
 
 
 def _nothing_usable(store: Store, paths: Sequence[str]) -> str:
