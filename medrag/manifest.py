@@ -26,7 +26,8 @@ MADE_BY = {
     "adapter": "python -m medrag.train +experiment=qlora finetune.dir={dir}",
     "retriever": "python -m medrag.train +experiment=retriever retriever_tuning.dir={dir}",
     "evaluation": "python -m medrag.evaluate evaluation.dir={dir}",
-    "encoder": "any command that embeds",  # converted once, kept in the user's cache directory
+    # Whatever embeds makes it, in the user's cache directory.
+    "encoder": "python -m medrag.build_index 'corpus.paths=[DIR]'",
 }
 
 
