@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,11 @@ class VectorIndex:
             ArtefactError: the store turns out to be damaged.
         """
         wanted = max(_CANDIDATES * k, _LEAST_CANDIDATES) if self._compressed else k
-        scores, ids = (row[0] for row in self._index.search(query[None], min(wanted, len(self))))
-        found = ids >= 0  # FAISS pads with -1 when an approximate search comes up short
-        scores, ids = scores[found], ids[found]
+        with _one_thread():
+            found = self._index.search(query[None], min(wanted, len(self)))
+        scores, ids = found[0][0], found[1][0]
+        real = ids >= 0  # FAISS pads with -1 when an approximate search comes up short
+        scores, ids = scores[real], ids[real]
         if self._compressed:
             vectors = self._exact(ids.tolist())
             if len(vectors) < len(ids):
@@ -86,3 +89,20 @@ class VectorIndex:
             best = np.argsort(-scores, kind="stable")[:k]
             scores, ids = scores[best], ids[best]
         return scores, ids
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """FAISS in the calling thread alone.
+
+    Waking others for one query costs more than it saves, and for milliseconds afterwards they spin,
+    in the way of the embedder's threads at the next query.
+    """
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
