@@ -34,6 +34,7 @@ from medrag.ingestion import TextEmbedder
 from medrag.metrics import ndcg_at_k
 
 WAYS = ("hand", "medrag")
+LARGER = 3  # times as many documents, to see what grows
 NAMES = {"hand": "sentence-transformers + FAISS by hand", "medrag": "medrag"}
 Run = dict[str, Any]
 
@@ -43,22 +44,18 @@ class Bench:
 
     def __init__(self, source: Path, documents: int, out: Path) -> None:
         self.work = out / "ingest-work"
-        self.corpus, self.twice = self.work / "corpus.jsonl", self.work / "twice.jsonl"
+        self.corpus, self.larger = self.work / "corpus.jsonl", self.work / "larger.jsonl"
         self.changed, self.questions = self.work / "changed.jsonl", self.work / "questions.txt"
         self.work.mkdir(parents=True, exist_ok=True)
-        rows = first_unique(source, documents)
+        rows = first_unique(source, LARGER * documents)
         lines = [
             json.dumps({"id": r["id"], "title": r["focus"], "text": r["answer"]}) for r in rows
         ]
-        again = [
-            json.dumps({"id": r["id"] + "-2", "title": r["focus"], "text": "Again: " + r["answer"]})
-            for r in rows
-        ]
         more = json.dumps({"id": "new", "title": "New", "text": "One more document about gout."})
         for path, content in (
-            (self.corpus, lines),
-            (self.twice, lines + again),
-            (self.changed, [*lines, more]),
+            (self.corpus, lines[:documents]),
+            (self.larger, lines),
+            (self.changed, [*lines[:documents], more]),
             (self.questions, [" ".join(r["question"].split()) for r in rows[:220]]),
         ):
             path.write_text("\n".join(content) + "\n", encoding="utf-8")
@@ -109,8 +106,10 @@ def unchanged(bench: Bench) -> Run:
 
 
 def slope(bench: Bench) -> Run:
-    """The same twice as large: how the peak grows, in MiB for 10,000 chunks more."""
-    return {"medrag": bench.run("medrag", "build", bench.twice, bench.work / "medrag-twice")}
+    """Three times as many documents: how the peak grows, in MiB for 10,000 chunks more."""
+    index = bench.work / "medrag-larger"
+    shutil.rmtree(index, ignore_errors=True)
+    return {"medrag": bench.run("medrag", "build", bench.larger, index)}
 
 
 def first_answer(bench: Bench) -> Run:
@@ -206,9 +205,9 @@ def seconds(run: Run) -> float:
 
 def rows_of(results: Run) -> list[tuple[str, str, dict[str, float | str]]]:
     """(what, to reach, value by way) of each line of the table."""
-    made, twice = results["build"], results["slope"]
-    grown = twice["medrag"]["peak_mib"] - made["medrag"]["peak_mib"]
-    per_10k = grown / (twice["medrag"]["chunks"] - made["medrag"]["chunks"]) * 1e4
+    made, larger = results["build"], results["slope"]
+    grown = larger["medrag"]["peak_mib"] - made["medrag"]["peak_mib"]
+    per_10k = grown / (larger["medrag"]["chunks"] - made["medrag"]["chunks"]) * 1e4
     peak = {way: made[way]["peak_mib"] + made[way]["child_mib"] for way in WAYS}
     first, asked = results["first_answer"], results["query"]
     share = results["unchanged"]["medrag"]["seconds"] / made["medrag"]["seconds"]
@@ -252,7 +251,7 @@ def figure(value: float | str) -> str:
         return value
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 2 else f"{value:.4f}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 
 def plot(results: Run, path: Path) -> None:
