@@ -25,6 +25,9 @@ Vectors = NDArray[np.float32]
 # Tokens of a forward pass. On a CPU what it works on should stay in the caches (measured:
 # docs/lab-log.md); a GPU wants work for all its cores.
 _BATCH_TOKENS = {Device.cpu: 2048, Device.cuda: 65536}
+# Batches are padded to a multiple of it: OpenVINO keeps code for every shape that it has met, so
+# the fewer there are, the flatter the memory (measured: docs/lab-log.md).
+_WIDTH_STEP = 4
 # What a model may be made of, in sentence-transformers' terms.
 _PARTS = ("Transformer", "Pooling", "Normalize")
 
@@ -164,16 +167,20 @@ class TextEmbedder:
         budget = self._config.batch_tokens or _BATCH_TOKENS[self.chosen.device]
         batch: list[int] = []
         for row in sorted(range(len(rows)), key=lambda row: len(rows[row]), reverse=True):
-            # The first of a batch is its longest: all are padded to its length.
-            if batch and (len(batch) + 1) * len(rows[batch[0]]) > budget:
+            # The first of a batch is its longest.
+            if batch and (len(batch) + 1) * self._width(rows[batch[0]]) > budget:
                 yield batch
                 batch = []
             batch.append(row)
         yield batch
 
+    def _width(self, longest: Sequence[int]) -> int:
+        """What a batch is padded to."""
+        return min(-(-len(longest) // _WIDTH_STEP) * _WIDTH_STEP, self.max_length)
+
     def _forward(self, rows: Sequence[Sequence[int]]) -> Vectors:
         """One batch of token ids → vectors [n, dimension]."""
-        ids = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
+        ids = np.zeros((len(rows), self._width(max(rows, key=len))), dtype=np.int64)
         mask = np.zeros_like(ids)
         for index, row in enumerate(rows):
             ids[index, : len(row)] = row

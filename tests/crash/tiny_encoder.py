@@ -10,11 +10,13 @@ WORDS = """
     inhaled is joint malaria mosquitoes note number of opens prevents relief salbutamol spread
     steroids the toe treated uric with . , :
     """.split()  # noqa: SIM905
-_LENGTH = 256  # tokens
 
 
-def make_tiny_encoder(folder: Path, seed: int = 7) -> Path:
-    """Save a one-layer BERT with random weights, and its tokenizer, into `folder`."""
+def make_tiny_encoder(folder: Path, seed: int = 7, length: int = 256) -> Path:
+    """Save a one-layer BERT with random weights, and its tokenizer, into `folder`.
+
+    It reads `length` tokens.
+    """
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel
@@ -35,10 +37,10 @@ def make_tiny_encoder(folder: Path, seed: int = 7) -> Path:
             num_hidden_layers=1,
             num_attention_heads=2,
             intermediate_size=32,
-            max_position_embeddings=_LENGTH,
+            max_position_embeddings=length,
         )
     )
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": _LENGTH}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": length}))
     return folder

@@ -28,6 +28,7 @@ from medrag.ingestion import (
     split_chunks,
 )
 from medrag.ingestion.encoders.torch import TorchEncoder
+from tests.crash.tiny_encoder import make_tiny_encoder
 
 TEXTS = [
     "Gout",
@@ -101,6 +102,14 @@ def test_openvino_is_not_asked_for_what_it_has_not(wrong: dict[str, Any], said: 
         EmbedderConfig(backend=Backend.openvino, **wrong)
 
 
+def test_padding_stays_within_what_the_model_reads(tmp_path: Path) -> None:
+    model = str(make_tiny_encoder(tmp_path, length=30))  # no multiple of what is padded to
+    embedder = TextEmbedder(EmbedderConfig(model=model, backend=Backend.torch, device=Device.cpu))
+    full, cut = embedder.embed_ids([[*range(5, 35)], [*range(5, 34), *range(50, 90), 34]])
+    np.testing.assert_allclose(cut, full, atol=1e-6)
+    assert embedder.truncated == 1
+
+
 @given(
     lengths=st.lists(st.integers(2, 300), max_size=40),
     batch_tokens=st.integers(1, 2000),
@@ -130,6 +139,7 @@ def test_batches_keep_to_their_tokens_and_change_nothing(
         vectors = together.embed_ids(rows, advanced.append)
     for ids, _ in passes:
         assert ids.size <= batch_tokens or len(ids) == 1
+        assert ids.shape[1] % 4 == 0  # few shapes: memory grows with their number
     seen = [tuple(i[m == 1]) for ids, mask in passes for i, m in zip(ids, mask, strict=True)]
     assert Counter(map(len, seen)) == Counter(min(n, 256) for n in lengths)
     assert Counter(row[:255] for row in seen) == Counter(tuple(row[:255]) for row in rows)
