@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import sentencex
-
 from ..ingestion.embedders import TextEmbedder
+from ..ingestion.sentences import split_sentences
 from ..types import Hit
 from ..words import STOPWORDS, stem, terms, words
 
@@ -51,7 +50,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Character spans of the sentences of a text, and of the rows and items in it."""
     spans: list[tuple[int, int]] = []
     offset = 0
-    for sentence in sentencex.segment("en", text):
+    for sentence in split_sentences(text):
         # A table row or a list item says its piece without a full stop.
         for line in sentence.splitlines(keepends=True):
             bullet = _BULLET.match(line)

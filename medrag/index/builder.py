@@ -45,7 +45,7 @@ from .snapshot import Snapshot
 from .store import ADDED_BY_HAND, Store
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
-TEXT_VERSION = 2
+TEXT_VERSION = 3
 QUARANTINE = "quarantine.jsonl"
 _log = logging.getLogger(__name__)
 

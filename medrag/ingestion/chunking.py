@@ -10,11 +10,11 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import sentencex
 from tokenizers import Tokenizer
 
 from ..types import Block, Chunk
 from .graphemes import may_cut
+from .sentences import split_sentences
 
 # A paragraph longer than this many characters is cut into sentences before it has ended.
 _BUFFER = 1 << 15
@@ -145,7 +145,7 @@ class Chunker:
     ) -> Generator[_Unit, None, list[Block]]:
         """Yield the sentences of one run of blocks; return the unfinished rest as blocks."""
         text = "".join(block.glue + block.text for block in blocks)
-        sentences = sentencex.segment("en", text)
+        sentences = split_sentences(text)
         if keep_last and len(sentences) > 1:
             rest_from = len(text) - len(sentences.pop())
         elif keep_last and len(text) <= 4 * _BUFFER:

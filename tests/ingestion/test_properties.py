@@ -57,6 +57,21 @@ def test_no_sentence_is_cut_unless_it_is_too_long_itself(sentences: list[str], b
         assert chunk.end + 1 in starts or chunk.end in inside_long
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    paragraphs=st.lists(st.lists(_SENTENCE, min_size=1, max_size=9), min_size=10, max_size=20),
+    times=st.integers(1, 5),
+)
+def test_chunks_of_a_long_text_in_one_block_tile_it(
+    paragraphs: list[list[str]], times: int
+) -> None:
+    text = "\n\n".join(" ".join(sentences) for sentences in paragraphs * times)
+    chunks = chunks_of(text, 128)
+    assert "".join(chunk.glue + chunk.text for chunk in chunks) == text
+    for chunk in chunks:
+        assert text[chunk.start : chunk.end] == chunk.text
+
+
 @settings(max_examples=100, deadline=None)
 @given(parts=st.lists(st.sampled_from(_GRAPHEMES), min_size=1, max_size=800))
 @example(parts=["x", *["🇩🇪"] * 300])
