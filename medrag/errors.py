@@ -27,6 +27,10 @@ class MismatchError(ArtefactError):
     """Two artefacts that must belong together do not; the message names both sides."""
 
 
+class FormatError(MismatchError):
+    """An artefact is sound, but of a format that this version does not read."""
+
+
 class BusyError(ArtefactError):
     """Another process is building into the same directory."""
 

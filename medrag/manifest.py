@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import __version__
-from .errors import ArtefactError, MismatchError
+from .errors import ArtefactError, FormatError, MismatchError
 
 SCHEMA = 2
 MANIFEST = "manifest.json"
@@ -193,7 +193,8 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
 
     Raises:
         ArtefactError: there is none, or it cannot be read; names the command that makes one.
-        MismatchError: the directory holds another kind of artefact, or a newer schema.
+        MismatchError: the directory holds another kind of artefact.
+        FormatError: it was written in another format.
     """
     path = directory / MANIFEST
     make = MADE_BY[kind].format(dir=directory)
@@ -202,16 +203,22 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         raise ArtefactError(f"no {kind} in {directory}; make one with: {make}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found, schema = content["kind"], content["schema"]
-        if schema != SCHEMA:
-            raise MismatchError(
-                f"{directory} was written in format {schema} by medrag "
-                f"{content.get('package_version')}, this is medrag {__version__} with format "
-                f"{SCHEMA}; make it anew: {make}"
-            )
+        # First of all: what says kind and format may be what is damaged.
         if content.pop("checksum") != fingerprint(content):
             raise ValueError("its content differs from its checksum")
-        manifest = Manifest(
+        if content["kind"] != kind:
+            raise MismatchError(
+                f"{directory} holds a {content['kind']}, not a {kind}; make one with: {make}"
+            )
+        if content["schema"] != SCHEMA:
+            # An index is replaced only when that is asked for.
+            rebuild = " index.rebuild=true" if kind == "index" else ""
+            raise FormatError(
+                f"{directory} was written in format {content['schema']} by medrag "
+                f"{content.get('package_version')}, this is medrag {__version__} with format "
+                f"{SCHEMA}; make it anew: {make}{rebuild}"
+            )
+        return Manifest(
             **{
                 **content,
                 "parents": {
@@ -225,9 +232,6 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         raise ArtefactError(
             f"{path} cannot be read ({type(error).__name__}: {error}); make it anew: {make}"
         ) from error
-    if found != kind:
-        raise MismatchError(f"{directory} holds a {found}, not a {kind}; make one with: {make}")
-    return manifest
 
 
 def damaged_files(directory: Path, manifest: Manifest) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 from .config import GeneratorKind, PipelineConfig
@@ -41,6 +42,8 @@ class RAGPipeline:
     ) -> None:
         self.config = config or PipelineConfig()
         self._embedder = embedder or TextEmbedder(self.config.embedder)
+        self._opened: _Reader | None = None
+        self._opening = Lock()
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
@@ -59,19 +62,12 @@ class RAGPipeline:
 
     def close(self) -> None:
         """Let go of the index and of the models; a later query opens them again."""
-        if index := self._forget_index():
-            index.close()
+        if reader := self._forget_reader():
+            reader.index.close()
         if generator := self.__dict__.pop("_generator", None):
             generator.close()
 
-    def _forget_index(self) -> Index | None:
-        """Let the next query open the index anew; returns the one that was open."""
-        for name in ("_retriever", "_rarity"):
-            self.__dict__.pop(name, None)
-        index: Index | None = self.__dict__.pop("index", None)
-        return index
-
-    @cached_property
+    @property
     def index(self) -> Index:
         """The opened index, pinned to the generation that was current at first use.
 
@@ -79,17 +75,23 @@ class RAGPipeline:
             ArtefactError: no index, or a damaged one.
             MismatchError: it was made with another embedder.
         """
-        index = Index(self.config.index.dir)
-        try:
-            index.check_embedder(self._embedder)
-        except BaseException:
-            index.close()
-            raise
-        return index
+        return self._reader().index
 
-    @cached_property
-    def _retriever(self) -> Retriever:
-        return Retriever(self.index, self._embedder, self.config.retriever)
+    def _reader(self) -> _Reader:
+        """The opened index and what goes with it; a query keeps to the one that it began with."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = _Reader.open(self.config, self._embedder)
+            return self._opened
+
+    def _forget_reader(self) -> _Reader | None:
+        """Let the next query open the index anew; returns what was open.
+
+        Queries under way keep it open until they are done.
+        """
+        with self._opening:
+            reader, self._opened = self._opened, None
+        return reader
 
     @cached_property
     def _generator(self) -> HFGenerator | OpenAIGenerator:
@@ -107,7 +109,7 @@ class RAGPipeline:
             QuestionError: the question is empty.
             ArtefactError: there is no usable index.
         """
-        return self._retriever.retrieve(question, k)
+        return self._reader().retriever.retrieve(question, k)
 
     def query(self, question: str) -> Answer:
         """Answer a question from the index, or say that the documents do not hold the answer.
@@ -118,8 +120,9 @@ class RAGPipeline:
             ModelError, HttpError: the generator cannot be reached.
         """
         question = check_question(question)
-        hits = self.retrieve(question)
-        evidence = weigh(question, hits, self._embedder, self._rarity)
+        reader = self._reader()
+        hits = reader.retriever.retrieve(question)
+        evidence = weigh(question, hits, self._embedder, reader.rarity)
         certainty = confidence(evidence)
         if certainty < self.config.grounding.min_confidence:
             return _refusal(question, certainty, hits)
@@ -127,7 +130,7 @@ class RAGPipeline:
         grounded = ground(statements, hits, self.config.grounding.min_support)
         if not grounded.citations:
             return _refusal(question, certainty, hits, grounded.unsupported)
-        snapshot = self.index.snapshot
+        snapshot = reader.index.snapshot
         sources = tuple(
             replace(source, page=snapshot.page_at(source.document, source.start))
             for source in grounded.citations
@@ -155,7 +158,7 @@ class RAGPipeline:
             BusyError: another process is building into the same directory.
         """
         report = IndexBuilder(self.config, self._embedder).add(path)
-        self._forget_index()
+        self._forget_reader()
         return report
 
     def remove_document(self, path: str | Path) -> BuildReport:
@@ -166,7 +169,7 @@ class RAGPipeline:
             BusyError: another process is building into the same directory.
         """
         report = IndexBuilder(self.config, self._embedder).remove(path)
-        self._forget_index()
+        self._forget_reader()
         return report
 
     def _write(
@@ -187,16 +190,34 @@ class RAGPipeline:
     def _count_tokens(self, text: str) -> int:
         return len(self._embedder.tokenizer.encode(text, add_special_tokens=False).ids)
 
-    @cached_property
-    def _rarity(self) -> Rarity:
-        chunks = int(self.index.manifest.counts["chunks"])
-        frequency = self.index.words.frequency
 
-        @lru_cache(maxsize=4096)
-        def rarity(word: str) -> float:
-            return math.log(1.0 + chunks / (1.0 + frequency(word)))
+@dataclass(frozen=True)
+class _Reader:
+    """One opened index, and what searches and weighs by it."""
 
-        return rarity
+    index: Index
+    retriever: Retriever
+    rarity: Rarity
+
+    @classmethod
+    def open(cls, config: PipelineConfig, embedder: TextEmbedder) -> Self:
+        index = Index(config.index.dir)
+        try:
+            index.check_embedder(embedder)
+        except BaseException:
+            index.close()
+            raise
+        return cls(index, Retriever(index, embedder, config.retriever), _rarity(index))
+
+
+def _rarity(index: Index) -> Rarity:
+    chunks = int(index.manifest.counts["chunks"])
+
+    @lru_cache(maxsize=4096)
+    def rarity(word: str) -> float:
+        return math.log(1.0 + chunks / (1.0 + index.words.frequency(word)))
+
+    return rarity
 
 
 def _refusal(

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medrag import __version__
-from medrag.errors import ArtefactError, MismatchError
+from medrag.errors import ArtefactError, FormatError, MismatchError
 from medrag.manifest import (
     MADE_BY,
     MANIFEST,
@@ -76,8 +76,11 @@ def artefact(tmp_path: Path) -> Path:
 
 
 def edit_manifest(directory: Path, **changes: object) -> None:
+    """Write what another version would have written: its checksum is right."""
     path = directory / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    content = json.loads(path.read_text()) | changes
+    del content["checksum"]
+    path.write_text(json.dumps(content | {"checksum": fingerprint(content)}))
 
 
 # ------------------------------------------------------------------ fingerprints
@@ -361,6 +364,21 @@ def test_a_newer_format_names_both_versions(artefact: Path) -> None:
         read_manifest(artefact, "dataset")
     for part in (f"format {SCHEMA + 1} by medrag 9.9", f"medrag {__version__}", "build_dataset"):
         assert part in str(caught.value)
+
+
+def test_the_format_of_an_index_is_mended_by_asking_for_it(artefact: Path) -> None:
+    edit_manifest(artefact, kind="index", schema=SCHEMA + 1)
+    with pytest.raises(FormatError, match=r"build_index .* index\.rebuild=true$"):
+        read_manifest(artefact, "index")
+
+
+@pytest.mark.parametrize("part", ["kind", "schema", "package_version"])
+def test_what_says_kind_and_format_may_be_damaged_too(artefact: Path, part: str) -> None:
+    content = json.loads((artefact / MANIFEST).read_text())
+    (artefact / MANIFEST).write_text(json.dumps(content | {part: 9}))
+    with pytest.raises(ArtefactError, match="its content differs from its checksum") as caught:
+        read_manifest(artefact, "dataset")
+    assert not isinstance(caught.value, MismatchError)
 
 
 def test_a_newer_format_with_new_fields_is_a_mismatch_too(artefact: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from ..config import (
     PipelineConfig,
 )
-from ..errors import ArtefactError, ConfigError, CorpusError, MismatchError
+from ..errors import ArtefactError, ConfigError, CorpusError, FormatError, MismatchError
 from ..ingestion.chunking import Chunker
 from ..ingestion.embedders import TextEmbedder
 from ..ingestion.workers import ParserPool
@@ -86,7 +86,9 @@ class IndexBuilder:
                 "corpus.paths is empty; name files or directories: "
                 "python -m medrag.build_index 'corpus.paths=[DIR]'"
             )
-        return self._run(self._config.corpus.paths, origin="corpus")
+        # One name for "notes" and "notes/": what is away is known by it.
+        paths = [path if "://" in path else str(Path(path)) for path in self._config.corpus.paths]
+        return self._run(paths, origin="corpus")
 
     def add(self, path: str | Path) -> BuildReport:
         """Add one file or URL; it stays until it is removed by hand, whatever the corpus is.
@@ -107,13 +109,18 @@ class IndexBuilder:
     def _run(self, paths: Sequence[str], origin: str) -> BuildReport:
         started = time.monotonic()
         with writing(self._directory), build_lock(self._directory):
-            previous = self._previous()
             # What is added by hand does not replace a whole index.
             rebuild = origin == "corpus" and self._config.index.rebuild
+            previous = self._previous(rebuild)
             with open_store(self._directory, self._embedder.fingerprint, rebuild) as store:
                 published = int(previous.settings["generation"]) if previous else 0
                 build = 1 + max(published, store.generation)  # the manifest may be lost
                 self._prepare(store, build, rebuild)
+                if store.generation < published:
+                    # An older copy: what it writes must not pass for what is published.
+                    with store.transaction():
+                        store.set_meta("id", uuid.uuid4().hex)
+                _begin(store, origin)
                 report = BuildReport(self._directory, generation=published)
                 parsers = ParserPool(
                     self._config.corpus,
@@ -133,7 +140,7 @@ class IndexBuilder:
                     closing(reading.read_unread(downloads)) as stored_again,
                 ):
                     # While these are embedded, the parsers go on in their processes.
-                    for texts in chain(stored, stored_again if origin == "corpus" else ()):
+                    for texts in chain(stored, stored_again):
                         embedding.embed(texts)
                     embedding.embed_rest(self._chunker)
                 snapshot = Snapshot(store, build)
@@ -143,10 +150,8 @@ class IndexBuilder:
                 wanted = fingerprint(
                     {"recipe": self._recipe(), "corpus": snapshot.corpus_fingerprint()}
                 )
-                same_store = (
-                    previous is not None
-                    and previous.settings["store"] == store.get_meta("id")
-                    and store.generation >= published  # else it is an older copy
+                same_store = previous is not None and previous.settings["store"] == store.get_meta(
+                    "id"
                 )
                 before = Snapshot(store, published) if same_store else None
                 if (
@@ -159,6 +164,8 @@ class IndexBuilder:
                     made = publisher.publish(snapshot, before, wanted)
                 else:
                     made = Made(**previous.settings["vectors"])
+                    with store.transaction():
+                        store.forget_meta("unfinished")
                 report.kind, report.recall_at_10 = made.kind, made.recall_at_10
                 # Without anything new, too: a build that was killed may have left it undone.
                 store.purge(remove_unheld(self._directory, before=report.generation - 1))
@@ -167,13 +174,14 @@ class IndexBuilder:
         report.peak_mb = peak_mb()
         return report
 
-    def _previous(self) -> Manifest | None:
+    def _previous(self, rebuild: bool) -> Manifest | None:
         """The manifest there is; a damaged one is no loss, the store has all it takes."""
         try:
             return read_manifest(self._directory, "index")
-        except MismatchError:
-            raise
         except ArtefactError as error:
+            replaced = rebuild and isinstance(error, FormatError)
+            if isinstance(error, MismatchError) and not replaced:
+                raise
             if (self._directory / MANIFEST).exists():
                 _log.warning("%s", error)
             return None
@@ -209,6 +217,23 @@ class IndexBuilder:
                 store.set_meta("id", uuid.uuid4().hex)
             store.forget_all(build)
             store.set_meta("recipe", recipe)
+
+
+def _begin(store: Store, origin: str) -> None:
+    """Keep what a mirror has done so far from being published by anything but a mirror.
+
+    Raises:
+        CorpusError: one has not finished.
+    """
+    if origin == "corpus":
+        with store.transaction():
+            store.set_meta("unfinished", "mirror")
+    elif store.get_meta("unfinished"):
+        raise CorpusError(
+            "the last build of this index did not finish; run it again first: "
+            "python -m medrag.build_index 'corpus.paths=[DIR]' "
+            f"index.dir={store.path.parent}"
+        )
 
 
 def _absolute(path: str | Path) -> str:

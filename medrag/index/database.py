@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ DATABASE = "store.sqlite"
 
 
 class Database:
-    """One open connection to an index's SQLite file.
+    """An index's SQLite file, opened; several threads may read through it.
 
     Args:
         path: the file; made when missing unless `read_only`.
@@ -39,10 +40,10 @@ class Database:
         if read_only and self._cannot_share():
             self._still = hold_still(path.parent)
             uri += "?immutable=1"
-        # Other threads may read through this connection; SQLite serialises its own calls.
-        self.connection = sqlite3.connect(
-            uri, uri=True, isolation_level=None, check_same_thread=False
-        )
+        self._uri = uri
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._connecting = threading.Lock()
+        self._closed = False
         try:
             self._prepare()
         except BaseException as error:
@@ -66,14 +67,35 @@ class Database:
             )
         return True
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The calling thread's own.
+
+        Two threads in one connection may wait for each other for ever: one in SQLite for Python's
+        lock, to work out a checksum, and one that has it for SQLite's.
+        """
+        return self._connections.get(threading.current_thread()) or self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._connecting:
+            if self._closed:
+                raise sqlite3.ProgrammingError(f"{self.path} has been closed")
+            for thread in [thread for thread in self._connections if not thread.is_alive()]:
+                self._connections.pop(thread).close()
+            made = sqlite3.connect(
+                self._uri, uri=True, isolation_level=None, check_same_thread=False
+            )
+            self._connections[threading.current_thread()] = made
+            made.create_function("checksum", -1, schema.checksum, deterministic=True)
+            made.execute("PRAGMA busy_timeout = 10000")
+            made.execute("PRAGMA cache_size = -32000")  # 32 MB
+            if self._read_only:
+                made.execute("PRAGMA query_only = ON")
+        return made
+
     def _prepare(self) -> None:
         execute = self.connection.execute
-        self.connection.create_function("checksum", -1, schema.checksum, deterministic=True)
-        execute("PRAGMA busy_timeout = 10000")
-        execute("PRAGMA cache_size = -32000")  # 32 MB
-        if self._read_only:
-            execute("PRAGMA query_only = ON")
-        else:
+        if not self._read_only:
             execute("PRAGMA journal_mode = WAL")
             # FULL: a commit that was reported survives a power cut.
             execute("PRAGMA synchronous = FULL")
@@ -122,8 +144,11 @@ class Database:
             raise self.damaged(error) from error
 
     def close(self) -> None:
-        """Close the connection; a second call does nothing."""
-        self.connection.close()
+        """Close what is open, in all threads; a second call does nothing."""
+        with self._connecting:
+            self._closed = True
+            for connection in self._connections.values():
+                connection.close()
         if self._still is not None:
             os.close(self._still)
             self._still = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -24,10 +25,20 @@ def writing(directory: Path) -> Iterator[None]:
         reason = _reason(error, directory)
         if reason is None:
             raise
+        if isinstance(error, OSError) and _is_elsewhere(error.filename, directory):
+            raise DiskError(f"{os.fsdecode(error.filename)}: {error.strerror}") from error
         raise DiskError(
             f"{directory} cannot be written: {reason}; what was committed is kept, and the same "
             "command goes on from there"
         ) from error
+
+
+def _is_elsewhere(name: object, directory: Path) -> bool:
+    """True when an error names a path that neither lies in the directory nor leads to it."""
+    if not isinstance(name, str | bytes | os.PathLike):
+        return False
+    path, own = Path(os.fsdecode(name)).absolute(), directory.absolute()
+    return not (path.is_relative_to(own) or own.is_relative_to(path))
 
 
 def _reason(error: OSError | sqlite3.OperationalError, directory: Path) -> str | None:
@@ -41,6 +52,8 @@ def _reason(error: OSError | sqlite3.OperationalError, directory: Path) -> str |
     if number == errno.EIO or name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
         # SQLite says no more of a quota and of a limit on file size.
         return f"{error} ({_free(directory)}); check the disk, its quota, and ulimit -f"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"a file is in the way of {error.filename}; move it, or choose another index.dir"
     if number in _FORBIDDEN or name.startswith("SQLITE_READONLY"):
         return "it may not be written; change its permissions, or choose another index.dir"
     return None

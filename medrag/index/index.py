@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -31,6 +32,8 @@ _log = logging.getLogger(__name__)
 class Index:
     """One generation of an index directory, pinned: later builds do not disturb it.
 
+    It is closed when nothing refers to it any more, at the latest; its `snapshot` with it.
+
     Raises (on construction):
         ArtefactError: no index there, or its store is missing or damaged.
         MismatchError: the directory holds something else, or another format.
@@ -46,7 +49,8 @@ class Index:
             generation = int(self.manifest.settings["generation"])
             self._check(store, generation)
             self.snapshot = Snapshot(store, generation)
-            self._opened = opened.pop_all()
+            # One that is dropped without being closed must not hold its generation for ever.
+            self._close = weakref.finalize(self, opened.pop_all().close)
 
     def _check(self, store: Database, generation: int) -> None:
         """Refuse a store that is not the one this manifest was written over."""
@@ -63,7 +67,7 @@ class Index:
 
     def close(self) -> None:
         """Close the store, and let builds remove this generation; a second call does nothing."""
-        self._opened.close()
+        self._close()
 
     def __enter__(self) -> Self:
         return self

@@ -104,10 +104,13 @@ def hold_current(directory: Path) -> tuple[Manifest, int]:
     while True:
         manifest = read_manifest(directory, "index")
         folder = generation_folder(directory, int(manifest.settings["generation"]))
-        with writing(directory):
-            # Its files may be lost: they can be made again from the store.
-            folder.mkdir(parents=True, exist_ok=True)
-        held = _open(folder)
+        try:
+            held = _open(folder)
+        except FileNotFoundError:
+            # Removed by a build since, or lost: then it can be made again from the store.
+            with writing(directory):
+                folder.mkdir(parents=True, exist_ok=True)
+            continue
         locked = _lock(held, fcntl.LOCK_SH, folder)
         # Builds may have published and removed between the reading and the locking.
         if locked and read_manifest(directory, "index") == manifest:

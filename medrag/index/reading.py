@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from ..batches import batched
 from ..config import CorpusConfig
 from ..errors import CorpusError, DocumentError
 from ..ingestion.chunking import Chunker
@@ -16,7 +17,7 @@ from ..manifest import file_sha256
 from ..progress import Advance, progress
 from ..types import Chunk, Document, Rejected
 from .report import BuildReport
-from .store import FileState, Store
+from .store import SAME_DOCUMENT, FileState, Store
 from .worklist import Worklist
 
 # Texts without a vector: the key of each in the store, and its token ids.
@@ -78,6 +79,9 @@ class CorpusReader:
             self._find(paths, origin, downloads)
         if origin == "corpus":
             self._drop_vanished()
+            with self._store.transaction():
+                self._store.unread_rejected(_limits(self._config))
+                self._store.unread_freed()
             self._report.unchanged_files += self._worklist.drop_unchanged()
         scratch = downloads.with_name("scratch")
         with (
@@ -93,6 +97,11 @@ class CorpusReader:
                 if lacking:
                     yield lacking
                     advance(0, self._report.embedding_rate)
+        if origin == "corpus" and self._store.unread_freed():
+            # A document has moved to a file that was read before the one that lost it.
+            unchanged = self._report.unchanged_files
+            yield from self.read(paths, origin, downloads)
+            self._report.unchanged_files = unchanged
 
     def _find(self, paths: Sequence[str], origin: str, downloads: Path) -> None:
         """Put the files on the worklist."""
@@ -117,10 +126,11 @@ class CorpusReader:
         What cannot be looked at (an unmounted disk, a server down, a directory that may not be
         read) must not empty the index: what was read there is kept, and it is among the rejected.
         """
-        for file in self._worklist.vanished():
+        for files in batched(self._worklist.vanished(), _COMMIT_DOCUMENTS):
             with self._store.transaction():
-                self._report.removed += self._store.remove_file_documents(file, self._build)
-                self._store.forget_file(file)
+                for file in files:
+                    self._report.removed += self._store.remove_file_documents(file, self._build)
+                    self._store.forget_file(file)
 
     def read_unread(self, downloads: Path) -> Generator[Pending, None, None]:
         """Read again what was added by hand and has not been read since the index was emptied.
@@ -177,8 +187,10 @@ class CorpusReader:
         try:
             digest = file_sha256(source.path)
         except OSError as error:
-            store.clear_rejected(source.id)
             reason = f"cannot be read: {error.strerror or error}"
+            if origin == "added":
+                raise CorpusError(f"{source.path}: {reason}") from error
+            store.clear_rejected(source.id)
             self._reject(source.id, Rejected(source.id, reason))
             return None
         state = FileState(
@@ -196,6 +208,10 @@ class CorpusReader:
         """Bring the documents of one file up to date."""
         store = self._store
         store.clear_rejected(source.id)
+        state = self._states.pop(source.id)
+        # Known from its first document on, lest documents stay when it vanishes half read; and as
+        # unread until its last, so that it is read again whatever it holds then.
+        store.put_file(source.id, state.unread())
         self._worklist.begin_file()
         left = source.size
         reason = "no document in it"
@@ -222,7 +238,7 @@ class CorpusReader:
             raise CorpusError(f"{source.path}: {reason}")
         keep = self._worklist.kept()
         self._report.removed += store.remove_file_documents(source.id, self._build, keep)
-        store.put_file(source.id, self._states.pop(source.id))
+        store.put_file(source.id, state)
         advance(left / 1e6)
 
     def _put(
@@ -235,9 +251,7 @@ class CorpusReader:
         """Store one document under a free id, or return why it cannot be stored."""
         live = self._store.live_document(document.id)
         if live and live[1] != file:
-            return Rejected(
-                document.id, f"the same document is in {live[1]}; remove one of the two"
-            )
+            return Rejected(document.id, f"{SAME_DOCUMENT}{live[1]}; remove one of the two")
         id_ = self._free_id(document.id)
         live = self._store.live_document(id_)
 
@@ -282,6 +296,14 @@ class CorpusReader:
                 "is quarantined and the build goes on)"
             )
         self._store.put_rejected(file, rejected.id, rejected.reason)
+
+
+def _limits(config: CorpusConfig) -> str:
+    """What may make a document usable that was not, though its file is the same."""
+    return (
+        f"{config.max_document_mb} {config.max_archive_mb} {config.max_parser_mb} "
+        f"{config.max_parser_seconds} {config.strict}"
+    )
 
 
 def _same_place(known: FileState, source: SourceFile) -> bool:

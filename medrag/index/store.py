@@ -8,8 +8,8 @@ build prepares the next. Integer ids are never reused (AUTOINCREMENT).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from ..ingestion.chunking import Chunker
 from ..types import Chunk, Document
 from .database import Database
 
+# How the reason begins for which a document is rejected that another file holds.
+SAME_DOCUMENT = "the same document is in "
 # (id, root) of files added by hand.
 ADDED_BY_HAND = "SELECT id, root FROM files WHERE origin = 'added'"
 _NO_VECTOR = "NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.hash = chunks.hash)"
@@ -35,6 +37,10 @@ class FileState:
     size: int
     mtime_ns: int
     sha256: str
+
+    def unread(self) -> FileState:
+        """The same file, to be read again."""
+        return replace(self, size=-1, mtime_ns=-1, sha256="")
 
 
 class Store(Database):
@@ -60,11 +66,16 @@ class Store(Database):
         """
         with self.transaction():
             self.set_meta("generation", str(generation))
+            self.forget_meta("unfinished")
         self.connection.execute("PRAGMA wal_checkpoint(FULL)")
 
     def set_meta(self, name: str, value: str) -> None:
         """Set a named value."""
         self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, NULL)", (name, value))
+
+    def forget_meta(self, name: str) -> None:
+        """Forget a named value, if there is one."""
+        self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
 
     # --- files -----------------------------------------------------------------------------
 
@@ -105,6 +116,29 @@ class Store(Database):
     def unread(self) -> Iterator[tuple[str, str]]:
         """(id, root) of the files that were added by hand and must be read again."""
         yield from self.connection.execute(f"{ADDED_BY_HAND} AND sha256 = ''")
+
+    def unread_rejected(self, limits: str) -> None:
+        """Have files with something rejected read again, if the limits have changed since."""
+        if self.get_meta("limits") != limits:
+            self._unread("id IN (SELECT file FROM rejected)")
+            self.set_meta("limits", limits)
+
+    def unread_freed(self) -> int:
+        """Have files read again whose document was rejected because of one that is gone.
+
+        Returns:
+            how many.
+        """
+        return self._unread(
+            "id IN (SELECT file FROM rejected WHERE substr(reason, 1, length(:start)) = :start "
+            "AND NOT EXISTS (SELECT 1 FROM documents WHERE documents.id = rejected.id "
+            "AND removed IS NULL))",
+            {"start": SAME_DOCUMENT},
+        )
+
+    def _unread(self, which: str, values: Mapping[str, object] | None = None) -> int:
+        unread = f"UPDATE files SET size = -1, mtime_ns = -1, sha256 = '' WHERE {which}"
+        return self.connection.execute(unread, values or {}).rowcount
 
     def put_rejected(self, file: str, id_: str, reason: str) -> None:
         """Note a document that could not be used."""
@@ -175,7 +209,8 @@ class Store(Database):
                     "INSERT INTO pages VALUES (?, ?, ?, NULL)",
                     ((key, start, page) for start, page in chunk.page_starts),
                 )
-                digest.update(f"{chunk.glue}{chunk.page}{chunk.section}\0{chunk.text}".encode())
+                place = f"{chunk.glue}{chunk.page}{chunk.page_starts}{chunk.section}"
+                digest.update(f"{place}\0{chunk.text}".encode())
                 end = chunk.end
             self.connection.execute(
                 "UPDATE documents SET content_hash = ?, characters = ? WHERE key = ?",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import io
+import lzma
 import shutil
 import stat
 import tarfile
@@ -27,12 +28,12 @@ _RATIO_LIMIT = 200  # unpacked to packed bytes; text packs to a tenth, and repet
 _RATIO_FROM = 64 << 20  # unpacked bytes above which the ratio counts
 _NAME_LIMIT = 60  # characters of a member's name that its copy keeps: the end, with the suffix
 _BOMB = f"unpacks to more than {_RATIO_LIMIT} times its size"
-_NOT_REGULAR = "a link or device, not a file"
+_NOT_REGULAR = "a link, device or sparse file, not a plain one"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What the modules for reading archives raise on a damaged one.
 _DAMAGE = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error,
-    EOFError, OSError, NotImplementedError, ValueError,
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError,
+    EOFError, OSError, NotImplementedError, ValueError, RecursionError,
 )  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def _problem(inner: PurePosixPath) -> str:
     name = str(inner)
     if ".." in inner.parts or inner.is_absolute() or "\\" in name:
         return "its path leads out of the archive"
-    if name.encode(errors="replace").decode() != name:
+    if name.encode(errors="replace").decode() != name or "\0" in name:
         return "the name is not UTF-8; rename it"
     if is_archive(name):
         return "an archive in an archive; unpack it"
@@ -147,7 +148,8 @@ def _in_tar(path: Path) -> Iterator[Member]:
         tarfile.open(fileobj=_Stream(file, path), mode="r|") as archive,
     ):
         for info in archive:
-            problem = "" if info.isreg() else _NOT_REGULAR
+            # A sparse file may unpack to any size.
+            problem = "" if info.isreg() and not info.issparse() else _NOT_REGULAR
             if not info.isdir():
                 yield Member(info.name, info.size, problem, partial(_extracted, archive, info))
             archive.members.clear()  # type: ignore[attr-defined]  # or else it keeps every one

@@ -20,6 +20,8 @@ _SUPPORTED = (*SUFFIXES, *ARCHIVES)
 
 _MAX_DOWNLOAD = 2 << 30  # bytes a fetched document may have
 _DOWNLOAD_DEADLINE = 3600.0  # seconds for one document, retries included
+_LAST_NS = 2**63 - 1  # what SQLite can hold; a file's time may lie centuries behind it
+_NOT_UTF8 = "the name is not UTF-8; rename it"
 _SUFFIX_OF = {
     "application/pdf": ".pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
@@ -40,7 +42,7 @@ class SourceFile:
         id: its path inside `root`, with `/`; or its URL.
         root: the entry of `corpus.paths` it was found under.
         path: where it lies on this machine.
-        size, mtime_ns: as the file system reports them; bytes and nanoseconds.
+        size, mtime_ns: as the file system reports them; bytes, and nanoseconds of 64 bits.
     """
 
     id: str
@@ -66,27 +68,38 @@ class Away(Rejected):
 def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | Rejected]:
     """Every file under `paths`, in sorted order; holds the names of one directory at a time.
 
-    Hidden files and directories are passed over. What cannot be used is given as `Rejected` (an
-    unsupported type), what cannot be reached as `Away`: a missing path, a directory that may not
-    be read, a URL that cannot be fetched.
+    Hidden files and directories are passed over, and so is the directory of the index. What
+    cannot be used is given as `Rejected` (an unsupported type), what cannot be reached as `Away`:
+    a missing path, a directory that may not be read, a URL that cannot be fetched.
 
     Args:
         paths: files, directories and `https://` URLs.
-        downloads: directory that fetched files are kept in.
+        downloads: directory that fetched files are kept in; inside that of the index.
     """
+    index = downloads.parent.resolve()
     for root in paths:
+        if (writable := _writable(root)) != root:
+            yield Rejected(writable, _NOT_UTF8)
+            continue
         if "://" in root:
             yield _fetch(root, downloads)
             continue
-        path = Path(root).expanduser()
         try:
+            path = Path(root).expanduser()
             is_directory = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
             yield Away(root, "path does not exist", root)
         except OSError as error:
             yield Away(root, f"cannot be read: {error.strerror}", root)
+        except (ValueError, RuntimeError) as error:  # a NUL in it; a `~user` who is unknown
+            yield Away(root, f"cannot be read: {error}", root)
         else:
-            yield from _walk(path, root) if is_directory else [_source(path, path.name, root)]
+            if not is_directory:
+                yield _source(path, path.name, root)
+            elif path.resolve() == index:
+                yield Away(root, "is the directory of the index; choose another index.dir", root)
+            else:
+                yield from _walk(path, root, index)
 
 
 def is_supported(name: str) -> bool:
@@ -94,11 +107,17 @@ def is_supported(name: str) -> bool:
     return name.lower().endswith(_SUPPORTED)
 
 
-def _walk(directory: Path, root: str) -> Iterator[SourceFile | Rejected]:
+def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Rejected]:
     """The files of a directory, then those of each folder in it, in the order of their names."""
     folders = [""]  # ids, with a "/" at the end
+    real = directory.resolve()
     while folders:
         inside = folders.pop()
+        if (writable := _writable(inside)) != inside:
+            yield Rejected(writable, _NOT_UTF8)
+            continue
+        if real / inside == index:
+            continue
         try:
             with os.scandir(directory / inside) as entries:
                 names = sorted(
@@ -117,8 +136,8 @@ def _walk(directory: Path, root: str) -> Iterator[SourceFile | Rejected]:
 
 
 def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
-    if (writable := id_.encode(errors="replace").decode()) != id_:
-        return Rejected(writable, "the name is not UTF-8; rename it")
+    if (writable := _writable(id_)) != id_:
+        return Rejected(writable, _NOT_UTF8)
     try:
         status = path.stat()
     except OSError as error:
@@ -129,12 +148,22 @@ def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
         return Rejected(id_, f"unsupported type; supported are {' '.join(_SUPPORTED)}")
     if not stat.S_ISREG(status.st_mode):
         return Rejected(id_, "not a regular file")
-    return SourceFile(id_, root, path, status.st_size, status.st_mtime_ns)
+    mtime_ns = max(-_LAST_NS, min(status.st_mtime_ns, _LAST_NS))
+    return SourceFile(id_, root, path, status.st_size, mtime_ns)
+
+
+def _writable(name: str) -> str:
+    """The name, with "?" for what is not UTF-8 in it and so cannot be stored."""
+    return name.encode(errors="replace").decode()
 
 
 def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
     """Download a URL; what was fetched before is replaced, and read anew only if it differs."""
-    if urlsplit(url).scheme not in ("http", "https"):
+    try:
+        address = urlsplit(url)
+    except ValueError as error:
+        return Away(url, f"is no URL: {error}", url)
+    if address.scheme not in ("http", "https"):
         return Away(url, "only http:// and https:// URLs can be fetched", url)
     downloads.mkdir(parents=True, exist_ok=True)
     for left in downloads.glob("*.part"):  # by a build that was killed
@@ -145,7 +174,7 @@ def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
     except HttpError as error:
         return Away(url, str(error), url)
     # The address says what it is, or else the server does.
-    name = PurePosixPath(urlsplit(url).path).name[-80:]
+    name = PurePosixPath(address.path).name[-80:]
     if not is_supported(name):
         name += _SUFFIX_OF.get(content_type.partition(";")[0].strip().lower(), ".html")
     target = downloads / f"{arriving.stem}-{name}"

@@ -28,6 +28,9 @@ _BATCH_TOKENS = {Device.cpu: 2048, Device.cuda: 65536}
 # Batches are padded to a multiple of it: OpenVINO keeps code for every shape that it has met, so
 # the fewer there are, the flatter the memory (measured: docs/lab-log.md).
 _WIDTH_STEP = 4
+_POOLINGS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
+# Of a model's configuration, what says nothing about its vectors.
+_INERT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
 # What a model may be made of, in sentence-transformers' terms.
 _PARTS = ("Transformer", "Pooling", "Normalize")
 
@@ -75,10 +78,12 @@ class TextEmbedder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Identifies the vector space: weights, pooling, length limit, normalisation."""
+        """Identifies the vector space: weights, what is made of them, pooling, length limit."""
+        config = self._read_json("config.json")
         return fingerprint(
             {
                 "weights": self._weights,
+                "config": {name: v for name, v in config.items() if name not in _INERT},
                 "tokenizer": file_sha256(self.folder / "tokenizer.json"),
                 "pooling": self._pooling,
                 "max_length": self.max_length,
@@ -212,14 +217,16 @@ class TextEmbedder:
         if more := [part for part in parts if part not in _PARTS]:
             raise ModelError(f"{self.folder}: {', '.join(more)} layers are not supported")
         options = self._read_json("1_Pooling/config.json")
-        if options.get("pooling_mode_cls_token") or options.get("pooling_mode") == "cls":
-            return "cls"
-        modes = [
-            name for name, on in options.items() if name.startswith("pooling_mode_") and on is True
-        ]
-        if modes not in ([], ["pooling_mode_mean_tokens"]):
-            raise ModelError(f"{self.folder}: pooling {modes} is not supported; mean and cls are")
-        return "mean"
+        # sentence-transformers writes a flag for each mode, or since version 6 the mode itself.
+        flags = {n for n, on in options.items() if n.startswith("pooling_mode_") and on is True}
+        modes = {_POOLINGS.get(flag, flag) for flag in flags}
+        wanted = modes or {str(options.get("pooling_mode") or "mean")}
+        if wanted not in ({"mean"}, {"cls"}):
+            raise ModelError(
+                f"{self.folder}: pooling by {' and '.join(sorted(wanted))} is not supported; mean "
+                "and cls are"
+            )
+        return wanted.pop()
 
     def _modules(self) -> list[dict[str, Any]]:
         """The layers of a sentence-transformers model; none where a folder is a bare encoder."""

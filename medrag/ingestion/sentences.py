@@ -11,7 +11,7 @@ def split_sentences(text: str) -> list[str]:
     sentencex drops a blank line now and then in texts of over 9,000 characters; so unless its
     sentences add up, each is looked up in the text, and what lies before it goes with it.
     """
-    sentences = sentencex.segment("en", text)
+    sentences: list[str] = sentencex.segment("en", text)
     if "".join(sentences) == text:
         return sentences
     whole: list[str] = []

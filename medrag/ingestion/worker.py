@@ -11,6 +11,7 @@ first. Messages go to the file DESCRIPTOR, each a length (4 bytes, big-endian) a
     chunks, [[text, start, …], …]          some of its chunks: the fields of `Chunk` in order
     end | failed, reason                   the document ends
     rejected, id, reason                   something that cannot be used
+    skipping                               a sign of life
     done                                   the file ends
     disk, errno, message                   there is no room to unpack a member; this is the end
 """
@@ -67,7 +68,7 @@ class _Parser:
         if is_archive(path.name):
             try:
                 self._archive(path, id_, start, skip)
-            except (DocumentError, MemoryError) as error:
+            except Exception as error:  # as below
                 self._reject(id_, error)
         else:
             self._documents(path, id_, skip)
@@ -90,8 +91,12 @@ class _Parser:
 
     def _documents(self, path: Path, id_: str, skip: int) -> None:
         try:
+            last = time.monotonic()
             for number, item in enumerate(read_documents(path, id_, self._corpus)):
                 if number < skip:
+                    if time.monotonic() - last > _SIGN_OF_LIFE:
+                        self.send("skipping")
+                        last = time.monotonic()
                     continue
                 if isinstance(item, Rejected):
                     self._reject(item.id, item.reason)

@@ -169,6 +169,8 @@ class _Worker:
                             request.attempts += 1
                             if request.attempts > _ATTEMPTS:
                                 raise DeathError(f"its parser failed {_ATTEMPTS} times")
+                    case ["skipping"]:
+                        pass
                     case ["done"]:
                         self.requests.popleft()
                     case ["disk", int(number), str(why)]:  # no fault of any document

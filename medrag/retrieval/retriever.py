@@ -47,7 +47,8 @@ class Retriever:
         if k < 1:
             raise ConfigError(f"k={k} cannot be used: give 1 or more")
         mode = self._config.mode
-        depth = max(k, self._config.candidates)
+        # No deeper than there are chunks: a search sets memory aside for what it is asked for.
+        depth = min(max(k, self._config.candidates), int(self._index.manifest.counts["chunks"]))
         bm25 = {} if mode == RetrieverMode.dense else self._search_words(question, depth)
         if mode == RetrieverMode.lexical:
             similarity: dict[int, float] = {}
@@ -63,11 +64,7 @@ class Retriever:
         # Equal scores (the same text in two documents) keep one order: the older chunk first.
         ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[:k]
         found = self._index.snapshot.hits(ranked)
-        if len(found) < len(ranked):
-            raise ArtefactError(
-                f"{self._index.directory} is damaged (the store lacks chunks that its index files "
-                "name); build it anew with index.rebuild=true"
-            )
+        self._check_all_found(len(found), len(ranked))
         return [
             replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
             for chunk in ranked
@@ -83,9 +80,18 @@ class Retriever:
         scores, ids = self._index.vectors.search(query, depth)
         similarity = dict(zip(ids.tolist(), scores.tolist(), strict=True))
         missing = [chunk for chunk in also if chunk not in similarity]
-        for chunk, vector in self._index.snapshot.chunk_vectors(missing).items():
+        vectors = self._index.snapshot.chunk_vectors(missing)
+        self._check_all_found(len(vectors), len(missing))
+        for chunk, vector in vectors.items():
             similarity[chunk] = float(vector @ query)
         return similarity
+
+    def _check_all_found(self, found: int, wanted: int) -> None:
+        if found < wanted:
+            raise ArtefactError(
+                f"{self._index.directory} is damaged (the store lacks chunks that its index files "
+                "name); build it anew with index.rebuild=true"
+            )
 
 
 def check_question(question: str) -> str:

@@ -7,13 +7,15 @@ import random
 import re
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medrag.errors import ArtefactError, MismatchError
-from tests.crash.conftest import Crashes, Update
+from medrag.index import Index
+from tests.crash.conftest import Crashes, Update, is_published
 
 pytestmark = pytest.mark.slow
 
@@ -158,6 +160,59 @@ def test_a_build_over_a_store_whose_tables_are_damaged(
     assert "index.rebuild=true" in outcome.error
     assert "\n" not in outcome.error
     mend(crashes, update, index)
+
+
+def damage(index: Path, change: str) -> None:
+    """Change a row, and leave its checksum as it was."""
+    with closing(sqlite3.connect(index / "store.sqlite")) as database, database:
+        triggers = database.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall()
+        for name, _ in triggers:
+            database.execute(f"DROP TRIGGER {name}")
+        assert database.execute(change).rowcount == 1
+        for _, sql in triggers:
+            database.execute(sql)
+
+
+_LAST_CHUNK = (
+    "SELECT max(chunks.id) FROM chunks JOIN documents ON documents.key = document "
+    "WHERE documents.id = 'note03.txt'"
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE documents SET removed = 1 WHERE id = 'note03.txt'",
+        "UPDATE documents SET added = added + 64 WHERE id = 'note03.txt'",
+        f"UPDATE chunks SET document = document + 4096 WHERE id = ({_LAST_CHUNK})",
+        f"DELETE FROM chunks WHERE id = ({_LAST_CHUNK})",
+    ],
+)
+def test_what_damage_hides_is_not_lost_in_silence(
+    crashes: Crashes, update: Update, index: Path, change: str
+) -> None:
+    """No row is passed over because it says, wrongly, that it is not of this generation."""
+    damage(index, change)
+    told = r"store\.sqlite is damaged .*index\.rebuild=true"
+    shutil.rmtree(index / "generations")  # and no file made from sound rows names what is missing
+    with Index(index) as opened:
+        snapshot = opened.snapshot
+        with pytest.raises(ArtefactError, match=told):
+            list(snapshot.document_ids())
+            snapshot.document_text("note03.txt")
+        if "DELETE" not in change:
+            for look in (snapshot.counts, lambda: list(snapshot.texts()), lambda: opened.words):
+                with pytest.raises(ArtefactError, match=told):
+                    look()
+        with pytest.raises(ArtefactError, match=r"index\.rebuild=true"):
+            _ = opened.vectors
+    if "DELETE" not in change:  # no bit of a row does that
+        outcome = crashes.build(update.corpus, index)
+        assert outcome.error.startswith(f"ArtefactError: {index / 'store.sqlite'} is damaged")
+        assert not is_published(index, update)
+        mend(crashes, update, index)
 
 
 @pytest.fixture

@@ -104,7 +104,44 @@ def test_links_and_devices_are_rejected(root: Path) -> None:
         zipped.writestr(link, str(root.parent / "secret.txt"))
     why = reasons(parse(root))
     assert why.keys() == {"a.tar/0.txt", "a.tar/1.txt", "a.tar/2.txt", "b.zip/link.txt"}
-    assert set(why.values()) == {"a link or device, not a file"}
+    assert set(why.values()) == {"a link, device or sparse file, not a plain one"}
+
+
+def test_a_sparse_member_is_rejected(root: Path) -> None:
+    """It may unpack to any size out of nothing."""
+    with tarfile.open(root / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a.txt")
+        info.pax_headers = {"GNU.sparse.map": "3000000000,0", "GNU.sparse.size": "3000000000"}
+        archive.addfile(info, io.BytesIO())
+    assert "sparse" in reasons(parse(root))["a.tar/a.txt"]
+
+
+def test_odd_damage_is_named_and_what_lies_behind_it_is_read(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(root / "a.zip", "w", zipfile.ZIP_LZMA) as zipped:
+        zipped.writestr("a.txt", os.urandom(2_000).hex())
+        zipped.writestr("b.txt", "Behind.")
+    data = bytearray((root / "a.zip").read_bytes())
+    start = data.index(b"a.txt") + 5
+    data[start + 100 : start + 140] = bytes(40)
+    (root / "a.zip").write_bytes(data)
+    with tarfile.open(root / "b.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        for header in ({"path": "a\0b.txt"}, {}):
+            info = tarfile.TarInfo("c.txt")
+            info.size, info.pax_headers = 5, header
+            archive.addfile(info, io.BytesIO(b"Zinc."))
+    name = tarfile.TarInfo("././@LongLink")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, 6
+    names_of_names = (name.tobuf(tarfile.GNU_FORMAT) + b"a.txt".ljust(512, b"\0")) * 3_000
+    (root / "c.tar").write_bytes(names_of_names)
+    found = parse(root)
+    why = reasons(found)
+    assert "cannot be unpacked" in why["a.zip/a.txt"]
+    assert "damaged" in why["c.tar"]
+    assert {"a.zip/b.txt", "b.tar/c.txt"} <= set(names(found)) - why.keys()
+    assert len(why) == 3
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_an_encrypted_member_is_rejected(root: Path) -> None:

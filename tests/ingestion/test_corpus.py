@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from medrag.ingestion.corpus import SourceFile, find_files, is_supported
+from medrag.ingestion.corpus import Away, SourceFile, find_files, is_supported
 from medrag.types import Rejected
 
 
@@ -102,6 +103,52 @@ def test_a_name_that_is_no_utf8_is_rejected_in_writable_words(tmp_path: Path) ->
     ((id_, reason),) = reasons(tmp_path).items()
     assert id_.encode().startswith(b"caf")
     assert "UTF-8" in reason
+
+
+def test_a_folder_whose_name_is_no_utf8_is_rejected_once(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt")
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    make(folder, "b.txt", "c.txt")
+    assert list(reasons(tmp_path)) == ["caf?/"]
+    assert ids(tmp_path) == ["a.txt", "caf?/"]
+    ((id_, reason),) = reasons(str(folder)).items()
+    assert (id_, reason) == (f"{tmp_path}/caf?", reasons(tmp_path)["caf?/"])
+    assert "UTF-8" in reason
+
+
+@pytest.mark.parametrize("root", ["~nobody-of-this-name/notes", "a\0b", "x" * 300, "no/such"])
+def test_a_root_that_cannot_be_is_away_and_the_rest_goes_on(tmp_path: Path, root: str) -> None:
+    make(tmp_path, "a.txt")
+    away, source = found(root, tmp_path)
+    assert isinstance(away, Away)
+    assert (away.id, away.root) == (root, root)
+    assert away.reason and "\n" not in away.reason
+    assert source.id == "a.txt"
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="few file systems go that far")
+@pytest.mark.parametrize("year", [1500, 3000])
+def test_a_time_out_of_all_bounds_is_one_that_can_be_stored(year: int) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        make(Path(folder), "a.txt")
+        seconds = (year - 1970) * 31_556_952
+        os.utime(Path(folder, "a.txt"), ns=(0, seconds * 10**9))
+        assert Path(folder, "a.txt").stat().st_mtime == seconds
+        (source,) = found(folder)
+    assert isinstance(source, SourceFile)
+    assert -(2**63) <= source.mtime_ns < 2**63
+
+
+def test_the_directory_of_the_index_is_no_corpus(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt", "out/b.txt", "out/index/quarantine.jsonl", "out/index/downloads/c.txt")
+    (tmp_path / "link").symlink_to(tmp_path)
+    downloads = tmp_path / "out/index/downloads"
+    for root in (tmp_path, tmp_path / "link"):
+        assert {item.id for item in found(root, downloads=downloads)} >= {"a.txt", "out/b.txt"}
+        assert not [item.id for item in found(root, downloads=downloads) if "index" in item.id]
+    (away,) = found(downloads.parent, downloads=downloads)
+    assert isinstance(away, Away)
+    assert "index.dir" in away.reason
 
 
 @pytest.mark.parametrize(
@@ -206,3 +253,7 @@ def test_what_the_server_does_not_have_is_rejected_and_the_rest_goes_on(
 @pytest.mark.parametrize("url", ["ftp://example.org/a.txt", "file:///etc/passwd", "s3://b/a.txt"])
 def test_other_schemes_are_rejected(url: str) -> None:
     assert "http" in reasons(url)[url]
+
+
+def test_what_is_no_url_is_rejected() -> None:
+    assert "no URL" in reasons("http://[oops")["http://[oops"]

@@ -101,6 +101,12 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(tiny: Path) -> None:
         ("config.json", "{", "cannot be read"),
         ("config.json", '{"model_type": "bert"}', "hidden_size"),
         ("1_Pooling/config.json", '{"pooling_mode_max_tokens": true}', "mean and cls"),
+        ("1_Pooling/config.json", '{"pooling_mode": "lasttoken"}', "mean and cls"),
+        (
+            "1_Pooling/config.json",
+            '{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true}',
+            "cls and mean is not supported",
+        ),
     ],
 )
 def test_a_broken_description_is_one_clear_line(
@@ -122,3 +128,15 @@ def test_a_model_with_more_layers_than_pooling_is_refused(tmp_path: Path, tiny: 
     (folder / "modules.json").write_text(json.dumps(modules))
     with pytest.raises(ModelError, match="Dense layers are not supported"):
         TextEmbedder(EmbedderConfig(model=str(folder))).embed(["Gout"])
+
+
+def test_other_settings_over_the_same_weights_are_another_space(tmp_path: Path, tiny: Path) -> None:
+    folder = shutil.copytree(tiny, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+
+    def space(**changed: Any) -> str:
+        (folder / "config.json").write_text(json.dumps(config | changed))
+        return embedder_of(folder).space
+
+    assert space(transformers_version="1.0") == embedder_of(tiny).space
+    assert space(num_attention_heads=1) != embedder_of(tiny).space

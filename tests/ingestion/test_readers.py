@@ -415,7 +415,7 @@ def test_html_keeps_what_the_page_says(tmp_path: Path) -> None:
         "<tr><th>Name</th><th>Relapse</th></tr><tr><td><p>P. vivax</p></td><td>yes</td></tr>"
         "</table>"
         "<h3>Care</h3>Loose text<ul><li>net<ul><li>inner</li></ul></li><li><p>drug</p></li></ul>"
-        "<form>Search</form><aside>Ad</aside><footer>Imprint</footer></body></html>",
+        "<form><button>Search</button></form><aside>Ad</aside><footer>Imprint</footer></body></html>",
     )
     document, blocks = read_one(path)
     assert (document.title, document.url) == ("Malaria: overview", "https://example.org/malaria")
@@ -703,7 +703,7 @@ def test_pubmed_articles(tmp_path: Path, name: str) -> None:
         "mesh": ["Gout"],
     }
     assert [(block.section, block.text) for block in blocks] == [
-        ("Background and aims", "Gout1 hurts."),
+        ("Background and aims", "Gout 1 hurts."),
         ("", "More."),
     ]
 

@@ -28,7 +28,7 @@ _TOKENIZER = _EMBEDDER.folder / "tokenizer.json"
 
 
 def files_in(root: Path) -> Iterator[SourceFile]:
-    for source in find_files([str(root)], root / "unused"):
+    for source in find_files([str(root)], root.with_name("index") / "downloads"):
         assert isinstance(source, SourceFile), source
         yield source
 
@@ -243,6 +243,23 @@ def test_a_crash_costs_one_document_of_many(root: Path) -> None:
     assert "SIGKILL" in why
     whole = [len(item[1]) for item in found[:-1] if not isinstance(item, Rejected)]
     assert len(whole) == 59 and len(set(whole)) == 1
+
+
+@pytest.mark.slow
+def test_passing_over_what_is_done_may_take_longer_than_a_parser_may_be_silent(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rows(root / "rows.jsonl", 40, sentences=1_000)  # more than a pipe holds
+    slow = "json.loads = lambda *a, **k: (time.sleep(0.1), loads(*a, **k))[1]"
+    pretend(monkeypatch, root, f"import json; loads = json.loads; {slow}")
+
+    def at(document: Document) -> None:
+        if document.id.endswith("#035"):
+            kill_workers()
+
+    found = parse(root, CorpusConfig(workers=1, max_parser_seconds=2), at=at)
+    assert names(found) == [f"rows.jsonl#{number:03}" for number in range(40)]
+    assert ["SIGKILL" in why for why in reasons(found).values()] == [True]
 
 
 def test_a_file_whose_parser_keeps_crashing_is_given_up(root: Path) -> None:

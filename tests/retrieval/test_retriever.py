@@ -16,6 +16,8 @@ from medrag import CorpusConfig, Hit, IndexConfig, PipelineConfig, RetrieverConf
 from medrag.config import RetrieverMode
 from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.index import BuildReport, Index, IndexBuilder
+from medrag.index.database import DATABASE, Database
+from medrag.index.snapshot import Snapshot
 from medrag.ingestion import TextEmbedder
 from medrag.ingestion.chunking import Chunker
 from medrag.retrieval import Retriever
@@ -84,6 +86,23 @@ def test_a_hit_tells_its_place(index: Index, find: Find) -> None:
     text = index.snapshot.document_text(hit.document)
     assert text is not None and text[hit.start : hit.end] == hit.text
     assert (hit.document, hit.title, hit.section) == ("asthma.md", "Asthma", "Relief")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_as_many_as_there_are_may_be_asked_for_and_more(find: Find, mode: str) -> None:
+    question = "iron tablets of gout, asthma and malaria"
+    every = find(question, mode, 50)
+    assert len(every) >= 4
+    assert find(question, mode, 10**12) == every
+
+
+def test_any_number_of_vectors_may_be_asked_for(index: Index) -> None:
+    stored = dict(index.snapshot.vectors())
+    with Database(index.directory / DATABASE, read_only=True) as database:
+        # SQLite's own default; the one that Python has here may allow for more.
+        database.connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 1_000_000)
+        found = Snapshot(database, index.snapshot.generation).chunk_vectors(range(200_000))
+    assert {id_: vector.tobytes() for id_, vector in found.items()} == stored
 
 
 # --- anything may be typed --------------------------------------------------------------------
@@ -278,6 +297,24 @@ def test_a_chunk_that_the_store_has_lost_is_an_error_not_a_shorter_list(
         database.execute("DELETE FROM chunks WHERE text LIKE '%uric%'")
     with Index(config.index.dir) as opened, pytest.raises(ArtefactError, match="damaged"):
         Retriever(opened, embedder, config.retriever).retrieve("uric acid")
+
+
+def test_a_chunk_that_only_the_words_name_is_not_lost_in_silence(
+    build: Callable[[], BuildReport], config: PipelineConfig, embedder: TextEmbedder
+) -> None:
+    build()
+    question = "attack of mosquitoes carrying parasites"
+    narrow = replace(config.retriever, k=1, candidates=1)
+    with Index(config.index.dir) as opened:
+        (dense, lexical) = (
+            Retriever(opened, embedder, replace(narrow, mode=mode)).retrieve(question)[0]
+            for mode in (RetrieverMode.dense, RetrieverMode.lexical)
+        )
+    assert (dense.document, lexical.document) == ("sub/malaria.txt", "gout.txt")
+    with sqlite3.connect(Path(config.index.dir, "store.sqlite")) as database:
+        database.execute("DELETE FROM chunks WHERE id = ?", (lexical.chunk_id,))
+    with Index(config.index.dir) as opened, pytest.raises(ArtefactError, match="damaged"):
+        Retriever(opened, embedder, narrow).retrieve(question)
 
 
 # --- fusion -----------------------------------------------------------------------------------

@@ -1,51 +1,56 @@
-"""Reads .html: what a page says, without its menus, scripts and forms."""
+"""Reads .html: what a page says, without its menus, scripts and controls."""
 
 from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import DocumentError
 from ...types import Block, Document
+from ..processors import clean_text
 from .common import HeadingPath, one_line, readable_stem
+from .superscripts import LOOKBACK, superscript
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_INVISIBLE = {"head", "noscript", "script", "style", "template"}
 _DROPPED = {
-    "script",
-    "style",
-    "noscript",
-    "template",
-    "nav",
+    "audio",
+    "canvas",
+    "dialog",
     "footer",
-    "header",
-    "aside",
-    "form",
-    "button",
+    "iframe",
+    "input",
+    "math",
+    "nav",
+    "object",
+    "option",
     "select",
     "svg",
-    "math",
-    "iframe",
-    "object",
-    "canvas",
-    "audio",
+    "textarea",
     "video",
-    "head",
-    "dialog",
+}
+_DROPPED_OUTSIDE = {"button": "heading", "header": "article", "aside": "article"}
+_PLACES = {
+    **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "heading"),  # an accordion's button
+    **dict.fromkeys(("article", "main"), "article"),  # its own head, its warning boxes
 }
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _BREAKING = {
     "address",
     "article",
+    "aside",
     "blockquote",
     "body",
     "caption",
+    "center",
     "dd",
     "details",
     "div",
@@ -54,20 +59,29 @@ _BREAKING = {
     "fieldset",
     "figcaption",
     "figure",
+    "form",
+    "header",
+    "hgroup",
     "hr",
     "html",
     "legend",
+    "listing",
     "main",
     "p",
     "pre",
+    "search",
     "section",
     "summary",
+    "xmp",
 }  # elements that start and end a paragraph
-_GROUPS = {"ul", "ol", "menu", "table"}  # one block each, a line for each item or row
+_GROUPS = {"ul", "ol", "menu", "dir", "table"}  # one block each, a line for each item or row
 
 
 def read(path: Path, document_id: str) -> Document:
     """Return the page. Title: `<title>`, else the first `<h1>`, else the file's name.
+
+    Not read: menus, page headers and footers, side columns, what stands in form fields, formulas
+    in MathML, the texts that stand for images, and what scripts would add.
 
     Raises:
         DocumentError: the file cannot be read, or its bytes are not text in its encoding (BOM,
@@ -140,6 +154,10 @@ class _Walk:
         self._lines: list[str] = []  # finished items or rows of the outermost list or table
         self._depth = 0  # lists and tables around this place
         self._verbatim = 0  # <pre> around this place
+        self._places: Counter[str] = Counter()  # headings and articles around this place
+        self._superscripts = 0  # <sup> around this place
+        self._raised_from = 0  # where in `_text` the outermost of them starts
+        self._cited = False  # whether it refers to something
 
     def blocks(self, root: LexborNode) -> Iterator[Block]:
         """Yield the blocks below `root`."""
@@ -152,7 +170,15 @@ class _Walk:
             elif node.is_text_node:
                 text = node.text_content or ""
                 self._text.append(text if self._verbatim else re.sub(r"\s+", " ", text))
-            elif tag not in _DROPPED and not node.is_comment_node:
+            elif tag in _INVISIBLE or node.is_comment_node:
+                continue
+            elif tag in _DROPPED or self._is_outside(tag):
+                self._text.append(" ")  # a button parts the words around it
+            else:
+                if tag == "sup":
+                    self._raise(node)
+                elif tag in _PLACES:
+                    self._places[_PLACES[tag]] += 1
                 yield from self._enter(tag)
                 stack.append((node, True))
                 child = node.last_child
@@ -177,9 +203,34 @@ class _Walk:
             yield from self._break()
         self._verbatim += tag == "pre"
 
+    def _is_outside(self, tag: str) -> bool:
+        place = _DROPPED_OUTSIDE.get(tag)
+        return place is not None and not self._places[place]
+
+    def _raise(self, node: LexborNode) -> None:
+        """Note where a superscript starts, and whether it is or holds a link."""
+        self._superscripts += 1
+        if self._superscripts == 1:
+            self._raised_from = len(self._text)
+            alone = node.parent and node.parent.tag == "a" and not node.prev and not node.next
+            self._cited = bool(alone) or node.css_first("a") is not None
+
+    def _lower(self) -> None:
+        """Write the superscript that ends here so that it does not run into what is before it."""
+        self._superscripts -= 1
+        if not self._superscripts:
+            inside = "".join(self._text[self._raised_from :])
+            del self._text[self._raised_from :]
+            before = "".join(self._text[-LOOKBACK:])[-LOOKBACK:]
+            self._text.append(superscript(before, inside, self._cited))
+
     def _leave(self, tag: str) -> Iterator[Block]:
         self._verbatim -= tag == "pre"
-        if tag in ("td", "th"):
+        if tag in _PLACES:
+            self._places[_PLACES[tag]] -= 1
+        if tag == "sup":
+            self._lower()
+        elif tag in ("td", "th"):
             self._text.append(" | ")
         elif tag in ("li", "tr", "caption"):
             self._line()
@@ -189,11 +240,14 @@ class _Walk:
             if not self._depth:
                 yield from self._flush()
         elif tag in _HEADINGS and not self._depth:
-            heading = one_line("".join(self._text))
+            heading = " ".join(clean_text("".join(self._text)).split())
             self._text.clear()
             level = _HEADINGS[tag]
-            if level == 1 and heading and self._title.startswith(heading):
+            short = one_line(heading)
+            if level == 1 and heading and self._title.startswith(short):
                 self._path.leave(1)  # the title again, not a section of its own
+                if heading != short:  # which the title has only in part
+                    yield Block(heading)
             elif heading:
                 self._path.enter(level, heading)
                 yield Block(heading, section=str(self._path))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -13,16 +11,13 @@ from pathlib import Path
 from ...errors import DocumentError
 from ...types import Block, Document
 from .common import breaks_on_purpose, one_line, readable_stem
+from .pdf_lines import page_lines
+from .running import Pages
 
-_EDGE = 3  # lines at the top and at the bottom of a page where headers and footers are looked for
-_AHEAD = 64  # pages read before one is handed on
-_PATTERNS_LIMIT = 10_000  # lines remembered to find those that repeat
-_COMPOUNDS_LIMIT = 50_000  # hyphenated words remembered from a document
 _SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*\Z")
 _BULLET = re.compile(r"\s*(?:[-*•‣▪◦–]|\(?\d{1,3}[.)])\s+\S")
 _STARTS = re.compile(_BULLET.pattern + r"|(?:Table|Figure|Fig\.) \d+[.:]")
 _NO_TITLE = re.compile(r"untitled|\(?anonymous\)?|\(?unspecified\)?|microsoft word\b.*", re.I)
-_COMPOUND = re.compile(r"\w+-\w+")
 # First halves of compounds that no syllable looks like (unlike "anti-", "re-", "all-").
 _PREFIXES = {
     "alpha",
@@ -59,62 +54,14 @@ _PREFIXES = {
 }
 
 
-class _Pages:
-    """The pages of a document, seen with so many of those ahead that what repeats is known."""
-
-    def __init__(self, path: Path) -> None:
-        self._pages = _pages(path)
-        self._ahead: deque[list[str]] = deque()
-        self._count = 0
-        self._tops: Counter[str] = Counter()
-        self._bottoms: Counter[str] = Counter()
-        self.compounds: set[str] = set()
-        self._look_ahead()
-
-    def __iter__(self) -> Iterator[list[str]]:
-        """The lines of each page without its running header and footer."""
-        while self._ahead:
-            yield self._body(self._ahead.popleft())
-            self._look_ahead()
-
-    def first_line(self) -> str:
-        """The first line of text on the pages ahead, or ""."""
-        return next((body[0] for lines in self._ahead if (body := self._body(lines))), "")
-
-    def _look_ahead(self) -> None:
-        while len(self._ahead) < _AHEAD and (lines := next(self._pages, None)) is not None:
-            self._ahead.append(lines)
-            self._count += 1
-            for seen, edge in ((self._tops, lines[:_EDGE]), (self._bottoms, lines[-_EDGE:])):
-                seen.update({_pattern(line) for line in edge})
-                if len(seen) > _PATTERNS_LIMIT:
-                    for pattern in [pattern for pattern, times in seen.items() if times < 3]:
-                        del seen[pattern]
-            for line in lines:
-                if len(self.compounds) < _COMPOUNDS_LIMIT:
-                    self.compounds.update(word.lower() for word in _COMPOUND.findall(line))
-
-    def _body(self, lines: list[str]) -> list[str]:
-        """A page's lines without its running header and footer."""
-        start, stop = 0, len(lines)
-        while start < min(_EDGE, stop) and self._runs(self._tops, lines[start]):
-            start += 1
-        while stop > max(start, len(lines) - _EDGE) and self._runs(self._bottoms, lines[stop - 1]):
-            stop -= 1
-        return lines[start:stop]
-
-    def _runs(self, seen: Counter[str], line: str) -> bool:
-        """Tell whether a line repeats on 3 pages, or on 2 that are more than half of all."""
-        times = seen[_pattern(line)]
-        return times >= 3 or (times == 2 and self._count <= 3)
-
-
 def read(path: Path, document_id: str) -> Document:
     """Return the document; its pages are read as its blocks are asked for.
 
-    Title: the file's own if it is sensible, else the first line of text, else the file's name.
-    Running headers and footers are lines that repeat, but for their numbers, among the pages
-    before and the next 64.
+    Title: the file's own if it is sensible, else the first line of text if no word is divided at
+    its end, else the file's name. Running headers, footers and page numbers are taken off
+    (`Pages`), unless there is no other text. Text comes in the order of drawing, but for what
+    `reading_order` mends: three columns drawn line by line come out mixed. Raised numbers are
+    marked ("10^9/L"), but not in turned text nor on pages that had to be put in order.
     Paragraphs follow from line lengths (`breaks_on_purpose`). A word divided at a line end is
     joined, and keeps its hyphen if the document has that compound inside a line, if its first
     half is a usual one of compounds ("beta-", "non-"), a single letter, or not lower-case letters
@@ -124,11 +71,13 @@ def read(path: Path, document_id: str) -> Document:
         DocumentError: not a PDF, damaged, or encrypted; from the blocks too, and if there is no
             text in any page.
     """
-    pages = _Pages(path)
+    pages = Pages(page_lines(path))
     known = _properties(path)
     title, author = known.get("title", ""), known.get("author", "")
     if len(title) < 4 or _NO_TITLE.fullmatch(title) or title.lower().endswith((".pdf", ".docx")):
         title = pages.first_line()
+        if title.endswith("-"):  # half a word: the text goes on
+            title = ""
     title = one_line(title) if len(title) <= 200 else ""
     return Document(
         document_id,
@@ -147,45 +96,7 @@ def _properties(path: Path) -> dict[str, str]:
     return {key.lower(): one_line(value) for key, value in found.items()}
 
 
-def _pages(path: Path) -> Iterator[list[str]]:
-    """Yield the lines of each page that are not blank; hyphens at line ends are "-"."""
-    from pypdfium2 import PdfDocument, PdfiumError
-    from pypdfium2.raw import FPDF_ERR_PASSWORD
-
-    try:
-        document = PdfDocument(path)
-    except PdfiumError as error:
-        if error.err_code == FPDF_ERR_PASSWORD:
-            raise DocumentError(f"{path.name}: encrypted") from error
-        raise DocumentError(f"{path.name}: not a readable PDF ({error})") from error
-    except (OSError, ValueError) as error:
-        raise DocumentError(f"{path.name}: not a readable PDF ({error})") from error
-    with closing(document):
-        for number in range(len(document)):
-            try:
-                with closing(document[number]) as page, closing(page.get_textpage()) as layer:
-                    text = layer.get_text_bounded()
-            except (PdfiumError, OSError, ValueError) as error:
-                raise DocumentError(f"{path.name}: page {number + 1}: {error}") from error
-            yield _lines(text)
-
-
-def _lines(text: str) -> list[str]:
-    # pdfium joins a word divided at a line end and puts a mark there; the line end is wanted back.
-    text = re.sub("[\x02\ufffe]", "-\n", text).replace("\r\n", "\n").replace("\r", "\n")
-    text = re.sub(
-        "[\ufb00-\ufb06]", lambda ligature: unicodedata.normalize("NFKC", ligature[0]), text
-    )
-    text = text.replace("\xad\n", "-\n").replace("\0", "")
-    return [line.strip() for line in text.split("\n") if line.strip()]
-
-
-def _pattern(line: str) -> str:
-    """Return a line as it is compared between pages: digits do not count."""
-    return re.sub(r"\d+", "#", line[:200])
-
-
-def _blocks(path: Path, pages: _Pages, title: str) -> Iterator[Block]:
+def _blocks(path: Path, pages: Pages, title: str) -> Iterator[Block]:
     """Yield the paragraphs; one that runs over a page end comes as two blocks glued together."""
     last: Block | None = None  # held back, because the next page may complete its last word
     for number, lines in enumerate(pages, start=1):
@@ -200,6 +111,9 @@ def _blocks(path: Path, pages: _Pages, title: str) -> Iterator[Block]:
                     last, block = replace(last, text=text), replace(block, glue=glue)
                 yield last
             last = block
+    if last is None and pages.stripped:  # nothing but running lines: they are the text
+        yield from _blocks(path, Pages(page_lines(path), strip=False), title)
+        return
     if last is None:
         raise DocumentError(f"{path.name}: no text layer (scanned?); medrag does no OCR")
     yield last

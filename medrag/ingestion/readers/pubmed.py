@@ -12,6 +12,7 @@ from ...types import Block, Document, Rejected
 from ..processors import clean_text
 from .common import one_line
 from .safe_xml import elements
+from .xml_text import spoken
 
 
 def read(path: Path, document_id: str) -> Iterator[Document | Rejected]:
@@ -52,13 +53,16 @@ def _abstract(article: Element) -> Iterator[Block]:
 
 
 def _metadata(article: Element, pmid: str) -> dict[str, Any]:
-    doi = article.findtext(".//ELocationID[@EIdType='doi']") or article.findtext(
-        "PubmedData/ArticleIdList/ArticleId[@IdType='doi']"
+    # Each path ends at the article or chapter itself: references and the book have DOIs too.
+    doi = article.findtext("*/Article/ELocationID[@EIdType='doi']") or article.findtext(
+        "*/ArticleIdList/ArticleId[@IdType='doi']"
     )
     date = article.find(".//JournalIssue/PubDate")
     if date is None:
         date = article.find(".//Book/PubDate")
     year = re.search(r"\d{4}", "".join(date.itertext())) if date is not None else None
+    lists = [one for one in article.iter("AuthorList") if one.get("Type") != "editors"]
+    authors = lists[-1] if lists else ()  # a chapter's come after those of its book
     found = {
         "pmid": pmid,
         "doi": one_line(doi or ""),
@@ -66,7 +70,7 @@ def _metadata(article: Element, pmid: str) -> dict[str, Any]:
         or _text(article.find(".//Journal/ISOAbbreviation")),
         "book": _text(article.find(".//Book/BookTitle")),
         "year": int(year[0]) if year else None,
-        "authors": [name for author in article.iterfind(".//Author") if (name := _name(author))],
+        "authors": [name for author in authors if (name := _name(author))],
         "mesh": [_text(name) for name in article.iterfind(".//MeshHeading/DescriptorName")],
     }
     return {key: value for key, value in found.items() if value}
@@ -79,6 +83,6 @@ def _name(author: Element) -> str:
 
 
 def _text(element: Element | None) -> str:
-    """Return an element's text, inline marks such as <i> and <sup> taken off."""
-    text = "" if element is None else clean_text("".join(element.itertext()))
+    """Return an element's text on one line, inline marks such as <i> taken off."""
+    text = "" if element is None else clean_text(spoken(element))
     return re.sub(r"\s+", " ", text)

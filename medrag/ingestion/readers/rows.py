@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +19,7 @@ LINE_LIMIT = 64 << 20  # bytes in a line, characters in a CSV field
 _USUAL = {
     "text": ("text", "contents", "abstract", "body"),
     "title": ("title",),
-    "id": ("id", "_id", "pmid"),
+    "id": ("id", "_id", "pmid", ""),  # pandas writes a row's index under no name
     "url": ("url",),
 }  # the names that are tried in turn where the configuration gives none
 
@@ -50,7 +51,7 @@ def read_csv(path: Path, document_id: str, fields: FieldsConfig) -> Iterator[Doc
     with path.open("rb") as file:
         rows = _csv_rows(_lines(file, path.name))
         try:
-            header = [one_line(cell) for cell in _good(next(rows, (1, "no text"))[1])]
+            header = _header(_good(next(rows, (1, "no text"))[1]))
             _pick(dict.fromkeys(header), fields)
         except _BadRowError as error:
             raise DocumentError(f"{path.name}: header: {error}") from error
@@ -137,10 +138,22 @@ def _good(cells: list[str] | str) -> list[str]:
     return cells
 
 
+def _header(cells: list[str]) -> list[str]:
+    """Return the columns' names; the second of one name becomes `name~2`, so that none is lost."""
+    uses: dict[str, int] = {}  # name: the columns that have asked for it, in the file's order
+    for cell in cells:
+        name = unique = one_line(cell)
+        while unique in uses:
+            uses[name] += 1
+            unique = f"{name}~{uses[name]}"
+        uses[unique] = 1
+    return list(uses)
+
+
 def _object(text: str) -> dict[str, Any]:
-    """Parse one JSON object. NaN and the infinities, which JSON does not have, become None."""
+    """Parse one JSON object. NaN and the infinities, such as 1e999, become None."""
     try:
-        row = json.loads(text, parse_constant=lambda name: None)
+        row = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
         if "\\ud" in text.lower():
             # Half a character written as an escape: no encoding, and so no store, takes it.
             row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
@@ -153,6 +166,11 @@ def _object(text: str) -> dict[str, Any]:
     return row
 
 
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None
+
+
 def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
     if len(cells) > len(header):
         raise _BadRowError(f"{len(cells)} fields, the header has {len(header)}")
@@ -160,7 +178,7 @@ def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
 
 
 def _pick(row: Mapping[str, Any], fields: FieldsConfig) -> dict[str, str]:
-    """Return which field of `row` serves as text, title, id and url; "" where there is none."""
+    """Return which field of `row` serves as text, title, id and url, of those there are."""
     picked = {}
     for use, usual in _USUAL.items():
         wanted = str(getattr(fields, use))
@@ -168,8 +186,10 @@ def _pick(row: Mapping[str, Any], fields: FieldsConfig) -> dict[str, str]:
             raise _BadRowError(
                 f"no field {wanted!r} (corpus.fields.{use}); fields here: {', '.join(row)}"
             )
-        picked[use] = wanted or next((name for name in usual if name in row), "")
-    if not picked["text"]:
+        found = [wanted] if wanted else [name for name in usual if name in row]
+        if found:
+            picked[use] = found[0]
+    if "text" not in picked:
         raise _BadRowError(
             f"no field {', '.join(_USUAL['text'])}; fields here: {', '.join(row)}; "
             "name the one to read with corpus.fields.text"
@@ -186,16 +206,16 @@ def _document(row: dict[str, Any], number: int, document_id: str, fields: Fields
         raise _BadRowError(f"field {picked['text']!r} holds a {type(text).__name__}, not text")
     if not text or not clean_text(text):
         raise _BadRowError(f"no text in field {picked['text']!r}")
-    row_id = _scalar(row, picked["id"]) or str(number)
+    row_id = _scalar(row, picked.get("id")) or str(number)
     return Document(
         id=f"{document_id}#{row_id}",
-        title=_scalar(row, picked["title"]) or one_line(text, 80),
+        title=_scalar(row, picked.get("title")) or one_line(text, 80),
         blocks=(Block(text),),
-        url=_scalar(row, picked["url"]),
+        url=_scalar(row, picked.get("url")),
         metadata={name: value for name, value in row.items() if name not in picked.values()},
     )
 
 
-def _scalar(row: dict[str, Any], name: str) -> str:
-    value = row.get(name)
+def _scalar(row: dict[str, Any], name: str | None) -> str:
+    value = None if name is None else row.get(name)
     return one_line(str(value)) if isinstance(value, str | int | float) else ""

@@ -9,15 +9,21 @@ from pathlib import Path
 
 from ...types import Block, Document
 from ..files import read_chunks
+from ..processors import clean_text
 from .common import HeadingPath, breaks_on_purpose, one_line, readable_stem
 
 _PARAGRAPH_LIMIT = 1 << 14  # characters gathered before a paragraph is handed on in parts
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT_MATTER = re.compile(
+    r"\A---[ \t]*\n"
+    r"((?:#.*\n)*\w[\w.-]*:(?:[ \t].*)?\n"  # comments, then a key: a text or a list is none
+    r"(?:(?:\w[\w.-]*:(?:[ \t].*)?|[ \t#].*|-(?:[ \t].*)?)?\n)*?)?"
+    r"(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
+)
 _FRONT_FIELD = re.compile(r"^(\w[\w-]*):[ \t]+(\S.*)$", re.MULTILINE)
 _UNDERLINE = re.compile(r"\s*(={3,}|-{3,})\s*\Z")
 _RULE = re.compile(r"\s*([-*_=])(\s*\1){2,}\s*\Z")
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)(?:\s+#+)?\s*\Z")
-_FENCE = re.compile(r"\s*(```|~~~)")
+_FENCE = re.compile(r"\s*(?:`{3,}[^`]*\Z|~~~)")  # "```5 mg```" is code within a line
 _ITEM = re.compile(r"\s*(?:[-*+•‣–]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+\S")
 _TABLE_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*\Z")
 _TITLE_LIMIT = 120  # characters; a longer first line is the text itself
@@ -50,7 +56,10 @@ def read(path: Path, document_id: str, *, markdown: bool) -> Document:
 
 
 def _front_matter(head: str) -> tuple[dict[str, str], str]:
-    """Split `key: value` lines between two `---` off the start of a Markdown file."""
+    """Split YAML between two `---` off the start of a Markdown file.
+
+    Those may also be two rules with text between them: only lines that YAML has are front matter.
+    """
     match = _FRONT_MATTER.match(head)
     if not match:
         return {}, head
@@ -62,7 +71,7 @@ def _front_matter(head: str) -> tuple[dict[str, str], str]:
 
 def _first_heading(head: str) -> str:
     """Return the text of the first top-level Markdown heading, or ""."""
-    outside = re.sub(r"(?ms)^(```|~~~).*?^\1", "", head)
+    outside = re.sub(r"(?ms)^(`{3,}(?=[^`\n]*$)|~~~).*?^\1", "", head)
     match = re.search(r"(?m)^#[ \t]+(\S.*)$|^(\S.*)\n={3,}[ \t]*$", outside)
     return _inline(one_line((match[1] or match[2]).rstrip(" #"))) if match else ""
 
@@ -80,7 +89,8 @@ def _title_line(head: str) -> tuple[str, str]:
 def _inline(text: str) -> str:
     """Take the marks of links, images and bold type off a piece of Markdown."""
     text = re.sub(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s\"[^\"]*\")?\)", r"\1", text)
-    return re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
+    text = re.sub(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", r"\1", text)
+    return re.sub(r"(?<!\w)__(?=\S)(.+?)(?<=\S)__(?!\w)", r"\1", text)
 
 
 def _is_row(line: str) -> bool:
@@ -159,7 +169,7 @@ class _Blocks:
 
     def _heading(self, level: int, heading: str) -> Iterator[Block]:
         """Enter a section; its heading is text too, unless it is the title already."""
-        heading = one_line(_inline(heading))
+        heading = " ".join(clean_text(_inline(heading)).split())
         self._size = 0
         if level == 1 and heading == self._title:
             self._path.leave(1)

@@ -1,0 +1,299 @@
+"""What is kept of PDFs, and in which order: running lines, turned text, columns, raised digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from medrag.config import CorpusConfig
+from medrag.ingestion.processors import clean_blocks
+from medrag.ingestion.readers import read_documents
+from medrag.types import Block, Document
+
+Draw = Callable[[Canvas], None]
+
+
+def pdf(path: Path, pages: Sequence[Draw], *, title: str = "") -> Path:
+    canvas = Canvas(str(path))
+    if title:
+        canvas.setTitle(title)
+    for draw in pages:
+        draw(canvas)
+        canvas.showPage()
+    canvas.save()
+    return path
+
+
+def at(*lines: tuple[float, float, str]) -> Draw:
+    """Draw each line at its place, in points from the lower left corner, in this order."""
+
+    def draw(canvas: Canvas) -> None:
+        for x, y, text in lines:
+            canvas.drawString(x, y, text)
+
+    return draw
+
+
+def down(*lines: str) -> Draw:
+    """Draw the lines one below the other."""
+    return at(*((50, 800 - 14 * n, line) for n, line in enumerate(lines)))
+
+
+def read_one(path: Path) -> tuple[Document, list[Block]]:
+    (document,) = read_documents(path, path.name, CorpusConfig())
+    assert isinstance(document, Document), document
+    return document, list(clean_blocks(document.blocks))
+
+
+def text_of(path: Path) -> str:
+    blocks = read_one(path)[1]
+    return "".join((block.glue if n else "") + block.text for n, block in enumerate(blocks))
+
+
+FULL = "This line of running text is about as long as all of the lines on its page are"
+WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
+
+# --- running headers and footers ---------------------------------------------------------------
+
+
+def test_values_that_differ_from_page_to_page_are_kept(tmp_path: Path) -> None:
+    values = [
+        ("Anna", 4.1, 13.2, 2),
+        ("Bob", 6.8, 7.1, 40),
+        ("Cyd", 2.2, 9.9, 320),
+        ("Dan", 5.0, 14.0, 7),
+    ]
+    pages = [
+        down(
+            f"Potassium: {potassium} mmol/L",
+            f"Haemoglobin: {haemoglobin} g/dL",
+            f"{name} was seen. {FULL}",
+            f"Maximum daily dose: {dose} mg",
+        )
+        for name, potassium, haemoglobin, dose in values
+    ]
+    text = text_of(pdf(tmp_path / "labs.pdf", pages, title="Reports"))
+    for _, potassium, haemoglobin, dose in values:
+        assert f"Potassium: {potassium} mmol/L" in text
+        assert f"Haemoglobin: {haemoglobin} g/dL" in text
+        assert f"Maximum daily dose: {dose} mg" in text
+
+
+@pytest.mark.parametrize(
+    "line", ["Case {}", "Day {}: give 5 mg", "{} mg per day", "Number of tablets: {}", "Stage {}b"]
+)
+def test_what_is_counted_page_by_page_is_kept(tmp_path: Path, line: str) -> None:
+    pages = [
+        down("Heading", line.format(n), f"Body {word}. {FULL}", line.format(n))
+        for n, word in enumerate(WORDS, start=1)
+    ]
+    text = text_of(pdf(tmp_path / "f.pdf", pages, title="A handbook"))
+    assert "Heading" not in text
+    assert [n for n in range(1, 11) if text.count(line.format(n)) < 2] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        "- {} -",
+        "{} / 210",
+        "{} of 210",
+        "Page {} of 210",
+        "Guideline 2020, p. {}",
+        "Seite {}",
+        "{} | Page",
+        "Journal of Gout {}",
+        "{} Smith and others",
+    ],
+)
+@pytest.mark.parametrize("first", [1, 201])
+def test_page_numbers_are_dropped(tmp_path: Path, line: str, first: int) -> None:
+    pages = [
+        down(line.format(n), f"Body {word}. {FULL}", f"More {word}.", line.format(n))
+        for n, word in enumerate(WORDS, start=first)
+    ]
+    text = text_of(pdf(tmp_path / "f.pdf", pages, title="A handbook"))
+    assert text.startswith("Body alpha.") and text.endswith("More kappa.")
+    assert not any(character.isdigit() for character in text)
+
+
+def test_headers_on_every_other_page_are_dropped(tmp_path: Path) -> None:
+    pages = [
+        down(
+            "Journal of Gout" if n % 2 else "Smith and others", f"Body {word}. {FULL}", str(n + 90)
+        )
+        for n, word in enumerate(WORDS)
+    ]
+    text = text_of(pdf(tmp_path / "f.pdf", pages, title="A handbook"))
+    assert "Journal" not in text and "Smith" not in text and "9" not in text
+
+
+def test_the_page_number_alone_at_the_foot_of_a_first_page_is_dropped(tmp_path: Path) -> None:
+    pages = [
+        down(f"Body {word}. {FULL}", f"More {word}.", str(n))
+        if n == 55
+        else down(f"Care of adult gout {n}", f"Body {word}. {FULL}", f"More {word}.")
+        for n, word in enumerate(WORDS, start=51)
+    ]
+    text = text_of(pdf(tmp_path / "f.pdf", pages, title="A handbook"))
+    assert not any(character.isdigit() for character in text)
+
+
+def test_a_line_that_some_distant_pages_share_is_kept(tmp_path: Path) -> None:
+    pages = [
+        down(f"Body {n // 10} {n % 10}. {FULL}", "Store cold." if n % 10 == 0 else f"Keep {n * n}.")
+        for n in range(40)
+    ]
+    assert text_of(pdf(tmp_path / "f.pdf", pages)).count("Store cold.") == 4
+
+
+def test_running_lines_are_the_text_where_there_is_no_other(tmp_path: Path) -> None:
+    path = pdf(tmp_path / "days.pdf", [down("Give 5 mg daily")] * 5)
+    assert text_of(path).count("Give 5 mg daily") == 5
+
+
+def test_half_a_word_is_no_title(tmp_path: Path) -> None:
+    lines = ("The anti-", "inflammatory effect of low-dose steroids was seen in all of the arms.")
+    path = pdf(tmp_path / "on-steroids.pdf", [down(*lines)])
+    assert read_one(path)[0].title == "On steroids"
+    assert text_of(path).startswith("The antiinflammatory effect")
+
+
+# --- turned text -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("angle", [90, 270])
+def test_the_line_ends_of_turned_text_are_kept(tmp_path: Path, angle: int) -> None:
+    rows = [f"Row {word}: drug A, 5 mg twice daily, INR weekly END" for word in WORDS]
+
+    def draw(canvas: Canvas) -> None:
+        canvas.translate(*((595, 0) if angle == 90 else (0, 842)))
+        canvas.rotate(angle)
+        for n, row in enumerate(rows):
+            canvas.drawString(50, 540 - 18 * n, row)
+
+    text = text_of(pdf(tmp_path / "f.pdf", [draw], title="A table set sideways"))
+    assert [row for row in rows if row not in text] == []
+    assert "ENDRow" not in text
+
+
+# --- reading order -----------------------------------------------------------------------------
+
+LEFT = [
+    "Metformin is the first choice for adults with",
+    "type 2 diabetes unless it is contraindicated by",
+    "renal failure or acidosis of any cause at all.",
+    "It is given with food and is increased slowly",
+]
+RIGHT = [
+    "Sulfonylureas raise the risk of hypoglycaemia",
+    "and should be used with care in older patients",
+    "who live alone or who have renal impairment.",
+    "Their dose is halved when insulin is added",
+]
+
+
+def flat(path: Path) -> str:
+    return " ".join(text_of(path).split())
+
+
+@pytest.mark.parametrize("lower", [0, 4], ids=["on one line", "a third of a line lower"])
+def test_columns_drawn_line_by_line_are_read_one_after_the_other(
+    tmp_path: Path, lower: float
+) -> None:
+    lines = [(150.0, 800.0, "How blood glucose is lowered in adults and in children")]
+    for n, (left, right) in enumerate(zip(LEFT, RIGHT, strict=True)):
+        lines += [(50, 770 - 14 * n, left), (310, 770 - lower - 14 * n, right)]
+    lines.append((50, 700, "Both columns end here, and this line goes over the whole of the page."))
+    text = flat(pdf(tmp_path / "f.pdf", [at(*lines)], title="Glucose"))
+    assert f"children {' '.join(LEFT)} {' '.join(RIGHT)} Both columns" in text
+
+
+def test_columns_drawn_one_after_the_other_stay(tmp_path: Path) -> None:
+    lines = [(50.0, 770.0 - 14 * n, line) for n, line in enumerate(LEFT)]
+    lines += [(310.0, 770.0 - 14 * n, line) for n, line in enumerate(RIGHT)]
+    text = flat(pdf(tmp_path / "f.pdf", [at(*lines)], title="Glucose"))
+    assert text == f"{' '.join(LEFT)} {' '.join(RIGHT)}"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [
+            ("Warfarin", "Monitor the INR weekly until it is stable."),
+            ("Apixaban", "no monitoring of the blood is needed"),
+            ("Aspirin 75 mg", "with food. Stop before surgery."),
+            ("Heparin", "platelets on day five"),
+        ],
+        [
+            ("the patient has a fever of unknown origin", "take blood cultures before antibiotics"),
+            ("the patient has a stiff neck and headache", "do a lumbar puncture unless there is"),
+            ("the patient is confused and cannot speak", "call the stroke team and do a CT now"),
+        ],
+        [
+            ("Warfarin is stopped on day five before it.", "Heparin is given from day three on."),
+            ("Apixaban is stopped two days before it.", "Nothing is given in its place then."),
+            ("Aspirin is not stopped before surgery.", "Nothing is given in its place then."),
+        ],
+    ],
+    ids=["narrow", "phrases", "sentences"],
+)
+def test_the_rows_of_a_table_stay_whole(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+    cells = [
+        (x, 700.0 - 15 * n, cell)
+        for n, row in enumerate(rows)
+        for x, cell in zip((50.0, 320.0), row, strict=True)
+    ]
+    text = flat(pdf(tmp_path / "f.pdf", [at(*cells)], title="A table"))
+    assert [row for row in rows if " ".join(row) not in text] == []
+
+
+def test_a_block_drawn_before_the_one_above_it_is_read_after_it(tmp_path: Path) -> None:
+    low = [(50.0, 600.0 - 14 * n, line) for n, line in enumerate(RIGHT)]
+    high = [(50.0, 770.0 - 14 * n, line) for n, line in enumerate(LEFT)]
+    foot = (50.0, 30.0, "Printed in Geneva")
+    text = flat(pdf(tmp_path / "f.pdf", [at(foot, *low, *high)], title="Glucose"))
+    assert text == f"{' '.join(LEFT)} {' '.join(RIGHT)} Printed in Geneva"
+
+
+def test_words_divided_in_columns_that_were_put_in_order_are_joined(tmp_path: Path) -> None:
+    left = [*LEFT[:2], "renal failure of the kind that is con-", "tinual."]
+    lines = [
+        (x, 770.0 - 14 * n, line)
+        for n, row in enumerate(zip(left, RIGHT, strict=True))
+        for x, line in zip((50.0, 310.0), row, strict=True)
+    ]
+    text = flat(pdf(tmp_path / "f.pdf", [at(*lines)], title="Glucose"))
+    assert "of the kind that is continual." in text
+
+
+# --- raised characters -------------------------------------------------------------------------
+
+
+def test_raised_numbers_do_not_run_into_others(tmp_path: Path) -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(50, 800, "Blood was taken.")
+        text = canvas.beginText(50, 780)
+        for part, size, rise in [
+            ("Platelets were 100 x 10", 12, 0),
+            ("9", 7, 5),
+            ("/L in all of the trials", 12, 0),
+            ("3,4", 7, 5),
+            (" of CO", 12, 0),
+            ("2", 7, -3),
+            (" at 5 mg/m", 12, 0),
+            ("2", 7, 5),
+        ]:
+            text.setFont("Helvetica", size)
+            text.setRise(rise)
+            text.textOut(part)
+        canvas.drawText(text)
+
+    text = text_of(pdf(tmp_path / "f.pdf", [draw], title="Platelets"))
+    assert text == (
+        "Blood was taken.\n\nPlatelets were 100 x 10^9/L in all of the trials 3,4 of CO2 at 5 mg/m2"
+    )
