@@ -88,7 +88,7 @@ class Database:
             self._connections[threading.current_thread()] = made
             made.create_function("checksum", -1, schema.checksum, deterministic=True)
             made.execute("PRAGMA busy_timeout = 10000")
-            made.execute("PRAGMA cache_size = -32000")  # 32 MB
+            made.execute("PRAGMA cache_size = -8000")  # 8 MB
             if self._read_only:
                 made.execute("PRAGMA query_only = ON")
         return made
