@@ -267,11 +267,12 @@ def fts5_stage(snapshot: Snapshot, corpus: Corpus, work: Path) -> dict[str, Any]
     }
 
 
-def hybrid_stage(snapshot: Snapshot, corpus: Corpus, work: Path) -> dict[str, Any]:
+def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> dict[str, Any]:
     """The whole of `Retriever.retrieve` with its defaults: embed, both sides, fuse, fetch."""
     embedder = TextEmbedder(EmbedderConfig())
     index: Any = SimpleNamespace(
         directory=work,
+        manifest=SimpleNamespace(counts={"chunks": count}),
         snapshot=snapshot,
         words=WordIndex(work / WORDS),
         vectors=VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors),
@@ -359,8 +360,10 @@ def measure(stage: str, options: argparse.Namespace) -> dict[str, Any]:
                 return build_kind(stage, snapshot, options.count, options.work)
             faiss.omp_set_num_threads(1)
             return open_kind(stage, snapshot, questions, options.work)
-        stages = {"tantivy": tantivy_stage, "fts5": fts5_stage, "hybrid": hybrid_stage}
-        return stages[stage](snapshot, corpus, options.work)
+        if stage == "hybrid":
+            return hybrid_stage(snapshot, corpus, options.count, options.work)
+        lexical = {"tantivy": tantivy_stage, "fts5": fts5_stage}[stage]
+        return lexical(snapshot, corpus, options.work)
 
 
 def prepare(options: argparse.Namespace) -> None:
