@@ -127,7 +127,7 @@ class Store(Database):
         """Have files read again whose document was rejected because of one that is gone.
 
         Returns:
-            how many.
+            how many that were not to be read again anyway.
         """
         return self._unread(
             "id IN (SELECT file FROM rejected WHERE substr(reason, 1, length(:start)) = :start "
@@ -137,7 +137,10 @@ class Store(Database):
         )
 
     def _unread(self, which: str, values: Mapping[str, object] | None = None) -> int:
-        unread = f"UPDATE files SET size = -1, mtime_ns = -1, sha256 = '' WHERE {which}"
+        # Those that are unread already (away, or added by hand and not reached yet) do not count.
+        unread = (
+            f"UPDATE files SET size = -1, mtime_ns = -1, sha256 = '' WHERE sha256 != '' AND {which}"
+        )
         return self.connection.execute(unread, values or {}).rowcount
 
     def put_rejected(self, file: str, id_: str, reason: str) -> None:

@@ -209,6 +209,19 @@ def test_a_document_of_the_corpus_comes_back_when_the_one_added_by_hand_goes(
     assert sorted(texts(config)) == ["PMID:1", "PMID:2", "keep.txt"]
 
 
+def test_a_document_of_a_file_added_by_hand_comes_back_when_the_corpus_drops_it(
+    config: PipelineConfig, tmp_path: Path
+) -> None:
+    (Path(config.corpus.paths[0]) / "a.xml").write_text(articles(1))
+    mirror(config)
+    added = tmp_path / "added.xml"
+    added.write_text(articles(1, 2))
+    assert IndexBuilder(config).add(added).quarantined == 1
+    (Path(config.corpus.paths[0]) / "a.xml").unlink()
+    assert mirror(config).quarantined == 0
+    assert sorted(texts(config)) == ["PMID:1", "PMID:2", "keep.txt"]
+
+
 def test_a_raised_limit_lets_in_what_was_above_it(config: PipelineConfig) -> None:
     file = Path(config.corpus.paths[0], "big.html")
     file.write_text("<p>" + "Gout is treated with allopurinol. " * 40_000 + "</p>")
