@@ -67,18 +67,20 @@ class Device(StrEnum):
 
 
 class Precision(StrEnum):
-    """Number format of a model's forward pass; `auto` takes bf16 only where it is fast."""
+    """Number format of a model's forward pass; `auto` takes the fastest that the machine has."""
 
     auto = "auto"
     fp32 = "fp32"
     bf16 = "bf16"
     fp16 = "fp16"
+    int8 = "int8"
 
 
 class Backend(StrEnum):
-    """What runs the embedder; `auto` is torch on a GPU and OpenVINO on a CPU."""
+    """What runs the embedder; `auto` is torch on a GPU, and on a CPU what is fastest there."""
 
     auto = "auto"
+    onnxruntime = "onnxruntime"
     openvino = "openvino"
     torch = "torch"
 
@@ -158,16 +160,31 @@ class EmbedderConfig:
     device: Device = Device.auto
     backend: Backend = Backend.auto
     precision: Precision = Precision.auto
-    batch_tokens: int = 0  # tokens a forward pass, padding counted in; 0: 2048, on a GPU 65536
+    batch_tokens: int = 0  # tokens a forward pass, padding counted in; 0: what suits the backend
 
     def __post_init__(self) -> None:
         _coerce_enums(self)
         _at_least(0, "embedder", self, "batch_tokens")
-        if self.backend == Backend.openvino:
-            cpu = "embedder.backend=openvino runs on a CPU"
-            _require(self.device != Device.cuda, "embedder.device", "cuda", cpu)
-            right = self.precision != Precision.fp16
-            _require(right, "embedder.precision", "fp16", f"{cpu}, in fp32 or bf16")
+        formats = _PRECISIONS.get(self.backend, tuple(Precision))
+        right = self.precision == Precision.auto or self.precision in formats
+        what = f"embedder.backend={self.backend.value}"
+        said = f"{what} computes in {' or '.join(formats)}"
+        _require(right, "embedder.precision", self.precision.value, said)
+        if self.precision == Precision.int8:
+            what = "embedder.precision=int8"
+        if self.precision == Precision.int8 or self.backend in (
+            Backend.onnxruntime,
+            Backend.openvino,
+        ):
+            right = self.device != Device.cuda
+            _require(right, "embedder.device", "cuda", f"{what} is for a CPU")
+
+
+_PRECISIONS = {
+    Backend.onnxruntime: (Precision.int8,),
+    Backend.openvino: (Precision.fp32, Precision.bf16),
+    Backend.torch: (Precision.fp32, Precision.bf16, Precision.fp16),
+}
 
 
 @dataclass

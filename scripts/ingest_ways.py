@@ -131,7 +131,7 @@ def bare_forward(corpus: Path) -> dict[str, float]:
         blocks = clean_blocks([Block(row["text"])])
         rows += [chunk.ids for chunk in chunker.chunks(blocks, row["title"])]
     rates = {}
-    for backend in (Backend.openvino, Backend.torch):
+    for backend in (Backend.onnxruntime, Backend.openvino, Backend.torch):
         embedder = TextEmbedder(EmbedderConfig(backend=backend))
         embedder.embed_ids(rows[:50])
         started = time.perf_counter()

@@ -33,8 +33,8 @@ NEIGHBOURS = {
 }
 
 HEAVY_NAMES = """
-    bitsandbytes datasets docx faiss matplotlib openvino peft pypdfium2 redis selectolax
-    sentence_transformers tantivy torch transformers trl wandb
+    bitsandbytes datasets docx faiss matplotlib onnx onnxruntime openvino peft pypdfium2 redis
+    selectolax sentence_transformers tantivy torch transformers trl wandb
 """
 HEAVY = set(HEAVY_NAMES.split())
 

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ..batches import batched
-from ..config import Backend, Device, EmbedderConfig
+from ..config import Backend, Device, EmbedderConfig, Precision
 from ..errors import ModelError
 from ..manifest import file_sha256, fingerprint
-from .encoders import PACKAGED_WEIGHTS, Choice, Encoder, choose, locate, open_encoder
+from .encoders import PACKAGED_WEIGHTS, Choice, Encoder, choose, locate, open_encoder, or_fp32
 
 Vectors = NDArray[np.float32]
 
 # Tokens of a forward pass. On a CPU what it works on should stay in the caches (measured:
-# docs/lab-log.md); a GPU wants work for all its cores.
+# docs/lab-log.md); a GPU wants work for all its cores. ONNX Runtime gets texts one by one, and a
+# batch is what its threads share.
 _BATCH_TOKENS = {Device.cpu: 2048, Device.cuda: 65536}
+_SHARED_TOKENS = 16384
 # Batches are padded to a multiple of it: OpenVINO keeps code for every shape that it has met, so
 # the fewer there are, the flatter the memory (measured: docs/lab-log.md).
 _WIDTH_STEP = 4
@@ -108,20 +110,24 @@ class TextEmbedder:
     def space(self) -> str:
         """Tells apart vectors that may stand for one another from those that may not.
 
-        Between fp32 and bf16 the fingerprint is the same: they are compared with each other, but
-        kept apart where exactly the same numbers are expected.
+        Between precisions the fingerprint is the same: they are compared with each other, but kept
+        apart where exactly the same numbers are expected.
         """
         return f"{self.fingerprint}-{self.chosen.precision.value}"
 
     @cached_property
     def chosen(self) -> Choice:
-        """What the model runs on, and why.
+        """What the model runs on, and why; asking for it makes the int8 copy where that is chosen.
 
         Raises:
             ModelError: a GPU is asked for and there is none; or bf16 of OpenVINO, on a CPU
                 without it.
         """
-        return choose(self._config)
+        chosen = choose(self._config)
+        auto = self._config.backend == Backend.auto and self._config.precision == Precision.auto
+        if auto and chosen.precision == Precision.int8:
+            chosen = or_fp32(chosen, self.folder, self._pooling, self._weights)
+        return chosen
 
     def embed(self, texts: Sequence[str], advance: Callable[[int], None] | None = None) -> Vectors:
         """Embed texts.
@@ -169,7 +175,10 @@ class TextEmbedder:
         """Row numbers of each forward pass: longest first, so that padding stays small."""
         if not rows:
             return
-        budget = self._config.batch_tokens or _BATCH_TOKENS[self.chosen.device]
+        chosen = self.chosen
+        shared = chosen.backend == Backend.onnxruntime
+        budget = _SHARED_TOKENS if shared else _BATCH_TOKENS[chosen.device]
+        budget = self._config.batch_tokens or budget
         batch: list[int] = []
         for row in sorted(range(len(rows)), key=lambda row: len(rows[row]), reverse=True):
             # The first of a batch is its longest.

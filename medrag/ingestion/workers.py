@@ -21,6 +21,7 @@ from typing import Any
 from ..config import CorpusConfig
 from ..errors import DocumentError
 from ..types import Chunk, Document, Rejected
+from .cores import usable_cores
 from .corpus import SourceFile
 from .process import NONSENSE, DeathError, ParserProcess
 
@@ -68,7 +69,7 @@ class ParserPool:
         waiting = iter(files)
         workers: list[_Worker] = []
         order: deque[_Worker] = deque()  # the worker of each file asked for
-        most = self._config.workers or min(_MOST_WORKERS, max(1, _cores() - 1))
+        most = self._config.workers or min(_MOST_WORKERS, max(1, usable_cores() - 1))
         shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed
         try:
             while True:
@@ -254,10 +255,3 @@ def _chunk(
         tuple((int(at), int(number)) for at, number in page_starts),
         array("I", ids),
     )  # fmt: skip
-
-
-def _cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -75,13 +75,16 @@ def test_openvino_gives_what_torch_gives(exact: TextEmbedder) -> None:
     assert (exact.chosen.backend, torch.chosen.backend) == (Backend.openvino, Backend.torch)
 
 
-def test_a_cpu_takes_openvino_in_the_precision_it_is_fast_in() -> None:
+def test_a_cpu_takes_what_is_fastest_on_it() -> None:
     flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
     fast_bf16 = {"avx512_bf16", "amx_bf16"} & set(flags)
     embedder = TextEmbedder(EmbedderConfig(device=Device.cpu))
-    embedder.embed(["Gout"])  # were OpenVINO to fail, torch would step in now
-    assert (embedder.chosen.backend, embedder.chosen.device) == (Backend.openvino, Device.cpu)
-    assert embedder.chosen.precision == (Precision.bf16 if fast_bf16 else Precision.fp32)
+    embedder.embed(["Gout"])  # were it to fail, another would step in now
+    fastest = (
+        (Backend.openvino, Precision.bf16) if fast_bf16 else (Backend.onnxruntime, Precision.int8)
+    )
+    assert (embedder.chosen.backend, embedder.chosen.precision) == fastest
+    assert embedder.chosen.device == Device.cpu
     assert "bf16" in embedder.chosen.why
     assert embedder.chosen.why in str(embedder.chosen)
 
@@ -89,17 +92,26 @@ def test_a_cpu_takes_openvino_in_the_precision_it_is_fast_in() -> None:
 def test_the_default_precision_is_close_to_the_exact_one(
     embedder: TextEmbedder, exact: TextEmbedder
 ) -> None:
-    cosine = (embedder.embed(TEXTS) * exact.embed(TEXTS)).sum(axis=1)
-    assert cosine.min() > 0.999
+    texts = [text for text in TEXTS if text]
+    cosine = (embedder.embed(texts) * exact.embed(texts)).sum(axis=1)
+    assert cosine.min() > 0.98 and cosine.mean() > 0.99
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"device": "cuda"}, "cuda"), ({"precision": "fp16"}, "fp32 or bf16")],
+    [
+        ({"backend": "openvino", "device": "cuda"}, "device=cuda.*backend=openvino is for a CPU"),
+        ({"backend": "onnxruntime", "device": "cuda"}, "device=cuda.*backend=onnxruntime is for"),
+        ({"precision": "int8", "device": "cuda"}, "device=cuda.*precision=int8 is for a CPU"),
+        ({"backend": "openvino", "precision": "fp16"}, "precision=fp16.*fp32 or bf16"),
+        ({"backend": "openvino", "precision": "int8"}, "precision=int8.*fp32 or bf16"),
+        ({"backend": "torch", "precision": "int8"}, "precision=int8.*fp32 or bf16 or fp16"),
+        ({"backend": "onnxruntime", "precision": "fp32"}, "precision=fp32.*computes in int8"),
+    ],
 )
-def test_openvino_is_not_asked_for_what_it_has_not(wrong: dict[str, Any], said: str) -> None:
+def test_a_backend_is_not_asked_for_what_it_has_not(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        EmbedderConfig(backend=Backend.openvino, **wrong)
+        EmbedderConfig(**wrong)
 
 
 def test_padding_stays_within_what_the_model_reads(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What runs a sentence encoder: OpenVINO on a CPU, torch on a GPU.
+"""What runs a sentence encoder: ONNX Runtime or OpenVINO on a CPU, torch on a GPU.
 
 chosen = choose(config)                 # backend, device, precision, and why
 encoder = open_encoder(model, chosen)   # converted first, if that has not been done before
@@ -7,6 +7,6 @@ vectors = encoder.encode(ids, mask)
 
 from .choosing import Choice, choose
 from .locating import PACKAGED_WEIGHTS, locate
-from .opening import Encoder, open_encoder
+from .opening import Encoder, open_encoder, or_fp32
 
-__all__ = ["PACKAGED_WEIGHTS", "Choice", "Encoder", "choose", "locate", "open_encoder"]
+__all__ = ["PACKAGED_WEIGHTS", "Choice", "Encoder", "choose", "locate", "open_encoder", "or_fp32"]

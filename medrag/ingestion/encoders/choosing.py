@@ -35,7 +35,11 @@ def choose(config: EmbedderConfig) -> Choice:
     Raises:
         ModelError: a GPU is asked for and there is none; or bf16 of OpenVINO, on a CPU without it.
     """
-    if config.backend != Backend.openvino and config.device != Device.cpu:
+    for_cpu = config.precision == Precision.int8 or config.backend in (
+        Backend.onnxruntime,
+        Backend.openvino,
+    )
+    if not for_cpu and config.device != Device.cpu:
         cuda = _sees_gpu()
         if config.device == Device.cuda and not cuda:
             raise ModelError("embedder.device=cuda, but torch sees no GPU; use embedder.device=cpu")
@@ -46,10 +50,16 @@ def choose(config: EmbedderConfig) -> Choice:
     fast_bf16 = cpu_has_fast_bf16()
     if config.precision != Precision.auto:
         precision, why = config.precision, "as configured"
+    elif config.backend == Backend.onnxruntime:
+        precision, why = Precision.int8, "as configured"
     elif fast_bf16:
         precision, why = Precision.bf16, "the CPU multiplies bf16"
+    elif config.backend == Backend.auto:
+        precision, why = Precision.int8, "the CPU has no instructions for bf16"
     else:
         precision, why = Precision.fp32, "the CPU has no instructions for bf16"
+    if precision == Precision.int8:
+        return Choice(Backend.onnxruntime, Device.cpu, precision, why)
     # OpenVINO has no fp16 on most CPUs, and takes fp32 without a word where the CPU has no bf16.
     # Torch has both everywhere, slow as they are.
     without = precision == Precision.fp16 or (precision == Precision.bf16 and not fast_bf16)

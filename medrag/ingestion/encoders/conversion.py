@@ -1,4 +1,4 @@
-"""Keep models converted for OpenVINO: each is made once, checked whenever it is used."""
+"""Keep models converted for a backend: each is made once, checked whenever it is used."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
+from ...config import Backend
 from ...errors import ModelError
 from ...manifest import (
     Manifest,
@@ -25,48 +26,59 @@ from ...manifest import (
 )
 from ...paths import expand
 
-MODEL = "encoder.xml"  # its weights lie beside it, in encoder.bin
+# The file that a backend opens; OpenVINO's weights lie beside it, in encoder.bin.
+MODELS = {Backend.onnxruntime: "encoder.onnx", Backend.openvino: "encoder.xml"}
+REFUSAL = "refused.txt"  # lies in its place where there can be none; says why
 _KEPT = "~/.cache/medrag/models"
 _FORMAT = 1  # raise it when other things are converted, or differently
 _log = logging.getLogger(__name__)
 
 
-def converted(model: Path, pooling: str, weights: str) -> Path:
-    """The folder with the converted model; made when it is missing or damaged.
+def converted(model: Path, pooling: str, weights: str, backend: Backend) -> Path:
+    """The converted model; made when it is missing or damaged.
 
     Args:
         model: folder of the model.
         pooling: "mean" or "cls".
         weights: their hash.
+        backend: what is to run it, a key of `MODELS`.
 
     Raises:
-        ModelError: it cannot be converted, or not kept.
+        ModelError: it cannot be converted, or not kept; or int8 would change its vectors too much.
     """
     settings = {
         "weights": weights,
         "config": file_sha256(model / "config.json"),
         "pooling": pooling,
-        "openvino": version("openvino"),
+        backend.value: version(backend.value),
         "format": _FORMAT,
     }
     key = fingerprint(settings)
     try:
         folder = expand(_KEPT) / key
         if is_current(folder, "encoder", key):
-            return folder
+            return _wanted(folder, model, backend)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder.parent / ".lock") as lock:
             if not is_current(folder, "encoder", key):  # nobody else was faster
                 shutil.rmtree(folder, ignore_errors=True)  # if it is there, it is damaged
                 with replacing_directory(folder) as target:
-                    _convert(model, pooling, target, lock)
+                    _convert(model, pooling, target, backend, lock)
                     write_manifest(
                         target,
                         Manifest("encoder", key, settings=settings, files=describe_files(target)),
                     )
     except (OSError, RuntimeError) as error:
-        raise ModelError(f"the model converted for OpenVINO cannot be kept ({error})") from error
-    return folder
+        raise ModelError(f"a model converted for {backend} cannot be kept ({error})") from error
+    return _wanted(folder, model, backend)
+
+
+def _wanted(folder: Path, model: Path, backend: Backend) -> Path:
+    refusal = folder / REFUSAL
+    if refusal.exists():
+        why = refusal.read_text(encoding="utf-8")
+        raise ModelError(f"{model} cannot be run by {backend} in int8: {why}")
+    return folder / MODELS[backend]
 
 
 @contextmanager
@@ -76,9 +88,9 @@ def _locked(path: Path) -> Iterator[TextIO]:
         yield file
 
 
-def _convert(model: Path, pooling: str, target: Path, lock: TextIO) -> None:
-    _log.info("converting %s for OpenVINO: half a minute, once", model)
-    arguments = ["-m", f"{__package__}.convert", str(model), pooling, str(target)]
+def _convert(model: Path, pooling: str, target: Path, backend: Backend, lock: TextIO) -> None:
+    _log.info("converting %s for %s: up to half a minute, once", model, backend)
+    arguments = ["-m", f"{__package__}.convert", str(model), pooling, str(target), backend.value]
     done = subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,
@@ -88,7 +100,9 @@ def _convert(model: Path, pooling: str, target: Path, lock: TextIO) -> None:
         pass_fds=[lock.fileno()],
     )
     if done.returncode < 0:  # the system does so where memory runs out
-        raise ModelError(f"converting {model} for OpenVINO was killed by signal {-done.returncode}")
+        raise ModelError(
+            f"converting {model} for {backend} was killed by signal {-done.returncode}"
+        )
     if done.returncode:
         reason = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ModelError(f"{model} cannot be converted for OpenVINO: {reason}")
+        raise ModelError(f"{model} cannot be converted for {backend}: {reason}")

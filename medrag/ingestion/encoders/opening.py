@@ -10,9 +10,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...config import Backend
+from ...config import Backend, Precision
 from ...errors import ModelError
 from .choosing import Choice
+from .conversion import converted
+from .onnxruntime import OnnxEncoder
 from .openvino import OpenVinoEncoder
 from .torch import TorchEncoder
 
@@ -32,6 +34,17 @@ class Encoder(Protocol):
         """L2-normalised vectors [n, dimension] of token ids [n, width]; mask: 0 for padding."""
 
 
+def or_fp32(choice: Choice, folder: Path, pooling: str, weights: str) -> Choice:
+    """The choice, int8, if the model can be had in it; else fp32, with a warning."""
+    try:
+        converted(folder, pooling, weights, choice.backend)
+    except ModelError as error:
+        _log.warning("%s; going on in fp32, which is slower", error)
+        why = "the model cannot be had in int8"
+        return replace(choice, backend=Backend.openvino, precision=Precision.fp32, why=why)
+    return choice
+
+
 def open_encoder(folder: Path, pooling: str, weights: str, choice: Choice, auto: bool) -> Encoder:
     """Load the model in `folder`.
 
@@ -43,6 +56,8 @@ def open_encoder(folder: Path, pooling: str, weights: str, choice: Choice, auto:
     Raises:
         ModelError: it cannot be loaded, or not by the backend that was asked for.
     """
+    if choice.backend == Backend.onnxruntime:
+        return OnnxEncoder(folder, pooling, weights, choice)
     if choice.backend == Backend.openvino:
         try:
             return OpenVinoEncoder(folder, pooling, weights, choice)

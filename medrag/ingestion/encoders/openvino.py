@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...config import Precision
 from ...errors import ModelError
 from .choosing import Choice
-from .conversion import MODEL, converted
+from .conversion import converted
 
 
 class OpenVinoEncoder:
@@ -23,7 +23,7 @@ class OpenVinoEncoder:
 
     def __init__(self, folder: Path, pooling: str, weights: str, chosen: Choice) -> None:
         openvino = import_openvino()
-        path = converted(folder, pooling, weights) / MODEL
+        path = converted(folder, pooling, weights, chosen.backend)
         settings = {
             "PERFORMANCE_HINT": "LATENCY",  # one pass at a time, on all cores
             "INFERENCE_PRECISION_HINT": "bf16" if chosen.precision == Precision.bf16 else "f32",
