@@ -100,13 +100,13 @@ def test_the_default_precision_is_close_to_the_exact_one(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"backend": "openvino", "device": "cuda"}, "device=cuda.*backend=openvino is for a CPU"),
-        ({"backend": "onnxruntime", "device": "cuda"}, "device=cuda.*backend=onnxruntime is for"),
-        ({"precision": "int8", "device": "cuda"}, "device=cuda.*precision=int8 is for a CPU"),
-        ({"backend": "openvino", "precision": "fp16"}, "precision=fp16.*fp32 or bf16"),
-        ({"backend": "openvino", "precision": "int8"}, "precision=int8.*fp32 or bf16"),
-        ({"backend": "torch", "precision": "int8"}, "precision=int8.*fp32 or bf16 or fp16"),
-        ({"backend": "onnxruntime", "precision": "fp32"}, "precision=fp32.*computes in int8"),
+        ({"backend": "openvino", "device": "cuda"}, "device='cuda'.*backend=openvino is for a CPU"),
+        ({"backend": "onnxruntime", "device": "cuda"}, "device='cuda'.*backend=onnxruntime is for"),
+        ({"precision": "int8", "device": "cuda"}, "device='cuda'.*precision=int8 is for a CPU"),
+        ({"backend": "openvino", "precision": "fp16"}, "precision='fp16'.*fp32 or bf16"),
+        ({"backend": "openvino", "precision": "int8"}, "precision='int8'.*fp32 or bf16"),
+        ({"backend": "torch", "precision": "int8"}, "precision='int8'.*fp32 or bf16 or fp16"),
+        ({"backend": "onnxruntime", "precision": "fp32"}, "precision='fp32'.*computes in int8"),
     ],
 )
 def test_a_backend_is_not_asked_for_what_it_has_not(wrong: dict[str, Any], said: str) -> None:

@@ -41,7 +41,7 @@ def test_int8_takes_onnx_runtime_and_is_a_space_of_its_own(tiny: Path) -> None:
     np.testing.assert_array_equal(embedder.embed(TEXTS), asked.embed(TEXTS))
 
 
-def test_vectors_are_close_to_those_of_fp32_but_not_the_same(embedder: TextEmbedder) -> None:
+def test_vectors_are_close_to_those_of_fp32_but_not_the_same() -> None:
     texts = [*TEXTS, *(f"Day {day}: {'one more tablet, ' * day}" for day in range(0, 70, 7))]
     rough = TextEmbedder(EmbedderConfig(precision=Precision.int8))
     fp32 = TextEmbedder(EmbedderConfig(precision=Precision.fp32, device=Device.cpu))

@@ -87,12 +87,11 @@ class _Graph:
         self._weights = weights
         self._epsilon = epsilon
         self._one = self._constant("one", np.ones(1, np.float32))
-        self._width = self._constant("width", np.array([-1], np.int64))
-        self._tokens = self._constant("tokens", np.array([1], np.int64))
+        self._last = self._constant("last", np.array([-1], np.int64))
         self._step = self._constant("step", np.float32(1 / _LEVELS))
         self._least = self._constant("least", np.float32(1e-12))  # no division by 0
         self._middle = self._constant("middle", np.array([128], np.uint8))
-        self._middles = ""
+        self._middles = ""  # one for each token
 
     def embeddings(self, ids: str) -> str:
         """Token, position and type of each token, summed: [1, n, hidden]."""
@@ -103,13 +102,9 @@ class _Graph:
         places = self._weights["embeddings.position_embeddings.weight"]
         places = places + self._weights["embeddings.token_type_embeddings.weight"][0]
         start = self._constant("start", np.array([0], np.int64))
-        length = self._node(
-            "Slice",
-            self._node("Shape", ids),
-            self._tokens,
-            self._constant("end", np.array([2], np.int64)),
-        )
-        self._middles = self._node("Expand", self._middle, length)
+        middles = self._node("Expand", self._middle, self._node("Shape", ids))
+        self._middles = self._node("Unsqueeze", middles, self._last)
+        length = self._node("Shape", ids, start=1)
         words = self._node(
             "Mul",
             self._node("Cast", self._node("Gather", rounded, ids), to=1),  # float32
@@ -121,7 +116,7 @@ class _Graph:
     def layer(self, name: str, states: str, heads: int) -> str:
         """Attention and feed-forward: [1, n, hidden] → [1, n, hidden]."""
         parts = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
-        rounded = self._rounded(states)
+        rounded = self._rounded(states, parts[0])
         biases = np.concatenate([self._weights[f"{part}.bias"] for part in parts])
         attended = self._node(
             "MultiHeadAttention",
@@ -134,7 +129,7 @@ class _Graph:
         inner = f"{name}.intermediate.dense"
         wide = self._node(
             "BiasGelu",
-            self._times(self._rounded(states), inner),
+            self._times(self._rounded(states, inner), inner),
             self._weight(f"{inner}.bias"),
             domain="com.microsoft",
         )
@@ -146,28 +141,33 @@ class _Graph:
             first = self._constant("first", np.array(0, np.int64))
             vector = self._node("Gather", states, first, axis=1)
         else:
-            vector = self._node("ReduceMean", states, self._tokens, keepdims=0)
-        length = self._node("ReduceL2", vector, self._width, keepdims=1)
+            vector = self._node(
+                "ReduceMean", states, self._constant("tokens", np.array([1], np.int64)), keepdims=0
+            )
+        length = self._node("ReduceL2", vector, self._last, keepdims=1)
         self._node("Div", vector, self._node("Max", length, self._least), output=output)
 
     def _joined(self, values: str, states: str, name: str) -> str:
         """A linear layer, what it was made from, and their normalisation."""
-        # Not ONNX Runtime's SkipLayerNormalization: seven times as slow (docs/lab-log.md).
-        product = self._times(self._rounded(values), f"{name}.dense")
-        product = self._node("Add", product, self._weight(f"{name}.dense.bias"))
+        # Not ONNX Runtime's SkipLayerNormalization: three times as slow (docs/lab-log.md).
+        dense = f"{name}.dense"
+        product = self._times(self._rounded(values, dense), dense)
+        product = self._node("Add", product, self._weight(f"{dense}.bias"))
         return self._normalised(self._node("Add", product, states), f"{name}.LayerNorm")
 
     def _normalised(self, values: str, name: str) -> str:
         scale, shift = self._weight(f"{name}.weight"), self._weight(f"{name}.bias")
         return self._node("LayerNormalization", values, scale, shift, epsilon=self._epsilon)
 
-    def _rounded(self, values: str) -> tuple[str, str]:
-        """Values [1, n, k] as uint8 around 128, and the scale of each token, [1, n, 1]."""
-        most = self._node("ReduceMax", self._node("Abs", values), self._width, keepdims=0)
+    def _rounded(self, values: str, name: str) -> tuple[str, str]:
+        """What goes into a linear layer, as uint8 around 128, and each token's scale [1, n, 1]."""
+        most = self._node("ReduceMax", self._node("Abs", values), self._last)
         scale = self._node("Max", self._node("Mul", most, self._step), self._least)
-        flat = self._node("Reshape", scale, self._width)
-        rounded = self._node("QuantizeLinear", values, flat, self._middles, axis=1)
-        return rounded, self._node("Unsqueeze", scale, self._width)
+        width = self._weights[f"{name}.weight"].shape[1]
+        rounded = self._node(
+            "QuantizeLinear", values, scale, self._middles, axis=2, block_size=width
+        )
+        return rounded, scale
 
     def _times(self, rounded: tuple[str, str], name: str) -> str:
         """The product with the weights of a linear layer, without its bias: [1, n, outputs]."""
