@@ -271,7 +271,11 @@ def plot(results: Run, path: Path) -> None:
     for axis, (what, goal) in zip(axes, wanted.items(), strict=True):
         values = [found[what][way] for way in WAYS]
         bars = axis.bar(["by hand", "medrag"], values, color=["#7f8c8d", "#c0392b"], width=0.6)
-        axis.bar_label(bars, labels=[figure(value) for value in values])
+        axis.bar_label(
+            bars,
+            labels=[figure(value) for value in values],
+            bbox={"fc": "white", "ec": "none", "pad": 0.5},
+        )
         if goal:
             axis.axhline(goal, color="black", lw=0.8, ls="--")
         axis.margins(y=0.15)

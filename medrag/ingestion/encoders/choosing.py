@@ -55,9 +55,9 @@ def choose(config: EmbedderConfig) -> Choice:
     elif fast_bf16:
         precision, why = Precision.bf16, "the CPU multiplies bf16"
     elif config.backend == Backend.auto:
-        precision, why = Precision.int8, "the CPU has no instructions for bf16"
+        precision, why = Precision.int8, "this CPU has no bf16"
     else:
-        precision, why = Precision.fp32, "the CPU has no instructions for bf16"
+        precision, why = Precision.fp32, "this CPU has no bf16"
     if precision == Precision.int8:
         return Choice(Backend.onnxruntime, Device.cpu, precision, why)
     # OpenVINO has no fp16 on most CPUs, and takes fp32 without a word where the CPU has no bf16.
