@@ -274,6 +274,7 @@ def plot(results: Run, path: Path) -> None:
         axis.bar_label(
             bars,
             labels=[figure(value) for value in values],
+            padding=2,
             bbox={"fc": "white", "ec": "none", "pad": 0.5},
         )
         if goal:
