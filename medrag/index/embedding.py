@@ -6,17 +6,14 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from ..batches import batched
 from ..config import CacheConfig
 from ..ingestion.cache import EmbeddingCache, open_cache
 from ..ingestion.chunking import Chunker
 from ..ingestion.embedders import TextEmbedder
 from ..progress import progress
-from .reading import Pending
+from .pending import WINDOW, Text
 from .report import BuildReport
 from .store import Store
-
-_WINDOW = 1024  # texts: sorted by length, embedded and committed together
 
 
 class Embedding:
@@ -52,25 +49,21 @@ class Embedding:
         if self._cache:
             self._cache.close()
 
-    def embed(self, texts: Pending) -> None:
-        """Give texts their vectors, a window at a time."""
-        for window in batched(texts, _WINDOW):
-            self._embed_window(window)
-
     def embed_rest(self, chunker: Chunker) -> None:
-        """Embed what nobody named: most of a long document, and what a killed build has left."""
+        """Embed what a build that was killed has left; its texts are tokenized again."""
         left = self._store.count_unembedded()
         if not left:
             return
         with progress("embedding", left, "chunks") as advance:
-            for rows in self._store.unembedded(_WINDOW):
+            for rows in self._store.unembedded(WINDOW):
                 texts = {key: chunker.embedded_text(title, text) for key, title, text in rows}
                 encoded = self._embedder.tokenizer.encode_batch_fast(list(texts.values()))
                 ids = [encoding.ids for encoding in encoded]
-                self._embed_window(list(zip(texts, ids, strict=True)))
+                self.embed(list(zip(texts, ids, strict=True)))
                 advance(len(rows), self._report.embedding_rate)
 
-    def _embed_window(self, texts: Sequence[tuple[bytes, Sequence[int]]]) -> None:
+    def embed(self, texts: Sequence[Text]) -> None:
+        """Give a window of texts their vectors, in one commit."""
         report = self._report
         started = time.monotonic()
         if not self._begun:  # a build without a new text needs no cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +16,14 @@ from ..ingestion.workers import Parsed, ParserPool
 from ..manifest import file_sha256
 from ..progress import Advance, progress
 from ..types import Chunk, Document, Rejected
+from .pending import WINDOW, Pending, Text
 from .report import BuildReport
 from .store import SAME_DOCUMENT, FileState, Store
 from .worklist import Worklist
 
-# Texts without a vector: the key of each in the store, and its token ids.
-Pending = list[tuple[bytes, Sequence[int]]]
-
 _COMMIT_DOCUMENTS = 200  # documents between two commits
 _COMMIT_CHUNKS = 1_000  # chunks between two commits; a document is never divided
+_LONG = 4 * WINDOW  # texts to embed after one commit that a person wants to see the progress of
 
 
 class CorpusReader:
@@ -55,15 +54,15 @@ class CorpusReader:
         self._report = report
         self._worklist = Worklist(store.connection)
         self._states: dict[str, FileState] = {}  # of the files that are being parsed
-        self._pending: Pending = []  # of the transaction under way
+        self._pending: Pending  # of the transaction under way
 
     def read(
         self, paths: Sequence[str], origin: str, downloads: Path
-    ) -> Generator[Pending, None, None]:
+    ) -> Generator[list[Text], None, None]:
         """Read the files under `paths`; with origin "corpus", drop documents of vanished files.
 
-        Yields what each commit has stored that has no vector yet. That is not all there is: of a
-        long document only the first texts are named, and of a build that was killed nothing.
+        Yields what each commit has stored that has no vector yet, a window of texts at a time.
+        What a build that was killed has left is not among it.
 
         Args:
             origin: "corpus" for what is mirrored, "added" for what was added by hand.
@@ -74,7 +73,6 @@ class CorpusReader:
                 added by hand, when nothing in it can be used. What it held before stays.
         """
         self._states.clear()
-        self._pending.clear()
         with self._store.transaction():
             self._find(paths, origin, downloads)
         if origin == "corpus":
@@ -87,21 +85,32 @@ class CorpusReader:
         with (
             progress("indexing", self._worklist.bytes() / 1e6, "MB") as advance,
             closing(self._documents(origin, scratch, advance)) as documents,
+            Pending(self._store.path.parent) as self._pending,
         ):
             more = True
             while more:
                 with self._store.transaction():
                     more = self._store_some(documents)
-                pending, self._pending = dict(self._pending), []
-                lacking = [text for text in pending.items() if not self._store.has_vector(text[0])]
-                if lacking:
-                    yield lacking
+                for texts in self._lacking():
+                    yield texts
                     advance(0, self._report.embedding_rate)
         if origin == "corpus" and self._store.unread_freed():
             # A document has moved to a file that was read before the one that lost it.
             unchanged = self._report.unchanged_files
             yield from self.read(paths, origin, downloads)
             self._report.unchanged_files = unchanged
+
+    def _lacking(self) -> Iterator[list[Text]]:
+        """Those of the pending texts that have no vector, none of them twice."""
+        number = len(self._pending)
+        shown = progress("embedding", number, "chunks") if number > _LONG else nullcontext()
+        with shown as advance:
+            for window in batched(self._pending.take(), WINDOW):
+                texts = dict(window).items()
+                if lacking := [text for text in texts if not self._store.has_vector(text[0])]:
+                    yield lacking
+                if advance:
+                    advance(len(window), self._report.embedding_rate)
 
     def _find(self, paths: Sequence[str], origin: str, downloads: Path) -> None:
         """Put the files on the worklist."""
@@ -132,7 +141,7 @@ class CorpusReader:
                     self._report.removed += self._store.remove_file_documents(file, self._build)
                     self._store.forget_file(file)
 
-    def read_unread(self, downloads: Path) -> Generator[Pending, None, None]:
+    def read_unread(self, downloads: Path) -> Generator[list[Text], None, None]:
         """Read again what was added by hand and has not been read since the index was emptied.
 
         What cannot be read is among the rejected, and is tried again by the next build.
@@ -260,13 +269,18 @@ class CorpusReader:
                 progressed(len(chunk.glue) + len(chunk.text))
                 yield chunk
 
-        before = len(self._pending)
+        before = self._pending.mark()
         try:
             key, is_new = self._store.put_document(
-                replace(document, id=id_), noted(), self._chunker, file, self._build, self._note
+                replace(document, id=id_),
+                noted(),
+                self._chunker,
+                file,
+                self._build,
+                self._pending.add,
             )
         except DocumentError as error:
-            del self._pending[before:]
+            self._pending.cut(before)
             return Rejected(id_, str(error))
         self._worklist.keep(key)
         if is_new and live:
@@ -283,11 +297,6 @@ class CorpusReader:
             live = self._store.live_document(free)
             if live is None or not self._worklist.is_kept(live[0]):
                 return free
-
-    def _note(self, text: bytes, ids: Sequence[int]) -> None:
-        """Take down a text that may need a vector; no more of them than a commit should have."""
-        if len(self._pending) < 2 * _COMMIT_CHUNKS:
-            self._pending.append((text, ids))
 
     def _reject(self, file: str, rejected: Rejected) -> None:
         if self._config.strict:

@@ -18,7 +18,8 @@ import pytest
 from medrag import PipelineConfig
 from medrag.errors import CorpusError, MismatchError
 from medrag.index import BuildReport, Index, IndexBuilder
-from medrag.index.reading import CorpusReader, Pending
+from medrag.index.pending import Text
+from medrag.index.reading import CorpusReader
 from medrag.index.store import Store
 from medrag.ingestion import Chunker, TextEmbedder
 from medrag.ingestion.workers import ParserPool
@@ -27,7 +28,7 @@ from tests.index.test_builder import contents, quarantined
 Build = Callable[[], BuildReport]
 
 
-def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[Pending], list[int]]:
+def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[list[Text]], list[int]]:
     """What reading asks to be embedded, and the documents committed each time it does."""
     steps, documents = [], []
     Path(config.index.dir).mkdir(exist_ok=True)
@@ -69,16 +70,34 @@ def test_texts_are_handed_on_while_reading_goes_on(
     assert "row 999 is about zinc. row 999 is about zinc." in decoded  # title and text
 
 
-def test_a_long_document_is_handed_on_in_part_only(
+def test_all_of_a_long_document_is_handed_on_as_its_parser_tokenized_it(
     corpus: Path, config: PipelineConfig, embedder: TextEmbedder
 ) -> None:
     text = " ".join(f"Sentence {n} says something about zinc and iron." for n in range(90_000))
     (corpus / "asthma.md").write_text(text, encoding="utf-8")
     steps, documents = read(config, embedder)
-    assert documents[0] == 1
-    assert 1_000 <= len(steps[0]) <= 2_000
+    assert documents[:3] == [1] * 3
+    assert max(map(len, steps)) == 1024
+    texts = dict(text for step in steps for text in step)
+    chunker = Chunker(embedder.tokenizer, 256)
     with Store(Path(config.index.dir, "store.sqlite"), "space") as store:
-        assert store.count_unembedded() > 3_000
+        query = "SELECT hash, title, text FROM chunks JOIN documents ON documents.key = document"
+        rows = store.connection.execute(query).fetchall()
+    assert len(rows) > 3_000
+    embedded = {key: chunker.embedded_text(title, text) for key, title, text in rows}
+    assert texts.keys() == embedded.keys()
+    for key, whole in embedded.items():
+        assert list(texts[key]) == embedder.tokenizer.encode(whole).ids
+
+
+def test_nothing_of_a_document_that_breaks_off_is_handed_on(
+    corpus: Path, config: PipelineConfig, embedder: TextEmbedder
+) -> None:
+    said = " ".join(f"Sentence {n} says something about lead." for n in range(90_000))
+    (corpus / "broken.txt").write_bytes(said.encode() + b"\0")
+    steps, documents = read(config, embedder)
+    assert documents[-1] == 3
+    assert [len(step) for step in steps] == [4]
 
 
 @pytest.mark.slow
