@@ -268,5 +268,5 @@ def is_current(directory: Path, kind: str, wanted: str) -> bool:
     """True when an undamaged artefact with the wanted fingerprint is already there."""
     try:
         return open_artefact(directory, kind).fingerprint == wanted
-    except ArtefactError:
+    except (ArtefactError, FileNotFoundError):  # or it is just being replaced
         return False

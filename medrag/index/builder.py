@@ -18,9 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ..config import (
-    PipelineConfig,
-)
+from ..config import PipelineConfig, Precision
 from ..errors import ArtefactError, ConfigError, CorpusError, FormatError, MismatchError
 from ..ingestion.chunking import Chunker
 from ..ingestion.embedders import TextEmbedder
@@ -197,6 +195,7 @@ class IndexBuilder:
 
     def _prepare(self, store: Store, build: int, rebuild: bool) -> None:
         """Make sure the store's content was, and will be, made with one recipe."""
+        self._check_precision(store, rebuild)
         recipe = json.dumps(self._recipe(), sort_keys=True)
         found = store.get_meta("recipe")
         if found == recipe:
@@ -217,6 +216,23 @@ class IndexBuilder:
                 store.set_meta("id", uuid.uuid4().hex)
             store.forget_all(build)
             store.set_meta("recipe", recipe)
+
+    def _check_precision(self, store: Store, rebuild: bool) -> None:
+        """Say it when vectors that are there stay in a precision that is not asked for.
+
+        They stand for the same texts in the same space, so they are not made again.
+        """
+        wanted = self._config.embedder.precision
+        others = [name for name in store.precisions() if name != wanted]
+        if wanted == Precision.auto or not others:
+            return
+        holds = f"{self._directory} holds vectors in {' and '.join(others)}"
+        if rebuild:
+            raise MismatchError(
+                f"{holds}, which index.rebuild=true keeps; delete the directory to have them in "
+                f"embedder.precision={wanted}"
+            )
+        _log.warning("%s; only new texts get embedder.precision=%s", holds, wanted)
 
 
 def _begin(store: Store, origin: str) -> None:

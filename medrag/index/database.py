@@ -41,7 +41,7 @@ class Database:
             self._still = hold_still(path.parent)
             uri += "?immutable=1"
         self._uri = uri
-        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._connections: dict[tuple[int, threading.Thread], sqlite3.Connection] = {}
         self._connecting = threading.Lock()
         self._closed = False
         try:
@@ -69,29 +69,34 @@ class Database:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The calling thread's own.
+        """The calling thread's own, in this process: SQLite's do not survive a fork.
 
         Two threads in one connection may wait for each other for ever: one in SQLite for Python's
         lock, to work out a checksum, and one that has it for SQLite's.
         """
-        return self._connections.get(threading.current_thread()) or self._connect()
+        return self._connections.get(_caller()) or self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         with self._connecting:
             if self._closed:
                 raise sqlite3.ProgrammingError(f"{self.path} has been closed")
-            for thread in [thread for thread in self._connections if not thread.is_alive()]:
-                self._connections.pop(thread).close()
+            for caller in self._own_connections():
+                if not caller[1].is_alive():
+                    self._connections.pop(caller).close()
             made = sqlite3.connect(
                 self._uri, uri=True, isolation_level=None, check_same_thread=False
             )
-            self._connections[threading.current_thread()] = made
+            self._connections[_caller()] = made
             made.create_function("checksum", -1, schema.checksum, deterministic=True)
             made.execute("PRAGMA busy_timeout = 10000")
             made.execute("PRAGMA cache_size = -8000")  # 8 MB
             if self._read_only:
                 made.execute("PRAGMA query_only = ON")
         return made
+
+    def _own_connections(self) -> list[tuple[int, threading.Thread]]:
+        """What may be closed: not what a process that was forked has of its parent's."""
+        return [caller for caller in self._connections if caller[0] == os.getpid()]
 
     def _prepare(self) -> None:
         execute = self.connection.execute
@@ -147,8 +152,8 @@ class Database:
         """Close what is open, in all threads; a second call does nothing."""
         with self._connecting:
             self._closed = True
-            for connection in self._connections.values():
-                connection.close()
+            for caller in self._own_connections():
+                self._connections[caller].close()
         if self._still is not None:
             os.close(self._still)
             self._still = None
@@ -198,3 +203,7 @@ class Database:
     def generation(self) -> int:
         """The last generation that everything was here for when it was published."""
         return int(self.get_meta("generation") or 0)
+
+
+def _caller() -> tuple[int, threading.Thread]:
+    return os.getpid(), threading.current_thread()

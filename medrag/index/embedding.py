@@ -65,15 +65,18 @@ class Embedding:
     def embed(self, texts: Sequence[Text]) -> None:
         """Give a window of texts their vectors, in one commit."""
         report = self._report
-        started = time.monotonic()
         if not self._begun:  # a build without a new text needs no cache
             self._cache = open_cache(self._cache_config, self._embedder.space)
             self._begun = True
         known = self._cache.get([key for key, _ in texts]) if self._cache else {}
         new = [(key, ids) for key, ids in texts if key not in known]
         keys = [key for key, _ in new]
+        if new:
+            self._embedder.load()  # the time it takes says nothing of its rate
+        started = time.monotonic()
         vectors = self._embedder.embed_ids([ids for _, ids in new])
         with self._store.transaction():
+            self._store.note_precision(self._embedder.chosen.precision)
             self._store.put_vectors(list(known), list(known.values()))
             self._store.put_vectors(keys, vectors)
         if self._cache:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import Precision
 from ..ingestion.chunking import Chunker
 from ..types import Chunk, Document
 from .database import Database
@@ -275,6 +276,16 @@ class Store(Database):
         return self.connection.execute(f"DELETE FROM documents WHERE {where}", values).rowcount
 
     # --- vectors ---------------------------------------------------------------------------
+
+    def note_precision(self, precision: Precision) -> None:
+        """Note that vectors were made in a precision."""
+        noted = self.precisions()
+        if precision not in noted:
+            self.set_meta("precisions", " ".join(sorted({*noted, precision.value})))
+
+    def precisions(self) -> list[str]:
+        """In what the vectors were made."""
+        return (self.get_meta("precisions") or "").split()
 
     def has_vector(self, digest: bytes) -> bool:
         """True when the text with this hash has its vector."""

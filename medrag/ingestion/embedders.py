@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from ..batches import batched
 from ..config import Backend, Device, EmbedderConfig, Precision
 from ..errors import ModelError
 from ..manifest import file_sha256, fingerprint
-from .encoders import PACKAGED_WEIGHTS, Choice, Encoder, choose, locate, open_encoder, or_fp32
+from .encoders import FORMAT, PACKAGED_WEIGHTS, Choice, Encoder, choose, locate, open_encoder
 
 Vectors = NDArray[np.float32]
 
@@ -33,6 +35,8 @@ _WIDTH_STEP = 4
 _POOLINGS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 # Of a model's configuration, what says nothing about its vectors.
 _INERT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+# Families whose first position comes after the number of the padding token.
+_COUNTED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 # What a model may be made of, in sentence-transformers' terms.
 _PARTS = ("Transformer", "Pooling", "Normalize")
 
@@ -66,9 +70,17 @@ class TextEmbedder:
         limits = [
             self._read_json("sentence_bert_config.json").get("max_seq_length"),
             self._read_json("tokenizer_config.json").get("model_max_length"),
-            self._read_json("config.json").get("max_position_embeddings", 512),
+            self._positions(),
         ]
-        return min(int(limit) for limit in limits if limit)
+        return min(_whole(limit, self.folder) for limit in limits if limit)
+
+    def _positions(self) -> int:
+        """How many tokens the model has positions for."""
+        config = self._read_json("config.json")
+        positions = _whole(config.get("max_position_embeddings", 512), self.folder)
+        if config.get("model_type") in _COUNTED_FROM_PADDING:
+            return positions - 1 - _whole(config.get("pad_token_id", 1), self.folder)
+        return positions
 
     @cached_property
     def dimension(self) -> int:
@@ -76,7 +88,7 @@ class TextEmbedder:
         size = self._read_json("config.json").get("hidden_size")
         if size is None:
             raise ModelError(f"{self.folder} is no BERT-like model: its config has no hidden_size")
-        return int(size)
+        return _whole(size, self.folder)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -100,8 +112,16 @@ class TextEmbedder:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer, padding and truncation off; needs no model library."""
-        tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        """The model's tokenizer, padding and truncation off; needs no model library.
+
+        Raises:
+            ModelError: its file is damaged.
+        """
+        path = self.folder / "tokenizer.json"
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises nothing narrower
+            raise ModelError(f"{path} cannot be read ({error}); fetch the model anew") from error
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
@@ -113,21 +133,31 @@ class TextEmbedder:
         Between precisions the fingerprint is the same: they are compared with each other, but kept
         apart where exactly the same numbers are expected.
         """
-        return f"{self.fingerprint}-{self.chosen.precision.value}"
+        return f"{self.fingerprint}-{self.chosen.precision.value}-{FORMAT}"
 
-    @cached_property
+    @property
     def chosen(self) -> Choice:
-        """What the model runs on, and why; asking for it makes the int8 copy where that is chosen.
+        """What the model runs on, and why; it is loaded where only that tells.
 
         Raises:
-            ModelError: a GPU is asked for and there is none; or bf16 of OpenVINO, on a CPU
-                without it.
+            ModelError: it cannot be had as the configuration asks for.
         """
-        chosen = choose(self._config)
-        auto = self._config.backend == Backend.auto and self._config.precision == Precision.auto
-        if auto and chosen.precision == Precision.int8:
-            chosen = or_fp32(chosen, self.folder, self._pooling, self._weights)
-        return chosen
+        loaded = "_encoder" in self.__dict__
+        if loaded or self._planned.precision == Precision.int8:
+            return self._encoder.chosen
+        return self._planned
+
+    @cached_property
+    def _planned(self) -> Choice:
+        return choose(self._config)
+
+    def load(self) -> None:
+        """Load the model now, which otherwise the first text does.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        _ = self._encoder
 
     def embed(self, texts: Sequence[str], advance: Callable[[int], None] | None = None) -> Vectors:
         """Embed texts.
@@ -199,14 +229,21 @@ class TextEmbedder:
         for index, row in enumerate(rows):
             ids[index, : len(row)] = row
             mask[index, : len(row)] = 1
+        if (highest := int(ids.max())) >= self._known_tokens:
+            raise ModelError(
+                f"{self.folder}: its tokenizer gives token {highest}, and the model knows only "
+                f"{self._known_tokens}; fetch the model anew"
+            )
         return self._encoder.encode(ids, mask)
 
     @cached_property
     def _encoder(self) -> Encoder:
-        auto = self._config.backend == Backend.auto
-        encoder = open_encoder(self.folder, self._pooling, self._weights, self.chosen, auto)
-        self.chosen = encoder.chosen
-        return encoder
+        return open_encoder(self.folder, self._pooling, self._weights, self._config)
+
+    @cached_property
+    def _known_tokens(self) -> int:
+        size = self._read_json("config.json").get("vocab_size")
+        return sys.maxsize if size is None else _whole(size, self.folder)
 
     @cached_property
     def _weights(self) -> str:
@@ -250,7 +287,7 @@ class TextEmbedder:
         path = self.folder / name
         try:
             return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise ModelError(f"{path} cannot be read ({error}); fetch the model anew") from error
 
 
@@ -265,5 +302,24 @@ def embed_chunks(
         yield from zip(part, embedder.embed(part), strict=True)
 
 
-# Tokenizing in threads and forking worker processes do not mix; the library warns unless told.
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+def _whole(value: Any, folder: Path) -> int:
+    """A number of a model's configuration.
+
+    Raises:
+        ModelError: it is none, or below 0.
+    """
+    number = -1
+    with suppress(TypeError, ValueError, OverflowError):
+        number = int(value)
+    if number < 0:
+        raise ModelError(f"{folder}: its configuration says {value!r} where a size belongs")
+    return number
+
+
+# The tokenizer's threads do not outlive a fork: a child would wait for them for ever. Told nothing,
+# the library warns at every fork.
+if "TOKENIZERS_PARALLELISM" not in os.environ:
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    os.register_at_fork(
+        after_in_child=partial(os.environ.__setitem__, "TOKENIZERS_PARALLELISM", "false")
+    )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TextIO
 
@@ -30,7 +30,7 @@ from ...paths import expand
 MODELS = {Backend.onnxruntime: "encoder.onnx", Backend.openvino: "encoder.xml"}
 REFUSAL = "refused.txt"  # lies in its place where there can be none; says why
 _KEPT = "~/.cache/medrag/models"
-_FORMAT = 1  # raise it when other things are converted, or differently
+FORMAT = 2  # raise it when other things are converted, or differently
 _log = logging.getLogger(__name__)
 
 
@@ -49,9 +49,10 @@ def converted(model: Path, pooling: str, weights: str, backend: Backend) -> Path
     settings = {
         "weights": weights,
         "config": file_sha256(model / "config.json"),
+        "tokenizer": file_sha256(model / "tokenizer.json"),  # it is tried with texts
         "pooling": pooling,
-        backend.value: version(backend.value),
-        "format": _FORMAT,
+        backend.value: _version(backend),
+        "format": FORMAT,
     }
     key = fingerprint(settings)
     try:
@@ -73,6 +74,13 @@ def converted(model: Path, pooling: str, weights: str, backend: Backend) -> Path
     return _wanted(folder, model, backend)
 
 
+def _version(backend: Backend) -> str:
+    try:
+        return version(backend.value)
+    except PackageNotFoundError as error:
+        raise ModelError(f"{backend} is not installed") from error
+
+
 def _wanted(folder: Path, model: Path, backend: Backend) -> Path:
     refusal = folder / REFUSAL
     if refusal.exists():
@@ -90,7 +98,9 @@ def _locked(path: Path) -> Iterator[TextIO]:
 
 def _convert(model: Path, pooling: str, target: Path, backend: Backend, lock: TextIO) -> None:
     _log.info("converting %s for %s: up to half a minute, once", model, backend)
-    arguments = ["-m", f"{__package__}.convert", str(model), pooling, str(target), backend.value]
+    # -P: a file in the working directory is not to pass for one of its modules.
+    module = f"{__package__}.convert"
+    arguments = ["-P", "-m", module, str(model), pooling, str(target), backend.value]
     done = subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,

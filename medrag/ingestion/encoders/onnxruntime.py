@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +30,16 @@ class OnnxEncoder:
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """See `Encoder.encode`."""
         lengths = mask.sum(axis=1)
-        texts = (row[None, :length] for row, length in zip(ids, lengths, strict=True))
-        return np.concatenate(list(self._vectors(texts, len(ids))))
-
-    def _vectors(
-        self, texts: Iterator[NDArray[np.int64]], number: int
-    ) -> Iterator[NDArray[np.float32]]:
-        return (map if number == 1 else self._threads.map)(self._vector, texts)
+        texts = [row[None, :length] for row, length in zip(ids, lengths, strict=True)]
+        if len(texts) == 1:
+            return self._vector(texts[0])
+        # Threads of this call only: those that outlive it would be dead in a forked process.
+        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="encoder") as threads:
+            return np.concatenate(list(threads.map(self._vector, texts)))
 
     def _vector(self, text: NDArray[np.int64]) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self._session.run(None, {"ids": text})[0]
         return vector
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(usable_cores(), thread_name_prefix="encoder")
 
 
 def open_session(path: Path) -> Any:
@@ -54,10 +48,7 @@ def open_session(path: Path) -> Any:
     Raises:
         ModelError: ONNX Runtime is not installed or cannot load it.
     """
-    try:
-        import onnxruntime
-    except (ImportError, OSError) as error:
-        raise ModelError(f"ONNX Runtime cannot be loaded ({error})") from error
+    onnxruntime = _import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors
@@ -70,3 +61,13 @@ def open_session(path: Path) -> Any:
     except Exception as error:  # its errors have no common class but this
         reason = textwrap.shorten(str(error), 300, placeholder=" …")
         raise ModelError(f"ONNX Runtime cannot load {path}: {reason}") from error
+
+
+def _import_onnxruntime() -> Any:
+    """The package, kept from sending usage data: it would begin when it is imported."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        raise ModelError(f"ONNX Runtime cannot be loaded ({error})") from error
+    return onnxruntime

@@ -1,4 +1,4 @@
-"""From a choice to a loaded encoder."""
+"""From a configuration to a loaded encoder."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...config import Backend, Precision
+from ...config import Backend, EmbedderConfig, Precision
 from ...errors import ModelError
-from .choosing import Choice
-from .conversion import converted
+from .choosing import Choice, choose
 from .onnxruntime import OnnxEncoder
 from .openvino import OpenVinoEncoder
 from .torch import TorchEncoder
@@ -34,30 +33,30 @@ class Encoder(Protocol):
         """L2-normalised vectors [n, dimension] of token ids [n, width]; mask: 0 for padding."""
 
 
-def or_fp32(choice: Choice, folder: Path, pooling: str, weights: str) -> Choice:
-    """The choice, int8, if the model can be had in it; else fp32, with a warning."""
-    try:
-        converted(folder, pooling, weights, choice.backend)
-    except ModelError as error:
-        _log.warning("%s; going on in fp32, which is slower", error)
-        why = "the model cannot be had in int8"
-        return replace(choice, backend=Backend.openvino, precision=Precision.fp32, why=why)
-    return choice
-
-
-def open_encoder(folder: Path, pooling: str, weights: str, choice: Choice, auto: bool) -> Encoder:
+def open_encoder(folder: Path, pooling: str, weights: str, config: EmbedderConfig) -> Encoder:
     """Load the model in `folder`.
+
+    What the configuration leaves to the machine falls back, with a warning, on what can run the
+    model: from int8 on fp32, from OpenVINO on torch.
 
     Args:
         pooling: "mean" or "cls".
         weights: their hash.
-        auto: take torch, with a warning, for a model that OpenVINO cannot run.
 
     Raises:
-        ModelError: it cannot be loaded, or not by the backend that was asked for.
+        ModelError: it cannot be loaded, or not as the configuration asks for.
     """
+    choice = choose(config)
+    auto = config.backend == Backend.auto
     if choice.backend == Backend.onnxruntime:
-        return OnnxEncoder(folder, pooling, weights, choice)
+        try:
+            return OnnxEncoder(folder, pooling, weights, choice)
+        except ModelError as error:
+            if not (auto and config.precision == Precision.auto):
+                raise
+            _log.warning("%s; going on in fp32, which is slower", error)
+            why = "the model cannot be had in int8"
+            choice = Choice(Backend.openvino, choice.device, Precision.fp32, why)
     if choice.backend == Backend.openvino:
         try:
             return OpenVinoEncoder(folder, pooling, weights, choice)

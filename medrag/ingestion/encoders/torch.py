@@ -52,23 +52,30 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     """The transformers model in a folder, for inference.
 
     Raises:
-        ModelError: it is no encoder.
+        ModelError: it is no encoder, or not a whole one.
     """
     import transformers
-    from safetensors import SafetensorError
 
     transformers.utils.logging.disable_progress_bar()  # it loads in a second
     try:
-        model = transformers.AutoModel.from_pretrained(
+        model, found = transformers.AutoModel.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # there is no end to what may be wrong with a folder
         reason = textwrap.shorten(str(error), 300, placeholder=" …")
         raise ModelError(f"{folder} cannot be loaded as an encoder: {reason}") from error
+    # Random numbers stand for what is missing. Nobody here asks for the pooler.
+    missing = [name for name in found["missing_keys"] if not name.startswith("pooler.")]
+    if missing:
+        raise ModelError(
+            f"{folder} lacks {len(missing)} weights of the encoder ({min(missing)}, for one); "
+            "fetch the model anew"
+        )
     return model.eval()
 
 
