@@ -52,6 +52,33 @@ def directory(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) 
     return root / "index"
 
 
+_FORK = """
+import os, sys
+from medrag import RAGPipeline
+from medrag.ingestion import TextEmbedder
+
+embedder = TextEmbedder()
+with RAGPipeline.open(sys.argv[1]) as rag:
+    # The models are loaded, the files open, and threads were used.
+    vectors, expected = embedder.embed(["gout"] * 64), rag.query(sys.argv[2])
+    if child := os.fork():
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert (embedder.embed(["gout"] * 64) == vectors).all()
+    assert rag.query(sys.argv[2]) == expected
+    rag.close()
+    assert rag.query(sys.argv[2]) == expected
+"""
+
+
+def test_a_forked_process_answers_too(directory: Path) -> None:
+    """As the workers of a web server that was loaded before they were forked."""
+    question = next(iter(QUESTIONS))
+    command = [sys.executable, "-c", _FORK, str(directory), question]
+    environment = {k: v for k, v in os.environ.items() if k != "TOKENIZERS_PARALLELISM"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.fixture(scope="module")
 def rag(directory: Path) -> Iterator[RAGPipeline]:
     with RAGPipeline.open(directory) as pipeline:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from medrag import ChunkingConfig, MedragError, PipelineConfig
-from medrag.config import Backend, EmbedderConfig
+from medrag.config import Backend, Device, EmbedderConfig, Precision
 from medrag.errors import ArtefactError, ConfigError, CorpusError, MismatchError
 from medrag.index import BuildReport, Index, IndexBuilder, config_from_manifest
 from medrag.ingestion import TextEmbedder, clean_text
@@ -239,6 +239,30 @@ def test_other_settings_are_refused_until_rebuild_is_asked_for(
     assert report.counts.chunks > 10
     assert contents(config) == before
     assert config_from_manifest(config.index.dir).chunking.max_tokens == 64
+
+
+def test_a_precision_that_the_index_does_not_hold_is_not_passed_over(
+    config: PipelineConfig, corpus: Path, tiny: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def build(precision: Precision) -> BuildReport:
+        config.embedder = EmbedderConfig(model=str(tiny), precision=precision, device=Device.cpu)
+        return IndexBuilder(config).mirror()
+
+    build(Precision.int8)
+    build(Precision.int8)
+    assert not caplog.records
+    config.index.rebuild = True
+    with pytest.raises(MismatchError, match=r"vectors in int8, .* delete .*precision=fp32"):
+        build(Precision.fp32)
+    config.index.rebuild = False
+    (corpus / "new.txt").write_text("Zinc is a metal.", encoding="utf-8")
+    report = build(Precision.fp32)
+    assert (report.embedded_chunks, "fp32" in report.embedder) == (1, True)
+    (warning,) = (r.getMessage() for r in caplog.records if "vectors" in r.getMessage())
+    assert "int8; only new texts get embedder.precision=fp32" in warning
+    caplog.clear()
+    build(Precision.auto)
+    assert not caplog.records
 
 
 def test_chunks_longer_than_the_embedder_reads_are_refused(

@@ -88,7 +88,8 @@ class Place:
             "XDG_CACHE_HOME": str(self.root / "cache"),
             "CUDA_VISIBLE_DEVICES": "",
         }
-        del environment["HF_HUB_OFFLINE"]  # it has to be silent without being told
+        for told in ("HF_HUB_OFFLINE", "ORT_DISABLE_TELEMETRY"):  # silent without being told
+            environment.pop(told, None)
         return subprocess.Popen(
             [sys.executable, "-c", _EMBED, str(model), json.dumps(TEXTS), self.backend.value],
             cwd=ROOT,
@@ -153,8 +154,10 @@ def place(first: tuple[Place, Outcome], tmp_path: Path, monkeypatch: pytest.Monk
 # ------------------------------------------------------------------ converted once
 
 
-def test_converting_and_embedding_connects_to_nothing(first: tuple[Place, Outcome]) -> None:
+def test_converting_and_embedding_sends_nothing(first: tuple[Place, Outcome]) -> None:
     place, outcome = first
+    # ONNX Runtime, which connects where no Python sees it, would keep what it is going to send.
+    assert [path.name for path in (place.root / "cache").iterdir()] == ["medrag"]
     assert outcome.backend == place.backend
     assert place.log == [
         "process begins", "conversion begins", "conversion ends", "process ends",
@@ -233,6 +236,34 @@ def test_a_kill_amid_converting_leaves_nothing_that_is_used(
     assert [path.name for path in place.models] == [path.name for path in first[0].models]
     conversions = [line for line in place.log if line.startswith("conversion")]
     assert conversions == ["conversion begins", *["conversion begins", "conversion ends"] * 2]
+
+
+@pytest.mark.slow
+@with_one
+def test_files_in_the_working_directory_are_not_imported(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_tiny_encoder(tmp_path / "other", seed=9)
+    for name in ("onnx", "torch", "tokenizers"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not me')")
+    monkeypatch.chdir(tmp_path)
+    embedder_of(other, backend=place.backend).embed(TEXTS)
+    assert len(place.models) == 2
+
+
+@with_one
+def test_a_copy_that_cannot_be_opened_is_done_without(
+    place: Place, tiny: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one of another machine's in a shared home, for example."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr("medrag.ingestion.encoders.choosing.cpu_has_fast_bf16", lambda: False)
+    embedder = embedder_of(tiny)
+    embedder.embed(TEXTS)
+    assert embedder.chosen.precision == Precision.fp32
+    assert "going on in fp32" in caplog.text
+    with pytest.raises(ModelError, match="ONNX Runtime cannot be loaded"):
+        embedder_of(tiny, precision=Precision.int8).embed(TEXTS)
 
 
 # ------------------------------------------------------------------ the vectors

@@ -90,6 +90,65 @@ def test_damaged_weights_are_one_clear_line(tiny: Path, tmp_path: Path) -> None:
     assert str(model) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def changed_weights(tiny: Path, folder: Path, without: str) -> Path:
+    """A copy of the model that lacks the weights whose names begin with `without`."""
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(tiny, folder)
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if not name.startswith(without)}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", [Backend.auto, Backend.onnxruntime, Backend.torch])
+def test_weights_that_are_missing_are_not_made_up(
+    backend: Backend, tiny: Path, tmp_path: Path
+) -> None:
+    model = changed_weights(tiny, tmp_path / "model", "encoder.layer.0.attention.self.")
+    with pytest.raises(ModelError, match=r"lacks 6 weights.*self\.key\.bias") as caught:
+        embedder_of(model, backend=backend).embed(TEXTS)
+    assert str(model) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("backend", [Backend.onnxruntime, Backend.torch])
+def test_a_pooler_is_not_missed(backend: Backend, tiny: Path, tmp_path: Path) -> None:
+    model = changed_weights(tiny, tmp_path / "model", "pooler.")
+    vectors = embedder_of(model, backend=backend).embed(TEXTS)
+    np.testing.assert_array_equal(vectors, embedder_of(tiny, backend=backend).embed(TEXTS))
+
+
+@pytest.mark.parametrize("backend", [Backend.onnxruntime, Backend.torch])
+def test_a_token_that_the_model_does_not_know_is_one_clear_line(
+    backend: Backend, tiny: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(tiny, tmp_path / "model")
+    embedder = embedder_of(model, backend=backend)
+    size = embedder.tokenizer.get_vocab_size()
+    embedder.tokenizer.add_tokens(["zinc"])
+    embedder.tokenizer.save(str(model / "tokenizer.json"))
+    broken = embedder_of(model, backend=backend)
+    np.testing.assert_array_equal(broken.embed(["gout"]), embedder.embed(["gout"]))
+    with pytest.raises(ModelError, match=f"gives token {size}, and the model knows only {size}"):
+        broken.embed(["gout", "zinc"])
+
+
+def test_a_text_may_be_as_long_as_roberta_has_places_for(tiny: Path, tmp_path: Path) -> None:
+    """It has two places fewer than its configuration says."""
+    from transformers import RobertaConfig, RobertaModel
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = RobertaConfig(vocab_size=300, max_position_embeddings=66, pad_token_id=1, **sizes)
+    RobertaModel(config).save_pretrained(tmp_path)
+    shutil.copy(tiny / "tokenizer.json", tmp_path)
+    embedder = embedder_of(tmp_path, backend=Backend.torch)
+    assert embedder.max_length == 64
+    assert np.linalg.norm(embedder.embed(["gout " * 200])) == pytest.approx(1, abs=1e-5)
+    assert embedder.truncated == 1
+
+
 def test_a_gpu_that_is_not_there_is_a_clear_error(tiny: Path) -> None:
     import torch
 
@@ -104,6 +163,11 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(tiny: Path) -> None:
     [
         ("config.json", "{", "cannot be read"),
         ("config.json", '{"model_type": "bert"}', "hidden_size"),
+        ("config.json", '{"model_type": "bert", "hidden_size": "large"}', "'large' where a size"),
+        ("config.json", '{"hidden_size": 16, "max_position_embeddings": -1}', "-1 where a size"),
+        ("tokenizer_config.json", '{"model_max_length": "many"}', "'many' where a size"),
+        ("tokenizer_config.json", '{"model_max_length": Infinity}', "inf where a size"),
+        ("tokenizer.json", '{"version": "1.0", "trunc', "cannot be read"),
         ("1_Pooling/config.json", '{"pooling_mode_max_tokens": true}', "mean and cls"),
         ("1_Pooling/config.json", '{"pooling_mode": "lasttoken"}', "mean and cls"),
         (
