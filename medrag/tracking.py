@@ -56,6 +56,7 @@ def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> It
     if mode == "disabled":
         yield Run()
         return
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # it would send them offline, too
     import wandb
 
     os.environ.setdefault("WANDB_SILENT", "true")  # for what trainers print through wandb
