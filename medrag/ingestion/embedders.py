@@ -85,7 +85,8 @@ class TextEmbedder:
     @cached_property
     def dimension(self) -> int:
         """Length of a vector; 384 for MiniLM."""
-        size = self._read_json("config.json").get("hidden_size")
+        config = self._read_json("config.json")
+        size = config.get("hidden_size", config.get("dim"))  # so DistilBERT calls it
         if size is None:
             raise ModelError(f"{self.folder} is no BERT-like model: its config has no hidden_size")
         return _whole(size, self.folder)

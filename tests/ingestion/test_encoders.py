@@ -149,6 +149,19 @@ def test_a_text_may_be_as_long_as_roberta_has_places_for(tiny: Path, tmp_path: P
     assert embedder.truncated == 1
 
 
+def test_distilbert_is_read_too(tiny: Path, tmp_path: Path) -> None:
+    from transformers import DistilBertConfig, DistilBertModel
+
+    config = DistilBertConfig(vocab_size=300, dim=16, hidden_dim=32, n_layers=1, n_heads=2)
+    DistilBertModel(config).save_pretrained(tmp_path)
+    shutil.copy(tiny / "tokenizer.json", tmp_path)
+    settings: dict[str, Any] = {"precision": Precision.fp32}
+    vectors = embedder_of(tmp_path, **settings).embed(TEXTS)
+    assert vectors.shape == (3, 16)
+    exact = embedder_of(tmp_path, backend=Backend.torch, **settings).embed(TEXTS)
+    np.testing.assert_allclose(vectors, exact, atol=1e-4)
+
+
 def test_a_gpu_that_is_not_there_is_a_clear_error(tiny: Path) -> None:
     import torch
 

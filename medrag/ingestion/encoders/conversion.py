@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import logging
 import shutil
 import subprocess
 import sys
@@ -25,13 +24,13 @@ from ...manifest import (
     write_manifest,
 )
 from ...paths import expand
+from ...progress import progress
 
 # The file that a backend opens; OpenVINO's weights lie beside it, in encoder.bin.
 MODELS = {Backend.onnxruntime: "encoder.onnx", Backend.openvino: "encoder.xml"}
 REFUSAL = "refused.txt"  # lies in its place where there can be none; says why
 _KEPT = "~/.cache/medrag/models"
 FORMAT = 2  # raise it when other things are converted, or differently
-_log = logging.getLogger(__name__)
 
 
 def converted(model: Path, pooling: str, weights: str, backend: Backend) -> Path:
@@ -97,18 +96,18 @@ def _locked(path: Path) -> Iterator[TextIO]:
 
 
 def _convert(model: Path, pooling: str, target: Path, backend: Backend, lock: TextIO) -> None:
-    _log.info("converting %s for %s: up to half a minute, once", model, backend)
     # -P: a file in the working directory is not to pass for one of its modules.
     module = f"{__package__}.convert"
     arguments = ["-P", "-m", module, str(model), pooling, str(target), backend.value]
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        # Should this process be killed, the other goes on, and nobody writes where it writes.
-        pass_fds=[lock.fileno()],
-    )
+    with progress("converting", 1, "models"):  # up to half a minute
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            # Should this process be killed, the other goes on, and nobody writes where it writes.
+            pass_fds=[lock.fileno()],
+        )
     if done.returncode < 0:  # the system does so where memory runs out
         raise ModelError(
             f"converting {model} for {backend} was killed by signal {-done.returncode}"
