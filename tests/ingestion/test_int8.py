@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from medrag import EmbedderConfig
 from medrag.config import Backend, Device, Precision
 from medrag.errors import ModelError
 from medrag.ingestion import TextEmbedder
+from medrag.ingestion.encoders import PACKAGED_WEIGHTS, locate
 
 TEXTS = ["Gout is treated with allopurinol.", "malaria and mosquitoes " * 20, "Is it asthma?"]
 
@@ -48,6 +51,27 @@ def test_vectors_are_close_to_those_of_fp32_but_not_the_same() -> None:
     cosine = (rough.embed(texts) * fp32.embed(texts)).sum(axis=1)
     assert 0.99 < cosine.mean() < 0.9999
     assert cosine.min() > 0.98
+
+
+_CONVERT = """
+import sys
+from medrag.ingestion.encoders.convert import main
+
+main(*sys.argv[1:])
+print("torch" in sys.modules)
+"""
+
+
+@pytest.mark.slow
+def test_the_packaged_model_is_converted_without_torch_to_the_same(tmp_path: Path) -> None:
+    model = str(locate(""))
+    for weights, with_torch in ((PACKAGED_WEIGHTS, "False"), ("not known", "True")):
+        (tmp_path / weights).mkdir()
+        arguments = [model, "mean", weights, str(tmp_path / weights), "onnxruntime"]
+        command = [sys.executable, "-c", _CONVERT, *arguments]
+        assert subprocess.check_output(command, text=True).strip() == with_torch
+    one, other = (folder / "encoder.onnx" for folder in tmp_path.iterdir())
+    assert one.read_bytes() == other.read_bytes()
 
 
 @given(lengths=st.lists(st.integers(1, 250), min_size=1, max_size=30))

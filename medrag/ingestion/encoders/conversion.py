@@ -63,7 +63,7 @@ def converted(model: Path, pooling: str, weights: str, backend: Backend) -> Path
             if not is_current(folder, "encoder", key):  # nobody else was faster
                 shutil.rmtree(folder, ignore_errors=True)  # if it is there, it is damaged
                 with replacing_directory(folder) as target:
-                    _convert(model, pooling, target, backend, lock)
+                    _convert(model, pooling, weights, target, backend, lock)
                     write_manifest(
                         target,
                         Manifest("encoder", key, settings=settings, files=describe_files(target)),
@@ -95,10 +95,12 @@ def _locked(path: Path) -> Iterator[TextIO]:
         yield file
 
 
-def _convert(model: Path, pooling: str, target: Path, backend: Backend, lock: TextIO) -> None:
+def _convert(
+    model: Path, pooling: str, weights: str, target: Path, backend: Backend, lock: TextIO
+) -> None:
     # -P: a file in the working directory is not to pass for one of its modules.
     module = f"{__package__}.convert"
-    arguments = ["-P", "-m", module, str(model), pooling, str(target), backend.value]
+    arguments = ["-P", "-m", module, str(model), pooling, weights, str(target), backend.value]
     with progress("converting", 1, "models"):  # up to half a minute
         done = subprocess.run(
             [sys.executable, *arguments],

@@ -1,8 +1,9 @@
 """Convert a model for a backend, in a process of its own that then ends.
 
-    python -m medrag.ingestion.encoders.convert MODEL POOLING TARGET BACKEND
+    python -m medrag.ingestion.encoders.convert MODEL POOLING WEIGHTS TARGET BACKEND
 
 Converting takes torch and most of a gigabyte of memory; running what comes of it takes neither.
+Nor does the packaged model in int8, the default: it need not be tried.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tokenizers import Tokenizer
 
 from ...config import Backend
 from .conversion import MODELS, REFUSAL
+from .locating import PACKAGED_WEIGHTS
 from .onnxruntime import open_session
 from .openvino import import_openvino
 from .quantising import quantised, unsupported
@@ -42,9 +44,11 @@ _TEXTS = (
 )
 
 
-def main(folder: str, pooling: str, target: str, backend: str) -> None:
-    """Write the converted model into the folder `target`."""
-    if backend == Backend.onnxruntime:
+def main(folder: str, pooling: str, weights: str, target: str, backend: str) -> None:
+    """Write the converted model, whose weights have this hash, into the folder `target`."""
+    if backend == Backend.onnxruntime and weights == PACKAGED_WEIGHTS:
+        _convert_packaged(Path(folder), pooling, Path(target))
+    elif backend == Backend.onnxruntime:
         _convert_to_int8(Path(folder), pooling, Path(target))
     else:
         _convert_for_openvino(Path(folder), pooling, Path(target))
@@ -67,6 +71,16 @@ def _convert_for_openvino(folder: Path, pooling: str, target: Path) -> None:
         Whole(), example_input={"input_ids": example, "attention_mask": example}
     )
     openvino.save_model(converted, target / MODELS[Backend.openvino], compress_to_fp16=False)
+
+
+def _convert_packaged(folder: Path, pooling: str, target: Path) -> None:
+    """What int8 makes of the packaged model is known (docs/benchmarks.md)."""
+    import onnx
+    from safetensors.numpy import load_file
+
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    graph = quantised(config, load_file(folder / "model.safetensors"), pooling)
+    onnx.save(graph, target / MODELS[Backend.onnxruntime])
 
 
 def _convert_to_int8(folder: Path, pooling: str, target: Path) -> None:
