@@ -131,6 +131,13 @@ class CorpusConfig:
     max_parser_seconds: float = 120.0  # the longest it may go without giving anything
 
     def __post_init__(self) -> None:
+        given: object = self.paths  # from Python it may be anything
+        _require(
+            not isinstance(given, str) and all(str(path) for path in self.paths),
+            "corpus.paths",
+            self.paths,
+            "give a list of files, directories or URLs",
+        )
         _at_least(1, "corpus", self, "max_document_mb", "max_archive_mb")
         _at_least(0, "corpus", self, "workers")
         _at_least(64, "corpus", self, "max_parser_mb")

@@ -62,8 +62,7 @@ class RAGPipeline:
 
     def close(self) -> None:
         """Let go of the index and of the models; a later query opens them again."""
-        if reader := self._forget_reader():
-            reader.index.close()
+        self._forget_reader()
         if generator := self.__dict__.pop("_generator", None):
             generator.close()
 

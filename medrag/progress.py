@@ -23,8 +23,15 @@ from rich.progress import (
 )
 from rich.text import Text
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Who was looking has gone; that is no reason to end the work."""
+        self.quiet = True
+
+
 # Progress and summaries go to standard error: standard output is for results.
-console = Console(stderr=True)
+console = _Console(stderr=True)
 
 # Units done since the last call, and optionally a short note on how it goes (a loss, say).
 Advance = Callable[..., None]

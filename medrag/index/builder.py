@@ -31,6 +31,7 @@ from ..manifest import (
     replacing_file,
 )
 from ..progress import peak_mb
+from .database import DATABASE
 from .disk import writing
 from .embedding import Embedding
 from .kinds import Made
@@ -84,9 +85,8 @@ class IndexBuilder:
                 "corpus.paths is empty; name files or directories: "
                 "python -m medrag.build_index 'corpus.paths=[DIR]'"
             )
-        # One name for "notes" and "notes/": what is away is known by it.
-        paths = [path if "://" in path else str(Path(path)) for path in self._config.corpus.paths]
-        return self._run(paths, origin="corpus")
+        # One name for "notes", "notes/" and "~/notes": what is away is known by it.
+        return self._run([_absolute(path) for path in self._config.corpus.paths], origin="corpus")
 
     def add(self, path: str | Path) -> BuildReport:
         """Add one file or URL; it stays until it is removed by hand, whatever the corpus is.
@@ -106,6 +106,7 @@ class IndexBuilder:
 
     def _run(self, paths: Sequence[str], origin: str) -> BuildReport:
         started = time.monotonic()
+        _check_ours(self._directory)
         with writing(self._directory), build_lock(self._directory):
             # What is added by hand does not replace a whole index.
             rebuild = origin == "corpus" and self._config.index.rebuild
@@ -235,6 +236,22 @@ class IndexBuilder:
         _log.warning("%s; only new texts get embedder.precision=%s", holds, wanted)
 
 
+def _check_ours(directory: Path) -> None:
+    """Keep a build from taking somebody's folders for what it has left there itself.
+
+    Raises:
+        ConfigError: there are such, and no index.
+    """
+    if any((directory / name).exists() for name in (MANIFEST, DATABASE)):
+        return
+    for name in ("generations", "scratch", "downloads"):
+        if (directory / name).exists():
+            raise ConfigError(
+                f"index.dir={directory} holds no index, but {name}, a name that builds use and "
+                "clean; choose another directory, or move it away"
+            )
+
+
 def _begin(store: Store, origin: str) -> None:
     """Keep what a mirror has done so far from being published by anything but a mirror.
 
@@ -255,7 +272,9 @@ def _begin(store: Store, origin: str) -> None:
 def _absolute(path: str | Path) -> str:
     """As the store knows it, found again when the index is made anew from somewhere else."""
     given = str(path)
-    return given if "://" in given else os.path.abspath(given)  # noqa: PTH100  # links stay links
+    if "://" in given:
+        return given
+    return os.path.abspath(os.path.expanduser(given))  # noqa: PTH100, PTH111  # links stay links
 
 
 def _remove_added(store: Store, root: str, build: int, report: BuildReport) -> None:

@@ -16,6 +16,8 @@ from . import schema
 from .locks import hold_still
 
 DATABASE = "store.sqlite"
+# Errors of a reader that say nothing of the file.
+_PASSING = {"SQLITE_CANTOPEN", "SQLITE_NOMEM", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL"}
 
 
 class Database:
@@ -146,14 +148,17 @@ class Database:
             if found != "ok":
                 raise self.damaged(found)
         except sqlite3.DatabaseError as error:
-            raise self.damaged(error) from error
+            raise self.named(error) from error
 
     def close(self) -> None:
         """Close what is open, in all threads; a second call does nothing."""
         with self._connecting:
             self._closed = True
-            for caller in self._own_connections():
-                self._connections[caller].close()
+            # Another thread may be in the middle of a statement, which SQLite does not survive: its
+            # connection is closed when nothing refers to it any more.
+            if own := self._connections.pop(_caller(), None):
+                own.close()
+            self._connections.clear()
         if self._still is not None:
             os.close(self._still)
             self._still = None
@@ -166,14 +171,29 @@ class Database:
         self._name_damage(error)
 
     def _name_damage(self, error: BaseException | None) -> None:
-        """Raise what an error is called here if it tells of a damaged file."""
-        # SQLite's own message cannot be decoded when the names of its tables are no longer text.
-        damage = type(error) in (sqlite3.DatabaseError, UnicodeDecodeError)
-        if isinstance(error, sqlite3.OperationalError):
-            # A writer's may be the fault of its disk; a statement that makes no sense is not.
-            damage = self._read_only or error.sqlite_errorname == "SQLITE_ERROR"
-        if damage:
-            raise self.damaged(error) from error
+        """Raise what an error is called here, if it has another name."""
+        if error is not None and (named := self.named(error)) is not error:
+            raise named from error
+
+    def named(self, error: BaseException) -> BaseException:
+        """What an error of SQLite's is called here; any other error is itself."""
+        # Its own message cannot be decoded when the names of its tables are no longer text.
+        if type(error) in (sqlite3.DatabaseError, UnicodeDecodeError):
+            return self.damaged(error)
+        if not isinstance(error, sqlite3.OperationalError):
+            return error
+        if "user-defined function raised" in str(error):
+            # Our checksum raises nothing, but a signal's handler does so in the middle of it, and
+            # SQLite keeps from us what it was: Ctrl-C.
+            return KeyboardInterrupt()
+        code = error.sqlite_errorname
+        if self._read_only and code in _PASSING:
+            return ArtefactError(
+                f"{self.path} cannot be read now ({error}); see that the process may open more "
+                "files and has memory left, and try again"
+            )
+        # A writer's may be the fault of its disk; a statement that makes no sense is not.
+        return self.damaged(error) if self._read_only or code == "SQLITE_ERROR" else error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

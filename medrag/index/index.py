@@ -40,7 +40,7 @@ class Index:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        self.directory = Path(directory)
+        self.directory = Path(directory).absolute()  # what is opened later must be found, too
         self.manifest: Manifest
         self.manifest, held = hold_current(self.directory)
         with ExitStack() as opened:

@@ -126,7 +126,7 @@ def remove_unheld(directory: Path, before: int) -> int:
     """
     oldest = before
     for folder in sorted((directory / _GENERATIONS).glob("[0-9]*")):
-        if int(folder.name) >= before:
+        if not folder.name.isdecimal() or int(folder.name) >= before:
             continue
         held = _open(folder)
         try:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..config import (
+    CacheConfig,
     ChunkingConfig,
     CorpusConfig,
     EmbedderConfig,
@@ -94,6 +95,7 @@ class Publisher:
                 },
                 "chunking": asdict(self._config.chunking),
                 "fields": asdict(self._config.corpus.fields),
+                "cache": bool(self._config.cache.embeddings),
             },
             # The files of a generation can be made again, and end with checksums of their own.
             counts=asdict(self._report.counts),
@@ -112,5 +114,7 @@ def config_from_manifest(directory: str | Path) -> PipelineConfig:
         chunking=ChunkingConfig(**settings["chunking"]),
         # The model, not the device it ran on.
         embedder=EmbedderConfig(model=settings["embedder"]["model"]),
+        # Who wanted no text's vector kept elsewhere wants none of a text that is added, either.
+        cache=CacheConfig() if settings.get("cache", True) else CacheConfig(embeddings=""),
         index=IndexConfig(dir=str(directory), kind=settings["kind"]),
     )

@@ -190,7 +190,9 @@ class CorpusReader:
                 raise CorpusError(f"{source.path}: {reason}")
             self._reject("", Rejected(source.id, reason))
             return None
-        if known and (known.size, known.mtime_ns) == (source.size, source.mtime_ns):
+        # Under another root it may be another file of the same size and time.
+        unchanged = known and (known.size, known.mtime_ns) == (source.size, source.mtime_ns)
+        if known and unchanged and (known.root == source.root or known.origin == "added"):
             self._report.unchanged_files += 1
             return None
         try:
@@ -201,15 +203,25 @@ class CorpusReader:
                 raise CorpusError(f"{source.path}: {reason}") from error
             store.clear_rejected(source.id)
             self._reject(source.id, Rejected(source.id, reason))
+            # Known, lest it stays among the rejected when it is gone or can be read again.
+            store.put_file(source.id, (known or self._state(source, None, origin, "")).unread())
             return None
-        state = FileState(
-            source.root, known.origin if known else origin, source.size, source.mtime_ns, digest
-        )
+        state = self._state(source, known, origin, digest)
         if known and known.sha256 == digest:
             self._report.unchanged_files += 1
             store.put_file(source.id, state)
             return None
         return state
+
+    def _state(
+        self, source: SourceFile, known: FileState | None, origin: str, digest: str
+    ) -> FileState:
+        root = source.root
+        if known:
+            origin = known.origin
+            if origin == "added":  # it is removed by the name that it was added by
+                root = known.root
+        return FileState(root, origin, source.size, source.mtime_ns, digest)
 
     def _read_file(
         self, source: SourceFile, documents: Iterable[Parsed], origin: str, advance: Advance
@@ -247,7 +259,8 @@ class CorpusReader:
             raise CorpusError(f"{source.path}: {reason}")
         keep = self._worklist.kept()
         self._report.removed += store.remove_file_documents(source.id, self._build, keep)
-        store.put_file(source.id, state)
+        # What changed while it was read is read again by the next build.
+        store.put_file(source.id, state if _is_as_found(source) else state.unread())
         advance(left / 1e6)
 
     def _put(
@@ -313,6 +326,14 @@ def _limits(config: CorpusConfig) -> str:
         f"{config.max_document_mb} {config.max_archive_mb} {config.max_parser_mb} "
         f"{config.max_parser_seconds} {config.strict}"
     )
+
+
+def _is_as_found(source: SourceFile) -> bool:
+    try:
+        now = source.path.stat()
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns) == (source.size, source.mtime_ns)
 
 
 def _same_place(known: FileState, source: SourceFile) -> bool:

@@ -187,4 +187,4 @@ class Snapshot:
         except sqlite3.ProgrammingError:  # it was closed
             raise
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise self._database.damaged(error) from error
+            raise self._database.named(error) from error

@@ -102,13 +102,10 @@ class Worklist:
 
     def drop_unchanged(self) -> int:
         """Take the corpus files that are as an earlier build read them off; returns how many."""
-        # However their root is written now: that is what may be away another time.
-        self._connection.execute(
-            "UPDATE files SET root = found.root FROM found WHERE files.id = found.id "
-            "AND files.root != found.root AND files.origin = 'corpus'"
-        )
         return self._connection.execute(
             "DELETE FROM found WHERE EXISTS (SELECT 1 FROM files WHERE files.id = found.id "
+            # Under another root it may be another file of the same size and time.
+            "AND files.root = found.root "
             "AND files.size = found.size AND files.mtime_ns = found.mtime_ns "
             "AND files.origin = 'corpus')"
         ).rowcount

@@ -19,6 +19,9 @@ _log = logging.getLogger(__name__)
 _BATCH = 256  # entries a request: about 400 kB for MiniLM
 _TIMEOUT = 10.0  # seconds for the server to answer
 
+# What its client raises for an answer that is none of Redis's.
+_NONSENSE = (OSError, TypeError, ValueError)
+
 
 class RedisCache:
     """The cache in the database of `url`; see `EmbeddingCache` for what it does.
@@ -75,10 +78,11 @@ class RedisCache:
             names = [self._codec.name(key) for key in some]
             try:
                 values = cast(list[bytes | None], self._client.mget(map(_address, names)))
-            except RedisError as error:
+                rows = list(zip(some, names, values, strict=True))
+            except (RedisError, *_NONSENSE) as error:
                 self._go_on_without(error)
                 break
-            for key, name, value in zip(some, names, values, strict=True):
+            for key, name, value in rows:
                 vector = None if value is None else self._codec.unpack(name, value)
                 if vector is not None:
                     found[key] = vector
@@ -98,7 +102,7 @@ class RedisCache:
                         name = self._codec.name(key)
                         pipeline.set(_address(name), self._codec.pack(name, vector))
                     answers = pipeline.execute(raise_on_error=False)
-            except RedisError as error:
+            except (RedisError, *_NONSENSE) as error:
                 self._go_on_without(error)
                 return
             refusals = [answer for answer in answers if isinstance(answer, ResponseError)]
