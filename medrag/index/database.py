@@ -20,6 +20,10 @@ DATABASE = "store.sqlite"
 _PASSING = {"SQLITE_CANTOPEN", "SQLITE_NOMEM", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL"}
 
 
+class InterruptedOrDamagedError(ArtefactError):
+    """SQLite does not tell why no checksum came: of Ctrl-C, or of a text that is no UTF-8."""
+
+
 class Database:
     """An index's SQLite file, opened; several threads may read through it.
 
@@ -132,6 +136,13 @@ class Database:
         Raises:
             ArtefactError: something is not as it was written.
         """
+        try:
+            self._check()
+        except InterruptedOrDamagedError:
+            self._check()  # of the two only damage comes twice
+            raise KeyboardInterrupt from None
+
+    def _check(self) -> None:
         definitions = "SELECT type, name, sql FROM sqlite_master ORDER BY type, name"
         with closing(sqlite3.connect(":memory:")) as sound:
             sound.executescript(schema.script())
@@ -183,9 +194,10 @@ class Database:
         if not isinstance(error, sqlite3.OperationalError):
             return error
         if "user-defined function raised" in str(error):
-            # Our checksum raises nothing, but a signal's handler does so in the middle of it, and
-            # SQLite keeps from us what it was: Ctrl-C.
-            return KeyboardInterrupt()
+            return InterruptedOrDamagedError(
+                f"{self.path} could not be read: this process was interrupted, or a text there is "
+                f"damaged; try again, and if it is said again {self._mend()}"
+            )
         code = error.sqlite_errorname
         if self._read_only and code in _PASSING:
             return ArtefactError(

@@ -19,7 +19,8 @@ import pytest
 from medrag import PipelineConfig
 from medrag.errors import ArtefactError, ConfigError
 from medrag.index import BuildReport, Index, IndexBuilder, reading
-from medrag.index.snapshot import Snapshot
+from medrag.index.database import DATABASE
+from medrag.index.opening import open_store
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import file_sha256
 from tests.index.test_builder import contents, quarantined
@@ -42,22 +43,35 @@ def interrupted(after: float, work: Callable[[], object]) -> BaseException | Non
 
 
 @pytest.mark.slow
-def test_ctrl_c_is_not_taken_for_damage(build: Build, corpus: Path, config: PipelineConfig) -> None:
+def test_ctrl_c_is_not_taken_for_damage(
+    build: Build, corpus: Path, config: PipelineConfig, embedder: TextEmbedder
+) -> None:
     """Though SQLite reports it as an error of its own, in the middle of a checksum."""
     for number in range(300):
         (corpus / f"{number}.txt").write_text(f"Note {number} is about zinc.")
     build()
-    with Index(config.index.dir) as index:
-        snapshot: Snapshot = index.snapshot
-        started = time.monotonic()
-        sum(1 for _ in snapshot.vectors())
-        takes = time.monotonic() - started
-        errors = [
-            interrupted(takes * share / 40, lambda: sum(1 for _ in snapshot.vectors()))
-            for share in range(1, 40)
-        ]
+    store = Path(config.index.dir, DATABASE)
+
+    def check() -> None:
+        with open_store(store.parent, embedder.fingerprint, replace_damaged=True):
+            pass
+
+    before, started = store.stat().st_ino, time.monotonic()
+    check()
+    takes = time.monotonic() - started
+    errors = [interrupted(takes * share / 60, check) for share in range(1, 60)]
     assert {type(error) for error in errors} <= {KeyboardInterrupt, type(None)}
     assert any(isinstance(error, KeyboardInterrupt) for error in errors)
+    assert store.stat().st_ino == before
+
+    with Index(store.parent) as index:
+        for share in range(1, 40):
+            error = interrupted(takes * share / 60, lambda: list(index.snapshot.vectors()))
+            if isinstance(error, ArtefactError):
+                assert "this process was interrupted" in str(error)
+            elif error is not None:
+                assert isinstance(error, KeyboardInterrupt)
+        assert index.snapshot.counts().documents == 303
 
 
 def test_running_out_of_files_is_not_taken_for_damage(build: Build, config: PipelineConfig) -> None:
