@@ -198,7 +198,8 @@ class Database:
                 f"{self.path} could not be read: this process was interrupted, or a text there is "
                 f"damaged; try again, and if it is said again {self._mend()}"
             )
-        code = error.sqlite_errorname
+        # What is no text cannot be decoded: then there is no code.
+        code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
         if self._read_only and code in _PASSING:
             return ArtefactError(
                 f"{self.path} cannot be read now ({error}); see that the process may open more "

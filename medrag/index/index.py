@@ -40,7 +40,8 @@ class Index:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        self.directory = Path(directory).absolute()  # what is opened later must be found, too
+        self.directory = Path(directory)
+        self._place = self.directory.absolute()  # from wherever its files are opened later
         self.manifest: Manifest
         self.manifest, held = hold_current(self.directory)
         with ExitStack() as opened:
@@ -119,7 +120,7 @@ class Index:
     @contextmanager
     def _derived(self, name: str, write: Callable[[Path], None]) -> Iterator[Path]:
         """A file of this generation to open; made from the store when missing or damaged."""
-        folder = generation_folder(self.directory, self.snapshot.generation)
+        folder = generation_folder(self._place, self.snapshot.generation)
         path = folder / name
         if is_sealed(path, self.snapshot.identity):
             yield path
