@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from medrag import PipelineConfig
+from medrag import CacheConfig, ChunkingConfig, PipelineConfig
 from medrag.errors import ArtefactError, ConfigError
-from medrag.index import BuildReport, Index, IndexBuilder, reading
+from medrag.index import BuildReport, Index, IndexBuilder, config_from_manifest, reading
 from medrag.index.database import DATABASE
 from medrag.index.opening import open_store
 from medrag.ingestion import TextEmbedder
@@ -235,3 +235,15 @@ def test_a_build_goes_on_when_nobody_looks_any_more(corpus: Path, tmp_path: Path
     assert build.wait(timeout=120) == 0
     with Index(tmp_path / "i") as index:
         assert index.snapshot.counts().documents == 3
+
+
+def test_who_wants_no_cache_gets_none_by_opening_the_index(
+    build: Build, config: PipelineConfig
+) -> None:
+    build()
+    assert config_from_manifest(config.index.dir).cache == CacheConfig()
+    config.cache = CacheConfig(embeddings="")
+    config.index.rebuild = True
+    config.chunking = ChunkingConfig(max_tokens=64)
+    build()
+    assert config_from_manifest(config.index.dir).cache.embeddings == ""
