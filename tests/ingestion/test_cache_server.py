@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import socketserver
+import threading
 from collections.abc import Callable
 from contextlib import closing
 
@@ -89,3 +91,48 @@ def test_a_dropped_connection_is_taken_up_again(
         assert admin.client_kill_filter(_type="normal", skipme=True) == 1  # as after a long wait
         assert count_right(cache, range(5)) == 5
         assert warnings(caplog) == []
+
+
+class NoRedis(socketserver.StreamRequestHandler):
+    """Greets as Redis does, then gives one answer to whatever it is asked for entries."""
+
+    answer = b""  # %d: one less than the words of the request
+
+    def handle(self) -> None:
+        while line := self.rfile.readline():
+            words = []
+            for _ in range(int(line[1:])):
+                length = int(self.rfile.readline()[1:])
+                words.append(self.rfile.read(length + 2)[:-2])
+            if words[0] in (b"MGET", b"SET"):
+                self.wfile.write(self.answer.replace(b"%d", b"%d" % (len(words) - 1)))
+            elif words[0] == b"HELLO":
+                self.wfile.write(b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n")
+            else:
+                self.wfile.write(b"+PONG\r\n" if words[0] == b"PING" else b"+OK\r\n")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"garbage\r\n",
+        b"*abc\r\n",
+        b"$xx\r\n",
+        b":5\r\n",
+        b"*-1\r\n",
+        b"*1\r\n$-1\r\n",
+        b"*%d\r\n:7\r\n",
+    ],
+)
+def test_answers_that_are_none_of_redis_cost_one_warning(
+    answer: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    handler = type("Handler", (NoRedis,), {"answer": answer})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with closing(opened(f"redis://127.0.0.1:{server.server_address[1]}/0")) as cache:
+            assert cache.get(keys_of(range(3))) == {}
+            cache.put(keys_of(range(3)), vectors_of(range(3)))
+        server.shutdown()
+    assert len(warnings(caplog)) == 1

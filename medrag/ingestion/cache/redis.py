@@ -78,14 +78,13 @@ class RedisCache:
             names = [self._codec.name(key) for key in some]
             try:
                 values = cast(list[bytes | None], self._client.mget(map(_address, names)))
-                rows = list(zip(some, names, values, strict=True))
+                for key, name, value in zip(some, names, values, strict=True):
+                    vector = None if value is None else self._codec.unpack(name, value)
+                    if vector is not None:
+                        found[key] = vector
             except (RedisError, *_NONSENSE) as error:
                 self._go_on_without(error)
                 break
-            for key, name, value in rows:
-                vector = None if value is None else self._codec.unpack(name, value)
-                if vector is not None:
-                    found[key] = vector
         self.hits += len(found)
         return found
 
