@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ from .database import DATABASE
 from .disk import writing
 from .embedding import Embedding
 from .kinds import Made
-from .locks import build_lock, remove_unheld
+from .locks import build_lock, generation_folder, remove_unheld
 from .opening import open_store
 from .publishing import Publisher
 from .reading import CorpusReader
@@ -163,12 +164,17 @@ class IndexBuilder:
                     made = publisher.publish(snapshot, before, wanted)
                 else:
                     made = Made(**previous.settings["vectors"])
+                    # Files of a build that was killed before it could publish them.
+                    for number in range(published + 1, build + 1):
+                        folder = generation_folder(self._directory, number)
+                        shutil.rmtree(folder, ignore_errors=True)
                     with store.transaction():
                         store.forget_meta("unfinished")
                 report.kind, report.recall_at_10 = made.kind, made.recall_at_10
                 # Without anything new, too: a build that was killed may have left it undone.
                 store.purge(remove_unheld(self._directory, before=report.generation - 1))
                 report.quarantined = _write_quarantine(self._directory, store)
+                shutil.rmtree(downloads, ignore_errors=True)  # all is in the store
         report.seconds = time.monotonic() - started
         report.peak_mb = peak_mb()
         return report

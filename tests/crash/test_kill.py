@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from medrag.errors import ArtefactError
-from tests.crash.conftest import Crashes, Update, check_then_continue, is_published
+from tests.crash.conftest import Crashes, Update, check_then_continue, is_published, write_first
 
 pytestmark = pytest.mark.slow
 
@@ -126,7 +126,22 @@ def test_a_kill_while_a_document_is_fetched_leaves_no_litter(
     assert crashes.build(update.corpus, index, settings=settings, point=point).killed
     assert crashes.state(index) == update.before
     crashes.must_build(update.corpus, index, settings=settings)
-    assert [path.suffix for path in (index / "downloads").iterdir()] == [".txt"]
+    assert not (index / "downloads").exists()
+
+
+@pytest.mark.parametrize("point", ["vectors synced", "manifest begun"])
+def test_a_change_that_is_undone_after_a_kill_leaves_no_litter(
+    crashes: Crashes, tmp_path: Path, point: str
+) -> None:
+    corpus, index = tmp_path / "corpus", tmp_path / "index"
+    write_first(corpus)
+    crashes.must_build(corpus, index)
+    before = (corpus / "note00.txt").read_text(encoding="utf-8")
+    (corpus / "note00.txt").write_text("Something else.", encoding="utf-8")
+    assert crashes.build(corpus, index, point=point).killed
+    (corpus / "note00.txt").write_text(before, encoding="utf-8")
+    crashes.must_build(corpus, index)
+    assert [path.name for path in (index / "generations").iterdir()] == ["000001"]
 
 
 def kill_at_random(crashes: Crashes, update: Update, index: Path, seed: int) -> None:
