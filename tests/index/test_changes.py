@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +42,16 @@ def interrupted(after: float, work: Callable[[], object]) -> BaseException | Non
     return None
 
 
+@pytest.fixture
+def _heeds_ctrl_c() -> Iterator[None]:
+    """What was started in the background of a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("_heeds_ctrl_c")
 def test_ctrl_c_is_not_taken_for_damage(
     build: Build, corpus: Path, config: PipelineConfig, embedder: TextEmbedder
 ) -> None:
@@ -59,14 +68,14 @@ def test_ctrl_c_is_not_taken_for_damage(
     before, started = store.stat().st_ino, time.monotonic()
     check()
     takes = time.monotonic() - started
-    errors = [interrupted(takes * share / 60, check) for share in range(1, 60)]
+    errors = [interrupted(takes * share / 30, check) for share in range(1, 30)]
     assert {type(error) for error in errors} <= {KeyboardInterrupt, type(None)}
     assert any(isinstance(error, KeyboardInterrupt) for error in errors)
     assert store.stat().st_ino == before
 
     with Index(store.parent) as index:
-        for share in range(1, 40):
-            error = interrupted(takes * share / 60, lambda: list(index.snapshot.vectors()))
+        for share in range(1, 20):
+            error = interrupted(takes * share / 30, lambda: list(index.snapshot.vectors()))
             if isinstance(error, ArtefactError):
                 assert "this process was interrupted" in str(error)
             elif error is not None:
