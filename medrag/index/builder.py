@@ -130,7 +130,7 @@ class IndexBuilder:
                 reading = CorpusReader(
                     store, self._config.corpus, parsers, self._chunker, build, report
                 )
-                downloads = self._directory / "downloads"
+                downloads = self._directory / ".medrag-downloads"  # a name that nobody else uses
                 if origin == "removed":
                     _remove_added(store, paths[0], build, report)
                     paths = []
@@ -243,19 +243,18 @@ class IndexBuilder:
 
 
 def _check_ours(directory: Path) -> None:
-    """Keep a build from taking somebody's folders for what it has left there itself.
+    """Keep a build from taking somebody's folder for what it has left there itself.
 
     Raises:
-        ConfigError: there are such, and no index.
+        ConfigError: there is such a one, and no index.
     """
     if any((directory / name).exists() for name in (MANIFEST, DATABASE)):
         return
-    for name in ("generations", "scratch", "downloads"):
-        if (directory / name).exists():
-            raise ConfigError(
-                f"index.dir={directory} holds no index, but {name}, a name that builds use and "
-                "clean; choose another directory, or move it away"
-            )
+    if (directory / "generations").exists():
+        raise ConfigError(
+            f"index.dir={directory} holds no index, but generations, a name that builds use and "
+            "clean; choose another directory, or move it away"
+        )
 
 
 def _begin(store: Store, origin: str) -> None:

@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from types import TracebackType
 
 # A text without a vector: its key in the store, and its token ids.
 Text = tuple[bytes, Sequence[int]]
@@ -32,17 +31,6 @@ class Pending:
             max_size=_IN_MEMORY, dir=str(directory)
         )
         self._number = 0
-
-    def __enter__(self) -> Pending:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
 
     def __len__(self) -> int:
         return self._number
@@ -75,3 +63,7 @@ class Pending:
             ids.frombytes(self._file.read(length * ids.itemsize))
             yield key, ids
         self.cut((0, 0))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

@@ -81,11 +81,11 @@ class CorpusReader:
                 self._store.unread_rejected(_limits(self._config))
                 self._store.unread_freed()
             self._report.unchanged_files += self._worklist.drop_unchanged()
-        scratch = downloads.with_name("scratch")
+        scratch = downloads.with_name(".medrag-scratch")
         with (
             progress("indexing", self._worklist.bytes() / 1e6, "MB") as advance,
             closing(self._documents(origin, scratch, advance)) as documents,
-            Pending(self._store.path.parent) as self._pending,
+            closing(Pending(self._store.path.parent)) as self._pending,
         ):
             more = True
             while more:

@@ -126,7 +126,7 @@ def test_a_kill_while_a_document_is_fetched_leaves_no_litter(
     assert crashes.build(update.corpus, index, settings=settings, point=point).killed
     assert crashes.state(index) == update.before
     crashes.must_build(update.corpus, index, settings=settings)
-    assert not (index / "downloads").exists()
+    assert not (index / ".medrag-downloads").exists()
 
 
 @pytest.mark.parametrize("point", ["vectors synced", "manifest begun"])

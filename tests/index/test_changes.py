@@ -110,14 +110,24 @@ def test_running_out_of_files_is_not_taken_for_damage(build: Build, config: Pipe
         assert index.snapshot.counts().documents == 3
 
 
-@pytest.mark.parametrize("name", ["scratch", "generations", "downloads"])
-def test_a_directory_with_folders_of_somebody_elses_is_refused(
-    name: str, build: Build, config: PipelineConfig
+def test_folders_of_somebody_elses_are_left_alone(build: Build, config: PipelineConfig) -> None:
+    theses = [
+        Path(config.index.dir, name, "000001/thesis.txt") for name in ("scratch", "downloads")
+    ]
+    for thesis in theses:
+        thesis.parent.mkdir(parents=True)
+        thesis.write_text("Years of work.")
+    build()
+    assert [thesis.read_text() for thesis in theses] == ["Years of work."] * 2
+
+
+def test_a_directory_with_generations_of_somebody_elses_is_refused(
+    build: Build, config: PipelineConfig
 ) -> None:
-    thesis = Path(config.index.dir, name, "000001", "thesis.txt")
+    thesis = Path(config.index.dir, "generations/000001/thesis.txt")
     thesis.parent.mkdir(parents=True)
     thesis.write_text("Years of work.")
-    with pytest.raises(ConfigError, match=f"holds no index, but {name}"):
+    with pytest.raises(ConfigError, match="holds no index, but generations"):
         build()
     assert thesis.read_text() == "Years of work."
 

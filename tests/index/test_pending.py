@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def taken(queue: Pending) -> list[Text]:
 def test_what_is_taken_is_what_was_added_but_for_what_was_cut(
     kept: list[Text], dropped: list[Text], later: list[Text]
 ) -> None:
-    with Pending(Path.cwd()) as queue:
+    with closing(Pending(Path.cwd())) as queue:
         for batch in (kept, dropped):
             mark = queue.mark()
             for text in batch:
@@ -42,7 +43,7 @@ def test_many_texts_wait_on_disk_under_no_name(
 ) -> None:
     monkeypatch.setattr(pending, "_IN_MEMORY", 1_000)
     many = [(bytes([number]) * 16, [number] * 256) for number in range(200)]
-    with Pending(tmp_path) as queue:
+    with closing(Pending(tmp_path)) as queue:
         for _ in range(2):  # it serves for one commit after the other
             for text in many:
                 queue.add(*text)

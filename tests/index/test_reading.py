@@ -171,7 +171,7 @@ def test_an_archive_is_mirrored_like_a_directory(
     assert (report.added, report.changed, report.removed) == (1, 1, 1)
     assert report.embedded_chunks == 2
     assert f"{name}/inner/tin.txt" not in contents(config)
-    assert not Path(config.index.dir, "scratch").exists()
+    assert not Path(config.index.dir, ".medrag-scratch").exists()
 
 
 def test_a_file_added_by_hand_that_holds_nothing_leaves_no_trace(
