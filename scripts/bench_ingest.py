@@ -260,13 +260,13 @@ def plot(results: Run, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    found = {what: values for what, _, values in rows_of(results)}
     wanted = {
-        "tokens/s, whole build": None,
+        "tokens/s, whole build": 4 * found["tokens/s, whole build"]["hand"],
         "peak RSS with parsers, MiB": 700.0,
         "first answer, new process, s": 1.5,
         "warm query p50, ms": 4.0,
     }
-    found = {what: values for what, _, values in rows_of(results)}
     shown, axes = pyplot.subplots(1, 4, figsize=(12, 3.6))
     for axis, (what, goal) in zip(axes, wanted.items(), strict=True):
         values = [found[what][way] for way in WAYS]
@@ -277,8 +277,7 @@ def plot(results: Run, path: Path) -> None:
             padding=2,
             bbox={"fc": "white", "ec": "none", "pad": 0.5},
         )
-        if goal:
-            axis.axhline(goal, color="black", lw=0.8, ls="--")
+        axis.axhline(goal, color="black", lw=0.8, ls="--")
         axis.margins(y=0.15)
         axis.set_title(what, fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
