@@ -14,7 +14,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: cores may be shared
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from medrag import CorpusConfig, IndexConfig, PipelineConfig
+from medrag import CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
+from medrag.config import Backend, Device, Precision
 from medrag.index import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from tests.crash.tiny_encoder import make_tiny_encoder
@@ -37,10 +38,19 @@ NOTES = {
 }
 
 
-@pytest.fixture(scope="session")
-def embedder() -> TextEmbedder:
-    """The real MiniLM, loaded once."""
-    return TextEmbedder()
+# Every way in which a CPU can run the embedder, so that the suite does not depend on which of them
+# the machine at hand would choose.
+BACKENDS = {
+    "onnxruntime": EmbedderConfig(backend=Backend.onnxruntime),
+    "openvino": EmbedderConfig(backend=Backend.openvino),
+    "torch": EmbedderConfig(backend=Backend.torch, device=Device.cpu, precision=Precision.fp32),
+}
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def embedder(request: pytest.FixtureRequest) -> TextEmbedder:
+    """The real MiniLM, loaded once for each backend."""
+    return TextEmbedder(BACKENDS[request.param])
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +107,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, _own_cache: Path) -> Itera
 def start_redis() -> Iterator[Callable[..., RedisServer]]:
     """Starts real servers, with the options given; they end with the test."""
     if shutil.which("redis-server") is None:
-        pytest.skip("there is no redis-server on PATH")
+        pytest.skip("redis-server is not on PATH; to run it: apt-get install redis-server")
     servers: list[RedisServer] = []
     # Short: a socket's path has 107 bytes at most.
     with tempfile.TemporaryDirectory(prefix="redis-") as directory:

@@ -29,7 +29,7 @@ from medrag.errors import ArtefactError, CorpusError, MismatchError, QuestionErr
 from medrag.generation.prompts import REFUSAL
 from medrag.index import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
-from tests.conftest import NOTES
+from tests.conftest import BACKENDS, NOTES
 
 Build = Callable[[], BuildReport]
 QUESTIONS = {
@@ -57,26 +57,34 @@ def directory(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) 
 
 _FORK = """
 import os, sys
-from medrag import RAGPipeline
+from medrag import EmbedderConfig, IndexConfig, PipelineConfig, RAGPipeline
 from medrag.ingestion import TextEmbedder
 
-embedder = TextEmbedder()
-with RAGPipeline.open(sys.argv[1]) as rag:
+directory, question, backend = sys.argv[1:]
+config = EmbedderConfig(backend=backend, device="cpu")
+with RAGPipeline(PipelineConfig(embedder=config, index=IndexConfig(directory))) as rag:
     # The models are loaded, the files open, and threads were used.
-    vectors, expected = embedder.embed(["gout"] * 64), rag.query(sys.argv[2])
+    embedder = TextEmbedder(config)
+    vectors, expected = embedder.embed(["gout"] * 64), rag.query(question)
     if child := os.fork():
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    assert (embedder.embed(["gout"] * 64) == vectors).all()
-    assert rag.query(sys.argv[2]) == expected
+    idle = os.fork()  # one that leaves without a word
+    if not idle:
+        sys.exit()
+    assert os.waitpid(idle, 0)[1] == 0
+    for own in (embedder, TextEmbedder(config)):
+        assert abs(own.embed(["gout"] * 64) - vectors).max() < 1e-5
+    assert rag.query(question).answer == expected.answer
     rag.close()
-    assert rag.query(sys.argv[2]) == expected
+    assert rag.query(question).answer == expected.answer
 """
 
 
-def test_a_forked_process_answers_too(directory: Path) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_forked_process_answers_too(directory: Path, backend: str) -> None:
     """As the workers of a web server that was loaded before they were forked."""
     question = next(iter(QUESTIONS))
-    command = [sys.executable, "-c", _FORK, str(directory), question]
+    command = [sys.executable, "-c", _FORK, str(directory), question, backend]
     environment = {k: v for k, v in os.environ.items() if k != "TOKENIZERS_PARALLELISM"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")

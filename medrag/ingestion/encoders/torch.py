@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +33,17 @@ class TorchEncoder:
             Precision.fp16: torch.float16,
         }
         self._model = load_model(folder, dtypes[chosen.precision]).to(chosen.device.value)
+        self._process = os.getpid()
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """See `Encoder.encode`."""
         import torch
 
+        if self._model.device.type == "cuda" and self._process != os.getpid():
+            raise ModelError(
+                "the embedder was loaded on a GPU before this process was forked, and CUDA cannot "
+                "be used after a fork; start processes with the method 'spawn'"
+            )
         device = self._model.device
         with torch.inference_mode():
             vectors = pooled(
@@ -46,6 +54,15 @@ class TorchEncoder:
             )
         result: NDArray[np.float32] = vectors.cpu().numpy()
         return result
+
+
+def _use_one_thread() -> None:
+    """In a forked process: OpenMP's threads did not come along, and a loop would wait for them."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+os.register_at_fork(after_in_child=_use_one_thread)
 
 
 def load_model(folder: Path, dtype: torch.dtype) -> Any:
