@@ -13,9 +13,8 @@ from rich.table import Table
 from . import __version__
 from .cli import launch
 from .config import Config
-from .dataset.card import write_card
 from .dataset.questions import DocumentNames, read_questions
-from .dataset.rows import Row, is_grounded, make_row
+from .dataset.rows import Row, is_grounded, make_row, write_card
 from .dataset.splits import SPLITS, leaks, split_by_document
 from .errors import QuestionError
 from .generation.prompts import build_messages

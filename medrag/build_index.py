@@ -8,7 +8,7 @@ from rich.table import Table
 
 from .cli import launch
 from .config import Config
-from .index import BuildReport, IndexBuilder
+from .indexing import BuildReport, IndexBuilder
 from .progress import console
 from .tracking import track
 

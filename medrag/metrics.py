@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from .words import words
+from .text.words import words
 
 _ARTICLES = frozenset({"a", "an", "the"})
 

@@ -12,16 +12,17 @@ from threading import Lock
 from typing import Self
 
 from .config import GeneratorKind, PipelineConfig
-from .generation.evidence import Evidence, Rarity, confidence, weigh
+from .embedding.local.embedder import TextEmbedder
 from .generation.extractive import extract
-from .generation.grounding import Statement, ground, parse_statements
 from .generation.hf import HFGenerator
 from .generation.openai import OpenAIGenerator
 from .generation.prompts import REFUSAL, Prompt, build_prompt
-from .index import BuildReport, Index, IndexBuilder, config_from_manifest
-from .ingestion.embedders import TextEmbedder
+from .grounding.evidence import Rarity, confidence, weigh
+from .grounding.support import ground, parse_statements
+from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
-from .types import Answer, Hit
+from .stores.local.index import Index
+from .types import Answer, Evidence, Hit, Statement
 
 _log = logging.getLogger(__name__)
 

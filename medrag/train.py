@@ -12,13 +12,7 @@ from rich.table import Table
 from .cli import launch
 from .config import Config, FineTuneConfig, RetrieverTuneConfig, TrainTarget
 from .errors import ArtefactError, MismatchError
-from .finetuning import (
-    TINY,
-    preflight,
-    train_generator,
-    train_retriever,
-)
-from .index import Index
+from .finetuning import TINY, preflight, train_generator, train_retriever
 from .manifest import (
     Manifest,
     Parent,
@@ -31,6 +25,7 @@ from .manifest import (
     write_manifest,
 )
 from .progress import console, peak_mb
+from .stores.local.index import Index
 from .tracking import track
 
 # Called with a finished directory, before it takes its place, and what came out of the training.

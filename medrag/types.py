@@ -107,6 +107,41 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """One sentence of a hit.
+
+    Attributes:
+        number: position of the hit in the list, from 1; the n of `[n]`.
+        start, end: character offsets in the document's cleaned text.
+        similarity: cosine of the question and the sentence under its title and section.
+        coverage: share of the question's meaning-bearing words, weighted by rarity, that the
+            whole chunk, its title and section hold.
+        score: by which sentences are ranked.
+    """
+
+    number: int
+    text: str
+    start: int
+    end: int
+    similarity: float
+    coverage: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of an answer.
+
+    Attributes:
+        text: without markers.
+        cited: the hits it claims to rest on, numbered from 1 as in the prompt.
+    """
+
+    text: str
+    cited: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A span that supports a part of an answer.
 

@@ -31,19 +31,18 @@ from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
+from more_itertools import chunked as batched
 
-from medrag.batches import batched
 from medrag.config import EmbedderConfig, IndexKind, RetrieverConfig
-from medrag.index.database import DATABASE, Database
-from medrag.index.kinds import write_vectors
-from medrag.index.sealed import is_sealed
-from medrag.index.snapshot import Snapshot
-from medrag.index.store import Store
-from medrag.index.vectors import VectorIndex
-from medrag.index.words import WORDS, WordIndex, write_words
 from medrag.ingestion import TextEmbedder
 from medrag.retrieval import Retriever
-from medrag.words import STOPWORDS, words
+from medrag.stores.local.database import DATABASE, Database
+from medrag.stores.local.directory import is_sealed
+from medrag.stores.local.lexical import WORDS, WordIndex, write_words
+from medrag.stores.local.snapshot import Snapshot
+from medrag.stores.local.store import Store
+from medrag.stores.local.vectors import VectorIndex, write_vectors
+from medrag.text.words import STOPWORDS, words
 
 SEED = 13
 SENTENCES, QUESTIONS, WARM, CHUNK = 30_000, 1000, 50, 750

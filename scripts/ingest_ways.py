@@ -75,7 +75,7 @@ def hand_open(index: Path) -> Callable[[str], list[str]]:
 
 def medrag_build(corpus: Path, index: Path) -> dict[str, Any]:
     from medrag import CacheConfig, CorpusConfig, IndexConfig, PipelineConfig
-    from medrag.index import IndexBuilder
+    from medrag.indexing import IndexBuilder
 
     config = PipelineConfig(
         corpus=CorpusConfig(paths=[str(corpus)]),

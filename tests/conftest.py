@@ -16,7 +16,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from medrag import CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
 from medrag.config import Backend, Device, Precision
-from medrag.index import BuildReport, IndexBuilder
+from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from tests.crash.tiny_encoder import make_tiny_encoder
 from tests.redis_server import RedisServer

@@ -27,7 +27,7 @@ from medrag import (
 )
 from medrag.errors import ArtefactError, CorpusError, MismatchError, QuestionError
 from medrag.generation.prompts import REFUSAL
-from medrag.index import BuildReport, IndexBuilder
+from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from tests.conftest import BACKENDS, NOTES
 

@@ -18,7 +18,7 @@ from medrag import IndexConfig, RAGPipeline, ask, build_dataset, train
 from medrag.cli import conf_dir, register_schema, to_config
 from medrag.config import Config, EmbedderConfig, TrainTarget
 from medrag.errors import ArtefactError, MismatchError, PreflightError
-from medrag.index import IndexBuilder
+from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
 from tests.conftest import NOTES

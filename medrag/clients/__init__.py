@@ -1,18 +1,259 @@
-"""Clients of the outside world: the one place from which the project speaks HTTP."""
+"""An asynchronous HTTP client with bounded concurrency, polite retries and a total deadline."""
 
-from __future__ import annotations
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import httpx
+import tenacity
 
-if TYPE_CHECKING:
-    from .http import AsyncHttpClient, Download
+from ..errors import HttpError
 
-__all__ = ["AsyncHttpClient", "Download"]
+logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs whole URLs, keys and all
+
+T = TypeVar("T")
+_Use = Callable[[httpx.Response], Awaitable[T]]
+
+_IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
+_PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that may pass by themselves
+_OUR_FAULT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+# How headers begin that may go along to another origin; httpx renews Host and Cookie for it.
+_HARMLESS = ("accept", "connection", "content-", "cookie", "host", "transfer-", "user-agent")
 
 
-def __getattr__(name: str) -> Any:
-    # Most work needs no HTTP; httpx is imported when a client is first named.
-    if name in __all__:
-        return getattr(import_module(".http", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+@dataclass(frozen=True)
+class Download:
+    """A finished download: where it lies, its size in bytes and its Content-Type ("" if none)."""
+
+    path: Path
+    bytes: int
+    content_type: str
+
+
+@dataclass(eq=False)
+class _TryError(Exception):
+    """One try that failed: why, how to mend it, the soonest next try in seconds (None: never)."""
+
+    why: str
+    mend: str
+    again_s: float | None
+
+
+class AsyncHttpClient:
+    """HTTP for many calls to servers that may be slow, busy or briefly away.
+
+    At most `max_concurrency` requests are in flight at once; a call that waits for its next try
+    holds no slot. A call makes up to `max_attempts` tries, and waits before the next what the
+    server's Retry-After asks plus a random time of up to `backoff_s` seconds, doubled each time,
+    at most `max_backoff_s`. `deadline_s` bounds the whole call in seconds, the wait for a slot
+    included; `timeout_s` bounds each connect, read and write. `headers` go with every request.
+
+    Up to five redirects are followed; one to another origin takes no key of the caller along.
+    Every method raises HttpError when its call has failed for good, and shows the address in it
+    without userinfo and query. `options` are those of httpx.AsyncClient.build_request, such as
+    `params` and `headers`. Arguments that make no request are a TypeError or ValueError.
+    """
+
+    def __init__(
+        self,
+        max_concurrency: int = 8,
+        max_attempts: int = 5,
+        deadline_s: float = 60.0,
+        backoff_s: float = 0.5,
+        max_backoff_s: float = 20.0,
+        timeout_s: float = 10.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        if max_concurrency < 1 or max_attempts < 1:
+            raise ValueError("max_concurrency and max_attempts must be at least 1")
+        self._slots = asyncio.Semaphore(max_concurrency)
+        self._max_attempts, self._deadline_s = max_attempts, deadline_s
+        self._backoff = tenacity.wait_random_exponential(backoff_s, max_backoff_s)
+        self._client = httpx.AsyncClient(
+            headers=headers,
+            timeout=timeout_s,
+            limits=httpx.Limits(),  # none, for the slots bound the connections
+            follow_redirects=True,
+            max_redirects=5,
+            event_hooks={"request": [_keep_keys_home]},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._client.aclose()
+
+    async def request(
+        self, method: str, url: str, *, retry: bool = False, **options: Any
+    ) -> httpx.Response:
+        """Return the 2xx response with its body read; raises HttpError.
+
+        A method that is not idempotent, such as POST, is repeated only after 429, 503 or a
+        connection that was never made, unless `retry` says that repeating it is always safe.
+        """
+        return await self._call(method, url, _read, retry, options)
+
+    async def get_json(self, url: str, **options: Any) -> Any:
+        """GET `url` and return its parsed JSON; raises HttpError, also for what is not JSON."""
+        return await self._call("GET", url, _parsed, False, options)
+
+    async def post_json(
+        self, url: str, payload: object, *, retry: bool = False, **options: Any
+    ) -> Any:
+        """POST `payload` as JSON; else as `get_json`, and `retry` is that of `request`."""
+        return await self._call("POST", url, _parsed, retry, options | {"json": payload})
+
+    async def download(
+        self, url: str, path: str | os.PathLike[str], *, max_bytes: int, **options: Any
+    ) -> Download:
+        """GET `url` into the file `path`, which appears whole or not at all.
+
+        Raises HttpError, also for a body over `max_bytes` bytes, and OSError if the disk refuses.
+        """
+        too_big = _TryError(f"over {max_bytes} bytes", "raise max_bytes to take it", None)
+
+        async def save(response: httpx.Response) -> Download:
+            # Beside the target, for a replace is atomic only within one file system.
+            part = Path(path).with_name(f".{secrets.token_hex(8)}.part")
+            size = 0
+            try:
+                with part.open("xb") as file:
+                    async for chunk in response.aiter_bytes():
+                        size += len(chunk)
+                        if size > max_bytes:
+                            raise too_big
+                        file.write(chunk)
+                    file.flush()
+                    await asyncio.to_thread(os.fsync, file)  # slow enough to stall other calls
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+            return Download(Path(path), size, response.headers.get("Content-Type", ""))
+
+        return await self._call("GET", url, save, False, options)
+
+    async def _call(
+        self, method: str, url: str, use: _Use[T], retry: bool, options: dict[str, Any]
+    ) -> T:
+        """Try until `use` has taken in a good response, within the attempts and the deadline."""
+        try:
+            request = self._client.build_request(method, url, **options)
+        except httpx.InvalidURL:  # not shown: it may hold a password, and its error quotes it
+            raise HttpError(f"{method} failed: not a valid URL; correct the address") from None
+        started, tries = time.monotonic(), 0
+        last: _TryError | None = None
+        status: int | None = None
+
+        async def attempt() -> T:
+            nonlocal tries, last, status
+            async with self._slots:
+                tries += 1
+                try:
+                    async with aclosing(await self._client.send(request, stream=True)) as response:
+                        status = response.status_code
+                        if response.is_success:
+                            return await use(response)
+                        last = _failure(response, request.method, retry)
+                except _TryError as failure:
+                    last = failure
+                except httpx.RequestError as error:
+                    last = _failure(error, request.method, retry)
+            # Only now, to be rid of httpx's error, whose text may quote a header or the URL.
+            raise last
+
+        retrying = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(self._max_attempts)
+            | tenacity.stop_before_delay(self._deadline_s),
+            # Atop what the server asked: all that it turned away should not come back at once.
+            wait=lambda state: self._backoff(state) + ((last and last.again_s) or 0.0),
+            retry=tenacity.retry_if_exception(lambda e: e is last and last.again_s is not None),
+            reraise=True,
+        )
+        try:
+            async with asyncio.timeout(self._deadline_s) as deadline:
+                return await retrying(attempt)
+        except _TryError as failure:
+            why, mend = failure.why, failure.mend
+            if failure.again_s is not None and tries < self._max_attempts:
+                why += f", and another try would pass the deadline of {self._deadline_s:g} s"
+        except TimeoutError:
+            if not deadline.expired():
+                raise  # the disk's, not the deadline's
+            why = f"the deadline passed{f' after {last.why}' if last else ''}"
+            mend = "raise deadline_s, make fewer calls at once or try again later"
+        where = f"{request.method} {request.url.copy_with(userinfo=b'', query=None, fragment=None)}"
+        took = f"{tries} attempt{'s' * (tries != 1)} in {time.monotonic() - started:.1f} s"
+        raise HttpError(f"{where} failed after {took}: {why}; {mend}", status=status)
+
+
+async def _keep_keys_home(request: httpx.Request) -> None:
+    """Rid a redirect to another origin of the caller's headers, any of which may be a key."""
+    here = (request.url.scheme, request.url.netloc)
+    if request.extensions.setdefault("home", here) != here:  # httpx hands extensions along
+        for name in [name for name in request.headers if not name.startswith(_HARMLESS)]:
+            del request.headers[name]
+
+
+async def _read(response: httpx.Response) -> httpx.Response:
+    await response.aread()
+    return response
+
+
+async def _parsed(response: httpx.Response) -> Any:
+    try:
+        return (await _read(response)).json()
+    except ValueError:
+        raise _TryError("the answer is not JSON", "check that it is an API", None) from None
+
+
+def _failure(trouble: httpx.Response | httpx.RequestError, method: str, retry: bool) -> _TryError:
+    """What to make of a bad status or a transport error that answered a `method` request."""
+    if isinstance(trouble, httpx.Response):
+        status, asked_s = trouble.status_code, _asked_wait_s(trouble.headers.get("Retry-After", ""))
+        why = f"{status} {httpx.codes.get_reason_phrase(status)}".rstrip()
+        passing, untaken = status in _PASSING, status in {429, 503}
+    else:
+        why, asked_s = type(trouble).__name__, 0.0
+        if isinstance(trouble, httpx.NetworkError) and str(trouble):
+            why += f" ({trouble})"  # the system's words; those of other errors may quote a secret
+        passing = isinstance(trouble, httpx.TransportError) and not isinstance(trouble, _OUR_FAULT)
+        untaken = isinstance(trouble, httpx.ConnectError | httpx.ConnectTimeout)
+    mend = "check the address, the credentials and what is sent"
+    if passing:
+        mend = "the server may be overloaded or out of reach: check the network, or try again later"
+    if not (retry or method in _IDEMPOTENT):
+        # A POST redirected on to a GET has been taken on, whatever the GET then came to.
+        passing = untaken and trouble.request.method == method
+    return _TryError(why, mend, asked_s if passing else None)
+
+
+def _asked_wait_s(retry_after: str) -> float:
+    """Seconds that a Retry-After header asks for, by number or date (in GMT); 0 if neither."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        when = parsedate_to_datetime(retry_after)
+    except (ValueError, OverflowError):
+        return 0.0
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end and return its result.
+
+    A notebook already runs an event loop in this thread, where `asyncio.run` refuses to work;
+    a thread of its own serves both cases.
+    """
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        return executor.submit(asyncio.run, coroutine).result()

@@ -11,8 +11,8 @@ from typing import Any
 
 from ..config import DatasetFieldsConfig
 from ..errors import QuestionError
-from ..index.snapshot import Snapshot
 from ..retrieval.retriever import check_question
+from ..stores.local.snapshot import Snapshot
 from ..types import Example, Rejected
 
 _QUESTION = ("question", "text")

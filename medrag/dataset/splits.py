@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
+from ..text.words import words
 from ..types import Example
-from ..words import words
 
 SPLITS = ("train", "validation", "test")
 

@@ -6,8 +6,7 @@ Importing this loads no model library; the functions do when they are called.
 from __future__ import annotations
 
 from .generator import TrainingResult, train_generator
-from .memory import MemoryEstimate, estimate_memory
-from .preflight import preflight
+from .preflight import MemoryEstimate, estimate_memory, preflight
 from .retriever import RetrieverResult, train_retriever
 from .tiny import TINY, build_tiny_model
 

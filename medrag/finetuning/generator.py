@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import FineTuneConfig
 from ..errors import ConfigError, MedragError
-from ..generation.models import load_causal_lm, load_tokenizer, resolve_device
+from ..generation.hf import load_causal_lm, load_tokenizer, resolve_device
 from ..manifest import (
     atomic_write,
     file_sha256,
@@ -23,9 +23,8 @@ from ..manifest import (
     recover_directory,
     replacing_directory,
 )
-from .rows import load_dataset, tokenize_rows
 from .tiny import TINY, build_tiny_model
-from .watching import quiet_libraries, watched
+from .trainer import load_dataset, quiet_libraries, tokenize_rows, watched
 
 if TYPE_CHECKING:
     from datasets import Dataset

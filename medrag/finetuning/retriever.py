@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..config import EmbedderConfig, RetrieverTuneConfig
+from ..embedding.local.embedder import TextEmbedder
 from ..errors import ArtefactError
-from ..generation.models import resolve_device
-from ..ingestion.embedders import TextEmbedder
+from ..generation.hf import resolve_device
 from ..manifest import recover_directory, replacing_directory
-from .rows import load_dataset
-from .watching import quiet_libraries, watched
+from .trainer import load_dataset, quiet_libraries, watched
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .evidence import Evidence
-from .grounding import Statement, without_markers
+from ..types import Evidence, Statement
+from .prompts import without_markers
 
 # A further sentence must be nearly as good as the best one to be worth reading.
 _NEARLY = 0.9

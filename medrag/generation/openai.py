@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..clients.blocking import run_async
+from ..clients import run_async
 from ..config import GeneratorConfig
 from ..errors import ConfigError, HttpError
 from .prompts import Message

@@ -7,6 +7,7 @@ instructions stand in the user's message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from ..types import Hit
 
 Message = dict[str, str]
 CountTokens = Callable[[str], int]
+
+_LOOKS_LIKE_MARKER = re.compile(r"\[(\d+(?:\s*[,;]\s*\d+)*)\]")
 
 REFUSAL = "The documents do not say."
 
@@ -78,3 +81,8 @@ def _text(question: str, contexts: Sequence[Hit]) -> str:
 def _heading(hit: Hit) -> str:
     heading = " > ".join(part for part in (hit.title, hit.section) if part)
     return f"{heading}\n" if heading else ""
+
+
+def without_markers(text: str) -> str:
+    """A source's own references made round, "[12]" to "(12)": they are no markers of ours."""
+    return _LOOKS_LIKE_MARKER.sub(r"(\1)", text)

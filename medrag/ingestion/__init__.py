@@ -9,13 +9,13 @@ The pieces chain, each in constant memory:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..text.cleaning import clean_blocks, clean_chunks, clean_text
 from .chunking import Chunker, split_chunks
 from .files import FileChunkIterator, read_chunks
-from .processors import clean_blocks, clean_chunks, clean_text
 from .readers import read_documents
 
 if TYPE_CHECKING:
-    from .embedders import TextEmbedder, embed_chunks
+    from ..embedding.local.embedder import TextEmbedder, embed_chunks
 
 __all__ = [
     "Chunker",
@@ -34,5 +34,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Processes that parse need no NumPy; it comes with the first name that does.
     if name in ("TextEmbedder", "embed_chunks"):
-        return getattr(import_module(".embedders", __name__), name)
+        return getattr(import_module("medrag.embedding.local.embedder"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,9 +12,9 @@ from functools import lru_cache
 
 from tokenizers import Tokenizer
 
+from ..text.cleaning import may_cut
+from ..text.sentences import split_sentences
 from ..types import Block, Chunk
-from .graphemes import may_cut
-from .sentences import split_sentences
 
 # A paragraph longer than this many characters is cut into sentences before it has ended.
 _BUFFER = 1 << 15

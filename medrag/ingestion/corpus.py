@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from ..clients.blocking import run_async
+from ..clients import run_async
 from ..errors import HttpError
 from ..manifest import fingerprint
 from ..types import Rejected
@@ -184,7 +184,7 @@ def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
 
 
 async def _download(url: str, target: Path) -> str:
-    from ..clients import AsyncHttpClient  # httpx is needed for URLs only
+    from ..clients import AsyncHttpClient
 
     async with AsyncHttpClient(deadline_s=_DOWNLOAD_DEADLINE) as client:
         return (await client.download(url, target, max_bytes=_MAX_DOWNLOAD)).content_type

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from ..errors import DocumentError
-from .graphemes import may_cut
+from ..text.cleaning import may_cut
 
 # Longest BOM first would matter for UTF-32; its little-endian BOM starts like UTF-16's, but the
 # NUL bytes that follow are then reported as what they are.

@@ -20,9 +20,9 @@ import pytest
 
 from medrag import CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
 from medrag.config import Backend, RetrieverConfig, RetrieverMode
-from medrag.index import Index
 from medrag.ingestion import TextEmbedder
 from medrag.retrieval import Retriever
+from medrag.stores.local.index import Index
 from tests.crash.fork_server import Look, Outcome, Request
 from tests.crash.tiny_encoder import make_tiny_encoder
 

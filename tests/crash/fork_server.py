@@ -102,8 +102,8 @@ class _Watch:
         self.events = 0
 
     def start(self) -> None:
-        from medrag.index.store import Store
         from medrag.ingestion import TextEmbedder
+        from medrag.stores.local.store import Store
 
         fsync = os.fsync
 
@@ -184,7 +184,7 @@ def _build(request: Request) -> Outcome:
         MedragError,
         PipelineConfig,
     )
-    from medrag.index import IndexBuilder
+    from medrag.indexing import IndexBuilder
 
     given = request.settings
     config = PipelineConfig(
@@ -225,8 +225,8 @@ def _answer(request: Request, answer: int) -> None:
 def _look(look: Look) -> None:
     from medrag import EmbedderConfig, MedragError
     from medrag.config import Backend
-    from medrag.index import Index
     from medrag.ingestion import TextEmbedder
+    from medrag.stores.local.index import Index
     from tests.crash.conftest import see
 
     embedder = TextEmbedder(EmbedderConfig(model=look.model, backend=Backend.torch))

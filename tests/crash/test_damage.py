@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from medrag.errors import ArtefactError, MismatchError
-from medrag.index import Index
+from medrag.stores.local.index import Index
 from tests.crash.conftest import Crashes, Update, is_published
 
 pytestmark = pytest.mark.slow

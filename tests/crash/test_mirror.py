@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medrag.config import IndexKind
-from medrag.index import Index
+from medrag.stores.local.index import Index
 from tests.crash.conftest import Crashes, note
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 from medrag.errors import BusyError
-from medrag.index import Index, IndexBuilder
+from medrag.indexing import IndexBuilder
+from medrag.stores.local.index import Index
 from tests.crash.conftest import Crashes, Update
 from tests.crash.tiny_encoder import make_tiny_encoder
 

@@ -25,10 +25,10 @@ from medrag.config import Config, WandbMode
 from medrag.dataset.splits import SPLITS, question_key
 from medrag.errors import ArtefactError, QuestionError
 from medrag.generation.prompts import REFUSAL
-from medrag.index import IndexBuilder
+from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
-from medrag.words import words
+from medrag.text.words import words
 
 # id: (title, sentences, question, answer); the answer is said by the note and by no other.
 NOTES = {

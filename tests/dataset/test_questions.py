@@ -13,7 +13,8 @@ from medrag import PipelineConfig
 from medrag.config import DatasetFieldsConfig
 from medrag.dataset.questions import DocumentNames, read_questions
 from medrag.errors import QuestionError
-from medrag.index import BuildReport, Index
+from medrag.indexing import BuildReport
+from medrag.stores.local.index import Index
 from medrag.types import Example, Rejected
 
 

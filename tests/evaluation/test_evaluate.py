@@ -26,9 +26,10 @@ from medrag.errors import ArtefactError, MismatchError, QuestionError
 from medrag.evaluate import run, without_leaks
 from medrag.evaluation.report import metrics_table, plot
 from medrag.evaluation.run import Outcome, summarise
-from medrag.index import BuildReport, Index
+from medrag.indexing import BuildReport
 from medrag.manifest import Manifest, Parent, describe_files, read_manifest, write_manifest
-from medrag.words import words
+from medrag.stores.local.index import Index
+from medrag.text.words import words
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "question": "What calms an acute attack of gout?",

@@ -23,9 +23,13 @@ from medrag.config import Device, FineTuneConfig, GeneratorConfig, TinyModelConf
 from medrag.errors import ArtefactError, ConfigError
 from medrag.finetuning import TrainingResult, build_tiny_model, train_generator
 from medrag.finetuning.generator import build_trainer
-from medrag.finetuning.rows import tokenize_rows
-from medrag.generation.hf import HFGenerator
-from medrag.generation.models import keep_cpu_weights_unpacked, load_causal_lm, load_tokenizer
+from medrag.finetuning.trainer import tokenize_rows
+from medrag.generation.hf import (
+    HFGenerator,
+    keep_cpu_weights_unpacked,
+    load_causal_lm,
+    load_tokenizer,
+)
 
 SHAPE = TinyModelConfig(
     vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2

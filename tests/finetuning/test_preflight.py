@@ -14,8 +14,15 @@ import pytest
 from medrag.config import Device, FineTuneConfig
 from medrag.errors import PreflightError
 from medrag.finetuning import estimate_memory, preflight
-from medrag.finetuning.memory import GB, MISTRAL_7B, ModelShape, read_shape
-from medrag.finetuning.preflight import Machine, Weights, find_missing
+from medrag.finetuning.preflight import (
+    GB,
+    MISTRAL_7B,
+    Machine,
+    ModelShape,
+    Weights,
+    find_missing,
+    read_shape,
+)
 
 H100 = Machine(gpu_problem="", gpu_free=80 * 10**9, ram=10**11, disk_free=10**11, cache_free=10**11)
 PRESENT = Weights(shape=MISTRAL_7B)

@@ -13,9 +13,9 @@ from datasets import Dataset, DatasetDict
 from sentence_transformers import SentenceTransformer
 
 from medrag.config import Device, EmbedderConfig, RetrieverTuneConfig
+from medrag.embedding.local.embedder import TextEmbedder
 from medrag.errors import ArtefactError
 from medrag.finetuning import train_retriever
-from medrag.ingestion.embedders import TextEmbedder
 
 # Invented words: nothing the encoder knows ties a question to its passage before training.
 NAMES = ("zorvex", "quilpa", "mintro", "baskel", "drevon", "plonic", "yertal", "huxmor")

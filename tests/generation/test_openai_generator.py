@@ -18,7 +18,7 @@ from medrag import CorpusConfig, GeneratorConfig, IndexConfig, PipelineConfig, R
 from medrag.errors import ConfigError, HttpError
 from medrag.generation.openai import OpenAIGenerator
 from medrag.generation.prompts import REFUSAL, build_messages
-from medrag.index import IndexBuilder
+from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from tests.conftest import NOTES
 

@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.generation.prompts import (
-    REFUSAL,
-    Prompt,
-    build_messages,
-    build_prompt,
-    completion,
-)
+from medrag.generation.prompts import REFUSAL, Prompt, build_messages, build_prompt, completion
 from medrag.types import Hit
 
 QUESTION = "What lowers uric acid?"

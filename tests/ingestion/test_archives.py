@@ -20,7 +20,7 @@ from medrag.errors import DocumentError
 from medrag.ingestion import archives
 from medrag.ingestion.corpus import is_supported
 from medrag.types import Document, Rejected
-from tests.ingestion.test_workers import names, parse, reasons, workers_of
+from tests.ingestion.test_parsing import names, parse, reasons, workers_of
 
 NOTES = {
     "b.txt": "Zinc is a metal.",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from medrag.config import CorpusConfig
-from medrag.ingestion.processors import clean_blocks
 from medrag.ingestion.readers import read_documents
+from medrag.text.cleaning import clean_blocks
 from medrag.types import Document
 
 LONG = "word " * 100 + "END"  # longer than a title may be

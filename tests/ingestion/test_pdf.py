@@ -9,8 +9,8 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from medrag.config import CorpusConfig
-from medrag.ingestion.processors import clean_blocks
 from medrag.ingestion.readers import read_documents
+from medrag.text.cleaning import clean_blocks
 from medrag.types import Block, Document
 
 Draw = Callable[[Canvas], None]

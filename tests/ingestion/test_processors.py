@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.ingestion.processors import clean_blocks, clean_chunks, clean_text
+from medrag.text.cleaning import clean_blocks, clean_chunks, clean_text
 from medrag.types import Block
 
 # Every code point there is, halves of characters too; what cleaning acts on more often.

@@ -19,9 +19,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from medrag.config import CorpusConfig, FieldsConfig
 from medrag.errors import DocumentError
-from medrag.ingestion.processors import clean_blocks
 from medrag.ingestion.readers import SUFFIXES, read_documents
 from medrag.ingestion.readers import rows as rows_module
+from medrag.text.cleaning import clean_blocks
 from medrag.types import Block, Document, Rejected
 
 

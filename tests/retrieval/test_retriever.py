@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from medrag import CorpusConfig, Hit, IndexConfig, PipelineConfig, RetrieverConfig
 from medrag.config import RetrieverMode
 from medrag.errors import ArtefactError, ConfigError, QuestionError
-from medrag.index import BuildReport, Index, IndexBuilder
-from medrag.index.database import DATABASE, Database
-from medrag.index.snapshot import Snapshot
+from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.ingestion.chunking import Chunker
 from medrag.retrieval import Retriever
-from medrag.retrieval.fusion import convex_combination
+from medrag.retrieval.retriever import convex_combination
+from medrag.stores.local.database import DATABASE, Database
+from medrag.stores.local.index import Index
+from medrag.stores.local.snapshot import Snapshot
 from tests.conftest import NOTES
 
 MODES = list(RetrieverMode)

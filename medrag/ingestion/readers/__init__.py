@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ...config import CorpusConfig
 from ...errors import DocumentError
+from ...text.cleaning import clean_text
 from ...types import Block, Document, Rejected
-from ..processors import clean_text
-from .common import MEGABYTE, bounded, one_line, readable_stem
+from .reader import MEGABYTE, bounded, one_line, readable_stem
 
 SUFFIXES = (
     *(".txt", ".md", ".html", ".htm", ".jsonl", ".csv"),
@@ -98,7 +98,7 @@ def _read(path: Path, document_id: str, corpus: CorpusConfig) -> Iterator[Docume
         yield docx.read(path, document_id, limit)
     else:
         from . import jats, pubmed
-        from .safe_xml import root_tag
+        from .xml import root_tag
 
         root = root_tag(path)
         if root == "PubmedArticleSet":

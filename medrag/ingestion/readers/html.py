@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import DocumentError
+from ...text.cleaning import clean_text
 from ...types import Block, Document
-from ..processors import clean_text
-from .common import HeadingPath, one_line, readable_stem
-from .superscripts import LOOKBACK, superscript
+from .reader import HeadingPath, one_line, readable_stem
+from .xml import LOOKBACK, superscript
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode

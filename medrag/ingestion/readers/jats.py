@@ -10,9 +10,8 @@ from xml.etree.ElementTree import Element
 
 from ...errors import DocumentError
 from ...types import Block, Document
-from .common import HeadingPath, one_line
-from .safe_xml import elements
-from .xml_text import spoken
+from .reader import HeadingPath, one_line
+from .xml import elements, spoken
 
 _ARTICLE_LIMIT = 1 << 40  # bytes; the caller has looked at the file's size already
 _FORMULAS = {"disp-formula", "inline-formula", "tex-math", "math", "disp-formula-group"}

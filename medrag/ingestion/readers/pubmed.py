@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from ...text.cleaning import clean_text
 from ...types import Block, Document, Rejected
-from ..processors import clean_text
-from .common import one_line
-from .safe_xml import elements
-from .xml_text import spoken
+from .reader import one_line
+from .xml import elements, spoken
 
 
 def read(path: Path, document_id: str) -> Iterator[Document | Rejected]:

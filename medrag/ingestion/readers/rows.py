@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 from ...config import FieldsConfig
 from ...errors import DocumentError
+from ...text.cleaning import clean_text
 from ...types import Block, Document, Rejected
-from ..processors import clean_text
-from .common import one_line
+from .reader import one_line
 
 LINE_LIMIT = 64 << 20  # bytes in a line, characters in a CSV field
 _USUAL = {

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 from pathlib import Path
 
+from ...text.cleaning import clean_text
 from ...types import Block, Document
 from ..files import read_chunks
-from ..processors import clean_text
-from .common import HeadingPath, breaks_on_purpose, one_line, readable_stem
+from .reader import HeadingPath, breaks_on_purpose, one_line, readable_stem
 
 _PARAGRAPH_LIMIT = 1 << 14  # characters gathered before a paragraph is handed on in parts
 _FRONT_MATTER = re.compile(

@@ -1,0 +1,1 @@
+"""Sentence encoders that run on this machine: ONNX Runtime, OpenVINO or torch."""

@@ -1,0 +1,258 @@
+"""Run an encoder in int8 with ONNX Runtime: the fastest on a CPU that does not multiply bf16."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import textwrap
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...config import Precision
+from ...errors import ModelError
+from ...hardware import usable_cores
+from .choice import Choice
+from .conversion import converted
+
+if TYPE_CHECKING:
+    import torch
+
+
+class OnnxEncoder:
+    """A model that was converted once (see `Encoder`); each thread computes one text at a time.
+
+    Not the threads of ONNX Runtime, which wait for each other at every multiplication.
+    """
+
+    def __init__(self, folder: Path, pooling: str, weights: str, chosen: Choice) -> None:
+        self.chosen = chosen
+        self._session = open_session(converted(folder, pooling, weights, chosen.backend))
+
+    def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        lengths = mask.sum(axis=1)
+        texts = [row[None, :length] for row, length in zip(ids, lengths, strict=True)]
+        if len(texts) == 1:
+            return self._vector(texts[0])
+        # Threads of this call only: those that outlive it would be dead in a forked process.
+        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="encoder") as threads:
+            return np.concatenate(list(threads.map(self._vector, texts)))
+
+    def _vector(self, text: NDArray[np.int64]) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._session.run(None, {"ids": text})[0]
+        return vector
+
+
+def open_session(path: Path) -> Any:
+    """A graph, ready to be run in whatever thread calls.
+
+    Raises:
+        ModelError: ONNX Runtime is not installed or cannot load it.
+    """
+    onnxruntime = _import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors
+    # More would fuse what is faster apart: see `quantising`.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    # It would keep a plan for every length of text that it has met.
+    options.enable_mem_pattern = False
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no common class but this
+        reason = textwrap.shorten(str(error), 300, placeholder=" …")
+        raise ModelError(f"ONNX Runtime cannot load {path}: {reason}") from error
+
+
+def _import_onnxruntime() -> Any:
+    """The package, kept from sending usage data: it would begin when it is imported."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    try:
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        raise ModelError(f"ONNX Runtime cannot be loaded ({error})") from error
+    return onnxruntime
+
+
+class OpenVinoEncoder:
+    """A model that was converted once, with pooling and normalisation in it (see `Encoder`).
+
+    OpenVINO does not survive a fork: its threads are gone in the child, and freeing what they
+    served waits for them forever. So a forked process keeps its parent's model untouched and loads
+    its own at the first text.
+    """
+
+    def __init__(self, folder: Path, pooling: str, weights: str, chosen: Choice) -> None:
+        import_openvino()
+        self.chosen = chosen
+        self._path = converted(folder, pooling, weights, chosen.backend)
+        self._loading = threading.Lock()
+        self._loaded: _Loaded | None = _Loaded(self._path, chosen)
+        _ENCODERS.add(self)
+
+    def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _Loaded(self._path, self.chosen)
+            loaded = self._loaded
+        return loaded.encode(ids, mask)
+
+    def forget_parent(self) -> None:
+        """Called in a forked process: keep the parent's model from ever being freed here."""
+        self._loading = threading.Lock()  # the parent's may have been held by another thread
+        if self._loaded is not None:
+            self._loaded.never_free()
+            self._loaded = None
+
+
+class _Loaded:
+    """A compiled model and the one request through which texts are sent to it."""
+
+    def __init__(self, path: Path, chosen: Choice) -> None:
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",  # one pass at a time, on all cores
+            "INFERENCE_PRECISION_HINT": "bf16" if chosen.precision == Precision.bf16 else "f32",
+            "ENABLE_CPU_PINNING": False,  # other processes want the cores, too
+        }
+        try:
+            compiled = import_openvino().Core().compile_model(path, "CPU", settings)
+        except RuntimeError as error:
+            reason = textwrap.shorten(str(error), 300, placeholder=" …")
+            raise ModelError(f"OpenVINO cannot load {path}: {reason}") from error
+        self._request = compiled.create_infer_request()
+        self._output = compiled.output(0)
+        self._lock = threading.Lock()
+
+    def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        with self._lock:  # a request serves one thread at a time
+            vectors: NDArray[np.float32] = self._request.infer([ids, mask])[self._output]
+        return vectors
+
+    def never_free(self) -> None:
+        for part in (self._request, self._output):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(part))
+
+
+_ENCODERS: weakref.WeakSet[OpenVinoEncoder] = weakref.WeakSet()
+
+
+def _forget_parents() -> None:
+    for encoder in list(_ENCODERS):
+        encoder.forget_parent()
+
+
+os.register_at_fork(after_in_child=_forget_parents)
+
+
+def import_openvino() -> Any:
+    """The package, kept from sending usage data: it would do so when it is imported.
+
+    Raises:
+        ModelError: it is not installed or cannot be loaded here.
+    """
+    # Without the sender it takes its own stub in its place.
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
+    try:
+        import openvino
+    except (ImportError, OSError) as error:
+        raise ModelError(f"OpenVINO cannot be loaded ({error})") from error
+    return openvino
+
+
+class TorchEncoder:
+    """A transformers model with pooling and normalisation behind it (see `Encoder`)."""
+
+    def __init__(self, folder: Path, pooling: str, chosen: Choice) -> None:
+        import torch
+
+        self.chosen = chosen
+        self._pooling = pooling
+        dtypes = {
+            Precision.fp32: torch.float32,
+            Precision.bf16: torch.bfloat16,
+            Precision.fp16: torch.float16,
+        }
+        self._model = load_model(folder, dtypes[chosen.precision]).to(chosen.device.value)
+        self._process = os.getpid()
+
+    def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See `Encoder.encode`."""
+        import torch
+
+        if self._model.device.type == "cuda" and self._process != os.getpid():
+            raise ModelError(
+                "the embedder was loaded on a GPU before this process was forked, and CUDA cannot "
+                "be used after a fork; start processes with the method 'spawn'"
+            )
+        device = self._model.device
+        with torch.inference_mode():
+            vectors = pooled(
+                self._model,
+                self._pooling,
+                torch.from_numpy(ids).to(device),
+                torch.from_numpy(mask).to(device),
+            )
+        result: NDArray[np.float32] = vectors.cpu().numpy()
+        return result
+
+
+def _use_one_thread() -> None:
+    """In a forked process: OpenMP's threads did not come along, and a loop would wait for them."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+os.register_at_fork(after_in_child=_use_one_thread)
+
+
+def load_model(folder: Path, dtype: torch.dtype) -> Any:
+    """The transformers model in a folder, for inference.
+
+    Raises:
+        ModelError: it is no encoder, or not a whole one.
+    """
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()  # it loads in a second
+    try:
+        model, found = transformers.AutoModel.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # there is no end to what may be wrong with a folder
+        reason = textwrap.shorten(str(error), 300, placeholder=" …")
+        raise ModelError(f"{folder} cannot be loaded as an encoder: {reason}") from error
+    # Random numbers stand for what is missing. Nobody here asks for the pooler.
+    missing = [name for name in found["missing_keys"] if not name.startswith("pooler.")]
+    if missing:
+        raise ModelError(
+            f"{folder} lacks {len(missing)} weights of the encoder ({min(missing)}, for one); "
+            "fetch the model anew"
+        )
+    return model.eval()
+
+
+def pooled(model: Any, pooling: str, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """One forward pass with pooling: L2-normalised float32 [n, dimension]."""
+    import torch
+
+    states = model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+    if pooling == "cls":
+        vectors = states[:, 0]
+    else:
+        weights = mask.unsqueeze(-1).float()
+        vectors = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+    return torch.nn.functional.normalize(vectors, dim=1)

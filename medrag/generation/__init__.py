@@ -1,0 +1,1 @@
+"""Who writes the answer, and the one place where prompts are made."""

@@ -1,0 +1,1 @@
+"""What supports a statement, and when there is too little to answer."""

@@ -1,0 +1,1 @@
+"""Parses files in child processes, within limits of memory and time."""

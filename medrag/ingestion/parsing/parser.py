@@ -1,0 +1,200 @@
+"""The child process that parses: a file's name comes in, its documents and chunks go out.
+
+    python -m medrag.ingestion.parsing.parser DESCRIPTOR
+
+`process.py` starts it, and `workers.py` says why. Requests are lines of JSON on stdin, the set-up
+first. Messages go to the file DESCRIPTOR, each a length (4 bytes, big-endian) and a list in JSON:
+
+    ready                                  the set-up is done
+    member, number, id                     a member of an archive is next
+    document, id, title, url, metadata     a document begins
+    chunks, [[text, start, …], …]          some of its chunks: the fields of `Chunk` in order
+    end | failed, reason                   the document ends
+    rejected, id, reason                   something that cannot be used
+    skipping                               a sign of life
+    done                                   the file ends
+    disk, errno, message                   there is no room to unpack a member; this is the end
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import BinaryIO
+
+from tokenizers import Tokenizer
+
+from ...config import CorpusConfig, FieldsConfig
+from ...errors import DocumentError
+from ...text.cleaning import clean_blocks, clean_text
+from ...types import Chunk, Document, Rejected
+from ..archives import is_archive, members
+from ..chunking import Chunker
+from ..readers import read_documents
+
+FRAME_LIMIT = 16 << 20  # bytes in a message
+_REASON_LIMIT = 2_000  # characters; a reason may quote the document
+_BATCH = 32  # chunks in a message
+_SIGN_OF_LIFE = 1.0  # seconds after which fewer are sent
+_PR_SET_PDEATHSIG = 1  # Linux, <sys/prctl.h>
+_CHUNK_FIELDS = [field.name for field in fields(Chunk)]
+
+
+class _Parser:
+    """Turns files into messages."""
+
+    def __init__(
+        self, output: BinaryIO, corpus: CorpusConfig, chunker: Chunker, scratch: Path
+    ) -> None:
+        self._output = output
+        self._corpus = corpus
+        self._chunker = chunker
+        self._scratch = scratch
+
+    def file(self, path: Path, id_: str, start: int, skip: int) -> None:
+        """Send what is in a file, from document `skip` of member `start` on, both from 0.
+
+        A file that is no archive is its own and only member.
+        """
+        if is_archive(path.name):
+            try:
+                self._archive(path, id_, start, skip)
+            except Exception as error:  # as below
+                self._reject(id_, error)
+        else:
+            self._documents(path, id_, skip)
+        self.send("done")
+
+    def _archive(self, path: Path, id_: str, start: int, skip: int) -> None:
+        for number, member in enumerate(members(path, id_, self._corpus.max_archive_mb)):
+            # Those that are passed over too, as a sign of life.
+            self.send("member", number, member.id)
+            if number < start:
+                continue
+            try:
+                with member.unpacked(self._scratch) as unpacked:
+                    self._documents(unpacked, member.id, skip if number == start else 0)
+            except DocumentError as error:
+                self._reject(member.id, error)
+            except OSError as error:
+                self.send("disk", error.errno, error.strerror)
+                sys.exit(1)
+
+    def _documents(self, path: Path, id_: str, skip: int) -> None:
+        try:
+            last = time.monotonic()
+            for number, item in enumerate(read_documents(path, id_, self._corpus)):
+                if number < skip:
+                    if time.monotonic() - last > _SIGN_OF_LIFE:
+                        self.send("skipping")
+                        last = time.monotonic()
+                    continue
+                if isinstance(item, Rejected):
+                    self._reject(item.id, item.reason)
+                else:
+                    self._document(item)
+        except Exception as error:  # a defect of a reader must not cost more than this file
+            self._reject(id_, error)
+
+    def _document(self, document: Document) -> None:
+        title = " ".join(clean_text(document.title).split())
+        try:
+            self.send("document", document.id, title, document.url, dict(document.metadata))
+        except Exception as error:  # its metadata may be anything
+            self._reject(document.id, error)
+            return
+        try:
+            for batch in _timely(self._chunker.chunks(clean_blocks(document.blocks), title)):
+                self.send("chunks", batch)
+        except Exception as error:
+            self.send("failed", self._reason(error))
+        else:
+            self.send("end")
+
+    def _reject(self, id_: str, why: Exception | str) -> None:
+        self.send("rejected", id_, self._reason(why))
+
+    def _reason(self, why: Exception | str) -> str:
+        if isinstance(why, MemoryError):
+            return f"needs more memory than corpus.max_parser_mb={self._corpus.max_parser_mb}"
+        if isinstance(why, Exception) and not isinstance(why, DocumentError):
+            why = f"its reader failed: {type(why).__name__}: {why}"
+        return str(why)[:_REASON_LIMIT]
+
+    def send(self, *message: object) -> None:
+        """Write a message; waits until the parent has room for it.
+
+        Raises:
+            DocumentError: it is larger than the parent takes.
+        """
+        # ASCII: half characters, which UTF-8 does not have, come through as escapes.
+        frame = json.dumps(message, separators=(",", ":")).encode("ascii")
+        if len(frame) > FRAME_LIMIT:
+            raise DocumentError(f"its metadata is over {FRAME_LIMIT >> 20} MiB")
+        self._output.write(len(frame).to_bytes(4, "big") + frame)
+        self._output.flush()
+
+
+def _timely(chunks: Iterable[Chunk]) -> Iterator[list[list[object]]]:
+    """Batches of chunks as lists of their fields, cut short when they are slow to come."""
+    batch: list[list[object]] = []
+    last = time.monotonic()
+    for chunk in chunks:
+        batch.append([getattr(chunk, name) for name in _CHUNK_FIELDS])
+        if len(batch) == _BATCH or time.monotonic() - last > _SIGN_OF_LIFE:
+            yield batch
+            batch, last = [], time.monotonic()
+    if batch:
+        yield batch
+
+
+def _die_with(parent: int) -> None:
+    """End this process when its parent ends, however that comes about."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        sys.exit()
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Let this process have so much address space on top of what it has now."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        taken = int(statm.read_text().split()[0]) * resource.getpagesize()
+        limit = taken + megabytes * 1_000_000
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    output = os.fdopen(int(sys.argv[1]), "wb")
+    setup = json.loads(sys.stdin.buffer.readline())
+    _die_with(setup["parent"])
+    corpus = CorpusConfig(
+        **{**setup["corpus"], "fields": FieldsConfig(**setup["corpus"]["fields"])}
+    )
+    tokenizer = Tokenizer.from_file(setup["tokenizer"])
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    scratch = Path(setup["scratch"])
+    parser = _Parser(output, corpus, Chunker(tokenizer, setup["max_tokens"]), scratch)
+    _limit_memory(corpus.max_parser_mb)
+    parser.send("ready")
+    for line in sys.stdin.buffer:
+        path, id_, start, skip = json.loads(line.decode(errors="surrogateescape"))
+        parser.file(Path(path), id_, start, skip)
+
+
+if __name__ == "__main__":
+    with suppress(BrokenPipeError):
+        main()

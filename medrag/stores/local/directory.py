@@ -1,0 +1,320 @@
+"""A disk that is full, or may not be written, ends in one clear line."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Self
+
+import xxhash
+
+from ...errors import ArtefactError, BusyError, DiskError
+from ...manifest import Manifest, read_manifest
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def writing(directory: Path) -> Iterator[None]:
+    """Turn what a disk refuses while the block writes into `directory` into a `DiskError`."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = _reason(error, directory)
+        if reason is None:
+            raise
+        if isinstance(error, OSError) and _is_elsewhere(error.filename, directory):
+            raise DiskError(f"{os.fsdecode(error.filename)}: {error.strerror}") from error
+        raise DiskError(
+            f"{directory} cannot be written: {reason}; what was committed is kept, and the same "
+            "command goes on from there"
+        ) from error
+
+
+def _is_elsewhere(name: object, directory: Path) -> bool:
+    """True when an error names a path that neither lies in the directory nor leads to it."""
+    if not isinstance(name, str | bytes | os.PathLike):
+        return False
+    path, own = Path(os.fsdecode(name)).absolute(), directory.absolute()
+    return not (path.is_relative_to(own) or own.is_relative_to(path))
+
+
+def _reason(error: OSError | sqlite3.OperationalError, directory: Path) -> str | None:
+    """What the disk refused and how to mend it; None for an error of another kind."""
+    number = error.errno if isinstance(error, OSError) else None
+    name = error.sqlite_errorname if isinstance(error, sqlite3.OperationalError) else ""
+    if number in _FULL or name == "SQLITE_FULL":
+        return f"the disk is full ({_free(directory)}); free some space"
+    if number == errno.EFBIG:
+        return "a file would grow over the limit on its size; raise it (ulimit -f)"
+    if number == errno.EIO or name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
+        # SQLite says no more of a quota and of a limit on file size.
+        return f"{error} ({_free(directory)}); check the disk, its quota, and ulimit -f"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"a file is in the way of {error.filename}; move it, or choose another index.dir"
+    if number in _FORBIDDEN or name.startswith("SQLITE_READONLY"):
+        return "it may not be written; change its permissions, or choose another index.dir"
+    return None
+
+
+def _free(directory: Path) -> str:
+    while not directory.exists():
+        directory = directory.parent
+    return f"{shutil.disk_usage(directory).free / 1e6:,.1f} MB are free"
+
+
+_ATTEMPTS = 3  # a thread of tantivy's may put a file into what is just being removed
+
+
+@contextmanager
+def scratch(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new directory in `parent`, of which nothing stays.
+
+    It is locked (`flock`) for as long as it is used, so what a process that was killed has left is
+    told from what others are using, and goes.
+
+    Args:
+        prefix: of its name; every directory of that name is taken for one of these.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for left in parent.glob(f"{prefix}*"):
+        _remove_if_left(left)
+    folder, held = _make(parent, prefix)
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+        os.close(held)
+
+
+def _make(parent: Path, prefix: str) -> tuple[Path, int]:
+    while True:
+        folder = Path(mkdtemp(prefix=prefix, dir=parent))
+        with suppress(FileNotFoundError):
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(held, fcntl.LOCK_SH)
+            if folder.exists():
+                return folder, held
+            os.close(held)  # another process took it for one that was left
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Remove a directory of this user's that no process holds."""
+    with suppress(OSError):  # it is another user's, or has just gone
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if os.fstat(held).st_uid == os.geteuid():
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(folder)
+        finally:
+            os.close(held)
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(_ATTEMPTS):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+SEAL = xxhash.xxh3_128().digest_size  # bytes
+_READ = 1 << 18  # bytes at once: they stay in the processor's cache
+
+
+class SealedFile:
+    """Writes a file, then its seal, then syncs it; a file that was not finished is removed.
+
+    Args:
+        identity: what the file is of. The seal covers it, so another index's file is no match.
+
+    Raises:
+        OSError: the file could not be written whole (a full disk, mostly).
+    """
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self._path = path
+        self._seal = xxhash.xxh3_128(identity.encode())
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("wb")
+        return self
+
+    def write(self, data: bytes) -> None:
+        """Append to the file."""
+        self._file.write(data)
+        self._seal.update(data)
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        try:
+            with self._file as file:
+                if kind is None:
+                    file.write(self._seal.digest())
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            raise
+        if kind is not None:
+            self._path.unlink(missing_ok=True)  # where space is short
+
+
+def seal(path: Path, identity: str) -> None:
+    """Append its seal to a file that something else has written, and sync it."""
+    with path.open("r+b", buffering=0) as file:
+        file.write(_seal_of(file, os.fstat(file.fileno()).st_size, identity))
+        os.fsync(file.fileno())
+
+
+def is_sealed(path: Path, identity: str) -> bool:
+    """True when a file is there as it was sealed for this identity."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size - SEAL
+            return size >= 0 and _seal_of(file, size, identity) == file.read(SEAL)
+    except OSError:
+        return False
+
+
+def _seal_of(file: FileIO, size: int, identity: str) -> bytes:
+    """The seal over the first bytes of an unbuffered file, which is left behind them."""
+    seal = xxhash.xxh3_128(identity.encode())
+    buffer = memoryview(bytearray(_READ))
+    while size > 0 and (count := file.readinto(buffer[: min(size, _READ)])):
+        seal.update(buffer[:count])
+        size -= count
+    return seal.digest()
+
+
+_HOLDER = ".lock"
+_GENERATIONS = "generations"
+
+
+@contextmanager
+def build_lock(directory: Path) -> Iterator[None]:
+    """Be the only one that builds into a directory; it is made when missing.
+
+    Raises:
+        BusyError: somebody else does; says who.
+        ArtefactError: the file system knows no locks.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    held = _open(directory)
+    try:
+        if not _lock(held, fcntl.LOCK_EX, directory):
+            raise BusyError(_why_busy(held, directory))
+        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        who = f"process {os.getpid()} on {socket.gethostname()} since {since}"
+        (directory / _HOLDER).write_text(who, encoding="utf-8")
+        yield
+    finally:
+        os.close(held)
+
+
+def hold_still(directory: Path) -> int:
+    """Keep builds out of a directory until the returned descriptor is closed.
+
+    Raises:
+        BusyError: a build is under way.
+    """
+    held = _open(directory)
+    try:
+        if not _lock(held, fcntl.LOCK_SH, directory):
+            raise BusyError(_why_busy(held, directory))
+    except ArtefactError:
+        os.close(held)
+        raise
+    return held
+
+
+def _why_busy(held: int, directory: Path) -> str:
+    if _lock(held, fcntl.LOCK_SH, directory):  # then it is no build that keeps others out
+        return (
+            f"{directory} is open in a process that may not write there, and a build would "
+            "disturb it; close it first"
+        )
+    try:
+        who = (directory / _HOLDER).read_text(encoding="utf-8")
+    except OSError:
+        who = ""
+    return f"{directory} is being built by {who or 'another process'}; wait for it, or stop it"
+
+
+def _lock(held: int, kind: int, directory: Path) -> bool:
+    """Lock an open directory; False when another process holds a lock that forbids it."""
+    try:
+        fcntl.flock(held, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise ArtefactError(
+            f"{directory} lies on a file system without locks ({error.strerror}); "
+            "choose an index.dir on a local disk"
+        ) from error
+    return True
+
+
+def generation_folder(directory: Path, generation: int) -> Path:
+    """Where the derived files of a generation lie."""
+    return directory / _GENERATIONS / f"{generation:06d}"
+
+
+def hold_current(directory: Path) -> tuple[Manifest, int]:
+    """Read the manifest, and keep builds from removing its generation.
+
+    Returns:
+        The manifest, and a descriptor that holds the generation until it is closed.
+
+    Raises:
+        ArtefactError, MismatchError: see `read_manifest`.
+    """
+    while True:
+        manifest = read_manifest(directory, "index")
+        folder = generation_folder(directory, int(manifest.settings["generation"]))
+        try:
+            held = _open(folder)
+        except FileNotFoundError:
+            # Removed by a build since, or lost: then it can be made again from the store.
+            with writing(directory):
+                folder.mkdir(parents=True, exist_ok=True)
+            continue
+        locked = _lock(held, fcntl.LOCK_SH, folder)
+        # Builds may have published and removed between the reading and the locking.
+        if locked and read_manifest(directory, "index") == manifest:
+            return manifest, held
+        os.close(held)
+
+
+def remove_unheld(directory: Path, before: int) -> int:
+    """Remove the files of generations before one, but not those that a reader holds.
+
+    Returns:
+        The oldest generation that is held, or `before`.
+    """
+    oldest = before
+    for folder in sorted((directory / _GENERATIONS).glob("[0-9]*")):
+        if not folder.name.isdecimal() or int(folder.name) >= before:
+            continue
+        held = _open(folder)
+        try:
+            if _lock(held, fcntl.LOCK_EX, folder):
+                shutil.rmtree(folder)
+            else:
+                oldest = min(oldest, int(folder.name))
+        finally:
+            os.close(held)
+    return oldest
+
+
+def _open(directory: Path) -> int:
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

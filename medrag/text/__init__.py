@@ -1,0 +1,1 @@
+"""Text as the rest of the package sees it: clean, in sentences, in words."""

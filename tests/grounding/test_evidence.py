@@ -1,0 +1,199 @@
+"""Sentences of the retrieved chunks: where they stand, which one answers, which are taken."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medrag.generation.extractive import extract
+from medrag.grounding.evidence import Evidence, confidence, sentence_spans, weigh
+from medrag.grounding.support import ground
+from medrag.ingestion import TextEmbedder
+from medrag.types import Hit
+
+
+def sentences(text: str) -> list[str]:
+    return [text[start:end] for start, end in sentence_spans(text)]
+
+
+def hit(text: str, title: str = "Gout", section: str = "", start: int = 0) -> Hit:
+    return Hit(1, "gout.txt", title, text, start, start + len(text), None, section, "", score=1.0)
+
+
+def evenly(word: str) -> float:
+    """A rarity under which all words weigh the same."""
+    return 1.0
+
+
+# --- spans ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("Gout hurts. It is treated.", ["Gout hurts.", "It is treated."]),
+        ("Give 0.5 mg, e.g. to Dr. Hu. Wait.", ["Give 0.5 mg, e.g. to Dr. Hu.", "Wait."]),
+        ("Drugs:\n- rest\n* ice\n• heat", ["Drugs:", "rest", "ice", "heat"]),
+        ("1. Rest.\n2) Ice", ["Rest.", "Ice"]),
+        ("Drug | Dose\nColchicine | 0.5 mg", ["Drug | Dose", "Colchicine | 0.5 mg"]),
+        ("  Gout hurts.  \n\n  Much. ", ["Gout hurts.", "Much."]),
+        ("-5 degrees", ["-5 degrees"]),
+        ("", []),
+        (" \n\n ", []),
+    ],
+)
+def test_prose_lists_and_tables_are_cut_where_they_say_their_piece(
+    text: str, parts: list[str]
+) -> None:
+    assert sentences(text) == parts
+
+
+def test_an_item_that_repeats_its_own_number_is_where_it_stands() -> None:
+    assert sentence_spans("1. 1") == [(3, 4)]
+    assert sentence_spans("Dose:\n- -\n12) 12") == [(0, 5), (8, 9), (14, 16)]
+
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "Gout",
+            "hurts.",
+            "It",
+            "is",
+            "so!",
+            "e.g.",
+            "0.5",
+            "mg",
+            "(see",
+            "Fig. 2)",
+            "Dr.",
+            "ß",
+            "“Why?”",
+        ),
+        *(
+            "- ",
+            "* ",
+            "1. ",
+            "12) ",
+            "• ",
+            "|",
+            "\n",
+            "\n\n",
+            "  ",
+            "\u2028",
+            "\r\n",
+            "[1]",
+            "“Why?”",
+        ),
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PIECES, max_size=25).map(" ".join) | st.text(max_size=60))
+def test_spans_are_in_order_disjoint_and_hold_all_but_bullets(text: str) -> None:
+    end_before = 0
+    for start, end in [*sentence_spans(text), (len(text), len(text))]:
+        between = text[end_before:start]
+        assert re.fullmatch(r"(\s*([-*•–]|\d{1,3}[.)]))*\s*", between), (between, text)
+        assert start >= end_before
+        if start < len(text):
+            assert text[start:end] and text[start:end] == text[start:end].strip()
+        end_before = end
+
+
+# --- weighing ---------------------------------------------------------------------------------
+
+
+def test_the_sentence_that_answers_comes_first_with_its_place(embedder: TextEmbedder) -> None:
+    text = (
+        "Gout is caused by crystals of uric acid. Allopurinol lowers uric acid for good. "
+        "The big toe hurts most."
+    )
+    other = hit("Salbutamol opens the airways within minutes.", "Asthma", start=9)
+    hits = [other, hit(text, start=40)]
+    found = weigh("Which drug lowers uric acid?", hits, embedder, evenly)
+    best = found[0]
+    assert (best.number, best.text) == (2, "Allopurinol lowers uric acid for good.")
+    assert len(found) == 4
+    for item in found:
+        source = hits[item.number - 1]
+        assert source.text[item.start - source.start : item.end - source.start] == item.text
+    assert [item.score for item in found] == sorted((i.score for i in found), reverse=True)
+    assert 0.0 <= found[-1].coverage <= best.coverage <= 1.0
+
+
+def test_headings_and_fragments_never_answer(embedder: TextEmbedder) -> None:
+    question = "What is the first-line treatment of acute gout in adults?"
+    title, section = "First-line treatment of acute gout", "Adults > Acute gout, first-line drugs"
+    text = f"{title}\n\nAcute gout, first-line drugs:\n\nNaproxen is often tried.\n\nSee below."
+    found = weigh(question, [hit(text, title, section)], embedder, evenly)
+    assert [item.text for item in found] == ["Naproxen is often tried."]
+    assert weigh(question, [hit(title, title)], embedder, evenly) == []
+    assert weigh(question, [], embedder, evenly) == []
+
+
+def test_a_rare_word_weighs_more_than_a_common_one(embedder: TextEmbedder) -> None:
+    hits = [hit("Gout attacks strike the joints at night.", "")]
+
+    def coverage(rare: str) -> float:
+        rarity = {rare: 9.0}.get
+        (item,) = weigh("gout febuxostat", hits, embedder, lambda word: rarity(word, 1.0))
+        return item.coverage
+
+    assert coverage("gout") == pytest.approx(0.9)
+    assert coverage("febuxostat") == pytest.approx(0.1)
+
+
+def test_confidence_follows_the_best_sentence_and_is_a_share() -> None:
+    def made(similarity: float, coverage: float) -> Evidence:
+        return Evidence(1, "x", 0, 1, similarity, coverage, 1.0)
+
+    assert confidence([]) == 0.0
+    strong, weak = confidence([made(0.9, 1.0)]), confidence([made(0.1, 0.2)])
+    assert 0.9 < strong <= 1.0
+    assert 0.0 <= weak < 0.1
+    assert confidence([made(0.9, 1.0), made(-1.0, 0.0)]) == strong
+
+
+# --- extracting -------------------------------------------------------------------------------
+
+
+def piece(score: float, text: str, number: int = 1, start: int = 0) -> Evidence:
+    return Evidence(number, text, start, start + len(text), score, 1.0, score)
+
+
+def test_the_best_sentences_are_taken_in_reading_order() -> None:
+    evidence = [
+        piece(1.00, "Third.", number=2, start=50),
+        piece(0.99, "First.", number=1, start=0),
+        piece(0.98, "Second.", number=2, start=10),
+        piece(0.97, "Fourth.", number=1, start=70),
+    ]
+    taken = [(s.text, s.cited) for s in extract(evidence, 3)]
+    assert taken == [("Second.", (2,)), ("Third.", (2,)), ("First.", (1,))]
+
+
+def test_no_more_than_asked_for_no_repeats_and_nothing_weak() -> None:
+    evidence = [
+        piece(1.0, "Same words.", number=1),
+        piece(1.0, "Same words.", number=2),
+        piece(0.95, "Other words."),
+        piece(0.5, "Weak words."),
+    ]
+    assert [s.text for s in extract(evidence, 5)] == ["Same words.", "Other words."]
+    assert [s.text for s in extract(evidence, 1)] == ["Same words."]
+    assert extract([], 2) == []
+
+
+def test_references_of_the_source_are_not_taken_for_markers_of_the_answer() -> None:
+    text = "Allopurinol lowers uric acid [12]. The age was 45 [38, 52] years."
+    evidence = [piece(1.0, text[a:b], start=a) for a, b in sentence_spans(text)]
+    grounded = ground(extract(evidence, 2), [hit(text)], 0.5)
+    assert grounded.text == (
+        "Allopurinol lowers uric acid (12). [1] The age was 45 (38, 52) years. [2]"
+    )
+    assert [c.text for c in grounded.citations] == [text[a:b] for a, b in sentence_spans(text)]

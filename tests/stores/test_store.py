@@ -1,0 +1,96 @@
+"""What a build takes for changed, and what it makes of a manifest that it cannot go by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from medrag import PipelineConfig
+from medrag.errors import MismatchError
+from medrag.indexing import BuildReport
+from medrag.manifest import MANIFEST, SCHEMA, fingerprint
+from medrag.stores.local.index import Index
+
+Build = Callable[[], BuildReport]
+
+
+def write_pdf(path: Path, pages: list[str]) -> None:
+    canvas = Canvas(str(path))
+    for text in pages:
+        canvas.drawString(72, 720, text)
+        canvas.showPage()
+    canvas.save()
+
+
+def page_of(config: PipelineConfig, document: str, sentence: str) -> int | None:
+    with Index(config.index.dir) as index:
+        text = index.snapshot.document_text(document)
+        assert text and sentence in text
+        return index.snapshot.page_at(document, text.index(sentence))
+
+
+def test_pages_put_in_between_move_what_is_behind_them(
+    build: Build, corpus: Path, config: PipelineConfig
+) -> None:
+    """The text is as it was, and so are its chunks; the citation must not be."""
+    first, last = "Iron tablets turn the stool black.", "Zinc lozenges shorten a cold."
+    write_pdf(corpus / "leaflet.pdf", [first, last])
+    build()
+    assert page_of(config, "leaflet.pdf", last) == 2
+    write_pdf(corpus / "leaflet.pdf", [first, "", "", last])
+    report = build()
+    assert (report.changed, report.embedded_chunks, report.published) == (1, 0, True)
+    assert page_of(config, "leaflet.pdf", first) == 1
+    assert page_of(config, "leaflet.pdf", last) == 4
+
+
+def rewrite_manifest(directory: Path, **changes: object) -> None:
+    """As another version would have written it: with a checksum that is right."""
+    content = json.loads((directory / MANIFEST).read_text(encoding="utf-8")) | changes
+    del content["checksum"]
+    content["checksum"] = fingerprint(content)
+    (directory / MANIFEST).write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_a_manifest_of_another_format_is_replaced_when_that_is_asked_for(
+    build: Build, config: PipelineConfig
+) -> None:
+    build()
+    rewrite_manifest(Path(config.index.dir), schema=SCHEMA + 1)
+    with pytest.raises(MismatchError, match=rf"format {SCHEMA + 1} .*index\.rebuild=true"):
+        build()
+    config.index.rebuild = True
+    report = build()
+    assert (report.published, report.embedded_chunks) == (True, 0)
+    with Index(config.index.dir) as index:
+        assert index.snapshot.counts().documents == 3
+
+
+def test_a_digit_of_the_format_that_was_flipped_is_damage(
+    build: Build, config: PipelineConfig
+) -> None:
+    build()
+    path = Path(config.index.dir, MANIFEST)
+    sound = path.read_text(encoding="utf-8")
+    path.write_text(sound.replace(f'"schema": {SCHEMA}', f'"schema": {SCHEMA + 1}'))
+    assert path.read_text(encoding="utf-8") != sound
+    assert build().embedded_chunks == 0
+    with Index(config.index.dir) as index:
+        assert index.snapshot.counts().documents == 3
+
+
+def test_another_kind_of_artefact_is_not_replaced_even_when_that_is_asked_for(
+    build: Build, config: PipelineConfig
+) -> None:
+    build()
+    config.index.rebuild = True
+    rewrite_manifest(Path(config.index.dir), kind="dataset")
+    with pytest.raises(MismatchError, match="holds a dataset"):
+        build()
+    rewrite_manifest(Path(config.index.dir), schema=SCHEMA + 1)
+    with pytest.raises(MismatchError, match="holds a dataset"):
+        build()
