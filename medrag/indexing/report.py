@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..stores.local.snapshot import Counts
+from ..stores import Counts
 
 
 @dataclass

@@ -17,6 +17,26 @@ Scored = list[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How much an index holds."""
+
+    documents: int
+    chunks: int
+    tokens: int
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderRecord:
+    """The embedder that an index was made with: how to find it again, and its vector space."""
+
+    name: str
+    model: str
+    fingerprint: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """Which chunks a search may return; it is applied inside the search, never after the cut.
 
@@ -32,7 +52,20 @@ class IndexReader(Protocol):
 
     Later builds do not disturb it. Every method raises ArtefactError when the store turns out to be
     damaged. It may be shared by threads.
+
+    Attributes:
+        location: where the index is kept, as people know it.
+        fingerprint: of the index; what is made from it names it as its parent.
     """
+
+    @property
+    def location(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def counts(self) -> Counts: ...
+    @property
+    def embedder(self) -> EmbedderRecord: ...
 
     def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
         """The `k` chunks nearest to a query [dimension], by cosine."""

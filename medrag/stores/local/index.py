@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,8 @@ from ...config import IndexKind
 from ...embedding.local.embedder import TextEmbedder
 from ...errors import MismatchError
 from ...manifest import Manifest, fsync_path
+from ...types import Hit
+from .. import Counts, EmbedderRecord, Filter, Scored, Vector
 from .database import DATABASE, Database
 from .directory import generation_folder, hold_current, is_sealed, scratch, writing
 from .lexical import WORDS, WordIndex, write_words
@@ -71,6 +73,75 @@ class Index:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    # --- IndexReader ------------------------------------------------------------------------
+
+    @property
+    def location(self) -> str:
+        """See `IndexReader`."""
+        return str(self.directory)
+
+    @property
+    def fingerprint(self) -> str:
+        """See `IndexReader`."""
+        return self.manifest.fingerprint
+
+    @property
+    def counts(self) -> Counts:
+        """See `IndexReader`."""
+        return Counts(**self.manifest.counts)
+
+    @property
+    def embedder(self) -> EmbedderRecord:
+        """See `IndexReader`."""
+        made_with = self.manifest.settings["embedder"]
+        return EmbedderRecord(
+            made_with["name"],
+            made_with["model"],
+            made_with["fingerprint"],
+            made_with["dimension"],
+        )
+
+    def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
+        """See `IndexReader.search_vectors`."""
+        scores, ids = self.vectors.search(query, k)
+        return list(zip(ids.tolist(), scores.tolist(), strict=True))
+
+    def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Scored:
+        """See `IndexReader.search_words`."""
+        return self.words.search(words, k)
+
+    def word_frequency(self, word: str) -> int:
+        """See `IndexReader.word_frequency`."""
+        return self.words.frequency(word)
+
+    def hits(self, chunk_ids: Sequence[int]) -> dict[int, Hit]:
+        """See `IndexReader.hits`."""
+        return self.snapshot.hits(chunk_ids)
+
+    def chunk_vectors(self, chunk_ids: Sequence[int]) -> Mapping[int, Vector]:
+        """See `IndexReader.chunk_vectors`."""
+        return self.snapshot.chunk_vectors(chunk_ids)
+
+    def document_ids(self) -> Iterator[str]:
+        """See `IndexReader.document_ids`."""
+        return self.snapshot.document_ids()
+
+    def document_text(self, id_: str) -> str | None:
+        """See `IndexReader.document_text`."""
+        return self.snapshot.document_text(id_)
+
+    def document_chunk_ids(self, document: str) -> list[int]:
+        """See `IndexReader.document_chunk_ids`."""
+        return self.snapshot.document_chunk_ids(document)
+
+    def page_at(self, id_: str, offset: int) -> int | None:
+        """See `IndexReader.page_at`."""
+        return self.snapshot.page_at(id_, offset)
+
+    def texts(self) -> Iterator[str]:
+        """See `IndexReader.texts`."""
+        return self.snapshot.texts()
 
     def check_embedder(self, embedder: TextEmbedder) -> None:
         """Refuse an embedder whose vectors live in another space than the index's.

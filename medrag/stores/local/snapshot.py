@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -14,6 +13,7 @@ from more_itertools import chunked
 from numpy.typing import NDArray
 
 from ...types import Hit
+from .. import Counts
 from .database import Database
 from .schema import is_sound
 
@@ -29,16 +29,6 @@ _MET = f"({_VISIBLE} OR ({_CHUNK} AND {_DOCUMENT}) IS NOT TRUE)"
 _ALL_VISIBLE = f"total({_VISIBLE}) = count(*)"  # then there was no other
 
 _IDS = 500  # chunk ids in one statement; SQLite bounds its length
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much a generation holds."""
-
-    documents: int
-    chunks: int
-    tokens: int
-    characters: int
 
 
 class Snapshot:
