@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 Metadata = Mapping[str, Any]
+
+
+class BlockKind(StrEnum):
+    """What a block of text was in its source."""
+
+    text = "text"
+    table = "table"  # a line for each row, cells separated by " | "
+    caption = "caption"  # of a figure
+    transcript = "transcript"  # of speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +31,14 @@ class Block:
             " " continues a sentence (next page, next piece of a long line), "" continues a word.
         page: 1-based page number, where the format has pages.
         section: heading path, e.g. "Treatment > Children"; "" above the first heading.
+        kind: what the text was in its source.
     """
 
     text: str
     glue: str = "\n\n"
     page: int | None = None
     section: str = ""
+    kind: BlockKind = BlockKind.text
 
 
 @dataclass(frozen=True, slots=True)
