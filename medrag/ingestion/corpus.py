@@ -1,4 +1,4 @@
-"""From `corpus.paths` to the files to read: directories walked in order, URLs fetched."""
+"""Finds the files to read: walks the directories in `corpus.paths` and downloads the URLs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from .archives import ARCHIVES
 from .readers import SUFFIXES
 
 _SUPPORTED = (*SUFFIXES, *ARCHIVES)
-
-_MAX_DOWNLOAD = 2 << 30  # bytes a fetched document may have
+_MAX_DOWNLOAD = 2 << 30  # bytes of one document
 _DOWNLOAD_DEADLINE = 3600.0  # seconds for one document, retries included
-_LAST_NS = 2**63 - 1  # what SQLite can hold; a file's time may lie centuries behind it
+_LAST_NS = 2**63 - 1  # the most SQLite can hold; some file systems have later times
 _NOT_UTF8 = "the name is not UTF-8; rename it"
 _SUFFIX_OF = {
     "application/pdf": ".pdf",
@@ -39,10 +38,11 @@ class SourceFile:
     """One file of the corpus.
 
     Attributes:
-        id: its path inside `root`, with `/`; or its URL.
-        root: the entry of `corpus.paths` it was found under.
-        path: where it lies on this machine.
-        size, mtime_ns: as the file system reports them; bytes, and nanoseconds of 64 bits.
+        id: its path inside `root`, with `/`, or its URL.
+        root: the entry of `corpus.paths` under which it was found.
+        path: where it is on this machine.
+        size: in bytes.
+        mtime_ns: when it was last changed, in nanoseconds; fits in 64 bits.
     """
 
     id: str
@@ -54,11 +54,11 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Away(Rejected):
-    """What cannot be looked at now, so that nothing is known of the documents in it.
+    """A path or URL that cannot be reached now, so its documents may still exist.
 
     Attributes:
         root: the entry of `corpus.paths`.
-        inside: the file or directory in it; "" for all of it.
+        inside: the file or directory inside `root`, or "" for all of it.
     """
 
     root: str
@@ -66,15 +66,15 @@ class Away(Rejected):
 
 
 def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | Rejected]:
-    """Every file under `paths`, in sorted order; holds the names of one directory at a time.
+    """Yield the files under `paths` in sorted order; hold the names of one directory at a time.
 
-    Hidden files and directories are passed over, and so is the directory of the index. What
-    cannot be used is given as `Rejected` (an unsupported type), what cannot be reached as `Away`:
-    a missing path, a directory that may not be read, a URL that cannot be fetched.
+    Hidden files and directories are skipped, and so is the directory of the index. An unusable
+    file (an unsupported type) is yielded as `Rejected`. A missing path, an unreadable directory
+    or a URL that cannot be fetched is yielded as `Away`.
 
     Args:
         paths: files, directories and `https://` URLs.
-        downloads: directory that fetched files are kept in; inside that of the index.
+        downloads: the directory for fetched files, inside that of the index.
     """
     index = downloads.parent.resolve()
     for root in paths:
@@ -88,10 +88,10 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
             path = Path(root).expanduser()
             is_directory = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
-            yield Away(root, "path does not exist", root)
+            yield Away(root, "path does not exist; check corpus.paths", root)
         except OSError as error:
             yield Away(root, f"cannot be read: {error.strerror}", root)
-        except (ValueError, RuntimeError) as error:  # a NUL in it; a `~user` who is unknown
+        except (ValueError, RuntimeError) as error:  # a NUL byte, or an unknown `~user`
             yield Away(root, f"cannot be read: {error}", root)
         else:
             if not is_directory:
@@ -103,13 +103,13 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
 
 
 def is_supported(name: str) -> bool:
-    """True when a reader exists for a file of this name, or it is an archive."""
+    """Tell by its name whether a file is an archive or in a format that can be read."""
     return name.lower().endswith(_SUPPORTED)
 
 
 def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Rejected]:
-    """The files of a directory, then those of each folder in it, in the order of their names."""
-    folders = [""]  # ids, with a "/" at the end
+    """Yield the files of a directory, then those of each folder in it, sorted by name."""
+    folders = [""]  # ids that end with "/"
     real = directory.resolve()
     while folders:
         inside = folders.pop()
@@ -143,9 +143,9 @@ def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
     except OSError as error:
         return Away(id_, f"cannot be read: {error.strerror}", root, id_)
     if stat.S_ISDIR(status.st_mode):
-        return Rejected(id_, "a link to a directory, not followed; name its target in corpus.paths")
+        return Rejected(id_, "a link to a directory; add its target to corpus.paths")
     if not is_supported(id_):
-        return Rejected(id_, f"unsupported type; supported are {' '.join(_SUPPORTED)}")
+        return Rejected(id_, f"unsupported type; medrag reads {' '.join(_SUPPORTED)}")
     if not stat.S_ISREG(status.st_mode):
         return Rejected(id_, "not a regular file")
     mtime_ns = max(-_LAST_NS, min(status.st_mtime_ns, _LAST_NS))
@@ -153,27 +153,27 @@ def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
 
 
 def _writable(name: str) -> str:
-    """The name, with "?" for what is not UTF-8 in it and so cannot be stored."""
+    """Return the name with "?" for bytes that are not UTF-8, which cannot be stored."""
     return name.encode(errors="replace").decode()
 
 
 def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
-    """Download a URL; what was fetched before is replaced, and read anew only if it differs."""
+    """Download a URL over its earlier copy; the build reads it again only if it has changed."""
     try:
         address = urlsplit(url)
     except ValueError as error:
-        return Away(url, f"is no URL: {error}", url)
+        return Away(url, f"not a valid URL: {error}", url)
     if address.scheme not in ("http", "https"):
         return Away(url, "only http:// and https:// URLs can be fetched", url)
     downloads.mkdir(parents=True, exist_ok=True)
-    for left in downloads.glob("*.part"):  # by a build that was killed
+    for left in downloads.glob("*.part"):  # left by a build that was killed
         left.unlink()
     arriving = downloads / f"{fingerprint(url)[:12]}.part"
     try:
         content_type = run_async(_download(url, arriving))
     except HttpError as error:
         return Away(url, str(error), url)
-    # The address says what it is, or else the server does.
+    # The suffix of the address gives the format, else the content type does.
     name = PurePosixPath(address.path).name[-80:]
     if not is_supported(name):
         name += _SUFFIX_OF.get(content_type.partition(";")[0].strip().lower(), ".html")

@@ -104,7 +104,7 @@ def test_links_and_devices_are_rejected(root: Path) -> None:
         zipped.writestr(link, str(root.parent / "secret.txt"))
     why = reasons(parse(root))
     assert why.keys() == {"a.tar/0.txt", "a.tar/1.txt", "a.tar/2.txt", "b.zip/link.txt"}
-    assert set(why.values()) == {"a link, device or sparse file, not a plain one"}
+    assert set(why.values()) == {"a link, device or sparse file, not a regular file"}
 
 
 def test_a_sparse_member_is_rejected(root: Path) -> None:

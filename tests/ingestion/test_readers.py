@@ -302,11 +302,11 @@ def test_bad_jsonl_lines_are_rejected_and_reading_goes_on(tmp_path: Path) -> Non
     assert list(rejected) == [f"dir/f.jsonl#{line}" for line in range(2, 11)]
     expected = [
         "line 2: not valid JSON (Expecting value at column ",
-        "line 3: a JSON object is needed, this is a list",
+        "line 3: expected a JSON object, found a list",
         "line 4: no text in field 'text'",
         "line 5: no field text, contents, abstract, body; fields here: id, name; ",
         "line 6: field 'text' holds a dict, not text",
-        "line 7: invalid UTF-8 at byte 24 of the line",
+        "line 7: invalid UTF-8 at byte 24 of the line; save the file as UTF-8",
         "line 8: binary data (NUL byte at byte 22 of the line)",
         "line 9: not usable JSON (",
         "line 10: no text in field 'text'",
@@ -393,9 +393,9 @@ def test_bad_csv_rows_are_rejected_and_reading_goes_on(tmp_path: Path) -> None:
         f"dir/f.csv#{row}" for row in ("a", 3, 4, 6, 7, 8, "g", 10)
     ]
     reasons = [item.reason for item in items if isinstance(item, Rejected)]
-    assert reasons[0] == "line 3: invalid UTF-8 at byte 5 of the line"
+    assert reasons[0] == "line 3: invalid UTF-8 at byte 5 of the line; save the file as UTF-8"
     assert reasons[1] == "line 4: binary data (NUL byte at byte 6 of the line)"
-    assert reasons[2] == "line 6: 3 fields, the header has 2"
+    assert reasons[2] == "line 6: 3 fields, but the header has 2"
     assert reasons[3].startswith("line 7: not valid CSV (")
     assert reasons[4] == "line 8: no text in field 'text'"
     assert "lines 10 to 11 are left out" in reasons[5]
@@ -653,8 +653,13 @@ def test_the_title_of_a_pdf(tmp_path: Path, given: str, title: str) -> None:
 
 def test_bad_pdfs_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "f.pdf"
-    assert reason(pdf_file(path, [["secret"]], encrypt="key")) == "encrypted"
-    assert reason(pdf_file(path, [[], []])) == "no text layer (scanned?); medrag does no OCR"
+    assert (
+        reason(pdf_file(path, [["secret"]], encrypt="key"))
+        == "encrypted; save it without a password"
+    )
+    assert (
+        reason(pdf_file(path, [[], []])) == "no text layer, so probably a scan; run OCR on it first"
+    )
     assert "not a readable PDF" in reason(write(path, "%PDF-1.7 and no more"))
 
 

@@ -1,139 +1,146 @@
-"""From one file to documents: finds the reader for a suffix and turns its failures into reasons."""
+"""Reads one file as documents: the table of formats, and what every reader's output goes through.
+
+To add a format, write a module with a `read` function as in `Reader` and add a line to `FORMATS`.
+"""
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple, cast
 
 from ...config import CorpusConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_text
 from ...types import Block, Document, Rejected
-from .reader import MEGABYTE, bounded, one_line, readable_stem
+from ..files import split_text
+from .reader import MEGABYTE, Reader, Source, one_line
 
-SUFFIXES = (
-    *(".txt", ".md", ".html", ".htm", ".jsonl", ".csv"),
-    *(".pdf", ".docx", ".xml", ".xml.gz", ".nxml"),
-)  # what can be read; case does not matter
+BLOCK_LIMIT = 1 << 16  # the most characters in a block
 _NO_TEXT = "no text"
+
+
+class Format(NamedTuple):
+    """One line of the table.
+
+    Attributes:
+        module: the module in this package that reads it, a `Reader`; imported when it is needed.
+        suffixes: in lower case; the case of a file's name does not matter.
+        root: the root element, which tells XML formats with the same suffixes apart.
+        streamed: True if memory does not grow with the file. `corpus.max_document_mb` limits the
+            size of all other files.
+    """
+
+    module: str
+    suffixes: tuple[str, ...]
+    root: str = ""
+    streamed: bool = False
+
+
+_XML = (".xml", ".xml.gz", ".nxml")
+FORMATS = (
+    Format("text", (".txt", ".md"), streamed=True),
+    Format("html", (".html", ".htm")),
+    Format("rows", (".jsonl", ".csv"), streamed=True),
+    Format("pdf", (".pdf",)),
+    Format("docx", (".docx",)),
+    Format("pubmed", _XML, root="PubmedArticleSet", streamed=True),
+    Format("jats", _XML, root="article"),
+)
+SUFFIXES = tuple(dict.fromkeys(suffix for format_ in FORMATS for suffix in format_.suffixes))
 
 
 def read_documents(
     path: Path, document_id: str, corpus: CorpusConfig
 ) -> Iterator[Document | Rejected]:
-    """Yield the documents of one file, and what in it cannot be used with the reason.
+    """Yield the documents of one file, and a Rejected with the reason for each unusable one.
 
-    A file that is one document yields a Document of id `document_id`; rows of JSONL and CSV have
-    the id `document_id#ROW`, PubMed articles `PMID:n`. What is found wrong before the first text
-    is a Rejected; what is found midway raises DocumentError out of the document's `blocks`.
-    Read a document's blocks before asking for the next document.
+    If the file is one document, its id is `document_id`. Rows of JSONL and CSV files have the id
+    `document_id#ROW`, PubMed articles `PMID:n`. Errors before a document's first text give a
+    Rejected; later ones raise DocumentError from the document's `blocks`. Read the blocks of a
+    document before asking for the next document.
 
     Args:
         path: the file.
-        document_id: the file's id: its posix path in the corpus.
-        corpus: field names of rows and the size limit for PDF, DOCX, HTML and JATS.
+        document_id: the file's id: its POSIX path in the corpus.
+        corpus: field names of rows, and the size limit for files that are held in memory.
     """
-    name = path.name + ": "
-    count = 0
+    name = path.name.lower()
+    suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    source = Source(path, document_id, suffix, corpus)
+    items = 0
     try:
-        for item in _read(path, document_id, corpus):
-            count += 1
-            yield _checked(item, path) if isinstance(item, Document) else item
-        if not count:
+        for item in _read(source):
+            items += 1
+            yield _checked(item, source) if isinstance(item, Document) else item
+        if not items:
             yield Rejected(document_id, _NO_TEXT)
     except DocumentError as error:
-        yield Rejected(document_id, str(error).removeprefix(name))
+        yield Rejected(document_id, str(error).removeprefix(f"{path.name}: "))
 
 
-def _read(path: Path, document_id: str, corpus: CorpusConfig) -> Iterator[Document | Rejected]:
-    """Call the reader that the suffix asks for."""
-    suffix = _suffix(path)
-    if not suffix:
-        raise DocumentError(f"{path.name}: unknown suffix; readable are {' '.join(SUFFIXES)}")
+def _read(source: Source) -> Iterator[Document | Rejected]:
+    """Check the file, then run its reader."""
+    if not source.suffix:
+        raise source.error(f"unknown suffix; medrag reads {' '.join(SUFFIXES)}")
     try:
-        info = path.stat()
-        if not stat.S_ISREG(info.st_mode):  # opening a pipe would wait for ever
-            raise DocumentError(f"{path.name}: not a regular file")
-        path.open("rb").close()  # a forbidden file fails here, whatever its format
+        info = source.path.stat()
+        if not stat.S_ISREG(info.st_mode):  # opening a pipe would wait forever
+            raise source.error("not a regular file")
+        source.path.open("rb").close()  # an unreadable file fails here, whatever its format
     except OSError as error:
-        why = error.strerror or str(error)
-        raise DocumentError(f"{path.name}: cannot be opened: {why}") from error
+        raise source.error(f"cannot be opened: {error.strerror or error}") from error
     if not info.st_size:
-        raise DocumentError(f"{path.name}: {_NO_TEXT}")
-    limit = corpus.max_document_mb
-
-    def check_size() -> None:
-        if info.st_size > limit * MEGABYTE:
-            size = f"{info.st_size / MEGABYTE:.1f} MB"
-            raise DocumentError(f"{path.name}: {size}, above corpus.max_document_mb={limit}")
-
-    if suffix in (".txt", ".md"):
-        from . import text
-
-        yield text.read(path, document_id, markdown=suffix == ".md")
-    elif suffix == ".jsonl":
-        from . import rows
-
-        yield from rows.read_jsonl(path, document_id, corpus.fields)
-    elif suffix == ".csv":
-        from . import rows
-
-        yield from rows.read_csv(path, document_id, corpus.fields)
-    elif suffix in (".html", ".htm"):
-        from . import html
-
-        check_size()
-        yield html.read(path, document_id)
-    elif suffix == ".pdf":
-        from . import pdf
-
-        check_size()
-        yield pdf.read(path, document_id)
-    elif suffix == ".docx":
-        from . import docx
-
-        check_size()
-        yield docx.read(path, document_id, limit)
-    else:
-        from . import jats, pubmed
-        from .xml import root_tag
-
-        root = root_tag(path)
-        if root == "PubmedArticleSet":
-            yield from pubmed.read(path, document_id)
-        elif root == "article":
-            check_size()
-            yield jats.read(path, document_id)
-        else:
-            raise DocumentError(
-                f"{path.name}: XML root is <{root}>; readable are <PubmedArticleSet> (PubMed) "
-                "and <article> (JATS)"
-            )
+        raise source.error(_NO_TEXT)
+    format_ = _format(source)
+    limit = source.corpus.max_document_mb
+    if not format_.streamed and info.st_size > limit * MEGABYTE:
+        size = f"{info.st_size / MEGABYTE:.1f} MB"
+        raise source.error(f"{size}, above corpus.max_document_mb={limit}")
+    reader = cast(Reader, import_module(f".{format_.module}", __name__))
+    yield from reader.read(source)
 
 
-def _suffix(path: Path) -> str:
-    """Return the known suffix that `path` ends with, lower case, or ""."""
-    name = path.name.lower()
-    return next((suffix for suffix in reversed(SUFFIXES) if name.endswith(suffix)), "")
+def _format(source: Source) -> Format:
+    """Return the format of a file, by its suffix and, for XML, by its root element."""
+    formats = [format_ for format_ in FORMATS if source.suffix in format_.suffixes]
+    if not formats[0].root:
+        return formats[0]
+    from .xml import root_tag
+
+    root = root_tag(source)
+    for format_ in formats:
+        if format_.root == root:
+            return format_
+    known = " and ".join(f"<{format_.root}> ({format_.module})" for format_ in formats)
+    raise source.error(f"XML root is <{root}>; medrag reads {known}")
 
 
-def _checked(document: Document, path: Path) -> Document | Rejected:
-    """Return the document once it has shown some text, its blocks bounded and its title in shape.
+def _checked(document: Document, source: Source) -> Document | Rejected:
+    """Return the document with a title and bounded blocks, once its first text has been read.
 
     Raises:
         DocumentError: reading up to the first text failed.
     """
-    blocks = bounded(document.blocks)
+    blocks = _bounded(document.blocks)
     for first in blocks:
         if clean_text(first.text):
-            title = one_line(document.title) or readable_stem(path)
-            return replace(document, title=title, blocks=_resumed(first, blocks))
+            title = one_line(document.title) or source.title
+            return replace(document, title=title, blocks=chain((first,), blocks))
     return Rejected(document.id, _NO_TEXT)
 
 
-def _resumed(first: Block, rest: Iterable[Block]) -> Generator[Block, None, None]:
-    """Yield a block that was looked at ahead of time, then the others."""
-    yield first
-    yield from rest
+def _bounded(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the blocks, with those longer than `BLOCK_LIMIT` cut into pieces that glue together."""
+    for block in blocks:
+        if len(block.text) <= BLOCK_LIMIT:
+            yield block
+            continue
+        glue = block.glue
+        for piece in split_text(block.text, BLOCK_LIMIT):
+            yield replace(block, text=piece, glue=glue)
+            glue = "\n\n" if piece.endswith("\n\n") else " " if piece[-1].isspace() else ""

@@ -7,37 +7,35 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import DocumentError
 from ...text.cleaning import clean_text
-from ...types import Block, Document
-from .reader import MEGABYTE, HeadingPath, one_line, readable_stem
+from ...types import Block, BlockKind, Document
+from .reader import MEGABYTE, HeadingPath, Source, flat, one_line
 from .xml import LOOKBACK, superscript
 
 if TYPE_CHECKING:
     from docx.document import Document as WordDocument
     from lxml.etree import _Element as Element
 
-W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 
-# Deleted or moved away, properties, the code of a field, and the sound above East Asian words.
+# Deleted or moved text, properties, field codes, and phonetic guides above East Asian words.
 _WITHOUT_TEXT = {
-    *(W + name for name in ("del", "moveFrom", "instrText", "delText", "delInstrText", "rt")),
-    *(W + name for name in ("pPr", "rPr", "sdtPr", "sdtEndPr", "tblPr", "trPr", "tcPr", "sectPr")),
+    *(_W + name for name in ("del", "moveFrom", "instrText", "delText", "delInstrText", "rt")),
+    *(_W + name for name in ("pPr", "rPr", "sdtPr", "sdtEndPr", "tblPr", "trPr", "tcPr", "sectPr")),
 }
-_TEXT = (W + "t", M + "t")
+_TEXT = (_W + "t", _M + "t")
 _MARKS = {
-    **dict.fromkeys((W + "tab", W + "ptab"), "\t"),
-    **dict.fromkeys((W + "br", W + "cr"), "\n"),
-    W + "noBreakHyphen": "-",
+    **dict.fromkeys((_W + "tab", _W + "ptab"), "\t"),
+    **dict.fromkeys((_W + "br", _W + "cr"), "\n"),
+    _W + "noBreakHyphen": "-",
 }
-_UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # shows that a sign is missing
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # shows that a character is missing
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
-# What the symbol fonts draw in place of a Latin-1 character. Digits and most marks stay.
+# What symbol fonts draw in place of Latin-1 characters. Digits and most punctuation stay.
 _SYMBOL = {code: code for code in range(0x20, 0x40)} | str.maketrans(
     "abgdezhqiklmnxoprstufcywABGDEZHQIKLMNXOPRSTUFCYW"
     '"$*-~\xa2\xa3\xa5\xab\xac\xad\xae\xaf\xb0\xb1\xb2\xb3\xb4\xb7\xb8\xb9\xba\xbb\xbc\xd6\xd7',
@@ -45,63 +43,61 @@ _SYMBOL = {code: code for code in range(0x20, 0x40)} | str.maketrans(
 )
 _WINGDINGS = str.maketrans("lno\xa7\xa8\xdf\xe0\xe1\xe2\xe8\xf0\xfb\xfc\xfd\xfe", "●■□▪□←→↑↓➔⇨✗✓☒☑")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0"  # the container of encrypted .docx and of old .doc files
-_PARAGRAPHS = (W + "p", M + "oMathPara", M + "oMath")  # a formula may also stand by itself
+_PARAGRAPHS = (_W + "p", _M + "oMathPara", _M + "oMath")  # a formula may be a paragraph
 
 
-def read(path: Path, document_id: str, max_mb: int) -> Document:
-    """Return the document. Title: its property, else the "Title" line or first heading, else name.
+def read(source: Source) -> Iterator[Document]:
+    """Yield the document. Title: its property, else the "Title" line or first heading, else name.
 
     Tracked changes are read as accepted. Not read: page headers and footers, footnotes and
     endnotes, comments, charts and SmartArt, the numbers that Word gives to headings and list
     items, and the table of contents, which repeats the headings.
 
-    Args:
-        max_mb: megabytes that the parts of the file may have together once unpacked.
-
     Raises:
-        DocumentError: not a Word file, encrypted, damaged, or too large unpacked.
+        DocumentError: not a Word file, encrypted, damaged, or too large when unpacked.
     """
     import docx
     from docx.opc.exceptions import OpcError
     from lxml.etree import LxmlError
 
     try:
-        _check_archive(path, max_mb)
-        word = docx.Document(str(path))
-        # Read whole here, where what python-docx may raise on a damaged file can be told apart;
-        # the file is in memory in any case.
+        _check_archive(source)
+        word = docx.Document(str(source.path))
+        # Read all of it here, so that errors of python-docx on a damaged file are caught. The file
+        # is in memory anyway.
         items = list(_items(word))
         title = one_line(word.core_properties.title or "")
         author = one_line(word.core_properties.author or "")
     except (OpcError, LxmlError, zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-        raise DocumentError(f"{path.name}: not a readable Word file ({error})") from error
+        raise source.error(f"not a readable Word file ({error})") from error
     except (KeyError, ValueError, AttributeError, NotImplementedError, RecursionError) as error:
-        raise DocumentError(f"{path.name}: damaged Word file ({error})") from error
-    if title == "Word Document":  # python-docx's own, where the file has no properties
+        raise source.error(f"damaged Word file ({error})") from error
+    if title == "Word Document":  # python-docx says so if the file has no properties
         title = ""
     title = title or next((one_line(item.text) for item in items if item.level), "")
     metadata = {"author": author} if author and author != "python-docx" else {}
-    title = title or readable_stem(path)
-    return Document(document_id, title, _blocks(items, title), metadata=metadata)
+    title = title or source.title
+    yield Document(source.document_id, title, _blocks(items, title), metadata=metadata)
 
 
-def _check_archive(path: Path, max_mb: int) -> None:
+def _check_archive(source: Source) -> None:
     """Refuse a file by its zip directory alone, before anything is unpacked.
 
-    The sizes written there bind: Python's zip reader unpacks no more than they say.
+    Python's zip reader unpacks no more than the sizes given there.
     """
-    with path.open("rb") as file:
+    with source.path.open("rb") as file:
         if file.read(4) == _OLE_MAGIC:
-            raise DocumentError(f"{path.name}: encrypted, or an old .doc file; save it as .docx")
-    with zipfile.ZipFile(path) as archive:
+            raise source.error(
+                "encrypted, or an old .doc file; save it as .docx without a password"
+            )
+    with zipfile.ZipFile(source.path) as archive:
         parts = archive.infolist()
     if any(part.flag_bits & 1 for part in parts):
-        raise DocumentError(f"{path.name}: encrypted")
+        raise source.error("encrypted; save it without a password")
     unpacked = sum(part.file_size for part in parts) / MEGABYTE
-    if unpacked > max_mb:
-        raise DocumentError(
-            f"{path.name}: unpacks to {unpacked:.0f} MB, above corpus.max_document_mb={max_mb}"
-        )
+    limit = source.corpus.max_document_mb
+    if unpacked > limit:
+        raise source.error(f"unpacks to {unpacked:.0f} MB, above corpus.max_document_mb={limit}")
 
 
 class _Item(NamedTuple):
@@ -110,6 +106,7 @@ class _Item(NamedTuple):
     text: str
     level: int = 0  # of a heading; 1 for the title line, 0 for text
     listed: bool = False  # an item of a list
+    kind: BlockKind = BlockKind.text
 
 
 def _blocks(items: Iterable[_Item], title: str) -> Iterator[Block]:
@@ -121,27 +118,26 @@ def _blocks(items: Iterable[_Item], title: str) -> Iterator[Block]:
             continue
         for item in group:
             if not item.level:
-                yield Block(item.text, section=str(path))
+                yield Block(item.text, section=str(path), kind=item.kind)
             elif one_line(item.text) != title:
-                path.enter(item.level, item.text)
-                yield Block(item.text, section=str(path))
+                yield path.enter(item.level, item.text)
             else:  # the title again, not a section of its own
                 path.leave(1)
-                if item.text != title:  # which is cut where the line is long
+                if item.text != title:  # the title has only a part of it
                     yield Block(item.text)
 
 
 def _items(word: WordDocument) -> Iterator[_Item]:
-    """Yield what has text. One walk without recursion, whatever the tables are nested in."""
+    """Yield what has text, in one walk without recursion, however deep the tables are nested."""
     styles = _style_names(word)
     rows: list[str] = []  # finished rows of the outermost table
     cells: list[list[str]] = []  # the paragraphs of each cell of the row being read
-    depth = 0  # tables around this place
+    depth = 0  # how many tables are open
     stack: list[tuple[Element, bool]] = [(word.element, False)]
     while stack:
         node, seen = stack.pop()
         if node.tag in _PARAGRAPHS:
-            text, boxes = paragraph_text(node)
+            text, boxes = _paragraph_text(node)
             if depth:
                 cells = cells or [[]]
                 cells[-1].append(text)
@@ -149,110 +145,110 @@ def _items(word: WordDocument) -> Iterator[_Item]:
                 yield from _paragraph(node, text, styles)
             stack.extend((box, False) for box in reversed(boxes))
             continue
-        if node.tag == W + "tr":
-            # A row inside a cell ends the line of the row around it, which goes on below it.
+        if node.tag == _W + "tr":
+            # A row inside a cell ends the line of the outer row, which continues after it.
             texts = [" ".join(" ".join(cell).split()) for cell in cells]
             rows += [" | ".join(texts)] if any(texts) else []
             cells = []
-        elif node.tag == W + "tc" and not seen:
+        elif node.tag == _W + "tc" and not seen:
             cells.append([])
-        elif node.tag == W + "tbl":
+        elif node.tag == _W + "tbl":
             depth += -1 if seen else 1
             if not depth:
-                yield _Item("\n".join(rows))
+                yield _Item("\n".join(rows), kind=BlockKind.table)
                 rows = []
         if not seen:
             stack.append((node, True))
-            stack.extend((child, False) for child in reversed(children(node)))
+            stack.extend((child, False) for child in reversed(_children(node)))
 
 
 def _paragraph(node: Element, text: str, styles: dict[str, str]) -> Iterator[_Item]:
-    """Yield the item that a paragraph outside tables makes; none if it has no text."""
-    properties = node.find(W + "pPr")
-    named = None if properties is None else properties.find(W + "pStyle")
-    style = "" if named is None else styles.get(named.get(W + "val", ""), "")
+    """Yield a paragraph outside tables as an item, if it has text."""
+    properties = node.find(_W + "pPr")
+    named = None if properties is None else properties.find(_W + "pStyle")
+    style = "" if named is None else styles.get(named.get(_W + "val", ""), "")
     number = style.removeprefix("heading ")
     level = 1 if style == "title" else int(number) if number != style and number.isdecimal() else 0
     contents = style == "toc heading" or re.fullmatch(r"toc \d+", style)
     if contents or not clean_text(text):
         return
     if level:  # numbered headings carry a list number too
-        yield _Item(" ".join(clean_text(text).split()), level)
+        yield _Item(flat(text), level)
         return
-    numbered = properties is not None and properties.find(W + "numPr") is not None
+    numbered = properties is not None and properties.find(_W + "numPr") is not None
     listed = numbered or style.startswith("list ")
     yield _Item(text.strip() if listed else text, listed=listed)
 
 
 def _style_names(word: WordDocument) -> dict[str, str]:
-    """Return the name of each style, lower case and English in any edition of Word, by its id."""
-    styles = word.styles.element.iterchildren(W + "style")
-    pairs = ((style.get(W + "styleId", ""), style.find(W + "name")) for style in styles)
-    return {key: name.get(W + "val", "").lower() for key, name in pairs if name is not None}
+    """Return the names of styles by their ids: lower case, in English in any edition of Word."""
+    styles = word.styles.element.iterchildren(_W + "style")
+    pairs = ((style.get(_W + "styleId", ""), style.find(_W + "name")) for style in styles)
+    return {key: name.get(_W + "val", "").lower() for key, name in pairs if name is not None}
 
 
-def paragraph_text(paragraph: Element) -> tuple[str, list[Element]]:
-    """Return a paragraph's text as it reads with all changes accepted, and its text boxes.
+def _paragraph_text(paragraph: Element) -> tuple[str, list[Element]]:
+    """Return a paragraph's text, with all tracked changes accepted, and its text boxes.
 
-    A sign of a symbol font that is not known here comes out as U+FFFD. Formulas are written in
-    one line: "(140-age)/72", "x^2", "√(x)".
+    A character of an unknown symbol font becomes U+FFFD. Formulas are written in one line:
+    "(140-age)/72", "x^2", "√(x)".
     """
     pieces: list[tuple[bool, str]] = []  # whether it is a superscript, its text
     boxes: list[Element] = []
     raised, font = False, ""
-    stack: list[Element | str] = list(reversed(children(paragraph)))
+    stack: list[Element | str] = list(reversed(_children(paragraph)))
     while stack:
         node = stack.pop()
         if isinstance(node, str):
             pieces.append((False, node))
         elif node.tag in _TEXT:
             pieces.append((raised, _drawn(node.text or "", font)))
-        elif node.tag == W + "sym":
+        elif node.tag == _W + "sym":
             pieces.append((raised, _symbol(node)))
-        elif node.tag == W + "txbxContent":
+        elif node.tag == _W + "txbxContent":
             boxes.append(node)
         else:
-            if node.tag in (W + "r", M + "r"):
+            if node.tag in (_W + "r", _M + "r"):
                 raised, font = _format(node)
             if node.tag in _MARKS:
                 pieces.append((raised, _MARKS[node.tag]))
             before, after = _around(node)
             stack.extend(
-                piece for piece in (after, *reversed(children(node)), before) if piece != ""
+                piece for piece in (after, *reversed(_children(node)), before) if piece != ""
             )
     return _joined(pieces), boxes
 
 
-def children(node: Element) -> list[Element]:
-    """Return the elements in `node` that hold text of the document as it stands."""
+def _children(node: Element) -> list[Element]:
+    """Return the elements in `node` that hold text of the document."""
     if node.tag in _WITHOUT_TEXT:
         return []
-    if node.tag == _MC + "AlternateContent":  # the same thing for newer and for older programs
+    if node.tag == _MC + "AlternateContent":  # the same content for newer and for older programs
         ways = [*node.iterchildren(_MC + "Choice"), *node.iterchildren(_MC + "Fallback")]
-        signs = (*_TEXT, W + "sym")
+        signs = (*_TEXT, _W + "sym")
         return next(([way] for way in ways if next(way.iter(*signs), None) is not None), [])
-    if node.tag == W + "sdt" and _is_on(node.find(f"{W}sdtPr/{W}showingPlcHdr")):
-        return []  # "Click here to enter text": nobody has filled the field in
+    if node.tag == _W + "sdt" and _is_on(node.find(f"{_W}sdtPr/{_W}showingPlcHdr")):
+        return []  # "Click here to enter text": an empty field
     return list(node.iterchildren("*"))
 
 
 def _is_on(switch: Element | None) -> bool:
-    return switch is not None and switch.get(W + "val", "1") not in ("0", "false", "off")
+    return switch is not None and switch.get(_W + "val", "1") not in ("0", "false", "off")
 
 
 def _format(run: Element) -> tuple[bool, str]:
-    """Return whether a run is superscript, and its font where it names one."""
-    position = run.find(f"{W}rPr/{W}vertAlign")
-    fonts = run.find(f"{W}rPr/{W}rFonts")
+    """Return whether a run is superscript, and the name of its font, or ""."""
+    position = run.find(f"{_W}rPr/{_W}vertAlign")
+    fonts = run.find(f"{_W}rPr/{_W}rFonts")
     return (
-        position is not None and position.get(W + "val") == "superscript",
-        "" if fonts is None else fonts.get(W + "ascii", ""),
+        position is not None and position.get(_W + "val") == "superscript",
+        "" if fonts is None else fonts.get(_W + "ascii", ""),
     )
 
 
 def _symbol(sign: Element) -> str:
-    """Return the character that a `w:sym` asks for by its font and a hexadecimal code."""
-    digits, font = sign.get(W + "char", ""), sign.get(W + "font", "")
+    """Return the character of a `w:sym`, which gives a font and a hexadecimal code."""
+    digits, font = sign.get(_W + "char", ""), sign.get(_W + "font", "")
     code = int(digits, 16) if re.fullmatch("[0-9A-Fa-f]{1,4}", digits) else 0xE000
     if code <= 0xFF and font in ("Symbol", "Wingdings"):
         code += 0xF000
@@ -260,7 +256,7 @@ def _symbol(sign: Element) -> str:
 
 
 def _drawn(text: str, font: str) -> str:
-    """Return `text` with its private characters as `font` draws them, "" for an unnamed font."""
+    """Return `text` with private-use characters as `font` draws them; "" is an unnamed font."""
 
     def drawn(sign: re.Match[str]) -> str:
         code = ord(sign[0]) - 0xF000
@@ -271,43 +267,36 @@ def _drawn(text: str, font: str) -> str:
 
 
 def _joined(pieces: list[tuple[bool, str]]) -> str:
-    """Return the text of all pieces; neighbouring superscript ones are one superscript."""
-    text: list[str] = []
-    position = 0
-    while position < len(pieces):
-        end = position
-        while end < len(pieces) and pieces[end][0] == pieces[position][0]:
-            end += 1
-        part = "".join(piece for _, piece in pieces[position:end])
-        text.append(
-            superscript(text[-1][-LOOKBACK:] if text else "", part) if pieces[position][0] else part
-        )
-        position = end
-    return "".join(text)
+    """Return the text of all pieces; neighbouring superscripts are one superscript."""
+    parts = [""]
+    for raised, group in groupby(pieces, lambda piece: piece[0]):
+        part = "".join(piece for _, piece in group)
+        parts.append(superscript(parts[-1][-LOOKBACK:], part) if raised else part)
+    return "".join(parts)
 
 
 def _around(node: Element) -> tuple[str, str]:
-    """Return what to write before and after a part of a formula, so that it keeps its meaning."""
-    name = node.tag.removeprefix(M)
+    """Return what to write before and after a part of a formula to keep its meaning."""
+    name = node.tag.removeprefix(_M)
     if name == node.tag:
         return "", ""
     if name in ("num", "den", "sup"):
         sign = {"num": "", "den": "/", "sup": "^"}[name]
-        inside = "".join(text.text or "" for text in islice(node.iter(M + "t"), 4))
-        # An empty limit of a sum has no sign; a longer part than that is no single number or name.
+        inside = "".join(text.text or "" for text in islice(node.iter(_M + "t"), 4))
+        # A single number or name needs no brackets, and an empty limit of a sum no sign.
         if re.fullmatch(r"[-+\u2212]?[\w.]*", inside):
             return (sign, "") if inside else ("", "")
         return sign + "(", ")"
-    if name == "d":  # the brackets are properties, and "(" where not given
-        ends = (node.find(f"{M}dPr/{M}{end}") for end in ("begChr", "endChr"))
+    if name == "d":  # brackets are properties; the default is "("
+        ends = (node.find(f"{_M}dPr/{_M}{end}") for end in ("begChr", "endChr"))
         first, last = (
-            default if end is None else end.get(M + "val", "")
+            default if end is None else end.get(_M + "val", "")
             for end, default in zip(ends, "()", strict=True)
         )
         return first, last
-    if name == "nary":  # a sum, or an integral where not given
-        sign = node.find(f"{M}naryPr/{M}chr")
-        return ("∫" if sign is None else sign.get(M + "val", "")), ""
+    if name == "nary":  # a sum; the default is an integral
+        sign = node.find(f"{_M}naryPr/{_M}chr")
+        return ("∫" if sign is None else sign.get(_M + "val", "")), ""
     if name in ("e", "mr"):  # the lines of a case, the cells of a matrix
         previous = node.getprevious()
         return ("; " if previous is not None and previous.tag == node.tag else ""), ""

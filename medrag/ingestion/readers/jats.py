@@ -4,45 +4,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from ...errors import DocumentError
-from ...types import Block, Document
-from .reader import HeadingPath, one_line
-from .xml import elements, spoken
+from ...types import Block, BlockKind, Document
+from .reader import HeadingPath, Source, one_line
+from .xml import elements, inline, spoken
 
-_ARTICLE_LIMIT = 1 << 40  # bytes; the caller has looked at the file's size already
+_ARTICLE_LIMIT = 1 << 40  # bytes; `corpus.max_document_mb` has limited the file already
 _FORMULAS = {"disp-formula", "inline-formula", "tex-math", "math", "disp-formula-group"}
 _SILENT = _FORMULAS | {"object-id", "alternatives", "graphic", "media", "permissions", "ref-list"}
 _SILENT |= {"alt-text", "long-desc", "sec-meta", "kwd-group", "subj-group"}
 _BLOCKS = {"p", "sec", "list", "def-list", "table-wrap", "table-wrap-group", "fig", "fig-group"}
 _BLOCKS |= {"boxed-text", "disp-quote", "attrib", "preformat", "verse-group", "statement"}
 _BLOCKS |= {"speech", "supplementary-material", "fn"}
-_APART = _SILENT | _BLOCKS  # what no running text goes on through
-_MARKS = _APART | {"xref", "contrib-group"}  # hang on titles and names
+_FLOATS = {"table-wrap": BlockKind.table, "fig": BlockKind.caption}
 _FLOAT_PARTS = {"label", "caption", "table", "table-wrap-foot"}
+_NOT_INLINE = _SILENT | _BLOCKS  # elements that interrupt running text
+_NOT_IN_NAMES = _NOT_INLINE | {"xref", "contrib-group"}  # hang on titles and names of authors
 
 
-def read(path: Path, document_id: str) -> Document:
-    """Return the article; citation marks stay in its text, formulas and references do not.
+def read(source: Source) -> Iterator[Document]:
+    """Yield the article. Its text keeps citation marks, but not formulas and references.
 
-    A part of a kind not known here is read all the same: its text, then the parts in it.
+    An element of an unknown kind is read too: its text first, then the blocks inside it.
 
     Raises:
-        DocumentError: as `safe_xml.elements`, or there is no article in the file.
+        DocumentError: as `xml.elements`, or there is no article in the file.
     """
-    article = next(elements(path, "article", limit=_ARTICLE_LIMIT), None)
+    article = next(elements(source, "article", limit=_ARTICLE_LIMIT), None)
     if article is None:
-        raise DocumentError(f"{path.name}: no <article> in it")
+        raise source.error("no <article> in it")
     front = article.find("front/article-meta")
     front = Element("article-meta") if front is None else front
     metadata = _metadata(article, front)
     pmcid, doi = metadata.get("pmcid"), metadata.get("doi")
     url = f"https://pmc.ncbi.nlm.nih.gov/articles/{pmcid}/" if pmcid else ""
-    return Document(
-        id=document_id,
+    yield Document(
+        id=source.document_id,
         title=_title(front),
         blocks=_blocks(article, front),
         url=url or (f"https://doi.org/{doi}" if doi else ""),
@@ -70,18 +69,18 @@ def _metadata(article: Element, front: Element) -> dict[str, Any]:
 
 
 def _title(front: Element) -> str:
-    """Return title and subtitle, without the marks of their footnotes."""
+    """Return title and subtitle, without footnote marks."""
     title = ""
     for part in front.iterfind("title-group/*"):
-        if part.tag in ("article-title", "subtitle") and (words := _inline(part, _MARKS)):
-            title += (" " if title[-1:] in ":.?!" else ": ") + words  # "" is in any text
+        if part.tag in ("article-title", "subtitle") and (words := inline(part, _NOT_IN_NAMES)):
+            title += (" " if title[-1:] in ":.?!" else ": ") + words  # "" is in every string
     return title.strip()
 
 
 def _name(author: Element) -> str:
-    """Return "Ann Doe", from `name` or `string-name` and among alternatives the first; or a group.
+    """Return "Ann Doe", or the name of a group; the first of several forms of one name.
 
-    A group's members stand inside it and are not the author.
+    The members of a group are elements inside it, and are not the author.
     """
     first, last = _own(author, "given-names"), _own(author, "surname")
     name = one_line(f"{_inline(first)} {_inline(last)}")
@@ -89,11 +88,11 @@ def _name(author: Element) -> str:
         return name
     whole = _own(author, "string-name")
     whole = _own(author, "collab") if whole is None else whole
-    return _inline(whole, _MARKS)
+    return inline(whole, _NOT_IN_NAMES)
 
 
 def _own(author: Element, tag: str) -> Element | None:
-    """Return the first `tag` below an author, but not one of the members of a group."""
+    """Return the first `tag` below an author that does not belong to a member of a group."""
     for child in author:
         found = child if child.tag == tag else None
         if found is None and child.tag != "contrib-group":
@@ -117,56 +116,56 @@ def _blocks(article: Element, front: Element) -> Iterator[Block]:
 
 
 def _children(parent: Element, path: HeadingPath, level: int) -> Iterator[Block]:
-    """Yield the blocks of a section's children; `level` counts the sections around them."""
+    """Yield the blocks of a section's children; `level` counts the enclosing sections."""
     for child in parent:
         if child.tag not in _SILENT and child.tag not in ("title", "label"):
             yield from _block(child, path, level)
 
 
 def _block(element: Element, path: HeadingPath, level: int) -> Iterator[Block]:
-    """Yield what a part of a section says; one of no known kind is its text, then its parts."""
+    """Yield an element of a section as a block, then the blocks inside it."""
     parts: Iterable[Element] = ()
     if element.tag == "sec":
         heading = _inline(element.find("title"))
         if heading:
-            path.enter(level + 1, heading)
-            yield Block(heading, section=str(path))
+            yield path.enter(level + 1, heading)
         yield from _children(element, path, level + 1)
         path.leave(level + 1)
         return
     if element.tag in ("list", "def-list"):
         text = "\n".join(line for line in map(_item, element) if line)
-    elif element.tag in ("table-wrap", "fig"):
+    elif element.tag in _FLOATS:
         text = "\n".join(line for line in _float(element) if line)
         parts = [child for child in element if child.tag not in _SILENT | _FLOAT_PARTS]
     elif element.tag == "preformat":
         text = spoken(element, _SILENT)
     elif element.tag == "fn":
-        text = _inline(element, _SILENT)
+        text = inline(element, _SILENT)
     else:
         text = _inline(element)
         parts = _blocks_in(element)
-    yield Block(text, section=str(path))
+    kind = _FLOATS.get(element.tag, BlockKind.text)
+    yield Block(text, section=str(path), kind=kind)
     for part in parts:
         yield from _block(part, path, level)
 
 
 def _item(item: Element) -> str:
-    """Return an item of a list as a line, or the list's own title."""
+    """Return an item of a list as a line, or the title of the list."""
     if item.tag == "list-item":
-        text = _inline(item, _FORMULAS)
+        text = inline(item, _FORMULAS)
     elif item.tag == "def-item":
-        meanings = [_inline(meaning, _FORMULAS) for meaning in item.iterfind("def")]
+        meanings = [inline(meaning, _FORMULAS) for meaning in item.iterfind("def")]
         text = ": ".join(filter(None, (_inline(item.find("term")), " ".join(meanings))))
     else:
-        return _inline(item, _FORMULAS)
+        return inline(item, _FORMULAS)
     return f"- {text}" if text else ""
 
 
 def _float(element: Element) -> Iterator[str]:
     """Yield the lines of a table or figure: label and caption, rows, footnotes."""
     label = _inline(element.find("label"))
-    parts = [_inline(part, _SILENT) for caption in element.iterfind("caption") for part in caption]
+    parts = [inline(part, _SILENT) for caption in element.iterfind("caption") for part in caption]
     # "Table 1. Baseline. n = 20 in each group."
     yield " ".join([f"{label.rstrip('.')}." if label else "", *parts]).strip()
     for child in element:
@@ -175,16 +174,16 @@ def _float(element: Element) -> Iterator[str]:
         elif child.tag == "table-wrap-foot":
             yield _inline(child)
             for note in _blocks_in(child):
-                yield _inline(note, _SILENT)
+                yield inline(note, _SILENT)
 
 
 def _row(row: Element) -> str:
-    cells = [_inline(cell, _SILENT) for cell in row if cell.tag in ("td", "th")]
+    cells = [inline(cell, _SILENT) for cell in row if cell.tag in ("td", "th")]
     return " | ".join(cells) if any(cells) else ""
 
 
 def _blocks_in(element: Element) -> Iterator[Element]:
-    """Yield the parts of an element that are blocks of their own, outermost ones only."""
+    """Yield the outermost elements inside an element that are blocks themselves."""
     for child in element:
         if child.tag in _BLOCKS:
             yield child
@@ -192,6 +191,6 @@ def _blocks_in(element: Element) -> Iterator[Element]:
             yield from _blocks_in(child)
 
 
-def _inline(element: Element | None, silent: set[str] = _APART) -> str:
-    """Return an element's running text on one line, without the parts in `silent`."""
-    return "" if element is None else re.sub(r"\s+", " ", spoken(element, silent)).strip()
+def _inline(element: Element | None) -> str:
+    """Return the running text of an element, without the blocks inside it."""
+    return inline(element, _NOT_INLINE)

@@ -1,4 +1,4 @@
-"""Reads .pdf: the text layer page by page, made into paragraphs, running headers taken off."""
+"""Reads .pdf: page by page, makes paragraphs of the lines and drops running headers and footers."""
 
 from __future__ import annotations
 
@@ -9,128 +9,125 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from pathlib import Path
 
-from ...errors import DocumentError
 from ...types import Block, Document
 from .pdf_layout import page_lines
-from .reader import breaks_on_purpose, one_line, readable_stem
+from .reader import Source, breaks_on_purpose, one_line
+
+_EDGE = 3  # lines at the top and at the bottom of a page that may be headers and footers
+_AROUND = 6  # pages before and after a page that its edges are compared with
+_AHEAD = 64  # pages read before one is yielded, to know the hyphenated words in them
+_COMPOUNDS_LIMIT = 50_000  # hyphenated words remembered from a document
+_LINE = 200  # characters; a line with a page number is shorter
+_HEADER_WORDS = 3  # words next to a number that make it a header with its page number
+_COMPOUND = re.compile(r"\w+-\w+")
+# First halves of compounds that do not look like syllables (unlike "anti-", "re-", "all-").
+_PREFIXES = frozenset(
+    """
+    alpha beta gamma kappa blood cross dose double drug evidence first five four half high life
+    long low non patient placebo quality risk self single third three two type well world
+    """.split()  # noqa: SIM905
+)
+_NUMBER = re.compile(r"(?<![\w.,])\d{1,5}(?!\w|[.,]\d)")
+# The words of a line show that its number, "#" here, is a page number.
+_PAGE_NUMBER = re.compile(
+    r"""[\W_]*\#(?:\s*(?:/|of|von|de|sur|di)\s*\d+)?[\W_]*  # "- 3 -", "3 of 9"
+    |(?:.*\W)?(?:p\ ?a\ ?g\ ?e|p[aá]g(?:ina)?|seite|side|sida|pp?\.|s\.)\W{0,3}
+        \#(?:\W.*)?  # "Page 3", "p. 3"
+    |\#\W*p\ ?a\ ?g\ ?e\b.*  # "3 | Page"
+    """,
+    re.I | re.X,
+)
+_HEADER = re.compile(r"\#\s\W*(?P<after>.+)|(?P<before>.*[^\s:=])\s+\#")
+# A line as it is compared between pages: its text, with "#" for a page number (only "#" if the
+# rest does not matter), and that number minus the number of the page.
+_Key = tuple[str, int | None]
 
 _SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*\Z")
 _BULLET = re.compile(r"\s*(?:[-*•‣▪◦–]|\(?\d{1,3}[.)])\s+\S")
 _STARTS = re.compile(_BULLET.pattern + r"|(?:Table|Figure|Fig\.) \d+[.:]")
 _NO_TITLE = re.compile(r"untitled|\(?anonymous\)?|\(?unspecified\)?|microsoft word\b.*", re.I)
-# First halves of compounds that no syllable looks like (unlike "anti-", "re-", "all-").
-_PREFIXES = {
-    "alpha",
-    "beta",
-    "gamma",
-    "kappa",
-    "blood",
-    "cross",
-    "dose",
-    "double",
-    "drug",
-    "evidence",
-    "first",
-    "five",
-    "four",
-    "half",
-    "high",
-    "life",
-    "long",
-    "low",
-    "non",
-    "patient",
-    "placebo",
-    "quality",
-    "risk",
-    "self",
-    "single",
-    "third",
-    "three",
-    "two",
-    "type",
-    "well",
-    "world",
-}
 
 
-def read(path: Path, document_id: str) -> Document:
-    """Return the document; its pages are read as its blocks are asked for.
+def read(source: Source) -> Iterator[Document]:
+    """Yield the document; its pages are read while its blocks are.
 
-    Title: the file's own if it is sensible, else the first line of text if no word is divided at
-    its end, else the file's name. Running headers, footers and page numbers are taken off
-    (`Pages`), unless there is no other text. Text comes in the order of drawing, but for what
-    `reading_order` mends: three columns drawn line by line come out mixed. Raised numbers are
-    marked ("10^9/L"), but not in turned text nor on pages that had to be put in order.
-    Paragraphs follow from line lengths (`breaks_on_purpose`). A word divided at a line end is
-    joined, and keeps its hyphen if the document has that compound inside a line, if its first
-    half is a usual one of compounds ("beta-", "non-"), a single letter, or not lower-case letters
-    alone ("IL-", "T-"), or if the second half does not start in lower case.
+    Its title is the file's own if that is sensible, else the first line of text if no word is
+    divided at its end, else the file's name. Running headers, footers and page numbers are
+    dropped (`_Pages`), unless there is no other text. Text comes in the order of drawing, as
+    corrected by `reading_order`; three columns drawn line by line come out mixed. Raised numbers
+    are marked ("10^9/L"), except in turned text and on pages that had to be reordered. Line
+    lengths show the paragraphs (`breaks_on_purpose`).
+
+    A word divided at a line end is joined. It keeps its hyphen if the document has that compound
+    inside a line, if its first half is usual in compounds ("beta-", "non-"), is a single letter
+    or is not just lower-case letters ("IL-", "T-"), or if its second half does not start in lower
+    case.
 
     Raises:
-        DocumentError: not a PDF, damaged, or encrypted; from the blocks too, and if there is no
-            text in any page.
+        DocumentError: not a PDF, damaged, or encrypted; also from the blocks, and if no page has
+            text.
     """
-    pages = Pages(page_lines(path))
-    known = _properties(path)
+    pages = _Pages(page_lines(source))
+    known = _properties(source)
     title, author = known.get("title", ""), known.get("author", "")
     if len(title) < 4 or _NO_TITLE.fullmatch(title) or title.lower().endswith((".pdf", ".docx")):
         title = pages.first_line()
-        if title.endswith("-"):  # half a word: the text goes on
+        if title.endswith("-"):  # half a word: the text continues
             title = ""
     title = one_line(title) if len(title) <= 200 else ""
-    return Document(
-        document_id,
-        title or readable_stem(path),
-        _blocks(path, pages, title),
+    yield Document(
+        source.document_id,
+        title or source.title,
+        _blocks(source, pages, title),
         metadata={"author": author} if author and not _NO_TITLE.fullmatch(author) else {},
     )
 
 
-def _properties(path: Path) -> dict[str, str]:
-    """Return the file's own title and author, where it names them."""
+def _properties(source: Source) -> dict[str, str]:
+    """Return the title and author that the file itself gives."""
     from pypdfium2 import PdfDocument
 
-    with closing(PdfDocument(path)) as document:
+    with closing(PdfDocument(source.path)) as document:
         found = document.get_metadata_dict(skip_empty=True)
     return {key.lower(): one_line(value) for key, value in found.items()}
 
 
-def _blocks(path: Path, pages: Pages, title: str) -> Iterator[Block]:
-    """Yield the paragraphs; one that runs over a page end comes as two blocks glued together."""
-    last: Block | None = None  # held back, because the next page may complete its last word
+def _blocks(source: Source, pages: _Pages, title: str) -> Iterator[Block]:
+    """Yield the paragraphs; one that continues on the next page becomes two glued blocks."""
+    last: Block | None = None  # held back: the next page may complete its last word
     for number, lines in enumerate(pages, start=1):
         width = sorted(map(len, lines))[int(0.9 * (len(lines) - 1))] if lines else 0
         if number == 1 and one_line(lines[0] if lines else "") == title and lines[1:]:
-            # A line cut short is the title alone; a full one may be the text's first.
+            # A short line is only the title; a full one may be the first of the text.
             del lines[: breaks_on_purpose(lines[0], lines[1], width)]
         for block in _paragraphs(lines, width, pages.compounds, number):
             if last is not None:
                 if last.page != number and _runs_on(last.text, block.text):
-                    text, glue = _joined(last.text, block.text, pages.compounds)
+                    text, glue = _dehyphenated(last.text, block.text, pages.compounds)
                     last, block = replace(last, text=text), replace(block, glue=glue)
                 yield last
             last = block
-    if last is None and pages.stripped:  # nothing but running lines: they are the text
-        yield from _blocks(path, Pages(page_lines(path), strip=False), title)
-        return
-    if last is None:
-        raise DocumentError(f"{path.name}: no text layer (scanned?); medrag does no OCR")
-    yield last
+    if last is not None:
+        yield last
+    elif pages.stripped:  # only running lines: they are the text
+        yield from _blocks(source, _Pages(page_lines(source), strip=False), title)
+    else:
+        raise source.error("no text layer, so probably a scan; run OCR on it first")
 
 
 def _runs_on(before: str, after: str) -> bool:
-    """Tell whether a sentence runs from the end of one page to the start of the next."""
+    """Tell whether a sentence continues from the end of one page on the next."""
     if _SENTENCE_END.search(before) or _BULLET.match(after):
         return False
     return after[0].islower() or len(before.rsplit("\n", 1)[-1]) > 60
 
 
 def _paragraphs(lines: list[str], width: int, compounds: set[str], page: int) -> Iterator[Block]:
-    """Join the lines of a page. A short line that ends no sentence (a heading, a table row) stays
-    a line of its own, with what follows below it."""
+    """Join the lines of a page to paragraphs.
+
+    A short line that does not end a sentence (a heading, a table row) stays a line of its own.
+    """
     text = ""
     for line, following in zip(lines, [*lines[1:], ""], strict=False):
         text += line
@@ -145,12 +142,12 @@ def _paragraphs(lines: list[str], width: int, compounds: set[str], page: int) ->
             else:
                 text += "\n"
         else:
-            text, glue = _joined(text, following, compounds)
+            text, glue = _dehyphenated(text, following, compounds)
             text += glue
 
 
-def _joined(before: str, after: str, compounds: set[str]) -> tuple[str, str]:
-    """Return `before`, its last hyphen gone if it only divided a word, and the glue to `after`."""
+def _dehyphenated(before: str, after: str, compounds: set[str]) -> tuple[str, str]:
+    """Return `before`, without its last hyphen if that divides a word, and the glue to `after`."""
     match = re.search(r"(\w+)-\Z", before[-80:])
     if not match:
         return before, " "
@@ -168,29 +165,6 @@ def _joined(before: str, after: str, compounds: set[str]) -> tuple[str, str]:
     return before[:-1], ""
 
 
-_EDGE = 3  # lines at the top and at the bottom of a page where headers and footers are looked for
-_AROUND = 6  # pages before and after a page that its edges are compared with
-_AHEAD = 64  # pages read before one is handed on, for the hyphenated words in them
-_COMPOUNDS_LIMIT = 50_000  # hyphenated words remembered from a document
-_LINE = 200  # characters; a line with a page number is shorter
-_HEADER_WORDS = 3  # words beside a number that make it a header and its page number
-_COMPOUND = re.compile(r"\w+-\w+")
-_NUMBER = re.compile(r"(?<![\w.,])\d{1,5}(?!\w|[.,]\d)")
-# A line whose number, here "#", is a page number by the line's own words.
-_PAGE_NUMBER = re.compile(
-    r"""[\W_]*\#(?:\s*(?:/|of|von|de|sur|di)\s*\d+)?[\W_]*  # "- 3 -", "3 of 9"
-    |(?:.*\W)?(?:p\ ?a\ ?g\ ?e|p[aá]g(?:ina)?|seite|side|sida|pp?\.|s\.)\W{0,3}
-        \#(?:\W.*)?  # "Page 3", "p. 3"
-    |\#\W*p\ ?a\ ?g\ ?e\b.*  # "3 | Page"
-    """,
-    re.I | re.X,
-)
-_HEADER = re.compile(r"\#\s\W*(?P<after>.+)|(?P<before>.*[^\s:=])\s+\#")
-# A line as it is compared between pages: whole, or without its number (of a page number "#" is
-# all that counts), and that number less the number of the page.
-_Key = tuple[str, int | None]
-
-
 @dataclass(slots=True)
 class _Page:
     number: int
@@ -202,24 +176,28 @@ class _Page:
         self.tops = {key for line in self.lines[:_EDGE] for key, _ in _keys(line, self.number)}
         self.bottoms = {key for line in self.lines[-_EDGE:] for key, _ in _keys(line, self.number)}
         numbers = {key for key in self.tops | self.bottoms if key[0] == "#"}
-        self.tops |= numbers  # a chapter's first page may have it at the foot, others at the head
+        self.tops |= numbers  # the first page of a chapter may have it at the other edge
         self.bottoms |= numbers
 
 
-class Pages:
-    """The pages of a document, seen with some of those ahead, so that what repeats is known.
+class _Pages:
+    """The pages of a document, without the lines that run from page to page.
 
-    A line runs if it is on 3 pages at least, and on a third of those up to 6 before and after it
-    (on 2 where the document has no more than 3). It is the same line if its text is equal, numbers
-    too; only a page number may differ, and advances with the pages. What a page number is, the
-    line must tell: it has no other text ("3", "3 / 9"), or a word for page, or is a header of
-    3 words or more, capitalized, with the number at its start or end. Where in such a header the
-    count could be one of cases or days, as it starts within the document, 6 pages must have it.
-    Everything else that is counted, measured or dosed stays.
+    A line runs if it is on at least 3 pages, and on a third of the 6 pages before and after it
+    (on 2 pages if the document has no more than 3). The text must be equal, numbers too; only a
+    page number may differ, if it advances with the pages. A number is a page number if the line
+    has no other text ("3", "3 / 9"), or a word for page, or is a capitalized header of at least
+    3 words with the number at its start or end. If the number in such a header is not above that
+    of the page, it may count cases or days, so 6 pages must have it. All other counts,
+    measurements and doses stay.
 
     Args:
         pages: the lines of each page.
-        strip: False to leave running lines where they are.
+        strip: False to keep running lines.
+
+    Attributes:
+        compounds: hyphenated words of the pages seen, in lower case, e.g. "long-lasting".
+        stripped: whether any line was dropped.
     """
 
     def __init__(self, pages: Iterable[list[str]], *, strip: bool = True) -> None:
@@ -228,8 +206,8 @@ class Pages:
         self._behind: deque[_Page] = deque(maxlen=_AROUND)
         self._ahead: deque[_Page] = deque()
         self._count = 0
-        self.compounds: set[str] = set()  # lower case, e.g. "long-lasting", of the pages seen
-        self.stripped = False  # whether anything was taken off
+        self.compounds: set[str] = set()
+        self.stripped = False
         self._look_ahead()
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -282,7 +260,7 @@ class Pages:
 
 
 def _keys(line: str, page: int) -> Iterator[tuple[_Key, float]]:
-    """Yield what a line may be known by on other pages, and how many of them must have it."""
+    """Yield the keys of a line, and on how many pages each must be for the line to run."""
     yield (line, None), 3
     for match in _NUMBER.finditer(line) if len(line) <= _LINE else ():
         rest = f"{line[: match.start()]}#{line[match.end() :]}"
@@ -294,4 +272,4 @@ def _keys(line: str, page: int) -> Iterator[tuple[_Key, float]]:
             words = [word for word in text.split() if any(map(str.isalpha, word))]
             if len(words) >= _HEADER_WORDS and text.lstrip("\"'“‘([")[:1].isupper():
                 yield (rest, offset), 3 if offset > 0 else 2 * 3
-                yield ("#", offset), math.inf  # vouches for the bare numbers of other pages
+                yield ("#", offset), math.inf  # counts for lines of other pages that are "#" only

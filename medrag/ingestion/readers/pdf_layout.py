@@ -1,4 +1,4 @@
-"""The text layer of a PDF as the lines of each page."""
+"""Reads the lines of text on each page of a PDF, in reading order."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ import math
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
-from ...errors import DocumentError
+from .reader import Source
 from .xml import LOOKBACK, superscript
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfTextPage
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import median
 
-_SAMPLE = 16  # characters of a page that tell which way its text runs
-
-_MARKS = "\x02\ufffe"  # stand for a hyphen where a word is divided at a line end
+_SAMPLE = 16  # characters of a page that show which way its text runs
+_HYPHENS = "\x02\ufffe"  # pdfium writes one where a word is divided at a line end
 _RAISED_NUMBER = re.compile(r"[-+\u2212\u2013]?\d{1,3}(?:[,\u2013-]\d{1,3})*[-+\u2212]?")
+_COLUMN_LINES = 3  # lines side by side that make columns
+_COLUMN_WIDTH = 10  # em; columns of tables are narrower than those of prose
+_COLUMN_CHARACTERS = 25  # average length of a line of prose, at least
+_JUMPS = 100  # jumps up a page; a page with more is a drawing
+_SENTENCE_END = re.compile(r"[.:;?!](?:\s|\Z)")
 
 
-def page_lines(path: Path) -> Iterator[list[str]]:
-    """Yield the lines of each page that are not blank; hyphens at line ends are "-".
+def page_lines(source: Source) -> Iterator[list[str]]:
+    """Yield the lines of each page, without blank ones; every hyphen at a line end is "-".
 
     Raises:
         DocumentError: not a PDF, damaged, or encrypted.
@@ -37,26 +39,24 @@ def page_lines(path: Path) -> Iterator[list[str]]:
     from pypdfium2.raw import FPDF_ERR_PASSWORD
 
     try:
-        document = PdfDocument(path)
-    except PdfiumError as error:
-        if error.err_code == FPDF_ERR_PASSWORD:
-            raise DocumentError(f"{path.name}: encrypted") from error
-        raise DocumentError(f"{path.name}: not a readable PDF ({error})") from error
-    except (OSError, ValueError) as error:
-        raise DocumentError(f"{path.name}: not a readable PDF ({error})") from error
+        document = PdfDocument(source.path)
+    except (PdfiumError, OSError, ValueError) as error:
+        if getattr(error, "err_code", None) == FPDF_ERR_PASSWORD:
+            raise source.error("encrypted; save it without a password") from error
+        raise source.error(f"not a readable PDF ({error})") from error
     with closing(document):
         for number in range(len(document)):
             try:
                 with closing(document[number]) as page, closing(page.get_textpage()) as layer:
                     text = _text(layer)
             except (PdfiumError, OSError, ValueError) as error:
-                raise DocumentError(f"{path.name}: page {number + 1}: {error}") from error
+                raise source.error(f"page {number + 1} cannot be read ({error})") from error
             yield _lines(text)
 
 
 def _text(layer: PdfTextPage) -> str:
-    # The one finds line ends by the height on the page, which turned text does not change; the
-    # other finds those, but also ends a line after every raised or lowered character.
+    # get_text_bounded finds line ends by the height on the page, which does not change in turned
+    # text. get_text_range finds them there, but also ends a line at every raised character.
     if _is_turned(layer):
         turned: str = layer.get_text_range()
         return turned
@@ -68,7 +68,7 @@ def _text(layer: PdfTextPage) -> str:
     if _is_reordered(merged(parts)):
         pieces = merged(_characters(layer))
         if _is_reordered(pieces):
-            return _joined(reading_order(pieces))
+            return _as_lines(reading_order(pieces))
     text: str = layer.get_text_bounded()
     return _with_superscripts(layer, text, raised) if raised else text
 
@@ -78,7 +78,7 @@ def _is_reordered(pieces: list[Piece]) -> bool:
 
 
 def _characters(layer: PdfTextPage) -> Iterator[Piece]:
-    """Yield the characters of a page in the order of drawing, each as high as its font."""
+    """Yield the characters of a page in the order of drawing, each with the height of its font."""
     from pypdfium2.raw import FS_RECTF, FPDFText_GetLooseCharBox, FPDFText_GetUnicode
 
     box, last = FS_RECTF(), None
@@ -87,18 +87,18 @@ def _characters(layer: PdfTextPage) -> Iterator[Piece]:
         character = chr(FPDFText_GetUnicode(layer.raw, n))
         if character in "\r\n":
             continue
-        if not (character.isspace() or character in _MARKS) and FPDFText_GetLooseCharBox(
+        if not (character.isspace() or character in _HYPHENS) and FPDFText_GetLooseCharBox(
             layer.raw, n, box
         ):
             if box.left < right and box.right > left and box.bottom < top and box.top > bottom:
                 last = Piece(box.left, box.bottom, box.right, box.top, character)
                 yield last
-        elif last is not None:  # white space and marks have no place of their own
+        elif last is not None:  # white space and hyphen marks have no box
             yield Piece(last.right, last.bottom, last.right, last.top, character)
 
 
-def _joined(pieces: list[Piece]) -> str:
-    """Return the text of the pieces, those that follow each other on one line joined."""
+def _as_lines(pieces: list[Piece]) -> str:
+    """Return the text of the pieces; those that follow each other on one line make one line."""
     text = ""
     for before, piece in zip([None, *pieces], pieces, strict=False):
         if before is not None:
@@ -108,7 +108,7 @@ def _joined(pieces: list[Piece]) -> str:
 
 
 def _is_raised(before: Piece, part: Piece) -> bool:
-    """Tell whether what is drawn next is smaller, higher, and touches what is before it."""
+    """Tell whether a piece is smaller and higher than the one drawn before, and touches it."""
     return (
         part.height < before.height
         and part.bottom > before.bottom + 0.35 * before.height
@@ -118,10 +118,10 @@ def _is_raised(before: Piece, part: Piece) -> bool:
 
 
 def _with_superscripts(layer: PdfTextPage, text: str, raised: list[Piece]) -> str:
-    """Return a page's text with its raised numbers written as `superscript` has it."""
+    """Return the text of a page with its raised numbers written as by `superscript`."""
     drawn = layer.get_text_range()
     if len(drawn) != layer.count_chars() or _letters(drawn) != _letters(text):
-        return text  # the characters cannot be told by their number
+        return text  # characters cannot be matched by their position
     places = [n for n, character in enumerate(text) if not character.isspace()]
     numbers = [n for n, character in enumerate(drawn) if not character.isspace()]
     done, written = 0, ""
@@ -142,11 +142,11 @@ def _with_superscripts(layer: PdfTextPage, text: str, raised: list[Piece]) -> st
 
 
 def _letters(text: str) -> str:
-    return "".join(re.sub(f"[{_MARKS}]", "-", text).split())
+    return "".join(re.sub(f"[{_HYPHENS}]", "-", text).split())
 
 
 def _is_turned(layer: PdfTextPage) -> bool:
-    """Tell whether most of a page's text runs up or down it, as that of a table set sideways."""
+    """Tell whether most text runs up or down the page, as in a table set sideways."""
     from pypdfium2.raw import FPDFText_GetCharAngle
 
     count = layer.count_chars()
@@ -157,8 +157,8 @@ def _is_turned(layer: PdfTextPage) -> bool:
 
 
 def _lines(text: str) -> list[str]:
-    # pdfium joins a word divided at a line end and puts a mark there; the line end is wanted back.
-    text = re.sub(f"[{_MARKS}]", "-\n", text).replace("\r\n", "\n").replace("\r", "\n")
+    # pdfium joins a word that is divided at a line end and marks the place: restore the line end.
+    text = re.sub(f"[{_HYPHENS}]", "-\n", text).replace("\r\n", "\n").replace("\r", "\n")
     text = re.sub(
         "[\ufb00-\ufb06]", lambda ligature: unicodedata.normalize("NFKC", ligature[0]), text
     )
@@ -166,16 +166,9 @@ def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
-_COLUMN_LINES = 3  # lines side by side that make columns
-_COLUMN_WIDTH = 10  # em; columns of prose are not narrower, but those of tables are
-_COLUMN_CHARACTERS = 25  # in a line of prose
-_JUMPS = 100  # up a page; with more it is a drawing
-_SENTENCE_END = re.compile(r"[.:;?!](?:\s|\Z)")
-
-
 @dataclass(slots=True)
 class Piece:
-    """Text drawn on one line without a gap, in points from the page's lower left corner."""
+    """Text on one line without a gap; its box is in points from the page's lower left corner."""
 
     left: float
     bottom: float
@@ -192,8 +185,8 @@ class Piece:
         shared = min(self.top, other.top) - max(self.bottom, other.bottom)
         return shared > 0.5 * min(self.height, other.height)
 
-    def goes_on_in(self, other: Piece) -> bool:
-        """Tell whether `other` is the next piece of the same line, with no gap but a space."""
+    def continues_in(self, other: Piece) -> bool:
+        """Tell whether `other` continues the line, with no more than a space between."""
         em = max(self.height, other.height)
         return self.beside(other) and -em < other.left - self.right < em
 
@@ -204,10 +197,10 @@ class Piece:
 
 
 def merged(parts: Iterable[Piece]) -> list[Piece]:
-    """Return the pieces that parts of lines make, in the order in which they were drawn."""
+    """Merge parts that continue each other on a line, in the order of drawing."""
     pieces: list[Piece] = []
     for part in parts:
-        if pieces and pieces[-1].goes_on_in(part):
+        if pieces and pieces[-1].continues_in(part):
             pieces[-1].add(part)
         else:
             pieces.append(part)
@@ -215,18 +208,18 @@ def merged(parts: Iterable[Piece]) -> list[Piece]:
 
 
 def reading_order(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return the pieces as they are read.
+    """Return the pieces in the order in which they are read.
 
-    The order of drawing stands (it is right in nearly all files, and only it tells a table from
-    columns) but for two cases: columns of prose drawn line by line across the gutter, and a block
-    that is wholly above those drawn before it. Where the text of the pieces is not known, the
-    order only tells by comparison whether it is needed.
+    This is the order of drawing, which is right in nearly all files and tells a table from
+    columns, with two corrections: columns of prose drawn line by line across the gutter, and a
+    block that is wholly above blocks drawn before it. Pieces may come without text, to find out
+    whether a page needs a correction.
     """
     return _from_top(_by_column(pieces))
 
 
 def _from_top(pieces: Sequence[Piece]) -> list[Piece]:
-    """Move each run of pieces that starts by a jump up before the runs wholly below it."""
+    """Move each run of pieces that starts with a jump up before the runs wholly below it."""
     runs: list[list[Piece]] = []
     boxes: list[Piece] = []
     for piece in pieces:
@@ -248,14 +241,14 @@ def _from_top(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _is_over(upper: Piece, lower: Piece, slack: float) -> bool:
-    """Tell whether one box is wholly above the other, which it may touch."""
+    """Tell whether one box is wholly above the other and overlaps it sideways; they may touch."""
     return upper.bottom >= lower.top - slack and min(upper.right, lower.right) > max(
         upper.left, lower.left
     )
 
 
 def _by_column(pieces: Sequence[Piece]) -> list[Piece]:
-    """Put the left column before the right one where their lines alternate."""
+    """Put the left column before the right one if their lines alternate."""
     ordered: list[Piece] = []
     start = 0
     while start < len(pieces):
@@ -270,7 +263,7 @@ def _by_column(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _columns(pieces: Sequence[Piece], start: int) -> tuple[list[Piece], list[Piece]]:
-    """Return the pieces from `start` on that lie to the left and to the right of one gutter."""
+    """Return the pieces from `start` on that are left and right of one gutter."""
     first, second = pieces[start], pieces[start + 1] if start + 1 < len(pieces) else None
     if second is None or not first.beside(second) or second.left <= first.right + first.height / 2:
         return [], []
@@ -293,7 +286,7 @@ def _columns(pieces: Sequence[Piece], start: int) -> tuple[list[Piece], list[Pie
 
 
 def _are_prose(column: Sequence[Piece]) -> bool:
-    """Tell a column of running text from one of a table: full lines of sentences that wrap."""
+    """Tell whether a column is prose, not part of a table: full lines and wrapped sentences."""
     if len(column) < _COLUMN_LINES:
         return False
     width = max(piece.right for piece in column) - min(piece.left for piece in column)

@@ -1,32 +1,30 @@
-"""Reads PubMed XML (PubmedArticleSet): one document an article, in flat memory."""
+"""Reads PubMed XML (PubmedArticleSet): one document for each article, in constant memory."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from ...text.cleaning import clean_text
 from ...types import Block, Document, Rejected
-from .reader import one_line
-from .xml import elements, spoken
+from .reader import Source, one_line
+from .xml import elements, inline
 
 
-def read(path: Path, document_id: str) -> Iterator[Document | Rejected]:
+def read(source: Source) -> Iterator[Document | Rejected]:
     """Yield each article and book chapter of a set that has an abstract; the id is `PMID:n`.
 
-    The labels of a structured abstract are the sections of its blocks.
+    The labels of a structured abstract become the sections of its blocks.
 
     Raises:
-        DocumentError: as `safe_xml.elements`, after the articles before the damage.
+        DocumentError: as `xml.elements`, after the articles before the damage.
     """
-    records = elements(path, "PubmedArticle", "PubmedBookArticle")
+    records = elements(source, "PubmedArticle", "PubmedBookArticle")
     for number, article in enumerate(records, start=1):
         pmid = one_line(article.findtext(".//PMID") or "")
         if not pmid.isdecimal():
-            yield Rejected(f"{document_id}#{number}", f"article {number} has no PMID")
+            yield Rejected(f"{source.document_id}#{number}", f"article {number} has no PMID")
             continue
         blocks = list(_abstract(article))
         if not blocks:
@@ -34,7 +32,7 @@ def read(path: Path, document_id: str) -> Iterator[Document | Rejected]:
             continue
         yield Document(
             id=f"PMID:{pmid}",
-            title=_text(article.find(".//ArticleTitle")) or _text(article.find(".//BookTitle")),
+            title=inline(article.find(".//ArticleTitle")) or inline(article.find(".//BookTitle")),
             blocks=blocks,
             url=f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/",
             metadata=_metadata(article, pmid),
@@ -43,9 +41,9 @@ def read(path: Path, document_id: str) -> Iterator[Document | Rejected]:
 
 def _abstract(article: Element) -> Iterator[Block]:
     for part in article.iterfind(".//Abstract/AbstractText"):
-        text = _text(part)
+        text = inline(part)
         label = part.get("Label", "")
-        # NLM's word for "the author gave no label" is a label all the same.
+        # NLM writes this label where the author gave none.
         section = "" if label.upper() == "UNLABELLED" else one_line(label.capitalize(), 120)
         if text:
             yield Block(text, section=section)
@@ -61,16 +59,16 @@ def _metadata(article: Element, pmid: str) -> dict[str, Any]:
         date = article.find(".//Book/PubDate")
     year = re.search(r"\d{4}", "".join(date.itertext())) if date is not None else None
     lists = [one for one in article.iter("AuthorList") if one.get("Type") != "editors"]
-    authors = lists[-1] if lists else ()  # a chapter's come after those of its book
+    authors = lists[-1] if lists else ()  # the authors of a chapter follow those of its book
     found = {
         "pmid": pmid,
         "doi": one_line(doi or ""),
-        "journal": _text(article.find(".//Journal/Title"))
-        or _text(article.find(".//Journal/ISOAbbreviation")),
-        "book": _text(article.find(".//Book/BookTitle")),
+        "journal": inline(article.find(".//Journal/Title"))
+        or inline(article.find(".//Journal/ISOAbbreviation")),
+        "book": inline(article.find(".//Book/BookTitle")),
         "year": int(year[0]) if year else None,
         "authors": [name for author in authors if (name := _name(author))],
-        "mesh": [_text(name) for name in article.iterfind(".//MeshHeading/DescriptorName")],
+        "mesh": [inline(name) for name in article.iterfind(".//MeshHeading/DescriptorName")],
     }
     return {key: value for key, value in found.items() if value}
 
@@ -79,9 +77,3 @@ def _name(author: Element) -> str:
     first = author.findtext("ForeName") or author.findtext("Initials") or ""
     last = author.findtext("LastName") or author.findtext("CollectiveName") or ""
     return one_line(f"{first} {last}")
-
-
-def _text(element: Element | None) -> str:
-    """Return an element's text on one line, inline marks such as <i> taken off."""
-    text = "" if element is None else clean_text(spoken(element))
-    return re.sub(r"\s+", " ", text)

@@ -1,35 +1,77 @@
-"""What the readers share: titles, the heading path, the rule for line ends, bounded blocks."""
+"""What a reader is, what it is given, and what readers share: titles, headings, line ends."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from ...config import CorpusConfig
+from ...errors import DocumentError
 from ...text.cleaning import clean_text
-from ...types import Block
-from ..files import split_text
+from ...types import Block, Document, Rejected
 
 MEGABYTE = 1_000_000  # bytes
-BLOCK_LIMIT = 1 << 16  # characters in a block at most
 _TITLE_LIMIT = 300  # characters; a title is put before every chunk, so it must stay small
-_NARROW = 45  # characters; below this no column of prose is set, but lists and addresses are
+_HEADING_LIMIT = 120  # characters of a heading in a heading path
+_NARROW = 45  # characters; columns of prose are wider, lists and addresses are not
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read.
+
+    Attributes:
+        path: the file; a regular file that is not empty.
+        document_id: its id: its POSIX path in the corpus.
+        suffix: the supported suffix that its name ends with, in lower case.
+        corpus: field names of rows, and the size limit for files that are held in memory.
+    """
+
+    path: Path
+    document_id: str
+    suffix: str
+    corpus: CorpusConfig
+
+    @property
+    def title(self) -> str:
+        """A title made from the file's name: "acute-gout_2.txt" gives "Acute gout 2"."""
+        stem = self.path.name[: -len(self.suffix)]
+        words = one_line(re.sub(r"[-_\s]+", " ", stem))
+        return words[:1].upper() + words[1:]
+
+    def error(self, reason: str) -> DocumentError:
+        """Return the error that says why this file cannot be used."""
+        return DocumentError(f"{self.path.name}: {reason}")
+
+
+class Reader(Protocol):
+    """A module that reads files of one format."""
+
+    def read(self, source: Source) -> Iterator[Document | Rejected]:
+        """Yield the documents in a file.
+
+        Titles may be empty or long, and blocks may be empty or too long: `read_documents` fixes
+        that. Import heavy libraries inside this function.
+
+        Raises:
+            DocumentError: the file, or the rest of it, cannot be used. `Source.error` makes it.
+        """
+
+
+def flat(text: str) -> str:
+    """Return `text` cleaned, on one line."""
+    return " ".join(clean_text(text).split())
 
 
 def one_line(text: str, limit: int = _TITLE_LIMIT) -> str:
     """Return `text` cleaned, on one line, cut at a word with "…" beyond `limit` characters."""
-    line = " ".join(clean_text(text[: 20 * limit]).split())
+    line = flat(text[: 20 * limit])
     if len(line) <= limit:
         return line
     return line[:limit].rsplit(" ", 1)[0].rstrip(",;:") + "…"
-
-
-def readable_stem(path: Path) -> str:
-    """Return a title made of a file's name: "acute-gout_2.txt" gives "Acute gout 2"."""
-    name = path.name[: -len(".xml.gz")] if path.name.lower().endswith(".xml.gz") else path.stem
-    words = one_line(re.sub(r"[-_\s]+", " ", name))
-    return words[:1].upper() + words[1:]
 
 
 class HeadingPath:
@@ -38,10 +80,15 @@ class HeadingPath:
     def __init__(self) -> None:
         self._path: list[tuple[int, str]] = []
 
-    def enter(self, level: int, heading: str) -> None:
-        """Step below `heading`; it closes those of the same and of deeper levels (1 is top)."""
+    def enter(self, level: int, heading: str) -> Block:
+        """Step below `heading`, out of headings of the same or deeper levels (1 is the top).
+
+        Returns:
+            the heading as a block of the new section.
+        """
         self.leave(level)
-        self._path.append((level, one_line(heading, 120)))
+        self._path.append((level, one_line(heading, _HEADING_LIMIT)))
+        return Block(heading, section=str(self))
 
     def leave(self, level: int) -> None:
         """Step out of the headings of `level` and deeper."""
@@ -53,22 +100,10 @@ class HeadingPath:
 
 
 def breaks_on_purpose(line: str, following: str, width: int) -> bool:
-    """Tell a line end that someone meant from one that only wraps a paragraph.
+    """Tell whether a line end is meant, or only wraps a paragraph.
 
-    Wrapping ends a line where the next word has no room left. So a line is ended on purpose if
-    that word would have fitted with ease into `width`, the characters in the longest lines around.
+    A wrapped line ends because the next word does not fit. So a line end is meant if that word
+    would have fitted easily into `width`, the length in characters of the longest lines around.
     """
     word = following.split(None, 1)[0] if following.strip() else ""
     return len(line) + 1 + len(word) <= 0.8 * max(width, _NARROW)
-
-
-def bounded(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Yield the blocks, those longer than `BLOCK_LIMIT` characters in pieces, glue set."""
-    for block in blocks:
-        if len(block.text) <= BLOCK_LIMIT:
-            yield block
-            continue
-        glue = block.glue
-        for piece in split_text(block.text, BLOCK_LIMIT):
-            yield replace(block, text=piece, glue=glue)
-            glue = "\n\n" if piece.endswith("\n\n") else " " if piece[-1].isspace() else ""

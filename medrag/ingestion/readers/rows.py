@@ -1,4 +1,4 @@
-"""Reads .jsonl and .csv: one document a row; a bad row is rejected and reading goes on."""
+"""Reads .jsonl and .csv: one document for each row; a bad row is rejected and reading goes on."""
 
 from __future__ import annotations
 
@@ -6,68 +6,71 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from math import isfinite
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...config import FieldsConfig
-from ...errors import DocumentError
 from ...text.cleaning import clean_text
 from ...types import Block, Document, Rejected
-from .reader import one_line
+from .reader import Source, one_line
 
-LINE_LIMIT = 64 << 20  # bytes in a line, characters in a CSV field
+LINE_LIMIT = 64 << 20  # bytes in a line, and characters in a CSV field
 _USUAL = {
     "text": ("text", "contents", "abstract", "body"),
     "title": ("title",),
     "id": ("id", "_id", "pmid", ""),  # pandas writes a row's index under no name
     "url": ("url",),
-}  # the names that are tried in turn where the configuration gives none
+}  # the names that are tried in turn if the configuration gives none
+_Lines = Iterator[tuple[int, bytes | None]]  # number and bytes, None for a line that is too long
 
 
-def read_jsonl(path: Path, document_id: str, fields: FieldsConfig) -> Iterator[Document | Rejected]:
-    """Yield a Document or Rejected for each line that is not blank. Holds one line at a time.
+def read(source: Source) -> Iterator[Document | Rejected]:
+    """Yield a Document or a Rejected for each row that is not blank; hold one row at a time.
 
-    Raises:
-        DocumentError: the file cannot be read.
-    """
-    with path.open("rb") as file:
-        for number, line in _lines(file, path.name):
-            try:
-                text = _decoded(line)
-                if text.strip():
-                    yield _document(_object(text), number, document_id, fields)
-            except _BadRowError as error:
-                yield Rejected(f"{document_id}#{number}", f"line {number}: {error}")
-
-
-def read_csv(path: Path, document_id: str, fields: FieldsConfig) -> Iterator[Document | Rejected]:
-    """Yield a Document or Rejected for each row below the header. Holds one row at a time.
-
-    A row's number is that of the line where it starts; quoted fields may hold newlines.
+    A row without an id gets the number of the line where it starts. Quoted CSV fields may hold
+    newlines.
 
     Raises:
-        DocumentError: the file cannot be read, or its header lacks a field that is needed.
+        DocumentError: the file cannot be read, or a CSV header lacks a required field.
     """
-    with path.open("rb") as file:
-        rows = _csv_rows(_lines(file, path.name))
+    documents = _jsonl if source.suffix == ".jsonl" else _csv
+    with source.path.open("rb") as file:
+        yield from documents(_lines(file, source), source)
+
+
+def _jsonl(lines: _Lines, source: Source) -> Iterator[Document | Rejected]:
+    for number, line in lines:
         try:
-            header = _header(_good(next(rows, (1, "no text"))[1]))
-            _pick(dict.fromkeys(header), fields)
+            text = _decoded(line)
+            if text.strip():
+                yield _document(_object(text), number, source)
         except _BadRowError as error:
-            raise DocumentError(f"{path.name}: header: {error}") from error
-        for number, cells in rows:
-            try:
-                yield _document(_row(header, _good(cells)), number, document_id, fields)
-            except _BadRowError as error:
-                yield Rejected(f"{document_id}#{number}", f"line {number}: {error}")
+            yield _rejected(error, number, source)
+
+
+def _csv(lines: _Lines, source: Source) -> Iterator[Document | Rejected]:
+    rows = _csv_rows(lines)
+    try:
+        header = _header(_good(next(rows, (1, "no text"))[1]))
+        _pick(dict.fromkeys(header), source.corpus.fields)
+    except _BadRowError as error:
+        raise source.error(f"header: {error}") from error
+    for number, cells in rows:
+        try:
+            yield _document(_row(header, _good(cells)), number, source)
+        except _BadRowError as error:
+            yield _rejected(error, number, source)
+
+
+def _rejected(error: _BadRowError, number: int, source: Source) -> Rejected:
+    return Rejected(f"{source.document_id}#{number}", f"line {number}: {error}")
 
 
 class _BadRowError(Exception):
     """One row cannot be used; the message says why."""
 
 
-def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes | None]]:
-    """Yield each line's 1-based number and its bytes, or None where it is over `LINE_LIMIT`."""
+def _lines(file: BinaryIO, source: Source) -> _Lines:
+    """Yield the 1-based number of each line and its bytes, or None if it is above `LINE_LIMIT`."""
     number = 0
     try:
         while line := file.readline(LINE_LIMIT + 1):
@@ -81,8 +84,8 @@ def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes | None]]:
                 line = file.readline(1 << 20)
             yield number, None
     except OSError as error:
-        why = error.strerror or str(error)
-        raise DocumentError(f"{name}: cannot be read after line {number}: {why}") from error
+        why = error.strerror or error
+        raise source.error(f"cannot be read after line {number}: {why}") from error
 
 
 def _decoded(line: bytes | None) -> str:
@@ -93,14 +96,16 @@ def _decoded(line: bytes | None) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _BadRowError(f"invalid UTF-8 at byte {error.start} of the line") from error
+        raise _BadRowError(
+            f"invalid UTF-8 at byte {error.start} of the line; save the file as UTF-8"
+        ) from error
 
 
-def _csv_rows(lines: Iterator[tuple[int, bytes | None]]) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield each row's first line number with its cells, or with what is wrong with it."""
+def _csv_rows(lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield the number of the first line of each row, and its cells or why it cannot be used."""
     csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT))
     bad: list[str] = []
-    # strict: a stray quote is reported, where the lenient parser would garble the row.
+    # strict: a stray quote is reported; the lenient parser would garble the row.
     reader = csv.reader(_csv_lines(lines, bad), strict=True)
     while True:
         number = reader.line_num + 1
@@ -118,11 +123,11 @@ def _csv_rows(lines: Iterator[tuple[int, bytes | None]]) -> Iterator[tuple[int, 
         bad.clear()
 
 
-def _csv_lines(lines: Iterator[tuple[int, bytes | None]], bad: list[str]) -> Iterator[str]:
-    """Yield lines for the CSV parser; one that cannot be decoded notes why in `bad`.
+def _csv_lines(lines: _Lines, bad: list[str]) -> Iterator[str]:
+    """Yield lines for the CSV parser; add the reason to `bad` if one cannot be decoded.
 
-    It is passed on all the same, with marks in place of what is wrong, so that the rest of its
-    row is not taken for a row of its own.
+    Such a line is passed on with "?" for its bad bytes, so that the parser still sees where the
+    row ends.
     """
     for _, line in lines:
         try:
@@ -139,8 +144,8 @@ def _good(cells: list[str] | str) -> list[str]:
 
 
 def _header(cells: list[str]) -> list[str]:
-    """Return the columns' names; the second of one name becomes `name~2`, so that none is lost."""
-    uses: dict[str, int] = {}  # name: the columns that have asked for it, in the file's order
+    """Return the names of the columns; a second column `name` becomes `name~2`."""
+    uses: dict[str, int] = {}  # how many columns asked for a name, in the order of the file
     for cell in cells:
         name = unique = one_line(cell)
         while unique in uses:
@@ -155,14 +160,14 @@ def _object(text: str) -> dict[str, Any]:
     try:
         row = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
         if "\\ud" in text.lower():
-            # Half a character written as an escape: no encoding, and so no store, takes it.
+            # An escape for half a character: no encoding, and so no store, can hold it.
             row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
     except json.JSONDecodeError as error:
         raise _BadRowError(f"not valid JSON ({error.msg} at column {error.colno})") from error
-    except (ValueError, RecursionError, MemoryError) as error:  # beyond what Python takes
+    except (ValueError, RecursionError, MemoryError) as error:  # too deep or too long for Python
         raise _BadRowError(f"not usable JSON ({str(error) or 'out of memory'})") from error
     if not isinstance(row, dict):
-        raise _BadRowError(f"a JSON object is needed, this is a {type(row).__name__}")
+        raise _BadRowError(f"expected a JSON object, found a {type(row).__name__}")
     return row
 
 
@@ -173,12 +178,12 @@ def _finite(digits: str) -> float | None:
 
 def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
     if len(cells) > len(header):
-        raise _BadRowError(f"{len(cells)} fields, the header has {len(header)}")
+        raise _BadRowError(f"{len(cells)} fields, but the header has {len(header)}")
     return dict(zip(header, cells, strict=False))
 
 
 def _pick(row: Mapping[str, Any], fields: FieldsConfig) -> dict[str, str]:
-    """Return which field of `row` serves as text, title, id and url, of those there are."""
+    """Return the fields of `row` that serve as text, title, id and url, as far as it has them."""
     picked = {}
     for use, usual in _USUAL.items():
         wanted = str(getattr(fields, use))
@@ -192,13 +197,13 @@ def _pick(row: Mapping[str, Any], fields: FieldsConfig) -> dict[str, str]:
     if "text" not in picked:
         raise _BadRowError(
             f"no field {', '.join(_USUAL['text'])}; fields here: {', '.join(row)}; "
-            "name the one to read with corpus.fields.text"
+            "set corpus.fields.text to the one to read"
         )
     return picked
 
 
-def _document(row: dict[str, Any], number: int, document_id: str, fields: FieldsConfig) -> Document:
-    picked = _pick(row, fields)
+def _document(row: dict[str, Any], number: int, source: Source) -> Document:
+    picked = _pick(row, source.corpus.fields)
     text = row[picked["text"]]
     if isinstance(text, list) and all(isinstance(part, str) for part in text):
         text = "\n\n".join(text)
@@ -208,7 +213,7 @@ def _document(row: dict[str, Any], number: int, document_id: str, fields: Fields
         raise _BadRowError(f"no text in field {picked['text']!r}")
     row_id = _scalar(row, picked.get("id")) or str(number)
     return Document(
-        id=f"{document_id}#{row_id}",
+        id=f"{source.document_id}#{row_id}",
         title=_scalar(row, picked.get("title")) or one_line(text, 80),
         blocks=(Block(text),),
         url=_scalar(row, picked.get("url")),
