@@ -256,4 +256,4 @@ def test_other_schemes_are_rejected(url: str) -> None:
 
 
 def test_what_is_no_url_is_rejected() -> None:
-    assert "no URL" in reasons("http://[oops")["http://[oops"]
+    assert "not a valid URL" in reasons("http://[oops")["http://[oops"]
