@@ -1,8 +1,10 @@
 """Write the binary sample documents (PDF, DOCX, PubMed XML.GZ) into samples/corpus.
 
-Needs reportlab and python-docx. The same library versions give the same bytes every
-time: all dates in the files are fixed and nothing in them is random.
+Needs reportlab and python-docx. The same versions of these libraries always write the same bytes:
+all dates in the files are fixed, and nothing is random.
 """
+
+from __future__ import annotations
 
 import argparse
 import datetime
@@ -401,12 +403,13 @@ ARTICLES = [
 ]
 
 
-def make_pdf(path):
-    """Two A4 pages with headings, paragraphs, one table each, and a running header and footer."""
+def make_pdf(path: Path) -> None:
+    """Write two A4 pages, each with a table, and with a running header and footer."""
     from reportlab.lib import colors
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.lib.units import cm
+    from reportlab.pdfgen.canvas import Canvas
     from reportlab.platypus import (
         PageBreak,
         Paragraph,
@@ -455,7 +458,7 @@ def make_pdf(path):
 
     left = 2.2 * cm + 6  # 6 points: the inner padding of the text frame
 
-    def running_lines(canvas, doc):
+    def running_lines(canvas: Canvas, doc: SimpleDocTemplate) -> None:
         canvas.saveState()
         canvas.setFont("Helvetica", 8)
         canvas.setFillColor(colors.grey)
@@ -495,8 +498,8 @@ def make_pdf(path):
     document.build(story, onFirstPage=running_lines, onLaterPages=running_lines)
 
 
-def make_docx(path):
-    """One note with headings and a table; the zip is rewritten with fixed times."""
+def make_docx(path: Path) -> None:
+    """Write a note with headings and a table; the files in its zip get fixed times."""
     import docx
 
     document = docx.Document()
@@ -526,8 +529,10 @@ def make_docx(path):
             target.writestr(entry, source.read(name), zipfile.ZIP_DEFLATED)
 
 
-def article_xml(pmid, title, sections, mesh):
-    """One PubmedArticle element as text."""
+def article_xml(
+    pmid: str, title: str, sections: list[tuple[str, str]], mesh: list[tuple[str, str]]
+) -> str:
+    """Return one PubmedArticle element."""
     lines = [
         "<PubmedArticle>",
         '<MedlineCitation Status="MEDLINE" Owner="NLM">',
@@ -573,8 +578,8 @@ def article_xml(pmid, title, sections, mesh):
     return "\n".join(lines)
 
 
-def make_pubmed(path):
-    """The four made-up PubMed records as one gzip file."""
+def make_pubmed(path: Path) -> None:
+    """Write the four made-up PubMed records as one gzip file."""
     doctype = (
         '<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle, 1st January 2024//EN" '
         '"https://dtd.nlm.nih.gov/ncbi/pubmed/out/pubmed_240101.dtd">'
@@ -585,7 +590,7 @@ def make_pubmed(path):
     path.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--out",

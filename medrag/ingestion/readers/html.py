@@ -51,8 +51,8 @@ def read(source: Source) -> Iterator[Document]:
         tree = LexborHTMLParser(_decoded(source))
     except SelectolaxError as error:  # any text is a page: it fails only for lack of memory
         raise MemoryError from error
-    titles = (tree.css_first("title"), tree.css_first("h1"))
-    title = next((title for node in titles if node and (title := one_line(node.text()))), "")
+    titles = [one_line(node.text()) for tag in ("title", "h1") if (node := tree.css_first(tag))]
+    title = next(filter(None, titles), "")
     link = tree.css_first('link[rel="canonical"]')
     url = (link.attributes.get("href") or "") if link else ""
     root = tree.body or tree.root
@@ -106,11 +106,10 @@ class _Walk:
         self._path = HeadingPath()
         self._text: list[str] = []  # the paragraph, item or row being read
         self._lines: list[str] = []  # finished items or rows of the outermost list or table
-        # How many of these elements are open:
-        self._depth = 0  # lists and tables
-        self._verbatim = 0  # <pre>
-        self._places: Counter[str] = Counter()  # headings and articles
-        self._superscripts = 0  # <sup>
+        self._depth = 0  # open lists and tables
+        self._verbatim = 0  # open <pre>
+        self._places: Counter[str] = Counter()  # open headings, articles and captions
+        self._superscripts = 0  # open <sup>
         self._raised_from = 0  # where in `_text` the outermost <sup> starts
         self._cited = False  # whether it refers to something
 

@@ -23,6 +23,10 @@ _USUAL = {
 _Lines = Iterator[tuple[int, bytes | None]]  # number and bytes, None for a line that is too long
 
 
+class _BadRowError(Exception):
+    """One row cannot be used; the message says why."""
+
+
 def read(source: Source) -> Iterator[Document | Rejected]:
     """Yield a Document or a Rejected for each row that is not blank; hold one row at a time.
 
@@ -63,10 +67,6 @@ def _csv(lines: _Lines, source: Source) -> Iterator[Document | Rejected]:
 
 def _rejected(error: _BadRowError, number: int, source: Source) -> Rejected:
     return Rejected(f"{source.document_id}#{number}", f"line {number}: {error}")
-
-
-class _BadRowError(Exception):
-    """One row cannot be used; the message says why."""
 
 
 def _lines(file: BinaryIO, source: Source) -> _Lines:
