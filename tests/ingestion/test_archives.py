@@ -1,4 +1,4 @@
-"""Archives are read as if they were directories, within bounds, and leave nothing behind."""
+"""Archives are read like directories, within limits, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_members_are_documents_with_the_archive_as_their_directory(root: Path, n
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_cannot_be_used_is_rejected_and_the_rest_is_read(root: Path, name: str) -> None:
+def test_unusable_members_are_rejected_and_the_rest_is_read(root: Path, name: str) -> None:
     bad = {
         "../out.txt": "leads out",
         "/etc/passwd.txt": "leads out",
@@ -108,7 +108,7 @@ def test_links_and_devices_are_rejected(root: Path) -> None:
 
 
 def test_a_sparse_member_is_rejected(root: Path) -> None:
-    """It may unpack to any size out of nothing."""
+    """It may unpack to any size."""
     with tarfile.open(root / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         info = tarfile.TarInfo("a.txt")
         info.pax_headers = {"GNU.sparse.map": "3000000000,0", "GNU.sparse.size": "3000000000"}
@@ -116,7 +116,7 @@ def test_a_sparse_member_is_rejected(root: Path) -> None:
     assert "sparse" in reasons(parse(root))["a.tar/a.txt"]
 
 
-def test_odd_damage_is_named_and_what_lies_behind_it_is_read(
+def test_odd_damage_is_named_and_later_members_are_read(
     root: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with zipfile.ZipFile(root / "a.zip", "w", zipfile.ZIP_LZMA) as zipped:
@@ -160,7 +160,7 @@ def test_a_bomb_is_refused(root: Path, name: str) -> None:
     make(root / name, {"a.txt": "Before.", "bomb.txt": b" " * (80 << 20), **NOTES})
     found = parse(root)
     assert names(found)[:2] == [f"{name}/a.txt", f"{name}/bomb.txt"]
-    # A .zip says what is in it beforehand, so the rest of it can be read.
+    # A .zip lists its members, so the others can be read.
     assert len(found) == (6 if name == "c.zip" else 3)
     assert set(reasons(found).values()) == {"unpacks to more than 200 times its size"}
 
@@ -200,7 +200,7 @@ def test_a_crash_in_a_member_costs_one_document(root: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["c.zip", "c.tar.gz"])
-def test_a_member_that_hangs_costs_itself(root: Path, name: str) -> None:
+def test_a_member_that_hangs_costs_one_document(root: Path, name: str) -> None:
     hanging = "<div>" * 500_000 + "".join(map(str, range(100_000)))
     make(root / name, {"a.txt": "First.", "b.html": hanging, "c.txt": "Third."})
     found = parse(root, CorpusConfig(workers=1, max_parser_seconds=2))
@@ -208,8 +208,8 @@ def test_a_member_that_hangs_costs_itself(root: Path, name: str) -> None:
     assert "max_parser_seconds" in reasons(found)[f"{name}/b.html"]
 
 
-def test_a_full_disk_is_no_fault_of_the_archive(root: Path) -> None:
-    """A limit on file sizes stands for the disk."""
+def test_a_full_disk_is_not_blamed_on_the_archive(root: Path) -> None:
+    """A limit on file sizes plays the full disk."""
     make_zip(root / "c.zip", {"a.txt": "Zinc. " * 200_000, "b.txt": "Iron."})
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
@@ -223,12 +223,12 @@ def test_a_full_disk_is_no_fault_of_the_archive(root: Path) -> None:
     assert names(parse(root)) == ["c.zip/a.txt", "c.zip/b.txt"]
 
 
-def test_what_an_earlier_process_left_is_removed(root: Path) -> None:
+def test_leftovers_of_an_earlier_process_are_removed(root: Path) -> None:
     make_zip(root / "c.zip", {"a.txt": "Zinc."})
     left = root.with_name("scratch") / "0/left.txt"
     left.parent.mkdir(parents=True)
     left.write_text("From a process that was killed.", encoding="utf-8")
-    assert names(parse(root)) == ["c.zip/a.txt"]  # which looks that nothing is left
+    assert names(parse(root)) == ["c.zip/a.txt"]  # it checks that nothing is left
 
 
 def test_too_many_members_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

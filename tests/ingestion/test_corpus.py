@@ -40,7 +40,7 @@ def reasons(*paths: str | Path, downloads: Path = Path("unused")) -> dict[str, s
 # --- on disk ----------------------------------------------------------------------------------
 
 
-def test_files_come_in_one_order_with_their_place(tmp_path: Path) -> None:
+def test_files_come_in_a_fixed_order_with_size_and_time(tmp_path: Path) -> None:
     make(tmp_path, "b.txt", "a.md", "sub/z.txt", "sub/deep/c.txt", "alpha/d.txt")
     assert ids(tmp_path) == ["a.md", "b.txt", "alpha/d.txt", "sub/z.txt", "sub/deep/c.txt"]
     source = found(tmp_path)[3]
@@ -59,7 +59,7 @@ def test_roots_come_in_the_order_given_and_a_file_is_its_own_root(tmp_path: Path
     ]
 
 
-def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+def test_hidden_files_and_folders_are_skipped(tmp_path: Path) -> None:
     make(tmp_path, "a.txt", ".b.txt", ".git/c.txt", "sub/.cache/d.txt", "sub/e.txt")
     assert ids(tmp_path) == ["a.txt", "sub/e.txt"]
 
@@ -69,7 +69,7 @@ def test_a_hidden_root_is_read_when_it_is_named(tmp_path: Path) -> None:
     assert ids(tmp_path / ".notes") == ["a.txt"]
 
 
-def test_what_cannot_be_used_is_rejected_with_a_reason(tmp_path: Path) -> None:
+def test_unusable_files_are_rejected_with_a_reason(tmp_path: Path) -> None:
     make(tmp_path, "a.txt", "b.png", "no_suffix", "sub/c.docm")
     (tmp_path / "folder.txt").mkdir()
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
@@ -96,7 +96,7 @@ def test_symlink_loops_do_not_hang_and_linked_files_are_read(tmp_path: Path) -> 
     assert "self.txt" in reasons(tmp_path)
 
 
-def test_a_name_that_is_no_utf8_is_rejected_in_writable_words(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_rejected(tmp_path: Path) -> None:
     make(tmp_path, "a.txt")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text("Coffee.")
     assert [item.id for item in found(tmp_path) if isinstance(item, SourceFile)] == ["a.txt"]
@@ -105,7 +105,7 @@ def test_a_name_that_is_no_utf8_is_rejected_in_writable_words(tmp_path: Path) ->
     assert "UTF-8" in reason
 
 
-def test_a_folder_whose_name_is_no_utf8_is_rejected_once(tmp_path: Path) -> None:
+def test_a_folder_whose_name_is_not_utf8_is_rejected_once(tmp_path: Path) -> None:
     make(tmp_path, "a.txt")
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     make(folder, "b.txt", "c.txt")
@@ -117,7 +117,7 @@ def test_a_folder_whose_name_is_no_utf8_is_rejected_once(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("root", ["~nobody-of-this-name/notes", "a\0b", "x" * 300, "no/such"])
-def test_a_root_that_cannot_be_is_away_and_the_rest_goes_on(tmp_path: Path, root: str) -> None:
+def test_an_impossible_root_is_away_and_the_rest_is_found(tmp_path: Path, root: str) -> None:
     make(tmp_path, "a.txt")
     away, source = found(root, tmp_path)
     assert isinstance(away, Away)
@@ -128,7 +128,7 @@ def test_a_root_that_cannot_be_is_away_and_the_rest_goes_on(tmp_path: Path, root
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="few file systems go that far")
 @pytest.mark.parametrize("year", [1500, 3000])
-def test_a_time_out_of_all_bounds_is_one_that_can_be_stored(year: int) -> None:
+def test_extreme_file_times_can_be_stored(year: int) -> None:
     with TemporaryDirectory(dir="/dev/shm") as folder:
         make(Path(folder), "a.txt")
         seconds = (year - 1970) * 31_556_952
@@ -139,7 +139,7 @@ def test_a_time_out_of_all_bounds_is_one_that_can_be_stored(year: int) -> None:
     assert -(2**63) <= source.mtime_ns < 2**63
 
 
-def test_the_directory_of_the_index_is_no_corpus(tmp_path: Path) -> None:
+def test_the_directory_of_the_index_is_not_a_corpus(tmp_path: Path) -> None:
     make(tmp_path, "a.txt", "out/b.txt", "out/index/quarantine.jsonl", "out/index/downloads/c.txt")
     (tmp_path / "link").symlink_to(tmp_path)
     downloads = tmp_path / "out/index/downloads"
@@ -164,7 +164,7 @@ def test_the_suffix_decides_in_any_case(name: str, known: bool) -> None:
 
 @dataclass
 class Site:
-    """A small web site; a path it does not know is a 404."""
+    """A small web site; unknown paths give a 404."""
 
     url: str = ""
     pages: dict[str, bytes] = field(default_factory=dict)
@@ -220,7 +220,7 @@ def test_fetching_again_replaces_what_was_there(site: Site, tmp_path: Path) -> N
     assert len(kept) == 1
 
 
-def test_namesakes_on_a_server_lie_apart(site: Site, tmp_path: Path) -> None:
+def test_urls_with_the_same_file_name_are_kept_apart(site: Site, tmp_path: Path) -> None:
     site.pages |= {"/a/n.txt": b"One.", "/b/n.txt": b"Two.", "/b/n.txt?v=2": b"Three."}
     items = found(*(site.url + path for path in site.pages), downloads=tmp_path)
     texts = [item.path.read_bytes() for item in items if isinstance(item, SourceFile)]
@@ -228,7 +228,7 @@ def test_namesakes_on_a_server_lie_apart(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/gout", "/gout.php?id=3"])
-def test_an_address_without_a_known_suffix_is_taken_for_a_page(
+def test_an_address_without_a_known_suffix_is_read_as_html(
     site: Site, tmp_path: Path, path: str
 ) -> None:
     site.pages[path or "/"] = b"<p>Gout hurts."
@@ -237,9 +237,7 @@ def test_an_address_without_a_known_suffix_is_taken_for_a_page(
     assert source.path.suffix == ".html"
 
 
-def test_what_the_server_does_not_have_is_rejected_and_the_rest_goes_on(
-    site: Site, tmp_path: Path
-) -> None:
+def test_a_failed_download_is_rejected_and_the_rest_is_found(site: Site, tmp_path: Path) -> None:
     site.pages["/b.txt"] = b"Here."
     missing = f"{site.url}/a.txt"
     rejected, source = found(missing, f"{site.url}/b.txt", downloads=tmp_path)
@@ -255,5 +253,5 @@ def test_other_schemes_are_rejected(url: str) -> None:
     assert "http" in reasons(url)[url]
 
 
-def test_what_is_no_url_is_rejected() -> None:
+def test_an_invalid_url_is_rejected() -> None:
     assert "not a valid URL" in reasons("http://[oops")["http://[oops"]

@@ -1,4 +1,4 @@
-"""Word files through `read_documents`, made of the XML that Word writes."""
+"""Word files through `read_documents`, built from XML as Word writes it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMESPACES = (
 
 
 def word_file(path: Path, body: str, *, properties: bool = True) -> Path:
-    """Write a file with the given XML as its body, and without its properties if told so."""
+    """Write a file with the given XML as its body, with or without properties."""
     docx.Document().save(str(path))
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
@@ -48,7 +48,7 @@ def word_file(path: Path, body: str, *, properties: bool = True) -> Path:
 
 
 def read(path: Path) -> tuple[Document, list[Block]]:
-    """Read the file as a build does, its blocks cleaned."""
+    """Read the file as a build does, with its blocks cleaned."""
     (document,) = read_documents(path, path.name, CorpusConfig())
     assert not isinstance(document, Rejected), document
     return document, list(clean_blocks(document.blocks))
@@ -110,7 +110,7 @@ RAISED = '<w:vertAlign w:val="superscript"/>'
         ),
     ],
 )
-def test_what_word_wraps_around_text_hides_none(tmp_path: Path, content: str, text: str) -> None:
+def test_elements_around_text_do_not_hide_it(tmp_path: Path, content: str, text: str) -> None:
     assert texts(tmp_path, paragraph(content)) == [text]
 
 
@@ -139,7 +139,7 @@ def test_symbols_typed_in_the_symbol_font_are_read(tmp_path: Path) -> None:
     assert texts(tmp_path, paragraph(body)) == ["±5 →"]
 
 
-def test_superscripts_change_no_number(tmp_path: Path) -> None:
+def test_superscripts_do_not_change_numbers(tmp_path: Path) -> None:
     parts = [("10", ""), ("-", RAISED), ("9", RAISED), ("/L in a trial", ""), ("3", RAISED)]
     body = "".join(run(text, properties) for text, properties in parts)
     assert texts(tmp_path, paragraph(body)) == ["10^-9/L in a trial 3"]
@@ -161,7 +161,7 @@ def test_formulas_keep_their_meaning(tmp_path: Path) -> None:
     assert texts(tmp_path, f"<m:oMathPara>{math}</m:oMathPara>") == [expected]
 
 
-def test_text_boxes_come_after_the_paragraph_they_hang_on(tmp_path: Path) -> None:
+def test_text_boxes_come_after_their_paragraph(tmp_path: Path) -> None:
     box = (
         "<w:r><mc:AlternateContent><mc:Choice Requires='wps'><w:drawing><wps:txbx><w:txbxContent>"
         + paragraph("Never IT.")
@@ -223,7 +223,7 @@ def test_cells_merged_downwards(tmp_path: Path) -> None:
     assert texts(tmp_path, table([cell(paragraph("x"), "<w:vMerge/>")])) == ["x"]
 
 
-def test_tables_nested_as_deep_as_xml_may_be(tmp_path: Path) -> None:
+def test_deeply_nested_tables_are_read(tmp_path: Path) -> None:
     body = paragraph("deep")
     for _ in range(80):
         body = table([cell(body)])
@@ -236,7 +236,7 @@ def test_a_long_heading_keeps_its_end(tmp_path: Path) -> None:
     first, after = read(word_file(tmp_path / "f.docx", body))[1]
     assert first.text == heading
     assert after.section.startswith("Long word") and len(after.section) <= 121
-    # As the title it is cut, so it stands in the body, though it is no section.
+    # The title is cut, so the body has it in full, but not as a section.
     body = paragraph(heading, "Title") + paragraph("after")
     document, blocks = read(word_file(tmp_path / "f.docx", body))
     assert document.title.endswith("word…")

@@ -1,4 +1,4 @@
-"""Chunks and pieces of files: exact, bounded, and clear about what they cannot read."""
+"""Chunks and pieces of files: exact, bounded, and with clear errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from medrag.ingestion.files import FileChunkIterator, read_chunks
 same_file = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-# Any text a file may hold: all of Unicode but NUL, line ends and accents more often than by chance.
+# Any text of a file: all of Unicode except NUL, with extra line ends and accents.
 texts = st.text(
     st.one_of(
         st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
@@ -30,7 +30,9 @@ texts = st.text(
 
 @same_file
 @given(data=st.binary(max_size=500), size=st.integers(1, 64))
-def test_chunks_are_full_but_the_last_and_add_up(tmp_path: Path, data: bytes, size: int) -> None:
+def test_all_chunks_but_the_last_are_full_and_they_add_up(
+    tmp_path: Path, data: bytes, size: int
+) -> None:
     path = tmp_path / "f.bin"
     path.write_bytes(data)
     chunks = list(FileChunkIterator(path, size))
@@ -63,7 +65,7 @@ def test_the_file_is_closed_at_the_end_on_exit_and_on_error(
 
 
 def test_a_read_error_closes_the_file_and_names_it(tmp_path: Path) -> None:
-    # Linux lets this file be opened, and refuses to read from address 0.
+    # Linux opens this file, but refuses to read from address 0.
     memory = Path("/proc/self/mem")
     if not memory.exists():
         pytest.skip("needs a file that opens and does not read")
@@ -74,7 +76,7 @@ def test_a_read_error_closes_the_file_and_names_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.txt", "."])
-def test_what_cannot_be_opened_is_a_document_error(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_opened_is_a_document_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(DocumentError, match="cannot be opened") as caught:
         FileChunkIterator(tmp_path / name)
     assert "\n" not in str(caught.value)
@@ -100,7 +102,7 @@ def test_pieces_add_up_to_the_text(tmp_path: Path, text: str, size: int, encodin
 @same_file
 @given(text=texts, size=st.integers(16, 64))
 def test_no_piece_starts_inside_a_grapheme(tmp_path: Path, text: str, size: int) -> None:
-    # Runs of marks as long as a piece, which no language has, must be cut somewhere.
+    # A run of marks as long as a piece, which no language has, must be cut somewhere.
     text = "x" + text
     path = tmp_path / "f.txt"
     path.write_text(text, encoding="utf-8", newline="")
@@ -142,7 +144,7 @@ def test_invalid_utf8_names_the_byte(tmp_path: Path, chunk_size: int) -> None:
     assert str(caught.value) == "notes.txt: invalid UTF-8 at byte 120; save it as UTF-8"
 
 
-def test_a_character_cut_off_at_the_end_is_invalid(tmp_path: Path) -> None:
+def test_a_truncated_last_character_is_invalid(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_bytes(b"ab\xe2\x82")
     with pytest.raises(DocumentError, match="invalid UTF-8 at byte 2;"):
         list(read_chunks(tmp_path / "notes.txt"))

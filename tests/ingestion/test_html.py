@@ -1,4 +1,4 @@
-"""HTML pages through `read_documents`: what is kept of a page, and how its words stay apart."""
+"""HTML pages through `read_documents`: which parts are read, and how words stay apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from medrag.types import Block, Document, Rejected
 def read(
     tmp_path: Path, body: str, title: str = "<title>Page</title>"
 ) -> tuple[Document, list[Block]]:
-    """Read a page as a build does, its blocks cleaned."""
+    """Read a page as a build does, with its blocks cleaned."""
     path = tmp_path / "page.html"
     path.write_text(f"<!doctype html><html><head>{title}</head><body>{body}</body></html>")
     (document,) = read_documents(path, "page.html", CorpusConfig())
@@ -27,7 +27,7 @@ def texts(tmp_path: Path, body: str) -> list[str]:
     return [block.text for block in read(tmp_path, body)[1]]
 
 
-def test_a_form_around_the_page_hides_nothing_but_its_controls(tmp_path: Path) -> None:
+def test_a_form_around_the_page_hides_only_its_controls(tmp_path: Path) -> None:
     body = (
         '<form id="aspnetForm"><h2>Gout</h2><p>Colchicine 0.5 mg.</p><select><option>1</select>'
         "<textarea>note</textarea><button>Send</button></form>"
@@ -41,7 +41,7 @@ def test_words_around_a_control_stay_apart(tmp_path: Path) -> None:
     assert texts(tmp_path, "<p>para<script>x()</script>cetamol</p>") == ["paracetamol"]
 
 
-def test_a_button_is_read_where_it_is_the_heading(tmp_path: Path) -> None:
+def test_a_button_inside_a_heading_is_read(tmp_path: Path) -> None:
     blocks = read(tmp_path, "<h2><button>Why?</button></h2><p>So.</p><button>Share</button>")[1]
     assert [(block.section, block.text) for block in blocks] == [("Why?", "Why?"), ("Why?", "So.")]
 
@@ -56,7 +56,7 @@ def test_the_head_and_the_boxes_of_an_article_are_read(tmp_path: Path, place: st
 
 
 @pytest.mark.parametrize("tag", ["center", "form", "hgroup"])
-def test_old_and_rare_blocks_break_the_text(tmp_path: Path, tag: str) -> None:
+def test_old_and_rare_elements_break_the_text(tmp_path: Path, tag: str) -> None:
     assert texts(tmp_path, f"a<{tag}>Warning</{tag}>Do not take.") == [
         "a",
         "Warning",
@@ -89,7 +89,7 @@ def test_a_dir_is_a_list(tmp_path: Path) -> None:
         ("10<sup>9 </sup>cells", "10^9 cells"),
     ],
 )
-def test_a_superscript_changes_no_number(tmp_path: Path, markup: str, text: str) -> None:
+def test_superscripts_do_not_change_numbers(tmp_path: Path, markup: str, text: str) -> None:
     assert texts(tmp_path, f"<p>{markup}</p>") == [text]
 
 
@@ -103,7 +103,7 @@ def test_a_long_heading_keeps_its_end(tmp_path: Path) -> None:
     (first, after) = read(tmp_path, f"<h2>{heading}</h2><p>after</p>")[1]
     assert first.text == heading
     assert after.section.startswith("Long word") and len(after.section) <= 121
-    # As the title it is cut, so it stands in the body, though it is no section.
+    # The title is cut, so the body has it in full, but not as a section.
     document, blocks = read(tmp_path, f"<h1>{heading}</h1><p>after</p>", title="")
     assert document.title.endswith("word…")
     assert [(block.section, block.text) for block in blocks] == [("", heading), ("", "after")]

@@ -51,7 +51,7 @@ def test_the_title_has_its_subtitle_and_no_footnote_marks(
     assert read(tmp_path, titles=titles, body="<p>x</p>")[0].title == expected
 
 
-def test_authors_however_they_are_named(tmp_path: Path) -> None:
+def test_authors_in_all_forms(tmp_path: Path) -> None:
     inside = "<name><surname>In</surname><given-names>Side</given-names></name>"
     authors = (
         '<contrib contrib-type="author"><name-alternatives><name><surname>Li</surname>'
@@ -86,7 +86,7 @@ def test_authors_however_they_are_named(tmp_path: Path) -> None:
         ("5 mg<xref><sup>3</sup></xref>.", "5 mg 3."),
     ],
 )
-def test_superscripts_change_no_number(tmp_path: Path, xml: str, expected: str) -> None:
+def test_superscripts_do_not_change_numbers(tmp_path: Path, xml: str, expected: str) -> None:
     assert texts(tmp_path, f"<p>Up to {xml}</p>") == [f"Up to {expected}"]
 
 
@@ -156,14 +156,14 @@ def test_every_part_of_a_section_is_read(
     expected = expected or ["Care", "- ice"]
     _, blocks = read(tmp_path, body=f"<sec><title>Aid</title>{xml}<p>End.</p></sec>")
     assert blocks == [("Aid", text) for text in ("Aid", *expected, "End.")]
-    # Inside a paragraph it is as much a part of its own, and the sentence goes on around it.
+    # Inside a paragraph it is a block too, and the sentence continues around it.
     assert texts(tmp_path, f"<p>See {xml.replace('new-kind', 'boxed-text')} there.</p>") == [
         "See there.",
         *expected,
     ]
 
 
-def test_what_is_no_text_stays_out(tmp_path: Path) -> None:
+def test_parts_that_are_not_text_are_left_out(tmp_path: Path) -> None:
     body = (
         "<sec><sec-meta><kwd-group><kwd>gout</kwd></kwd-group></sec-meta><title>Aid</title>"
         "<p>Rest <inline-formula><mml:math><mml:mi>E</mml:mi></mml:math></inline-formula>well.</p>"
@@ -190,6 +190,6 @@ def test_a_box_with_sections_and_a_footnote_in_a_sentence(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("tag", ["sec", "boxed-text", "new-kind", "list"])
-def test_as_deep_as_xml_may_go(tmp_path: Path, tag: str) -> None:
+def test_the_deepest_nesting_allowed_is_read(tmp_path: Path, tag: str) -> None:
     body = f"<{tag}>" * 190 + "<p>Deep.</p>" + f"</{tag}>" * 190
     assert texts(tmp_path, body) == ["Deep."]

@@ -1,4 +1,4 @@
-"""Markdown and plain text through `read_documents`: marks are told from text; none is lost."""
+"""Markdown and plain text through `read_documents`: markup is told from text; no text is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from medrag.ingestion.readers import read_documents
 from medrag.text.cleaning import clean_blocks
 from medrag.types import Document
 
-LONG = "word " * 100 + "END"  # longer than a title may be
+LONG = "word " * 100 + "END"  # longer than the limit of a title
 
 
 def read(path: Path, content: str) -> tuple[Document, list[tuple[str, str]]]:
@@ -52,7 +52,7 @@ def test_a_long_heading_is_kept_whole_and_its_section_short(
         ("Dose:5 mg\nor more\n", ["Dose:5 mg or more"]),
     ],
 )
-def test_text_between_two_rules_is_no_front_matter(
+def test_text_between_two_rules_is_not_front_matter(
     tmp_path: Path, between: str, kept: list[str]
 ) -> None:
     document, blocks = read(tmp_path / "f.md", f"---\n{between}---\n\n# Real\n\nBody.\n")
@@ -60,7 +60,7 @@ def test_text_between_two_rules_is_no_front_matter(
     assert (document.title, document.metadata) == ("Real", {})
 
 
-def test_front_matter_of_every_yaml_shape_is_no_text(tmp_path: Path) -> None:
+def test_front_matter_of_every_yaml_shape_is_not_text(tmp_path: Path) -> None:
     front = (
         "# made by hand\ntitle: Gout\nsummary: >\n  Folded\n\n  text.\ntags:\n- a\n-\n  b\n"
         "og.type: note\nempty:\n# end\n"
@@ -71,7 +71,7 @@ def test_front_matter_of_every_yaml_shape_is_no_text(tmp_path: Path) -> None:
     assert read(tmp_path / "f.md", "---\n---\nBody.\n")[1] == [("", "Body.")]
 
 
-def test_text_between_backticks_on_one_line_opens_no_code(tmp_path: Path) -> None:
+def test_backticks_around_text_on_one_line_do_not_open_code(tmp_path: Path) -> None:
     document, blocks = read(
         tmp_path / "f.md",
         "```Take 5 mg daily```\n\n# Gout\n\n## Dosage\n\n````md\n# no heading\n````\n\nMore.\n",
@@ -85,7 +85,7 @@ def test_text_between_backticks_on_one_line_opens_no_code(tmp_path: Path) -> Non
     ]
 
 
-def test_marks_of_bold_type_are_taken_off_and_names_left_alone(tmp_path: Path) -> None:
+def test_bold_markup_is_removed_and_names_are_left_alone(tmp_path: Path) -> None:
     text = "The **bold** and __bold__, **a __b__** of snake__case__name and _a__b_."
     assert read(tmp_path / "f.md", text)[1] == [
         ("", "The bold and bold, a b of snake__case__name and _a__b_.")

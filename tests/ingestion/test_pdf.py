@@ -1,4 +1,4 @@
-"""What is kept of PDFs, and in which order: running lines, turned text, columns, raised digits."""
+"""PDFs through `read_documents`: running lines, turned text, columns, raised digits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def at(*lines: tuple[float, float, str]) -> Draw:
 
 
 def down(*lines: str) -> Draw:
-    """Draw the lines one below the other."""
+    """Draw the lines below each other."""
     return at(*((50, 800 - 14 * n, line) for n, line in enumerate(lines)))
 
 
@@ -85,7 +85,7 @@ def test_values_that_differ_from_page_to_page_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["Case {}", "Day {}: give 5 mg", "{} mg per day", "Number of tablets: {}", "Stage {}b"]
 )
-def test_what_is_counted_page_by_page_is_kept(tmp_path: Path, line: str) -> None:
+def test_counts_that_grow_with_the_pages_are_kept(tmp_path: Path, line: str) -> None:
     pages = [
         down("Heading", line.format(n), f"Body {word}. {FULL}", line.format(n))
         for n, word in enumerate(WORDS, start=1)
@@ -151,12 +151,12 @@ def test_a_line_that_some_distant_pages_share_is_kept(tmp_path: Path) -> None:
     assert text_of(pdf(tmp_path / "f.pdf", pages)).count("Store cold.") == 4
 
 
-def test_running_lines_are_the_text_where_there_is_no_other(tmp_path: Path) -> None:
+def test_running_lines_are_kept_if_there_is_no_other_text(tmp_path: Path) -> None:
     path = pdf(tmp_path / "days.pdf", [down("Give 5 mg daily")] * 5)
     assert text_of(path).count("Give 5 mg daily") == 5
 
 
-def test_half_a_word_is_no_title(tmp_path: Path) -> None:
+def test_half_a_word_is_not_a_title(tmp_path: Path) -> None:
     lines = ("The anti-", "inflammatory effect of low-dose steroids was seen in all of the arms.")
     path = pdf(tmp_path / "on-steroids.pdf", [down(*lines)])
     assert read_one(path)[0].title == "On steroids"
@@ -213,7 +213,7 @@ def test_columns_drawn_line_by_line_are_read_one_after_the_other(
     assert f"children {' '.join(LEFT)} {' '.join(RIGHT)} Both columns" in text
 
 
-def test_columns_drawn_one_after_the_other_stay(tmp_path: Path) -> None:
+def test_columns_drawn_one_after_the_other_stay_in_order(tmp_path: Path) -> None:
     lines = [(50.0, 770.0 - 14 * n, line) for n, line in enumerate(LEFT)]
     lines += [(310.0, 770.0 - 14 * n, line) for n, line in enumerate(RIGHT)]
     text = flat(pdf(tmp_path / "f.pdf", [at(*lines)], title="Glucose"))
@@ -260,7 +260,7 @@ def test_a_block_drawn_before_the_one_above_it_is_read_after_it(tmp_path: Path) 
     assert text == f"{' '.join(LEFT)} {' '.join(RIGHT)} Printed in Geneva"
 
 
-def test_words_divided_in_columns_that_were_put_in_order_are_joined(tmp_path: Path) -> None:
+def test_words_divided_in_reordered_columns_are_joined(tmp_path: Path) -> None:
     left = [*LEFT[:2], "renal failure of the kind that is con-", "tinual."]
     lines = [
         (x, 770.0 - 14 * n, line)

@@ -1,4 +1,4 @@
-"""Cleaning: one normal form, reached once, and glue that keeps words apart or together."""
+"""Cleaning: one normal form, and glue that keeps words apart or together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from medrag.text.cleaning import clean_blocks, clean_chunks, clean_text
 from medrag.types import Block
 
-# Every code point there is, halves of characters too; what cleaning acts on more often.
+# Every code point, half characters too, with extra ones that cleaning changes.
 texts = st.text(
     st.one_of(
         st.characters(exclude_categories=[]),
@@ -44,7 +44,7 @@ def test_clean_text_has_the_promised_form(text: str) -> None:
     ("raw", "cleaned"),
     [
         ("caf\u0065\u0301", "caf\xe9"),
-        ("e\xad\u0301", "\xe9"),  # the accent meets its letter once the hyphen is gone
+        ("e\xad\u0301", "\xe9"),  # without the hyphen, the accent joins its letter
         ("a\r\nb\rc", "a\nb\nc"),
         ("a\x00b\x07c\x1b", "abc"),
         ("treat\xadment \u200bplan\ufeff", "treatment plan"),
@@ -59,7 +59,7 @@ def test_clean_text_has_the_promised_form(text: str) -> None:
         ("half \ud83d of it", "half of it"),
     ],
 )
-def test_what_cleaning_does(raw: str, cleaned: str) -> None:
+def test_clean_text(raw: str, cleaned: str) -> None:
     assert clean_text(raw) == cleaned
 
 
@@ -89,7 +89,7 @@ def glued(*blocks: Block) -> str:
         ([Block("treat"), Block("ment", glue="")], "treatment"),
     ],
 )
-def test_glue_stays_true_when_blocks_are_cleaned(blocks: list[Block], text: str) -> None:
+def test_cleaning_blocks_keeps_words_apart_or_together(blocks: list[Block], text: str) -> None:
     assert glued(*blocks) == text
 
 

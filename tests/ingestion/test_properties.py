@@ -1,4 +1,4 @@
-"""What must hold for any text on its way from a file to chunks."""
+"""Properties of any text on its way from a file to chunks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SENTENCE = st.builds(
     st.lists(st.sampled_from(_WORDS), min_size=1, max_size=40),
     st.sampled_from([".", "?", "!"]),
 )
-# What readers see as one character, in several scripts.
+# Graphemes in several scripts.
 _GRAPHEMES = [
     "e\u0301\u0323",
     "ก\u0e33",
@@ -104,7 +104,7 @@ def test_nothing_of_a_text_file_is_lost(lines: list[str], suffix: str) -> None:
         (item,) = read_documents(path, path.name, CorpusConfig())
         if not isinstance(item, Document):
             assert item.reason == "no text"
-            assert sum(1 for line in lines if letters(line)) <= 1  # a title at most
+            assert sum(1 for line in lines if letters(line)) <= 1  # no more than a title
             return
         found = letters(
             " ".join(c.text for c in Chunker(_TOKENIZER, 32).chunks(clean_blocks(item.blocks)))

@@ -1,4 +1,4 @@
-"""Every format through `read_documents`: what comes out of good files, and why bad ones do not."""
+"""Every format through `read_documents`: what good files give, and why bad ones are rejected."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_random_bytes_are_rejected_not_raised(tmp_path: Path, suffix: str) -> No
     assert items and all(isinstance(item, Rejected) for item in items)
 
 
-def test_what_is_no_readable_file_is_rejected(tmp_path: Path) -> None:
+def test_missing_and_irregular_files_are_rejected(tmp_path: Path) -> None:
     assert "cannot be opened" in reason(tmp_path / "missing.txt")
     (tmp_path / "folder.txt").mkdir()
     assert reason(tmp_path / "folder.txt") == "not a regular file"
@@ -111,7 +111,8 @@ def test_a_large_file_is_rejected_naming_the_setting(tmp_path: Path, name: str) 
 def test_heavy_libraries_load_only_when_needed() -> None:
     code = (
         "import sys, medrag.ingestion.readers, medrag.ingestion; "
-        "print([m for m in ('pypdfium2', 'docx', 'selectolax', 'torch') if m in sys.modules])"
+        "print([m for m in ('pypdfium2', 'docx', 'selectolax', 'defusedxml', 'torch', 'numpy', "
+        "'medrag.ingestion.readers.pdf') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
@@ -209,7 +210,7 @@ def test_the_first_heading_of_markdown_is_its_title_and_not_repeated(tmp_path: P
     assert read_one(write(tmp_path / "f.md", "Gout\n===\nText."))[0].title == "Gout"
 
 
-def test_text_bad_at_its_start_is_rejected_and_bad_midway_raises(tmp_path: Path) -> None:
+def test_bad_bytes_at_the_start_are_rejected_and_later_ones_raise(tmp_path: Path) -> None:
     assert reason(write(tmp_path / "f.txt", b"caf\xe9 text")) == (
         "invalid UTF-8 at byte 3; save it as UTF-8"
     )
@@ -225,13 +226,13 @@ WRAPPED = "Fever and chills were reported by most of the patients seen there,\n"
 
 
 @pytest.mark.parametrize("unit", ["fever ", WRAPPED, "- item\n", "x", "\u0301"])
-def test_a_huge_paragraph_comes_in_bounded_blocks_with_true_glue(tmp_path: Path, unit: str) -> None:
+def test_a_huge_paragraph_comes_in_bounded_blocks(tmp_path: Path, unit: str) -> None:
     times = 1_000_000 // len(unit)
     text = "Start.\n\n" + unit * times + "end"
     blocks = read_one(write(tmp_path / "f.txt", text))[1]
     assert max(len(block.text) for block in blocks) <= 1 << 16
     assert "".join(text_of(blocks).split()) == "".join(text.split())
-    if unit[0] in "fF":  # prose: whatever the blocks, the text is one line of words
+    if unit[0] in "fF":  # prose: the joined text is one line of words
         assert text_of(blocks[1:]) == (unit * times).replace("\n", " ") + "end"
 
 
@@ -318,7 +319,7 @@ def test_bad_jsonl_lines_are_rejected_and_reading_goes_on(tmp_path: Path) -> Non
     json.dumps(dict(good[1].metadata), allow_nan=False, ensure_ascii=False).encode()
 
 
-def test_a_configured_field_that_is_missing_names_those_there_are(tmp_path: Path) -> None:
+def test_a_missing_configured_field_lists_the_fields(tmp_path: Path) -> None:
     config = CorpusConfig(fields=FieldsConfig(text="answer"))
     (found,) = read(write(tmp_path / "f.jsonl", '{"id": 1, "text": "a"}'), config)
     assert isinstance(found, Rejected)
@@ -404,7 +405,7 @@ def test_bad_csv_rows_are_rejected_and_reading_goes_on(tmp_path: Path) -> None:
 # --- .html ------------------------------------------------------------------------------------
 
 
-def test_html_keeps_what_the_page_says(tmp_path: Path) -> None:
+def test_html_keeps_the_content_of_a_page(tmp_path: Path) -> None:
     path = write(
         tmp_path / "f.html",
         "<!doctype html><html><head><title>Malaria: overview</title>"
@@ -537,7 +538,7 @@ def test_a_docx_with_an_entity_bomb_is_rejected(tmp_path: Path) -> None:
             target.writestr(part, data)
     items = list(read(path))
     assert len(items) == 1
-    if not isinstance(items[0], Rejected):  # the parser may also leave entities out
+    if not isinstance(items[0], Rejected):  # the parser may also drop entities
         assert len(text_of(items[0][1])) < 1000
 
 
@@ -625,7 +626,7 @@ def test_the_headers_of_a_long_document_change_with_its_chapters(tmp_path: Path)
     assert [block.page for block in blocks if f"Body {names[-1]}." in block.text] == [300]
 
 
-def test_a_long_document_is_read_as_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_long_pdf_is_read_lazily(tmp_path: Path) -> None:
     words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "pi"]
     pages = [
         [f"{words[n % 10]} {words[n // 10 % 10]} {words[n // 100]} {line}" for line in words]
@@ -729,7 +730,7 @@ def test_pubmed_book_chapters(tmp_path: Path) -> None:
     assert text_of(blocks) == "A storage disease."
 
 
-def test_malformed_xml_midway_keeps_what_was_read(tmp_path: Path) -> None:
+def test_malformed_xml_midway_keeps_the_articles_before_it(tmp_path: Path) -> None:
     xml = f"<PubmedArticleSet>\n{article(1)}{article(2)}<PubmedArticle><oops</PubmedArticleSet>"
     items = list(read(write(tmp_path / "f.xml", xml)))
     assert [i.id if isinstance(i, Rejected) else i[0].id for i in items] == [
@@ -777,7 +778,7 @@ def test_broken_and_bomb_like_gzip_is_rejected(tmp_path: Path) -> None:
         file.write(b"<PubmedArticleSet>")
         for _ in range(70):
             file.write(b" " * (1 << 20))
-    # Few comments apart, a bomb is one long record; either bound may stop it first.
+    # A bomb is often one long record, so either limit may stop it first.
     found = reason(path)
     assert "200 times its size" in found or "above 64 MiB" in found
 

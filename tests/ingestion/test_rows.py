@@ -1,4 +1,4 @@
-"""Records through `read_documents`: PubMed's metadata, JSON beyond JSON, columns of one name."""
+"""Records through `read_documents`: PubMed metadata, odd JSON numbers, columns of one name."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_book_chapter_has_its_own_authors_and_doi(
     assert document.metadata["doi"] == "10.2/y"
 
 
-def test_superscripts_of_an_abstract_change_no_number(tmp_path: Path) -> None:
+def test_superscripts_of_an_abstract_do_not_change_numbers(tmp_path: Path) -> None:
     ((document, texts),) = read(
         tmp_path / "f.xml",
         "<PubmedArticleSet><PubmedArticle><PMID>1</PMID>"
@@ -77,7 +77,7 @@ def test_numbers_beyond_json_become_none(tmp_path: Path) -> None:
         json.dumps(dict(document.metadata), allow_nan=False)
 
 
-def test_columns_of_one_name_are_all_kept(tmp_path: Path) -> None:
+def test_columns_with_the_same_name_are_all_kept(tmp_path: Path) -> None:
     content = "id,text,text,,text~2,,text\n1,A,B,c,d,e,F\n"
     ((document, texts),) = read(tmp_path / "f.csv", content)
     assert (document.id, texts) == ("f.csv#1", ["A"])
