@@ -17,9 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ..errors import DocumentError
-from .files import BOMB, RATIO_FROM, RATIO_LIMIT, Unpacked
+from .files import BOMB, MEGABYTE, RATIO_FROM, RATIO_LIMIT, Unpacked
 from .readers import SUFFIXES
-from .readers.reader import MEGABYTE
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _MEMBER_LIMIT = 1_000_000  # files in an archive
@@ -129,7 +128,7 @@ def _in_zip(path: Path) -> Iterator[Member]:
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not packed under Unix
             problem = ""
             if info.flag_bits & 1:
-                problem = "encrypted"
+                problem = "encrypted; unpack it with its password"
             elif kind not in (0, stat.S_IFREG):
                 problem = _NOT_REGULAR
             elif info.file_size > max(RATIO_FROM, RATIO_LIMIT * info.compress_size):

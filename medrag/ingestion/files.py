@@ -13,6 +13,7 @@ from typing import BinaryIO, Self
 from ..errors import DocumentError
 from ..text.cleaning import may_cut
 
+MEGABYTE = 1_000_000  # bytes
 RATIO_LIMIT = 200  # unpacked to packed bytes; text packs to a tenth, and repetitive text to 1 %
 RATIO_FROM = 64 << 20  # unpacked bytes above which the ratio counts
 BOMB = f"unpacks to more than {RATIO_LIMIT} times its size"

@@ -152,7 +152,7 @@ def test_an_encrypted_member_is_rejected(root: Path) -> None:
     (root / "a.zip").write_bytes(data)
     found = parse(root)
     assert names(found) == ["a.zip/a.txt", "a.zip/b.txt"]
-    assert reasons(found) == {"a.zip/a.txt": "encrypted"}
+    assert reasons(found) == {"a.zip/a.txt": "encrypted; unpack it with its password"}
 
 
 @pytest.mark.parametrize("name", ["c.zip", "c.tar.gz"])

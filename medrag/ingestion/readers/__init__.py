@@ -17,8 +17,8 @@ from ...config import CorpusConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_text
 from ...types import Block, Document, Rejected
-from ..files import split_text
-from .reader import MEGABYTE, Reader, Source, one_line
+from ..files import MEGABYTE, split_text
+from .reader import Reader, Source, one_line
 
 BLOCK_LIMIT = 1 << 16  # the most characters in a block
 _NO_TEXT = "no text"

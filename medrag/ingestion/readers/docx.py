@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...text.cleaning import clean_text
 from ...types import Block, BlockKind, Document
-from .reader import MEGABYTE, HeadingPath, Source, flat, one_line
+from ..files import MEGABYTE
+from .reader import HeadingPath, Source, flat, one_line
 from .xml import LOOKBACK, superscript
 
 if TYPE_CHECKING:

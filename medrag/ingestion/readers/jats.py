@@ -50,20 +50,20 @@ def read(source: Source) -> Iterator[Document]:
 
 
 def _metadata(article: Element, front: Element) -> dict[str, Any]:
-    ids = {one.get("pub-id-type", ""): _inline(one) for one in front.iterfind("article-id")}
+    ids = {one.get("pub-id-type", ""): _line(one) for one in front.iterfind("article-id")}
     pmc = ids.get("pmcid") or ids.get("pmc") or ids.get("pmcaid") or ""
-    years = [_inline(year) for year in front.iterfind("pub-date/year")]
+    years = [_line(year) for year in front.iterfind("pub-date/year")]
     contributors = front.iterfind("contrib-group/contrib")
     authors = [one for one in contributors if one.get("contrib-type", "author") == "author"]
     found = {
         "pmid": ids.get("pmid", ""),
         "pmcid": f"PMC{pmc.removeprefix('PMC')}" if pmc else "",
         "doi": ids.get("doi", ""),
-        "journal": _inline(article.find("front/journal-meta//journal-title")),
+        "journal": _line(article.find("front/journal-meta//journal-title")),
         # The earliest: an article appears on the web first and in an issue later.
         "year": min((int(year) for year in years if re.fullmatch(r"\d{4}", year)), default=None),
         "authors": [name for author in authors if (name := _name(author))],
-        "keywords": [_inline(word) for word in front.iterfind("kwd-group/kwd")],
+        "keywords": [_line(word) for word in front.iterfind("kwd-group/kwd")],
     }
     return {key: value for key, value in found.items() if value}
 
@@ -83,7 +83,7 @@ def _name(author: Element) -> str:
     The members of a group are elements inside it, and are not the author.
     """
     first, last = _own(author, "given-names"), _own(author, "surname")
-    name = one_line(f"{_inline(first)} {_inline(last)}")
+    name = one_line(f"{_line(first)} {_line(last)}")
     if name:
         return name
     whole = _own(author, "string-name")
@@ -105,7 +105,7 @@ def _own(author: Element, tag: str) -> Element | None:
 def _blocks(article: Element, front: Element) -> Iterator[Block]:
     path = HeadingPath()
     for abstract in front.iterfind("abstract"):
-        path.enter(1, _inline(abstract.find("title")) or "Abstract")
+        path.enter(1, _line(abstract.find("title")) or "Abstract")
         yield from _children(abstract, path, 1)
     path.leave(1)
     for tag in ("body", "floats-group"):
@@ -126,7 +126,7 @@ def _block(element: Element, path: HeadingPath, level: int) -> Iterator[Block]:
     """Yield an element of a section as a block, then the blocks inside it."""
     parts: Iterable[Element] = ()
     if element.tag == "sec":
-        heading = _inline(element.find("title"))
+        heading = _line(element.find("title"))
         if heading:
             yield path.enter(level + 1, heading)
         yield from _children(element, path, level + 1)
@@ -142,7 +142,7 @@ def _block(element: Element, path: HeadingPath, level: int) -> Iterator[Block]:
     elif element.tag == "fn":
         text = inline(element, _SILENT)
     else:
-        text = _inline(element)
+        text = _line(element)
         parts = _blocks_in(element)
     kind = _FLOATS.get(element.tag, BlockKind.text)
     yield Block(text, section=str(path), kind=kind)
@@ -156,7 +156,7 @@ def _item(item: Element) -> str:
         text = inline(item, _FORMULAS)
     elif item.tag == "def-item":
         meanings = [inline(meaning, _FORMULAS) for meaning in item.iterfind("def")]
-        text = ": ".join(filter(None, (_inline(item.find("term")), " ".join(meanings))))
+        text = ": ".join(filter(None, (_line(item.find("term")), " ".join(meanings))))
     else:
         return inline(item, _FORMULAS)
     return f"- {text}" if text else ""
@@ -164,7 +164,7 @@ def _item(item: Element) -> str:
 
 def _float(element: Element) -> Iterator[str]:
     """Yield the lines of a table or figure: label and caption, rows, footnotes."""
-    label = _inline(element.find("label"))
+    label = _line(element.find("label"))
     parts = [inline(part, _SILENT) for caption in element.iterfind("caption") for part in caption]
     # "Table 1. Baseline. n = 20 in each group."
     yield " ".join([f"{label.rstrip('.')}." if label else "", *parts]).strip()
@@ -172,7 +172,7 @@ def _float(element: Element) -> Iterator[str]:
         if child.tag in ("table", "alternatives"):
             yield from map(_row, child.iter("tr"))
         elif child.tag == "table-wrap-foot":
-            yield _inline(child)
+            yield _line(child)
             for note in _blocks_in(child):
                 yield inline(note, _SILENT)
 
@@ -191,6 +191,6 @@ def _blocks_in(element: Element) -> Iterator[Element]:
             yield from _blocks_in(child)
 
 
-def _inline(element: Element | None) -> str:
+def _line(element: Element | None) -> str:
     """Return the running text of an element, without the blocks inside it."""
     return inline(element, _NOT_INLINE)

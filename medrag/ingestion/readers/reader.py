@@ -13,7 +13,6 @@ from ...errors import DocumentError
 from ...text.cleaning import clean_text
 from ...types import Block, Document, Rejected
 
-MEGABYTE = 1_000_000  # bytes
 _TITLE_LIMIT = 300  # characters; a title is put before every chunk, so it must stay small
 _HEADING_LIMIT = 120  # characters of a heading in a heading path
 _NARROW = 45  # characters; columns of prose are wider, lists and addresses are not

@@ -72,7 +72,7 @@ def _first_heading(head: str) -> str:
     """Return the text of the first top-level Markdown heading, or ""."""
     outside = re.sub(r"(?ms)^(`{3,}(?=[^`\n]*$)|~~~).*?^\1", "", head)
     match = re.search(r"(?m)^#[ \t]+(\S.*)$|^(\S.*)\n={3,}[ \t]*$", outside)
-    return _inline(one_line((match[1] or match[2]).rstrip(" #"))) if match else ""
+    return _without_markup(one_line((match[1] or match[2]).rstrip(" #"))) if match else ""
 
 
 def _title_line(head: str) -> tuple[str, str]:
@@ -88,7 +88,7 @@ def _title_line(head: str) -> tuple[str, str]:
     return one_line(match[1]), head[match.end() :]
 
 
-def _inline(text: str) -> str:
+def _without_markup(text: str) -> str:
     """Return a piece of Markdown without the markup of links, images and bold type."""
     text = re.sub(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s\"[^\"]*\")?\)", r"\1", text)
     text = re.sub(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", r"\1", text)
@@ -165,13 +165,13 @@ class _Paragraphs:
             yield from self._flush()
             self._glue = " " if glue == " " else "\n\n"
         if self._markdown and not self._fenced:
-            line = _inline(re.sub(r"^\s*>\s?", "", line))
+            line = _without_markup(re.sub(r"^\s*>\s?", "", line))
         self._lines.append(line)
         self._size += len(line)
 
     def _heading(self, level: int, heading: str) -> Iterator[Block]:
         """Enter a section; yield its heading, unless it repeats the title."""
-        heading = flat(_inline(heading))
+        heading = flat(_without_markup(heading))
         self._size = 0
         if level == 1 and heading == self._title:
             self._path.leave(1)
