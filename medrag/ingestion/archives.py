@@ -104,7 +104,7 @@ def members(path: Path, id_: str, max_mb: int) -> Iterator[Member]:
                 shown = f"{id_}/{inner}".encode(errors="replace").decode()
                 yield replace(member, id=shown, problem=member.problem or _problem(inner))
     except _DAMAGE as error:
-        raise DocumentError(f"damaged archive ({error})") from error
+        raise DocumentError(f"damaged archive ({error}); copy it again") from error
 
 
 def _problem(inner: PurePosixPath) -> str:

@@ -80,7 +80,7 @@ def _events(data: _Input, source: Source) -> Iterator[tuple[str, Element]]:
     except ParseError as error:
         raise source.error(f"malformed XML at line {error.position[0]} ({error.msg})") from error
     except DefusedXmlException as error:
-        raise source.error("XML entities are not allowed") from error
+        raise source.error("XML entities are not allowed; put their text in place") from error
     except (LookupError, ValueError) as error:  # an encoding that the parser does not know
         raise source.error(f"XML in an unknown encoding ({error}); save it as UTF-8") from error
 
@@ -104,9 +104,9 @@ class _Input:
             data = self._bytes.read(size)
         except (OSError, EOFError, zlib.error) as error:
             problem = "broken gzip" if self._gzipped else "cannot be read"
-            raise self._source.error(f"{problem} ({error})") from error
+            raise self._source.error(f"{problem} ({error}); copy it again") from error
         if self._bytes.total - self._record_start > self._limit:
-            raise self._source.error(f"one record is above {self._limit >> 20} MiB")
+            raise self._source.error(f"one record is above {self._limit >> 20} MiB; split it")
         return data
 
 
