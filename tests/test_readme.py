@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from importlib import import_module
@@ -225,6 +226,18 @@ def test_the_maps_name_the_code_that_is_there() -> None:
         assert packages <= named
         for name in named - {"medrag/", "conf/", "samples/", "scripts/", "tests/"}:
             assert [*ROOT.glob(f"medrag/**/{name}"), *ROOT.glob(f"tests/{name}")], name
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    declared = [*project["dependencies"], *(one for extra in extras for one in extra)]
+    names = {re.split(r"[\[>=<]", one)[0] for one in declared} - {project["name"]}
+    page = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    columns = re.findall(r"^\| ([^|]+) \|", page, re.M)
+    explained = {word for column in columns for word in re.split(r"[, ]+", column)}
+    assert len(names) > 30
+    assert names - explained == set()
 
 
 ERRORS = [
