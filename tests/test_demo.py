@@ -70,10 +70,10 @@ def python_blocks() -> list[str]:
 
 
 def shell_commands() -> list[list[str]]:
-    """The stages' command lines in the README's bash blocks, in order."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```bash\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).splitlines()
+    """The stages' command lines in the bash blocks of README and usage page, in order."""
+    pages = [(ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/usage.md")]
+    blocks = re.findall(r"^```bash\n(.*?)^```", "".join(pages), re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [shlex.split(line) for line in lines if line.startswith("python -m medrag")]
 
 
