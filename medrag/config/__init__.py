@@ -1,0 +1,98 @@
+"""Every setting and its default, once, with its unit. Plain dataclasses; nothing here acts.
+
+The same tree serves Python (`PipelineConfig(index=IndexConfig(dir="…"))`) and the shell
+(`index.dir=…`), where Hydra uses `Config` as the schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .checks import coerce_enums
+from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig
+from .dataset import DatasetConfig, DatasetFieldsConfig, EvaluationConfig
+from .embedder import Backend, CacheConfig, Device, EmbedderConfig, Precision
+from .finetuning import FineTuneConfig, RetrieverTuneConfig, TinyModelConfig, TrainTarget
+from .generator import GeneratorConfig, GeneratorKind, GroundingConfig
+from .index import IndexConfig, IndexKind, RetrieverConfig, RetrieverMode
+
+__all__ = [
+    "Backend",
+    "CacheConfig",
+    "ChunkingConfig",
+    "Config",
+    "CorpusConfig",
+    "DatasetConfig",
+    "DatasetFieldsConfig",
+    "Device",
+    "EmbedderConfig",
+    "EvaluationConfig",
+    "FieldsConfig",
+    "FineTuneConfig",
+    "GeneratorConfig",
+    "GeneratorKind",
+    "GroundingConfig",
+    "IndexConfig",
+    "IndexKind",
+    "PipelineConfig",
+    "Precision",
+    "RetrieverConfig",
+    "RetrieverMode",
+    "RetrieverTuneConfig",
+    "TinyModelConfig",
+    "TrackingConfig",
+    "TrainTarget",
+    "WandbMode",
+]
+
+
+class WandbMode(StrEnum):
+    """`auto` is online with a key and offline without one."""
+
+    auto = "auto"
+    online = "online"
+    offline = "offline"
+    disabled = "disabled"
+
+
+@dataclass
+class TrackingConfig:
+    """Where runs are compared."""
+
+    wandb: WandbMode = WandbMode.auto
+    project: str = "medrag"
+    dir: str = "outputs/runs"
+    group: str = ""  # runs that belong together
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+
+
+@dataclass
+class PipelineConfig:
+    """Everything `RAGPipeline` and `build_index` need."""
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
+    embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
+    retriever: RetrieverConfig = field(default_factory=RetrieverConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    grounding: GroundingConfig = field(default_factory=GroundingConfig)
+
+
+@dataclass
+class Config(PipelineConfig):
+    """The Hydra root: the pipeline's settings and those of the other stages."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    train: TrainTarget = TrainTarget.generator  # `finetune`; retriever: `retriever_tuning`
+    finetune: FineTuneConfig = field(default_factory=FineTuneConfig)
+    retriever_tuning: RetrieverTuneConfig = field(default_factory=RetrieverTuneConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)

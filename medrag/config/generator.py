@@ -1,0 +1,52 @@
+"""`generator` and `grounding`: what writes answers, and when an answer is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .checks import at_least, coerce_enums, require
+
+
+class GeneratorKind(StrEnum):
+    """Who writes the answer."""
+
+    extractive = "extractive"
+    hf = "hf"
+    openai = "openai"
+
+
+@dataclass
+class GeneratorConfig:
+    """Who writes the answer, and within which limits."""
+
+    kind: GeneratorKind = GeneratorKind.extractive
+    model: str = ""  # hf: folder or hub id of the base model; openai: the model's name
+    adapter: str = ""  # hf: folder of a LoRA adapter made by `medrag.train`
+    load_in_4bit: bool = True  # hf: NF4 where a GPU is present; full precision on a CPU
+    # Prompt budget, counted in the embedder's tokens: dataset and every generator see one prompt.
+    context_tokens: int = 1536
+    max_new_tokens: int = 256  # answer budget, in the generator's tokens
+    max_sentences: int = 2  # extractive: sentences in an answer
+    base_url: str = ""  # openai: e.g. http://localhost:8000/v1
+    api_key_env: str = "OPENAI_API_KEY"  # openai: environment variable that holds the key
+    timeout_s: float = 60.0  # openai: seconds for one answer, retries included
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+        at_least(1, "generator", self, "max_new_tokens", "max_sentences")
+        at_least(128, "generator", self, "context_tokens")
+        require(self.timeout_s > 0, "generator.timeout_s", self.timeout_s, "give seconds above 0")
+
+
+@dataclass
+class GroundingConfig:
+    """When an answer counts as supported."""
+
+    min_confidence: float = 0.4  # below it the pipeline abstains, 0..1
+    min_support: float = 0.5  # share of a generated statement's terms its source must hold, 0..1
+
+    def __post_init__(self) -> None:
+        for name in ("min_confidence", "min_support"):
+            value = getattr(self, name)
+            require(0.0 <= value <= 1.0, f"grounding.{name}", value, "give a number in 0..1")
