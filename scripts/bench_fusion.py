@@ -35,7 +35,7 @@ def main(index_dir: str, questions: str, *fields: str) -> None:
     for setting in SETTINGS:
         with RAGPipeline.open(index_dir) as rag:
             rag.config.retriever = setting
-            resolver = DocumentNames(rag.index.snapshot)
+            resolver = DocumentNames(rag.index)
             ndcg = recall = count = 0.0
             for example in examples:
                 gold = resolver.resolve(example.documents)
