@@ -25,7 +25,7 @@ from .tracking import track
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What was built; `counts` are those of the manifest and the card."""
+    """The result of a build; `counts` are those in the manifest and the card."""
 
     directory: Path
     counts: dict[str, Any]

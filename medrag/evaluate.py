@@ -23,7 +23,7 @@ from .tracking import track
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """What was measured; `summary` is the content of `metrics.json`."""
+    """The result of an evaluation; `summary` is the content of `metrics.json`."""
 
     directory: Path
     summary: dict[str, Any]

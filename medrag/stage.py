@@ -1,4 +1,4 @@
-"""What every stage does around its work: skip what is up to date, and seal what it made."""
+"""What every stage does around its work: skip it if up to date, and seal the result."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Seal = Callable[[Path, Any], None]
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What was trained; `counts` are those of the artefact's manifest."""
+    """The result of a training; `counts` are those in its manifest."""
 
     kind: str
     directory: Path
@@ -58,7 +58,7 @@ def _train(
     config: Config,
     tune: Callable[[Config, Manifest, list[str], Seal], Any],
 ) -> TrainReport:
-    """What both kinds share: skip what is current, track the run, seal it with a manifest."""
+    """The steps of both trainings: skip if up to date, track, train, seal with a manifest."""
     dataset = open_artefact(Path(settings_of.dataset), "dataset")
     artefact = _artefact(kind, settings_of, Parent(settings_of.dataset, dataset.fingerprint))
     report = TrainReport(kind, artefact.directory, {}, dry_run=settings_of.base_model == TINY)
@@ -127,7 +127,7 @@ def corpus_texts(dataset: Manifest) -> Iterator[str]:
 
 
 def summary_table(report: TrainReport) -> Table:
-    """What came out, for the terminal."""
+    """The result of a training, for the terminal."""
     state = " (up to date)" if report.up_to_date else ""
     table = Table(
         title=f"{report.kind} in {report.directory}{state}", title_justify="left", show_header=False

@@ -1,7 +1,7 @@
-"""Every setting and its default, once, with its unit. Plain dataclasses; nothing here acts.
+"""Every setting, with its default and its unit. Plain dataclasses: nothing here acts.
 
-The same tree serves Python (`PipelineConfig(index=IndexConfig(dir="…"))`) and the shell
-(`index.dir=…`), where Hydra uses `Config` as the schema.
+The settings are the same in Python (`PipelineConfig(index=IndexConfig(dir="…"))`) and in the shell
+(`index.dir=…`), where Hydra uses `Config` as its schema.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ __all__ = [
 
 
 class WandbMode(StrEnum):
-    """`auto` is online with a key and offline without one."""
+    """How W&B records runs; `auto` is online if there is an API key, and offline otherwise."""
 
     auto = "auto"
     online = "online"
@@ -58,12 +58,12 @@ class WandbMode(StrEnum):
 
 @dataclass
 class TrackingConfig:
-    """Where runs are compared."""
+    """Where runs are recorded."""
 
     wandb: WandbMode = WandbMode.auto
     project: str = "medrag"
     dir: str = "outputs/runs"
-    group: str = ""  # runs that belong together
+    group: str = ""  # W&B group of the run
 
     def __post_init__(self) -> None:
         coerce_enums(self)
@@ -85,10 +85,10 @@ class PipelineConfig:
 
 @dataclass
 class Config(PipelineConfig):
-    """The Hydra root: the pipeline's settings and those of the other stages."""
+    """All settings: those of the pipeline and of every stage. The root of Hydra's schema."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    train: TrainTarget = TrainTarget.generator  # `finetune`; retriever: `retriever_tuning`
+    train: TrainTarget = TrainTarget.generator  # runs `finetune`; retriever: `retriever_tuning`
     finetune: FineTuneConfig = field(default_factory=FineTuneConfig)
     retriever_tuning: RetrieverTuneConfig = field(default_factory=RetrieverTuneConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)

@@ -1,4 +1,4 @@
-"""Checks that the settings share; a wrong value is a `ConfigError` that says what to give."""
+"""Checks of settings. A wrong value raises a `ConfigError` that says which values are allowed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import ConfigError
 
 
 def coerce_enums(config: object) -> None:
-    """Turn plain strings, as people write them in Python, into the enums the fields declare."""
+    """Turn plain strings into the enums that the fields declare."""
     for name, kind in get_type_hints(type(config)).items():
         if isinstance(kind, type) and issubclass(kind, StrEnum):
             value = getattr(config, name)
@@ -22,12 +22,14 @@ def coerce_enums(config: object) -> None:
                 ) from None
 
 
-def require(condition: bool, name: str, value: object, mend: str) -> None:
+def require(condition: bool, name: str, value: object, fix: str) -> None:
+    """Raise a ConfigError that names the setting, its value and the fix, unless `condition`."""
     if not condition:
-        raise ConfigError(f"{name}={value!r} cannot be used: {mend}")
+        raise ConfigError(f"{name}={value!r} cannot be used: {fix}")
 
 
 def at_least(minimum: float, group: str, config: object, *names: str) -> None:
+    """Require that every named field of a group is `minimum` or more."""
     for name in names:
         value = getattr(config, name)
         require(value >= minimum, f"{group}.{name}", value, f"give {minimum:g} or more")

@@ -1,4 +1,4 @@
-"""`corpus` and `chunking`: which documents are read, and how long a chunk is."""
+"""`corpus` and `chunking`: which documents to read, and how to cut them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from .checks import at_least, require
 
 @dataclass
 class FieldsConfig:
-    """Names of the JSONL and CSV fields; an empty name means the usual ones are tried in turn."""
+    """Names of JSONL and CSV fields; an empty name takes the first of the usual ones."""
 
-    text: str = ""  # else text, contents, abstract, body
-    title: str = ""  # else title
-    id: str = ""  # else id, _id, pmid
-    url: str = ""  # else url
+    text: str = ""  # usual: text, contents, abstract, body
+    title: str = ""  # usual: title
+    id: str = ""  # usual: id, _id, pmid
+    url: str = ""  # usual: url
 
 
 @dataclass
 class CorpusConfig:
-    """What is read."""
+    """Which documents are read, and within which limits."""
 
     paths: list[str] = field(default_factory=list)  # files, directories or https:// URLs
     fields: FieldsConfig = field(default_factory=FieldsConfig)
-    strict: bool = False  # True: the first unusable document is an error
-    max_document_mb: int = 200  # megabytes a single PDF, DOCX or HTML file may have
-    max_archive_mb: int = 20_000  # megabytes the files in a .zip or .tar may have together
-    workers: int = 0  # processes that parse; 0: one for each CPU core but one, 8 at most
-    max_parser_mb: int = 1024  # megabytes one of them may take for a document; needs Linux
-    max_parser_seconds: float = 120.0  # the longest it may go without giving anything
+    strict: bool = False  # True: an unusable document stops the build
+    max_document_mb: int = 200  # largest PDF, DOCX or HTML file, in megabytes
+    max_archive_mb: int = 20_000  # largest .zip or .tar, unpacked, in megabytes
+    workers: int = 0  # parser processes; 0: one per CPU core, less one, 8 at most
+    max_parser_mb: int = 1024  # memory of a parser process, in megabytes; Linux only
+    max_parser_seconds: float = 120.0  # seconds a parser process may go without output
 
     def __post_init__(self) -> None:
-        given: object = self.paths  # from Python it may be anything
+        given: object = self.paths  # may be anything when it comes from Python
         require(
             not isinstance(given, str) and all(str(path) for path in self.paths),
             "corpus.paths",
@@ -51,9 +51,9 @@ class CorpusConfig:
 
 @dataclass
 class ChunkingConfig:
-    """How cleaned text becomes chunks."""
+    """How text is cut into chunks."""
 
-    max_tokens: int = 256  # embedder tokens, title and special tokens counted in
+    max_tokens: int = 256  # in embedder tokens, including title and special tokens
 
     def __post_init__(self) -> None:
         at_least(32, "chunking", self, "max_tokens")

@@ -1,4 +1,4 @@
-"""`dataset` and `evaluation`: the question files, the splits and the measurements."""
+"""`dataset` and `evaluation`: question files, splits and measurements."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from .checks import at_least, require
 
 @dataclass
 class DatasetFieldsConfig:
-    """Names of the fields in a question file; empty means the usual ones are tried in turn."""
+    """Names of the fields in a question file; an empty name takes the first of the usual ones."""
 
-    question: str = ""  # else question, text
-    answer: str = ""  # else answer
-    documents: str = ""  # else documents, document
-    id: str = ""  # else id, _id
+    question: str = ""  # usual: question, text
+    answer: str = ""  # usual: answer
+    documents: str = ""  # usual: documents, document
+    id: str = ""  # usual: id, _id
 
 
 @dataclass
 class DatasetConfig:
-    """How a QA dataset is built; contexts come as `retriever` and `generator` say."""
+    """How a QA dataset is built; `retriever` and `generator` decide its contexts."""
 
     questions: str = "samples/questions.jsonl"
     dir: str = "outputs/dataset"
@@ -34,7 +34,7 @@ class DatasetConfig:
             self.validation_share >= 0 and self.test_share >= 0 and shares < 1,
             "dataset.validation_share + dataset.test_share",
             shares,
-            "give two shares ≥ 0 that leave room for training rows (sum below 1)",
+            "give two shares ≥ 0 whose sum is below 1, so that training rows are left",
         )
 
 
@@ -46,7 +46,7 @@ class EvaluationConfig:
     dir: str = "outputs/evaluation"
     fields: DatasetFieldsConfig = field(default_factory=DatasetFieldsConfig)
     ks: list[int] = field(default_factory=lambda: [1, 3, 5, 10])  # cut-offs of recall@k
-    limit: int = 0  # questions evaluated, from the start of the file; 0: all
+    limit: int = 0  # evaluate only the first so many questions; 0: all
 
     def __post_init__(self) -> None:
         at_least(0, "evaluation", self, "limit")

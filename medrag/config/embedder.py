@@ -1,4 +1,4 @@
-"""`embedder` and `cache`: the model that makes vectors, and where vectors are kept."""
+"""`embedder` and `cache`: what turns text into vectors, and where vectors are cached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .checks import at_least, coerce_enums, require
 
 
 class Device(StrEnum):
-    """Where a model runs; `auto` takes a GPU if there is one."""
+    """Where a model runs; `auto` is the GPU if there is one."""
 
     auto = "auto"
     cpu = "cpu"
@@ -18,7 +18,7 @@ class Device(StrEnum):
 
 
 class Precision(StrEnum):
-    """Number format of a model's forward pass; `auto` takes the fastest that the machine has."""
+    """Number format of a forward pass; `auto` is the fastest on this machine."""
 
     auto = "auto"
     fp32 = "fp32"
@@ -28,7 +28,7 @@ class Precision(StrEnum):
 
 
 class Backend(StrEnum):
-    """What runs the embedder; `auto` is torch on a GPU, and on a CPU what is fastest there."""
+    """What runs the embedder; `auto` is torch on a GPU, and the fastest one on a CPU."""
 
     auto = "auto"
     onnxruntime = "onnxruntime"
@@ -73,19 +73,19 @@ _PRECISIONS = {
 
 @dataclass
 class CacheConfig:
-    """Where vectors are kept for every index, so that no text is embedded twice."""
+    """Where vectors are cached for all indexes, so that no text is embedded twice."""
 
-    # A file on a local disk ("~/.cache" is $XDG_CACHE_HOME where that is set), or redis://,
-    # rediss:// or unix:// for a Redis server, or "" for no cache. A password stays out of the
-    # records of runs as redis://:${oc.env:REDIS_PASSWORD}@HOST.
+    # A file on a local disk ("~/.cache" is $XDG_CACHE_HOME if that is set); redis://, rediss:// or
+    # unix:// for a Redis server; "" for no cache. To keep a password out of run records, write
+    # redis://:${oc.env:REDIS_PASSWORD}@HOST.
     embeddings: str = "~/.cache/medrag/embeddings.sqlite"
-    # Gigabytes (1e9 bytes) the file may have; what went unused the longest goes first. Redis has
-    # its own bound, `maxmemory`.
+    # Size limit of the file in gigabytes (1e9 bytes); the least recently used vectors are removed
+    # first. Redis has its own limit, `maxmemory`.
     max_gb: float = 2.0
 
     def __post_init__(self) -> None:
         scheme, separator, _ = self.embeddings.partition("://")
-        # Only the scheme is shown: there may be a password behind it.
+        # The error shows only the scheme: a password may follow it.
         require(
             not separator or scheme in ("redis", "rediss", "unix"),
             "cache.embeddings",

@@ -11,7 +11,7 @@ from .embedder import Device
 
 
 class TrainTarget(StrEnum):
-    """Which half of the pair `medrag.train` tunes."""
+    """What `medrag.train` tunes."""
 
     generator = "generator"
     retriever = "retriever"
@@ -19,7 +19,7 @@ class TrainTarget(StrEnum):
 
 @dataclass
 class TinyModelConfig:
-    """Shape of the small Mistral-architecture model that the dry run trains from scratch."""
+    """Shape of the small Mistral-architecture model that a dry run trains from scratch."""
 
     vocab_size: int = 4096
     hidden_size: int = 256
@@ -53,18 +53,18 @@ class FineTuneConfig:
     base_model: str = "mistralai/Mistral-7B-Instruct-v0.2"  # folder or hub id; "tiny": dry run
     dataset: str = "outputs/dataset"
     dir: str = "outputs/models/adapter"
-    device: Device = Device.cuda  # qlora needs a GPU; the dry run says cpu
+    device: Device = Device.cuda  # the dry run sets cpu
     lora_r: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.05
     double_quant: bool = True
-    max_length: int = 2048  # tokens of one training row; longer rows are refused, never cut
+    max_length: int = 2048  # tokens of a training row; longer rows are left out, never cut
     batch_size: int = 4  # rows per forward pass
     gradient_accumulation: int = 4  # forward passes per optimiser step
     learning_rate: float = 2e-4
     warmup_steps: int = 10
     epochs: float = 2.0
-    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` takes
+    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
     eval_steps: int = 50  # optimiser steps between validation losses
     logging_steps: int = 5
     gradient_checkpointing: bool = True
@@ -86,7 +86,7 @@ class FineTuneConfig:
             self.max_steps == -1 or self.max_steps >= 1,
             "finetune.max_steps",
             self.max_steps,
-            "give -1 (all epochs) or 1 and more",
+            "give -1 (as many as the epochs need), or 1 or more",
         )
         for name in ("epochs", "learning_rate"):
             value = getattr(self, name)
@@ -98,15 +98,17 @@ class FineTuneConfig:
 class RetrieverTuneConfig:
     """Contrastive tuning of the retriever's encoder."""
 
-    base_model: str = ""  # folder or hub id; empty: the MiniLM that is installed with medrag
+    base_model: str = ""  # folder or hub id; empty: the packaged MiniLM
     dataset: str = "outputs/dataset"
     dir: str = "outputs/models/retriever"
     device: Device = Device.auto
-    batch_size: int = 64  # pairs per step; each question has the others' passages as negatives
-    max_length: int = 160  # tokens of a passage that training sees; the saved model keeps its own
+    batch_size: int = 64  # pairs per step; the others' passages are a question's negatives
+    max_length: int = (
+        160  # tokens of a passage that training sees; the saved model keeps its own limit
+    )
     learning_rate: float = 2e-5
     epochs: float = 1.0
-    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` takes
+    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
     seed: int = 13
 
     def __post_init__(self) -> None:
@@ -115,5 +117,5 @@ class RetrieverTuneConfig:
             self.batch_size >= 2,
             "retriever_tuning.batch_size",
             self.batch_size,
-            "give 2 or more: a question needs another one's passage to tell its own from",
+            "give 2 or more: the passages of other questions are the negatives",
         )

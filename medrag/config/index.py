@@ -9,16 +9,16 @@ from .checks import at_least, coerce_enums, require
 
 
 class IndexKind(StrEnum):
-    """Which FAISS structure holds the vectors; `auto` goes by how many there are."""
+    """Which FAISS structure holds the vectors; `auto` decides by their number."""
 
     auto = "auto"
     flat = "flat"  # exact
     hnsw = "hnsw"  # a graph over all vectors
-    ivfpq = "ivfpq"  # compressed, ranked again by the vectors of the store
+    ivfpq = "ivfpq"  # compressed; the best are reranked with exact vectors
 
 
 class RetrieverMode(StrEnum):
-    """Which side of the index is searched."""
+    """Which part of the index is searched: vectors, words, or both."""
 
     dense = "dense"
     lexical = "lexical"
@@ -27,11 +27,11 @@ class RetrieverMode(StrEnum):
 
 @dataclass
 class IndexConfig:
-    """Where the index lies and what it is made of."""
+    """Where the index is, and what kind."""
 
     dir: str = "outputs/index"
     kind: IndexKind = IndexKind.auto
-    rebuild: bool = False  # True: replace an index made with other settings, or damaged
+    rebuild: bool = False  # True: replace a damaged index, or one made with other settings
 
     def __post_init__(self) -> None:
         coerce_enums(self)
@@ -39,12 +39,12 @@ class IndexConfig:
 
 @dataclass
 class RetrieverConfig:
-    """How hits are found."""
+    """How many hits are found, and how they are ranked."""
 
     mode: RetrieverMode = RetrieverMode.hybrid
     k: int = 5  # hits returned
-    candidates: int = 50  # hits taken from each side before fusion
-    dense_weight: float = 0.9  # share of the dense side, 0..1; measured: docs/benchmarks.md
+    candidates: int = 50  # hits taken from vectors and from words before fusion
+    dense_weight: float = 0.9  # weight of vectors in fusion, 0..1; see docs/benchmarks.md
 
     def __post_init__(self) -> None:
         coerce_enums(self)
