@@ -2,8 +2,8 @@
 
     python scripts/bench_fusion.py INDEX_DIR QUESTIONS.jsonl [FIELD=NAME ...]
 
-Prints nDCG@10 and recall@1 of documents for each mode and several weights of the dense side. Build
-the index with `python -m medrag.build_index` first.
+Prints nDCG@10 and recall@1 of documents for each mode and several weights of dense retrieval. Build
+the index first, with `python -m medrag.build_index`.
 """
 
 from __future__ import annotations
