@@ -30,30 +30,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Answer",
-    "CacheConfig",
-    "Chunk",
-    "ChunkingConfig",
-    "Citation",
-    "CorpusConfig",
-    "DatasetConfig",
-    "Document",
-    "EmbedderConfig",
-    "EvaluationConfig",
-    "Example",
-    "FieldsConfig",
-    "FineTuneConfig",
-    "GeneratorConfig",
-    "GroundingConfig",
-    "Hit",
-    "IndexConfig",
-    "MedragError",
-    "PipelineConfig",
-    "RAGPipeline",
-    "RetrieverConfig",
-    "TrackingConfig",
-    "__version__",
-]
+    "Answer", "CacheConfig", "Chunk", "ChunkingConfig", "Citation", "CorpusConfig",
+    "DatasetConfig", "Document", "EmbedderConfig", "EvaluationConfig", "Example",
+    "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GroundingConfig", "Hit",
+    "IndexConfig", "MedragError", "PipelineConfig", "RAGPipeline", "RetrieverConfig",
+    "TrackingConfig", "__version__",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

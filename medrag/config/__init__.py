@@ -12,39 +12,19 @@ from enum import StrEnum
 from .checks import coerce_enums
 from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig
 from .dataset import DatasetConfig, DatasetFieldsConfig, EvaluationConfig
-from .embedder import Backend, CacheConfig, Device, EmbedderConfig, Precision
+from .embedder import Backend, CacheConfig, Device, EmbedderConfig, EmbedderKind, Precision
 from .finetuning import FineTuneConfig, RetrieverTuneConfig, TinyModelConfig, TrainTarget
 from .generator import GeneratorConfig, GeneratorKind, GroundingConfig
 from .index import IndexConfig, IndexKind, RetrieverConfig, RetrieverMode
 
 __all__ = [
-    "Backend",
-    "CacheConfig",
-    "ChunkingConfig",
-    "Config",
-    "CorpusConfig",
-    "DatasetConfig",
-    "DatasetFieldsConfig",
-    "Device",
-    "EmbedderConfig",
-    "EvaluationConfig",
-    "FieldsConfig",
-    "FineTuneConfig",
-    "GeneratorConfig",
-    "GeneratorKind",
-    "GroundingConfig",
-    "IndexConfig",
-    "IndexKind",
-    "PipelineConfig",
-    "Precision",
-    "RetrieverConfig",
-    "RetrieverMode",
-    "RetrieverTuneConfig",
-    "TinyModelConfig",
-    "TrackingConfig",
-    "TrainTarget",
+    "Backend", "CacheConfig", "ChunkingConfig", "Config", "CorpusConfig", "DatasetConfig",
+    "DatasetFieldsConfig", "Device", "EmbedderConfig", "EmbedderKind", "EvaluationConfig",
+    "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind", "GroundingConfig",
+    "IndexConfig", "IndexKind", "PipelineConfig", "Precision", "RetrieverConfig",
+    "RetrieverMode", "RetrieverTuneConfig", "TinyModelConfig", "TrackingConfig", "TrainTarget",
     "WandbMode",
-]
+]  # fmt: skip
 
 
 class WandbMode(StrEnum):

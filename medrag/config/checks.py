@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import get_type_hints
 
@@ -33,3 +34,18 @@ def at_least(minimum: float, group: str, config: object, *names: str) -> None:
     for name in names:
         value = getattr(config, name)
         require(value >= minimum, f"{group}.{name}", value, f"give {minimum:g} or more")
+
+
+def positive(group: str, config: object, *names: str) -> None:
+    """Require that every named field of a group is a finite number above 0."""
+    for name in names:
+        value = getattr(config, name)
+        right = math.isfinite(value) and value > 0
+        require(right, f"{group}.{name}", value, "give a number above 0")
+
+
+def share(group: str, config: object, *names: str) -> None:
+    """Require that every named field of a group is between 0 and 1."""
+    for name in names:
+        value = getattr(config, name)
+        require(0.0 <= value <= 1.0, f"{group}.{name}", value, "give a share between 0 and 1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .checks import at_least, require
+from .checks import at_least, positive, require
 
 
 @dataclass
@@ -32,21 +32,12 @@ class CorpusConfig:
 
     def __post_init__(self) -> None:
         given: object = self.paths  # may be anything when it comes from Python
-        require(
-            not isinstance(given, str) and all(str(path) for path in self.paths),
-            "corpus.paths",
-            self.paths,
-            "give a list of files, directories or URLs",
-        )
+        right = not isinstance(given, str) and all(str(path) for path in self.paths)
+        require(right, "corpus.paths", self.paths, "give a list of files, directories or URLs")
         at_least(1, "corpus", self, "max_document_mb", "max_archive_mb")
         at_least(0, "corpus", self, "workers")
         at_least(64, "corpus", self, "max_parser_mb")
-        require(
-            self.max_parser_seconds > 0,
-            "corpus.max_parser_seconds",
-            self.max_parser_seconds,
-            "give seconds above 0",
-        )
+        positive("corpus", self, "max_parser_seconds")
 
 
 @dataclass

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .checks import at_least, coerce_enums, require
+from .checks import at_least, coerce_enums, positive, require
 from .embedder import Device
 
 
@@ -29,9 +28,8 @@ class TinyModelConfig:
     kv_heads: int = 4
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "hidden_size", "intermediate_size", "layers", "heads"):
-            value = getattr(self, name)
-            require(value >= 1, f"finetune.tiny.{name}", value, "give 1 or more")
+        sizes = ("vocab_size", "hidden_size", "intermediate_size", "layers", "heads", "kv_heads")
+        at_least(1, "finetune.tiny", self, *sizes)
         require(
             self.hidden_size % (2 * self.heads) == 0,
             "finetune.tiny.hidden_size",
@@ -39,7 +37,7 @@ class TinyModelConfig:
             f"give a multiple of twice the heads ({2 * self.heads})",
         )
         require(
-            self.kv_heads >= 1 and self.heads % self.kv_heads == 0,
+            self.heads % self.kv_heads == 0,
             "finetune.tiny.kv_heads",
             self.kv_heads,
             f"give a divisor of the heads ({self.heads})",
@@ -77,21 +75,11 @@ class FineTuneConfig:
         at_least(1, "finetune", self, *counts, "eval_steps", "logging_steps")
         at_least(0, "finetune", self, "warmup_steps", "lora_dropout")
         require(
-            self.lora_dropout < 1,
-            "finetune.lora_dropout",
-            self.lora_dropout,
-            "give a share below 1",
+            self.lora_dropout < 1, "finetune.lora_dropout", self.lora_dropout, "give less than 1"
         )
-        require(
-            self.max_steps == -1 or self.max_steps >= 1,
-            "finetune.max_steps",
-            self.max_steps,
-            "give -1 (as many as the epochs need), or 1 or more",
-        )
-        for name in ("epochs", "learning_rate"):
-            value = getattr(self, name)
-            right = math.isfinite(value) and value > 0
-            require(right, f"finetune.{name}", value, "give a positive number")
+        right = self.max_steps == -1 or self.max_steps >= 1
+        require(right, "finetune.max_steps", self.max_steps, "give -1 (all epochs), or 1 or more")
+        positive("finetune", self, "epochs", "learning_rate")
 
 
 @dataclass
@@ -103,9 +91,7 @@ class RetrieverTuneConfig:
     dir: str = "outputs/models/retriever"
     device: Device = Device.auto
     batch_size: int = 64  # pairs per step; the others' passages are a question's negatives
-    max_length: int = (
-        160  # tokens of a passage that training sees; the saved model keeps its own limit
-    )
+    max_length: int = 160  # tokens of a passage that training sees; the model keeps its own limit
     learning_rate: float = 2e-5
     epochs: float = 1.0
     max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
@@ -113,9 +99,5 @@ class RetrieverTuneConfig:
 
     def __post_init__(self) -> None:
         coerce_enums(self)
-        require(
-            self.batch_size >= 2,
-            "retriever_tuning.batch_size",
-            self.batch_size,
-            "give 2 or more: the passages of other questions are the negatives",
-        )
+        fix = "give 2 or more: the passages of other questions are the negatives"
+        require(self.batch_size >= 2, "retriever_tuning.batch_size", self.batch_size, fix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .checks import at_least, coerce_enums, require
+from .checks import at_least, coerce_enums, positive, share
 
 
 class GeneratorKind(StrEnum):
@@ -36,7 +36,7 @@ class GeneratorConfig:
         coerce_enums(self)
         at_least(1, "generator", self, "max_new_tokens", "max_sentences")
         at_least(128, "generator", self, "context_tokens")
-        require(self.timeout_s > 0, "generator.timeout_s", self.timeout_s, "give seconds above 0")
+        positive("generator", self, "timeout_s")
 
 
 @dataclass
@@ -47,6 +47,4 @@ class GroundingConfig:
     min_support: float = 0.5  # share of a statement's terms that its source must contain; 0..1
 
     def __post_init__(self) -> None:
-        for name in ("min_confidence", "min_support"):
-            value = getattr(self, name)
-            require(0.0 <= value <= 1.0, f"grounding.{name}", value, "give a number in 0..1")
+        share("grounding", self, "min_confidence", "min_support")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .checks import at_least, coerce_enums, require
+from .checks import at_least, coerce_enums, share
 
 
 class IndexKind(StrEnum):
@@ -49,9 +49,4 @@ class RetrieverConfig:
     def __post_init__(self) -> None:
         coerce_enums(self)
         at_least(1, "retriever", self, "k", "candidates")
-        require(
-            0.0 <= self.dense_weight <= 1.0,
-            "retriever.dense_weight",
-            self.dense_weight,
-            "give a share between 0 and 1",
-        )
+        share("retriever", self, "dense_weight")
