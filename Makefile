@@ -9,19 +9,19 @@ BIN := .venv/bin
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */|/' | column -t -s '|'
 
-setup: .venv/ready  ## create .venv and install what is needed (no CUDA without a GPU)
+setup: .venv/ready  ## create .venv and install medrag (without CUDA if there is no GPU)
 
 .venv/ready: pyproject.toml constraints.txt scripts/setup.sh
 	bash scripts/setup.sh "$(PYTHON)"
 	@touch $@
 
-demo: setup  ## the whole job on samples/: index, dataset, QLoRA dry run, evaluation, answers
+demo: setup  ## every stage on samples/: index, dataset, QLoRA dry run, evaluation, answers
 	@$(BIN)/python scripts/demo.py
 
 test: setup  ## the test suite
 	$(BIN)/python -m pytest -m "not long and not gpu"
 
-test-long: setup  ## the test suite with everything that takes long, or needs a GPU
+test-long: setup  ## all tests, including long ones and those that need a GPU
 	$(BIN)/python -m pytest
 
 lint: setup  ## ruff and mypy
@@ -29,5 +29,5 @@ lint: setup  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy medrag
 
-clean:  ## remove what the stages produced; .venv stays
+clean:  ## empty outputs/; .venv stays
 	find outputs -mindepth 1 ! -name .gitkeep -delete

@@ -1,4 +1,4 @@
-"""From medical documents to grounded, cited answers. Importing it loads no model library."""
+"""From medical documents to grounded, cited answers. Importing medrag loads no model library."""
 
 from __future__ import annotations
 
@@ -30,34 +30,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Answer",
-    "CacheConfig",
-    "Chunk",
-    "ChunkingConfig",
-    "Citation",
-    "CorpusConfig",
-    "DatasetConfig",
-    "Document",
-    "EmbedderConfig",
-    "EvaluationConfig",
-    "Example",
-    "FieldsConfig",
-    "FineTuneConfig",
-    "GeneratorConfig",
-    "GroundingConfig",
-    "Hit",
-    "IndexConfig",
-    "MedragError",
-    "PipelineConfig",
-    "RAGPipeline",
-    "RetrieverConfig",
-    "TrackingConfig",
-    "__version__",
-]
+    "Answer", "CacheConfig", "Chunk", "ChunkingConfig", "Citation", "CorpusConfig",
+    "DatasetConfig", "Document", "EmbedderConfig", "EvaluationConfig", "Example",
+    "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GroundingConfig", "Hit",
+    "IndexConfig", "MedragError", "PipelineConfig", "RAGPipeline", "RetrieverConfig",
+    "TrackingConfig", "__version__",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    # RAGPipeline pulls in FAISS and NumPy; it is imported when it is first named.
+    # RAGPipeline loads FAISS and NumPy, so it is imported on first use.
     if name == "RAGPipeline":
         return import_module(".pipeline", __name__).RAGPipeline
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

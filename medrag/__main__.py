@@ -1,4 +1,4 @@
-"""`python -m medrag`: the stages, one line each."""
+"""`python -m medrag` lists the stages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ medrag {__version__} — from medical documents to grounded, cited answers. Not 
   python -m medrag.train +experiment=qlora               dataset → adapter (GPU; qlora_smoke: CPU)
   python -m medrag.train +experiment=retriever           dataset → tuned retriever
   python -m medrag.evaluate evaluation.questions=FILE    metrics over a question set
-  python -m medrag.ask "QUESTION"                        a grounded answer; without one, a dialogue
+  python -m medrag.ask "QUESTION"                        a grounded answer; no question: a dialogue
 
-Every setting is NAME=VALUE; `--cfg job` shows them all, `--help` the choices."""
+Write settings as NAME=VALUE. `--cfg job` shows all of them, `--help` the choices."""
 
 
 if __name__ == "__main__":

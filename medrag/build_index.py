@@ -39,7 +39,7 @@ def _numbers(report: BuildReport) -> dict[str, object]:
 
 
 def summary_table(report: BuildReport) -> Table:
-    """What the build did, for the terminal."""
+    """The result of a build, for the terminal."""
     table = Table(title=f"index in {report.directory}", title_justify="left", show_header=False)
     counts = report.counts
     changes = f"{report.added:,} added, {report.changed:,} changed, {report.removed:,} removed"

@@ -1,4 +1,4 @@
-"""Run a stage from the shell: compose its configuration, show errors as one line, exit 2."""
+"""Run a stage from the shell: compose its configuration, and print errors as one line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .config import Config
 from .errors import ConfigError, MedragError
 from .progress import console
 
-# Hydra's options that take the argument after them.
+# Hydra's options that take the next argument as their value.
 _OPTIONS_WITH_VALUE = frozenset(
     """
     --cfg -c --package -p --config-path -cp --config-name -cn --config-dir -cd --info -i
@@ -27,24 +27,24 @@ _OPTIONS_WITH_VALUE = frozenset(
 
 
 def conf_dir() -> str:
-    """Absolute path of `conf/`: inside the package when installed, beside it in a checkout."""
+    """Absolute path of `conf/`: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent
     packaged = package / "conf"
     return str(packaged if packaged.is_dir() else package.parent / "conf")
 
 
 def register_schema() -> None:
-    """Tell Hydra that `Config` is the schema of all it composes, and what `${stage:}` means."""
+    """Register `Config` as Hydra's schema, and the resolver behind `${stage:}`."""
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
     ConfigStore.instance().store(name="schema", node=Config)
-    # Hydra would name runs after the file that holds its `main`: cli.py, for every stage.
+    # Hydra would name the runs of every stage after the file of its `main`: cli.py.
     OmegaConf.register_new_resolver("stage", lambda: Path(sys.argv[0]).stem, replace=True)
 
 
 def to_config(composed: Any) -> Config:
-    """Hydra's composed configuration as the plain dataclass that stages take.
+    """Turn Hydra's composed configuration into the dataclass that stages take.
 
     Raises:
         ConfigError: a value is out of range, or `${...}` cannot be resolved.
@@ -64,26 +64,26 @@ def to_config(composed: Any) -> Config:
 def launch(stage: Callable[[Config], object]) -> None:
     """Run a stage under Hydra with the overrides on the command line.
 
-    Exit status: 0 when done, 1 for an internal error (with its traceback), 2 when the user can
-    mend it (one clear line), 130 when interrupted.
+    Exit status: 0 on success, 1 for an internal error (with its traceback), 2 for an error that the
+    user can fix (in one line), 130 after Ctrl-C.
     """
     import hydra
 
-    # OpenMP's threads spin while they wait, which slows torch manyfold where cores are shared.
+    # OpenMP threads spin while they wait, which makes torch several times slower on shared cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # Libraries warn each other of names that will change; nobody at the shell can act on it.
+    # Libraries warn about names that will change; a user of the shell can do nothing about it.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
     register_schema()
 
     @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")
     def main(composed: Any) -> None:
-        # Caught here: Hydra would print a traceback and exit 1.
+        # Caught here, because Hydra would print a traceback and exit with status 1.
         try:
             stage(to_config(composed))
         except MedragError as error:
             fail(error)
         except KeyboardInterrupt:
-            console.print("stopped; what was finished is kept, the same command goes on from there")
+            console.print("stopped; finished work is saved, and the same command continues it")
             sys.exit(130)
 
     options, overrides = split_options(sys.argv[1:])
@@ -91,13 +91,13 @@ def launch(stage: Callable[[Config], object]) -> None:
         check_overrides(overrides, sweep="--multirun" in options or "-m" in options)
     except ConfigError as error:
         fail(error)
-    # argparse takes no overrides on both sides of an option.
+    # argparse does not take overrides on both sides of an option.
     sys.argv[1:] = [*options, *overrides]
     main()
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tell Hydra's own options, with their values, from all other arguments."""
+    """Separate Hydra's own options, with their values, from all other arguments."""
     options: list[str] = []
     others: list[str] = []
     for before, argument in zip(["", *arguments], arguments, strict=False):
@@ -107,7 +107,7 @@ def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def fail(error: MedragError) -> None:
-    """Print an error for the user and exit with status 2."""
+    """Print an error and exit with status 2."""
     console.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
     sys.exit(2)
 
@@ -115,14 +115,14 @@ def fail(error: MedragError) -> None:
 def check_overrides(overrides: Sequence[str], sweep: bool = False) -> None:
     """Refuse a misspelt setting, a wrong type or an unknown choice before Hydra composes.
 
-    Hydra refuses them too, but over ten lines; here one line names what may have been meant.
+    Hydra refuses them too, but in ten lines; this takes one, and suggests the right name.
 
     Args:
         overrides: arguments of the form NAME=VALUE, +NAME=VALUE or ~NAME.
-        sweep: whether a setting may have several values, one for each run.
+        sweep: whether a setting can have several values, one for each run.
 
     Raises:
-        ConfigError: names the setting and how to mend it.
+        ConfigError: names the setting and the fix.
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -134,7 +134,7 @@ def check_overrides(overrides: Sequence[str], sweep: bool = False) -> None:
         if argument.startswith("~"):
             continue
         if not argument.partition("=")[0].lstrip("+") or "=" not in argument:
-            raise ConfigError(f"{argument}: a setting is given as NAME=VALUE")
+            raise ConfigError(f"{argument}: write settings as NAME=VALUE")
         try:
             override = OverridesParser.create().parse_override(argument)
         except HydraException as error:
@@ -143,16 +143,16 @@ def check_overrides(overrides: Sequence[str], sweep: bool = False) -> None:
         name = override.key_or_group
         if override.is_sweep_override():
             if not sweep:
-                raise ConfigError(f"{argument}: several values need --multirun, a list needs [a,b]")
+                raise ConfigError(f"{argument}: write a list as [a,b]; a sweep needs --multirun")
         elif choices := sorted(path.stem for path in Path(conf_dir(), name).glob("*.yaml")):
             if str(override.value()) not in choices:
                 raise ConfigError(f"{argument}: the choices of {name} are {', '.join(choices)}")
             if name == "experiment" and not override.is_add():
-                raise ConfigError(f"{argument}: an experiment is added: +{argument}")
+                raise ConfigError(f"{argument}: add an experiment with +{argument}")
         elif not name.startswith("hydra"):
             _check_name(name)
             if override.is_add() and not override.is_force_add():
-                raise ConfigError(f"{argument}: the setting is there already; give {argument[1:]}")
+                raise ConfigError(f"{argument}: the setting already exists; write {argument[1:]}")
             try:
                 OmegaConf.update(schema, name, override.value())
             except OmegaConfBaseException as error:

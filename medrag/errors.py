@@ -1,10 +1,10 @@
-"""The exception tree: every error a user can cause says what, where and how to mend it."""
+"""The exceptions. Each message says what happened, where, and how to fix it."""
 
 from __future__ import annotations
 
 
 class MedragError(Exception):
-    """Base of all errors medrag raises on purpose; a stage prints it as one line and exits 2."""
+    """Base of all errors that medrag raises on purpose. Stages print it and exit with status 2."""
 
 
 class ConfigError(MedragError):
@@ -12,49 +12,50 @@ class ConfigError(MedragError):
 
 
 class CorpusError(MedragError):
-    """The corpus as a whole cannot be used: a path is missing, or nothing in it could be read."""
+    """The corpus cannot be used: a path is missing, or it has no readable document."""
 
 
 class DocumentError(MedragError):
-    """One document cannot be used. A build quarantines it unless `corpus.strict=true`."""
+    """A document cannot be used. A build quarantines it unless `corpus.strict=true`."""
 
 
 class ArtefactError(MedragError):
-    """An artefact directory is missing, damaged, or not what its manifest says."""
+    """An index, dataset, model or evaluation is missing or damaged."""
 
 
 class MismatchError(ArtefactError):
-    """Two artefacts that must belong together do not; the message names both sides."""
+    """Two artefacts do not belong together, such as an index and the embedder that searches it."""
 
 
 class FormatError(MismatchError):
-    """An artefact is sound, but of a format that this version does not read."""
+    """An artefact has a format that this version of medrag does not read."""
 
 
 class BusyError(ArtefactError):
-    """Another process is building into the same directory."""
+    """Another process is writing to the same directory."""
 
 
 class DiskError(ArtefactError):
-    """The disk is full, or may not be written; what was committed before is whole."""
+    """The disk is full or read-only. Everything committed before is intact."""
 
 
 class QuestionError(MedragError):
-    """A question, or a file of questions, cannot be used."""
+    """A question or a question file cannot be used."""
 
 
 class ModelError(MedragError):
-    """Model weights are missing, altered, or of a kind that cannot be loaded here."""
+    """A model is missing, damaged, or of a kind that cannot be loaded here."""
 
 
 class PreflightError(MedragError):
-    """A training run cannot start on this machine; the message lists what is missing."""
+    """A training run cannot start on this machine. The message lists everything that is missing."""
 
 
 class HttpError(MedragError):
-    """An HTTP request failed for good.
+    """An HTTP request failed, and retries did not help.
 
-    `status` is the last HTTP status seen, or None when no response arrived.
+    Attributes:
+        status: the last HTTP status, or None if no response arrived.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:

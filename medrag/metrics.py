@@ -1,4 +1,4 @@
-"""Retrieval and answer metrics: pure functions, no state, no I/O."""
+"""Retrieval and answer metrics, as pure functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def recall_at_k(ranked: Sequence[str], relevant: Sequence[str], k: int) -> float
 
 
 def reciprocal_rank(ranked: Sequence[str], relevant: Sequence[str]) -> float:
-    """1 / rank of the first relevant document, 0 if none is ranked."""
+    """1 / rank of the first relevant document; 0 if none is ranked."""
     wanted = set(relevant)
     return next((1.0 / rank for rank, doc in enumerate(ranked, 1) if doc in wanted), 0.0)
 
@@ -33,7 +33,7 @@ def ndcg_at_k(ranked: Sequence[str], relevant: Sequence[str], k: int) -> float:
 
 
 def token_f1(answer: str, reference: str) -> float:
-    """Harmonic mean of word precision and recall, articles left out (Rajpurkar et al. 2016)."""
+    """Harmonic mean of word precision and recall, without articles (Rajpurkar et al. 2016)."""
     said = Counter(word for word in words(answer) if word not in _ARTICLES)
     wanted = Counter(word for word in words(reference) if word not in _ARTICLES)
     if not said or not wanted:
@@ -46,7 +46,7 @@ def token_f1(answer: str, reference: str) -> float:
 
 
 def token_recall(answer: str, reference: str) -> float:
-    """Share of the reference's words that the answer holds."""
+    """Share of the reference's words that are in the answer."""
     wanted = Counter(word for word in words(reference) if word not in _ARTICLES)
     said = Counter(word for word in words(answer) if word not in _ARTICLES)
     return (said & wanted).total() / wanted.total() if wanted else 0.0
@@ -57,8 +57,8 @@ def risk_coverage(
 ) -> list[tuple[float, float]]:
     """The risk–coverage curve of selective answering (El-Yaniv and Wiener 2010).
 
-    Questions are answered from the most confident down; after each group of equal confidence,
-    coverage is the share answered and risk the mean of `1 - correctness` over them.
+    Questions are answered in order of falling confidence. After each group of equal confidence,
+    coverage is the share answered, and risk is the mean of `1 - correctness` over them.
 
     Returns:
         (coverage, risk) pairs, coverage rising to 1.

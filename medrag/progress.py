@@ -1,4 +1,4 @@
-"""What a person sees while work goes on: progress with rate, time left and memory."""
+"""Progress on the terminal: rate, time left and memory."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from rich.text import Text
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Who was looking has gone; that is no reason to end the work."""
+        """Keep working when the reader of a pipe has gone."""
         self.quiet = True
 
 
 # Progress and summaries go to standard error: standard output is for results.
 console = _Console(stderr=True)
 
-# Units done since the last call, and optionally a short note on how it goes (a loss, say).
+# Takes the units done since the last call, and optionally a short note, such as a loss.
 Advance = Callable[..., None]
 
-_LINE_EVERY = 20.0  # seconds between lines where no terminal can show a bar
+_LINE_EVERY = 20.0  # seconds between lines without a terminal
 
 
 class _RateColumn(ProgressColumn):
@@ -50,10 +50,13 @@ class _RateColumn(ProgressColumn):
 
 @contextmanager
 def progress(description: str, total: float, unit: str) -> Iterator[Advance]:
-    """Show progress while the block runs; the block calls what it is given with units done.
+    """Show progress while the block runs.
 
     On a terminal it is a bar with rate, time left and memory. Elsewhere (a log file, CI) it is a
-    line every 20 seconds, so that a long run can be followed and a short one leaves no trace.
+    line every 20 seconds, so a long run can be followed and a short one prints nothing.
+
+    Yields:
+        A function to call with the units done since its last call.
     """
     if console.is_terminal:
         with _bar() as bar:
@@ -113,13 +116,13 @@ def peak_mb() -> float:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
-    # Counts what its parent had when it was started, too. Linux reports KiB, macOS bytes.
+    # Includes memory of the parent at the fork. Linux reports KiB, macOS bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def resident_mb() -> float:
-    """Resident memory of this process now, in MB (1e6 bytes); the peak where /proc is missing."""
+    """Resident memory of this process now, in MB (1e6 bytes); the peak if there is no /proc."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

@@ -20,7 +20,7 @@ class Run:
     """A tracked run; with tracking disabled every call does nothing.
 
     Attributes:
-        enabled: whether values reach W&B; a trainer asks before it reports there itself.
+        enabled: whether values reach W&B. Trainers report there themselves only if they do.
     """
 
     def __init__(self, wandb_run: Any = None) -> None:
@@ -33,7 +33,7 @@ class Run:
             self._run.log(dict(values))
 
     def summary(self, values: Mapping[str, Any]) -> None:
-        """Record the final values by which runs are compared."""
+        """Record the final values, by which runs are compared."""
         if self._run is not None:
             self._run.summary.update(flatten(values))
 
@@ -50,16 +50,19 @@ def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> It
     """Open a W&B run for a stage and finish it when the block ends.
 
     Args:
-        settings: what the run is compared by; shown as the run's config.
+        settings: shown as the config of the run.
+
+    Raises:
+        ConfigError: W&B cannot start in the mode that is configured.
     """
     mode = wandb_mode(config.wandb)
     if mode == "disabled":
         yield Run()
         return
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # it would send them offline, too
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # offline, too
     import wandb
 
-    os.environ.setdefault("WANDB_SILENT", "true")  # for what trainers print through wandb
+    os.environ.setdefault("WANDB_SILENT", "true")  # silences what trainers print through wandb
     directory = Path(config.dir)
     directory.mkdir(parents=True, exist_ok=True)
     try:
@@ -70,14 +73,14 @@ def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> It
             dir=str(directory),
             mode=mode,
             config=dict(settings),
-            # quiet; and a server that does not answer must not hold up the stage for minutes
+            # An unreachable server must not hold up the stage for minutes.
             settings=wandb.Settings(silent=True, console="off", init_timeout=30),
         )
-    except (wandb.Error, ValueError) as error:  # no key, a server out of reach, a mode unknown
+    except (wandb.Error, ValueError) as error:  # no key, no server, an unknown mode
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"W&B cannot start in mode {mode!r} ({reason}); tracking.wandb=offline or "
-            "tracking.wandb=disabled works without it"
+            f"W&B cannot start in mode {mode!r} ({reason}); use tracking.wandb=offline or "
+            "tracking.wandb=disabled"
         ) from error
     failed = 1
     try:
@@ -88,7 +91,7 @@ def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> It
 
 
 def wandb_mode(mode: WandbMode) -> Any:
-    """ "online", "offline" or "disabled"; `auto` looks for a key and asks nobody."""
+    """ "online", "offline" or "disabled"; `auto` looks for a key and never prompts."""
     if mode != WandbMode.auto:
         return WandbMode(mode).value
     if chosen := os.environ.get("WANDB_MODE"):
@@ -105,7 +108,7 @@ def _key_in_netrc() -> bool:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values as `a/b` names, the way W&B groups them."""
+    """Nested values under names like `a/b`, which W&B groups by."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):

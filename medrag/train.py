@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +13,34 @@ from .cli import launch
 from .config import Config, FineTuneConfig, RetrieverTuneConfig, TrainTarget
 from .errors import ArtefactError, MismatchError
 from .finetuning import TINY, preflight, train_generator, train_retriever
-from .manifest import (
-    Manifest,
-    Parent,
-    describe_files,
-    fingerprint,
-    is_current,
-    model_identity,
-    open_artefact,
-    read_manifest,
-    write_manifest,
-)
+from .manifest import Manifest, Parent, model_identity, open_artefact
 from .progress import console, peak_mb
+from .stage import Artefact
 from .stores.local.index import Index
 from .tracking import track
 
-# Called with a finished directory, before it takes its place, and what came out of the training.
+# Called with a finished directory, before it replaces the old one, and the training's result.
 Seal = Callable[[Path, Any], None]
 
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What was trained; `counts` are those of the artefact's manifest."""
+    """The result of a training; `counts` are those in its manifest."""
 
     kind: str
     directory: Path
     counts: dict[str, Any]
     dry_run: bool
-    up_to_date: bool
+    up_to_date: bool = False
 
 
 def run(config: Config) -> TrainReport:
-    """Train the generator's adapter, or the retriever, unless the same one is there already.
+    """Train the generator's adapter, or the retriever, unless the same one is already there.
 
     Raises:
-        PreflightError: this machine, or what lies on it, cannot run it; nothing was loaded.
+        PreflightError: the run cannot start on this machine; nothing was loaded.
         ArtefactError: the dataset is missing or damaged.
-        MismatchError: the dry run's index has changed since the dataset was made from it.
+        MismatchError: dry run only: the index has changed since the dataset was made from it.
         MedragError: the run was stopped; the same command continues it.
     """
     if config.train == TrainTarget.retriever:
@@ -57,7 +48,7 @@ def run(config: Config) -> TrainReport:
     try:
         return _train("adapter", config.finetune, config, _tune_generator)
     except ArtefactError:
-        preflight(config.finetune)  # names all that is missing at once, the dataset among it
+        preflight(config.finetune)  # lists everything that is missing, the dataset included
         raise
 
 
@@ -67,38 +58,42 @@ def _train(
     config: Config,
     tune: Callable[[Config, Manifest, list[str], Seal], Any],
 ) -> TrainReport:
-    """What both kinds share: skip what is current, track the run, seal it with a manifest."""
-    directory = Path(settings_of.dir)
+    """The steps of both trainings: skip if up to date, track, train, seal with a manifest."""
     dataset = open_artefact(Path(settings_of.dataset), "dataset")
-    parent = Parent(settings_of.dataset, dataset.fingerprint)
-    settings = asdict(settings_of)
-    del settings["dir"], settings["dataset"]
-    dry_run = settings_of.base_model == TINY
-    if not dry_run:
-        settings.pop("tiny", None)
-    wanted = fingerprint(
-        {
-            "settings": settings,
-            "base": model_identity(settings_of.base_model),
-            "dataset": parent.fingerprint,
-        }
-    )
-    if is_current(directory, kind, wanted):
-        found = dict(read_manifest(directory, kind).counts)
-        return TrainReport(kind, directory, found, dry_run, up_to_date=True)
+    artefact = _artefact(kind, settings_of, Parent(settings_of.dataset, dataset.fingerprint))
+    report = TrainReport(kind, artefact.directory, {}, dry_run=settings_of.base_model == TINY)
+    if found := artefact.found():
+        return replace(report, counts=dict(found.counts), up_to_date=True)
 
     def seal(fresh: Path, result: Any) -> None:
-        counts.update({name: value for name, value in asdict(result).items() if name != "history"})
-        counts["peak_mb"] = peak_mb()
-        files = describe_files(fresh)
-        parents = {"dataset": parent}
-        write_manifest(fresh, Manifest(kind, wanted, parents, settings, counts, files))
+        report.counts.update(asdict(result), peak_mb=peak_mb())
+        del report.counts["history"]
+        artefact.seal(fresh, report.counts)
 
-    counts: dict[str, Any] = {}
-    with track(config.tracking, "train", settings) as tracked:
+    with track(config.tracking, "train", artefact.settings) as tracked:
         tune(config, dataset, ["wandb"] if tracked.enabled else [], seal)
-        tracked.summary(counts)
-    return TrainReport(kind, directory, counts, dry_run, up_to_date=False)
+        tracked.summary(report.counts)
+    return report
+
+
+def _artefact(
+    kind: str, settings_of: FineTuneConfig | RetrieverTuneConfig, dataset: Parent
+) -> Artefact:
+    settings = asdict(settings_of)
+    del settings["dir"], settings["dataset"]
+    if settings_of.base_model != TINY:
+        settings.pop("tiny", None)
+    return Artefact(
+        kind=kind,
+        directory=Path(settings_of.dir),
+        settings=settings,
+        made_from={
+            "settings": settings,
+            "base": model_identity(settings_of.base_model),
+            "dataset": dataset.fingerprint,
+        },
+        parents={"dataset": dataset},
+    )
 
 
 def _tune_generator(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
@@ -114,43 +109,43 @@ def _tune_retriever(config: Config, dataset: Manifest, report_to: list[str], sea
 
 
 def corpus_texts(dataset: Manifest) -> Iterator[str]:
-    """The chunks of the index a dataset was made from; the dry run's tokenizer learns from them.
+    """The chunks of a dataset's index; the dry run trains its tokenizer on them.
 
     Raises:
-        ArtefactError: the index is gone or damaged.
-        MismatchError: it is another than the one the dataset was made from.
+        ArtefactError: the index is missing or damaged.
+        MismatchError: the index has changed since the dataset was made from it.
     """
     parent = dataset.parents["index"]
     with Index(parent.path) as index:
-        found = index.manifest.fingerprint
-        if found != parent.fingerprint:
+        if index.fingerprint != parent.fingerprint:
             raise MismatchError(
-                f"the dataset was made from the index {parent.path} as it was "
-                f"({parent.fingerprint[:8]}), and it has changed since ({found[:8]}); build the "
-                "dataset anew: python -m medrag.build_dataset dataset.questions=FILE "
-                f"index.dir={parent.path}"
+                f"the index {parent.path} has changed since the dataset was made from it "
+                f"({parent.fingerprint[:8]} → {index.fingerprint[:8]}); rebuild the dataset: "
+                f"python -m medrag.build_dataset dataset.questions=FILE index.dir={parent.path}"
             )
-        yield from index.snapshot.texts()
+        yield from index.texts()
 
 
 def summary_table(report: TrainReport) -> Table:
-    """What came out, for the terminal."""
+    """The result of a training, for the terminal."""
     state = " (up to date)" if report.up_to_date else ""
     table = Table(
         title=f"{report.kind} in {report.directory}{state}", title_justify="left", show_header=False
     )
     counts = report.counts
     if report.dry_run:
-        table.add_row("[yellow]dry run[/yellow]", "random small model: not meant to be read")
+        table.add_row(
+            "[yellow]dry run[/yellow]", "a small random model, whose text is not meant to be read"
+        )
     if report.kind == "adapter":
         trained, total = counts["trainable_parameters"], counts["total_parameters"]
         table.add_row("trained", f"{trained:,} of {total:,} parameters ({trained / total:.1%})")
-        skipped = f"{counts['skipped_rows']:,} left out: too long"
+        skipped = f"{counts['skipped_rows']:,} too long, left out"
         table.add_row("rows", f"{counts['train_rows']:,}  ({skipped})")
     else:
-        skipped = f"{counts['skipped_rows']:,} rows without a gold passage left out"
+        skipped = f"{counts['skipped_rows']:,} rows have no gold passage"
         table.add_row("pairs", f"{counts['pairs']:,}  ({skipped})")
-        table.add_row("passages cut in training", f"{counts['truncated']:,}")
+        table.add_row("passages cut for training", f"{counts['truncated']:,}")
     table.add_row("loss", f"{counts['first_loss']:.3f} → {counts['train_loss']:.3f} nats")
     if counts.get("eval_loss") is not None:
         table.add_row("validation loss", f"{counts['eval_loss']:.3f} nats")

@@ -2,8 +2,8 @@
 
     python scripts/bench_fusion.py INDEX_DIR QUESTIONS.jsonl [FIELD=NAME ...]
 
-Prints nDCG@10 and recall@1 of documents for each mode and several weights of the dense side. Build
-the index with `python -m medrag.build_index` first.
+Prints nDCG@10 and recall@1 of documents for each mode and several weights of dense retrieval. Build
+the index first, with `python -m medrag.build_index`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(index_dir: str, questions: str, *fields: str) -> None:
     for setting in SETTINGS:
         with RAGPipeline.open(index_dir) as rag:
             rag.config.retriever = setting
-            resolver = DocumentNames(rag.index.snapshot)
+            resolver = DocumentNames(rag.index)
             ndcg = recall = count = 0.0
             for example in examples:
                 gold = resolver.resolve(example.documents)

@@ -1,19 +1,24 @@
 """From documents to the first answer: medrag beside sentence-transformers and FAISS by hand.
 
     python scripts/bench_ingest.py CORPUS [--pubmedqa FILE] [--documents 2000] [--out outputs/bench]
+    python scripts/bench_ingest.py CORPUS --against CHECKOUT [--pairs 5]
 
 CORPUS is MedQuAD as JSONL (`id`, `focus`, `question`, `answer`); its first unique answers are the
-documents. Prints a table with ratios, and writes ingest.json and ingest.png into --out. Steps that
-ingest.json has already are not run again. Takes half an hour on two cores.
+documents. The first form prints a table with ratios, and writes ingest.json and ingest.png to
+--out. It skips the steps that are already in ingest.json, and takes half an hour on two cores.
 
-The quality gate compares the embedder as it is configured by default with torch in fp32: nDCG@10 of
-exact search over the first 256 tokens of each document, for the question that belongs to it.
+The second form compares this checkout with another one, such as a worktree of an earlier commit:
+the same steps in turn, this, other, this, other. It prints medians and the ratio of each pair.
+
+The quality gate compares the default embedder with torch in fp32: nDCG@10 of exact search over the
+first 256 tokens of each document, for the question that belongs to it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import statistics
@@ -33,6 +38,7 @@ from medrag.config import Backend, Precision
 from medrag.ingestion import TextEmbedder
 from medrag.metrics import ndcg_at_k
 
+ROOT = Path(__file__).resolve().parents[1]
 WAYS = ("hand", "medrag")
 LARGER = 3  # times as many documents, to see what grows
 NAMES = {"hand": "sentence-transformers + FAISS by hand", "medrag": "medrag"}
@@ -40,9 +46,10 @@ Run = dict[str, Any]
 
 
 class Bench:
-    """The corpus of a run and where its files lie."""
+    """The corpus and the files of a run; steps run the medrag of one checkout."""
 
     def __init__(self, source: Path, documents: int, out: Path) -> None:
+        self.root = ROOT
         self.work = out / "ingest-work"
         self.corpus, self.larger = self.work / "corpus.jsonl", self.work / "larger.jsonl"
         self.changed, self.questions = self.work / "changed.jsonl", self.work / "questions.txt"
@@ -64,7 +71,7 @@ class Bench:
         return self.work / f"{way}-index"
 
     def command(self, way: str, step: str, corpus: Path, index: Path) -> list[str]:
-        script = Path(__file__).with_name("ingest_ways.py")
+        script = self.root / "scripts/ingest_ways.py"
         return [sys.executable, *map(str, (script, way, step, corpus, index, self.questions))]
 
     def run(
@@ -73,9 +80,15 @@ class Bench:
         """Run a step in its own process; adds its seconds from start to end."""
         command = self.command(way, step, corpus or self.corpus, index or self.index(way))
         started = time.perf_counter()
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, check=True, text=True, env=self.environment()
+        )
         seconds = time.perf_counter() - started
         return {"seconds": seconds, **json.loads(done.stdout.splitlines()[-1])}
+
+    def environment(self) -> dict[str, str]:
+        """With the checkout's medrag before an installed one."""
+        return os.environ | {"PYTHONPATH": str(self.root)}
 
 
 def first_unique(source: Path, count: int) -> list[dict[str, str]]:
@@ -106,14 +119,14 @@ def unchanged(bench: Bench) -> Run:
 
 
 def slope(bench: Bench) -> Run:
-    """Three times as many documents: how the peak grows, in MiB for 10,000 chunks more."""
+    """Three times as many documents, to see how much the peak grows per 10,000 chunks."""
     index = bench.work / "medrag-larger"
     shutil.rmtree(index, ignore_errors=True)
     return {"medrag": bench.run("medrag", "build", bench.larger, index)}
 
 
 def first_answer(bench: Bench) -> Run:
-    """Median of five new processes each, in turn."""
+    """Median of five new processes each, taking turns."""
     runs: dict[str, list[Run]] = {way: [] for way in WAYS}
     for _ in range(6):
         for way in WAYS:
@@ -132,7 +145,7 @@ def query(bench: Bench) -> Run:
 
 
 def kill(bench: Bench) -> Run:
-    """SIGKILL while the new index is written over a good one: what can be searched then?"""
+    """SIGKILL while a new index replaces a good one: can it still be searched?"""
     return {way: outcome(bench, way) for way in WAYS}
 
 
@@ -140,12 +153,14 @@ def outcome(bench: Bench, way: str) -> str:
     index = bench.work / f"{way}-killed"
     file = index / "index.faiss"
     before = bench.run(way, "look")["hits"]
-    for _ in range(5):  # the moment may be missed
+    for _ in range(5):  # it may miss the moment
         shutil.rmtree(index, ignore_errors=True)
         shutil.copytree(bench.index(way), index)
         known = {path: path.stat().st_size for path in index.rglob("*.faiss")}
         command = bench.command(way, "build", bench.changed, index)
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, env=bench.environment()
+        ) as process:
             while process.poll() is None:
                 if way == "hand":
                     saving = file.stat().st_size < known[file]
@@ -154,11 +169,11 @@ def outcome(bench: Bench, way: str) -> str:
                 if saving:
                     process.send_signal(signal.SIGKILL)
                     process.wait()
-                time.sleep(0.0003)  # writing takes milliseconds; looking on must not take a core
+                time.sleep(0.0003)  # writing takes milliseconds, but looking must not take a core
         if process.returncode == -signal.SIGKILL:
             break
     else:
-        return "not met while saving"
+        return "never caught while saving"
     try:
         after = bench.run(way, "look", index=index)["hits"]
     except subprocess.CalledProcessError:
@@ -166,7 +181,7 @@ def outcome(bench: Bench, way: str) -> str:
     if after != before:
         return "other results"
     bench.run(way, "build", bench.changed, index)
-    return "nothing lost; the next build goes on"
+    return "nothing lost; the next build continues"
 
 
 def quality(pairs: dict[str, list[tuple[str, str]]]) -> Run:
@@ -183,7 +198,7 @@ def quality(pairs: dict[str, list[tuple[str, str]]]) -> Run:
 
 def dense_ndcg(embedder: TextEmbedder, pairs: Iterable[tuple[str, str]]) -> float:
     questions, texts = zip(*pairs, strict=True)
-    vectors, asked = embedder.embed(texts), embedder.embed(questions)
+    vectors, asked = embedder.embed_documents(texts), embedder.embed_queries(questions)
     best = np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :10]
     scores = [ndcg_at_k([str(i) for i in top], {str(row)}, 10) for row, top in enumerate(best)]
     return float(np.mean(scores))
@@ -204,7 +219,7 @@ def seconds(run: Run) -> float:
 
 
 def rows_of(results: Run) -> list[tuple[str, str, dict[str, float | str]]]:
-    """(what, to reach, value by way) of each line of the table."""
+    """(figure, goal, value by way) of each line of the table."""
     made, larger = results["build"], results["slope"]
     grown = larger["medrag"]["peak_mib"] - made["medrag"]["peak_mib"]
     per_10k = grown / (larger["medrag"]["chunks"] - made["medrag"]["chunks"]) * 1e4
@@ -219,14 +234,14 @@ def rows_of(results: Run) -> list[tuple[str, str, dict[str, float | str]]]:
         ("seconds, whole build", "", {w: made[w]["seconds"] for w in WAYS}),
         ("share of the bare forward loop", "≥ 0.9", {"medrag": bare}),
         ("peak RSS with parsers, MiB", "≤ 700", peak),
-        ("MiB for 10k more chunks", "≤ 17", {"medrag": per_10k}),
+        ("MiB per 10k more chunks", "≤ 17", {"medrag": per_10k}),
         ("first answer, new process, s", "≤ 1.5", {w: first[w]["seconds"] for w in WAYS}),
         ("warm query p50, ms", "≤ 4", {w: asked[w]["p50_ms"] for w in WAYS}),
-        ("the same, dense only", "≤ 4", {"medrag": asked["medrag"]["dense"]["p50_ms"]}),
-        ("rebuild, nothing changed, share", "≤ 0.01", {"medrag": share}),
+        ("warm query p50, dense only, ms", "≤ 4", {"medrag": asked["medrag"]["dense"]["p50_ms"]}),
+        ("unchanged rebuild, share of the first", "≤ 0.01", {"medrag": share}),
         ("SIGKILL while saving", "nothing lost", results["kill"]),
         *(
-            (f"nDCG@10 {name}, less than torch fp32", "≤ 0.005",
+            (f"nDCG@10 {name}, loss against torch fp32", "≤ 0.005",
              {"medrag": scores["torch fp32"] - scores["default"]})
             for name, scores in results["quality"].items()
         ),
@@ -236,7 +251,7 @@ def rows_of(results: Run) -> list[tuple[str, str, dict[str, float | str]]]:
 def show(results: Run) -> None:
     made = results["build"]["medrag"]
     table = Table(title=f"{made['chunks']:,} chunks, {made['tokens']:,} tokens; {made['embedder']}")
-    for column in ("", "to reach", "by hand", "medrag", "medrag / by hand"):
+    for column in ("", "goal", "by hand", "medrag", "medrag / by hand"):
         table.add_column(column)
     for what, goal, values in rows_of(results):
         hand, ours = values.get("hand", ""), values["medrag"]
@@ -244,6 +259,42 @@ def show(results: Run) -> None:
         ratio = f"{ours / hand:.2f}" if both and hand else ""  # type: ignore[operator]
         table.add_row(what, goal, figure(hand), figure(ours), ratio)
     Console(width=120).print(table)
+
+
+def against(bench: Bench, other: Path, pairs: int) -> None:
+    """Build, rebuild, open and query with this checkout and another one in turn."""
+    taken: list[dict[Path, dict[str, float]]] = []
+    for number in range(-1, pairs):  # the first pair converts the model and warms the disk cache
+        pair = {root: figures(bench, root) for root in (ROOT, other)}
+        if number >= 0:
+            taken.append(pair)
+            print(json.dumps({str(root): row for root, row in pair.items()}), file=sys.stderr)
+    table = Table(title=f"this checkout against {other.name}, {pairs} pairs")
+    for column in ("", "this", "other", "this / other", "of each pair"):
+        table.add_column(column)
+    for name in taken[0][ROOT]:
+        ours, theirs = ([pair[root][name] for pair in taken] for root in (ROOT, other))
+        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+        medians = (statistics.median(values) for values in (ours, theirs))
+        each = " ".join(f"{ratio:.3f}" for ratio in ratios)
+        table.add_row(name, *map(figure, medians), f"{statistics.median(ratios):.3f}", each)
+    Console(width=120).print(table)
+
+
+def figures(bench: Bench, root: Path) -> dict[str, float]:
+    bench.root = root
+    shutil.rmtree(bench.index("medrag"), ignore_errors=True)
+    made = bench.run("medrag", "build")
+    again, first, asked = (bench.run("medrag", step) for step in ("build", "answer", "query"))
+    return {
+        "tokens/s, whole build": made["tokens"] / made["seconds"],
+        "seconds, whole build": made["seconds"],
+        "seconds, unchanged rebuild": again["seconds"],
+        "peak RSS with parsers, MiB": made["peak_mib"] + made["child_mib"],
+        "first answer, new process, s": first["seconds"],
+        "warm query p50, ms": asked["p50_ms"],
+        "warm query p50, dense only, ms": asked["dense"]["p50_ms"],
+    }
 
 
 def figure(value: float | str) -> str:
@@ -283,21 +334,28 @@ def plot(results: Run, path: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     made = results["build"]["medrag"]
     shown.suptitle(
-        f"{made['chunks']:,} chunks of MedQuAD, {made['embedder']}; dashed: to reach", fontsize=11
+        f"{made['chunks']:,} chunks of MedQuAD, {made['embedder']}; dashed: goal", fontsize=11
     )
     shown.tight_layout()
     shown.savefig(path, dpi=130)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--pubmedqa", type=Path)
     parser.add_argument("--documents", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=Path("outputs/bench"))
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
+    parser.add_argument("--pairs", type=int, default=5)
     options = parser.parse_args()
     bench = Bench(options.corpus, options.documents, options.out)
-    TextEmbedder().embed(["Models are converted before anything is timed."])
+    if options.against:
+        against(bench, options.against.resolve(), options.pairs)
+        return
+    TextEmbedder().embed_documents(["Models are converted before anything is timed."])
     kept = options.out / "ingest.json"
     results: Run = json.loads(kept.read_text()) if kept.exists() else {}
     steps: dict[str, Callable[[], Run]] = {

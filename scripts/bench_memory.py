@@ -1,19 +1,19 @@
-"""Peak memory of a build over the size of the corpus and on hard corpora, a naive build beside it.
+"""Peak memory of builds over corpora of growing size and over hard ones, beside a naive build.
 
     python scripts/bench_memory.py WORK OUT.json OUT.png [CASE ...] [--encoder minilm|tiny]
         [--naive-mb N]
 
-A CASE is documents:NUMBER, text:MB, pdf:PAGES or pubmed:MB. The corpora are made in WORK, and
-removed when they have been measured (see big_corpora.py). Results are added to those in OUT.json;
-without a case, only the table is printed and the PNG drawn.
+A CASE is documents:NUMBER, text:MB, pdf:PAGES or pubmed:MB. big_corpora.py makes the corpora in
+WORK; they are removed after the measurement. Results are added to those in OUT.json. Without a case
+the script only prints the table and draws the PNG.
 
-Every build is a process of its own, started anew. What is measured is its RSS and that of its
-children together, five times a second; what they share is counted for each of them. The naive build
-reads all files, cuts all texts, embeds all pieces and adds them to FAISS, one after the other;
-corpora above --naive-mb it is spared. It runs twice, once under tracemalloc.
+Every build runs in a new process. Five times a second its RSS and that of its children are summed;
+shared memory counts once for each of them. The naive build reads all files, cuts all texts, embeds
+all pieces and adds them to FAISS, one step after the other. It runs twice, once under tracemalloc,
+and not on corpora above --naive-mb.
 
-The tiny encoder has one layer, 16 dimensions and MiniLM's tokenizer: documents, chunks and tokens
-are the same, the forward pass takes no time, and so gigabytes can be built in minutes.
+The tiny encoder has one layer, 16 dimensions and MiniLM's tokenizer. Documents, chunks and tokens
+are the same, but the forward pass takes no time, so gigabytes are built in minutes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from medrag.config import EmbedderConfig
 from medrag.ingestion import TextEmbedder, embed_chunks
 from medrag.manifest import read_manifest
 
-_TICK = 0.2  # seconds between two looks
+_TICK = 0.2  # seconds between two measurements
 _CHUNK = 1000  # characters of the naive build's pieces
 _MIB = 1 << 20
 _UNITS = {
@@ -53,12 +53,12 @@ _UNITS = {
     "pdf": "PDF of {:,} pages",
     "pubmed": "PubMed, {:,} MB gzipped",
 }
-_NAIVE = "--naive-build"  # this script, in a process of its own
+_NAIVE = "--naive-build"  # this script in its own process
 _DIMENSION = {"minilm": 384, "tiny": 16}
 
 
 def make_tiny_encoder(folder: Path) -> str:
-    """A real BERT, however small, with MiniLM's tokenizer; made once."""
+    """A tiny but real BERT with MiniLM's tokenizer; made once."""
     if not (folder / "model.safetensors").exists():
         import torch
         from transformers import BertConfig, BertModel
@@ -71,7 +71,7 @@ def make_tiny_encoder(folder: Path) -> str:
             num_hidden_layers=1,
             num_attention_heads=1,
             intermediate_size=32,
-            max_position_embeddings=minilm.max_length,
+            max_position_embeddings=minilm.max_tokens,
         )
         BertModel(shape).save_pretrained(folder)
         shutil.copy(minilm.folder / "tokenizer.json", folder)
@@ -85,15 +85,15 @@ def watch(process: subprocess.Popen[bytes], written: Callable[[], bool]) -> dict
     """Memory in MiB until the process ends.
 
     Returns:
-        peak: of the process and its children. reading: the same, while `written` gave False.
-        own: of the process alone (its RSS).
+        `peak_mib`: of the process and its children. `reading_mib`: the same while `written` gave
+        False. `own_mib`: of the process alone.
     """
     found = {"reading_mib": 0.0, "peak_mib": 0.0, "own_mib": 0.0}
     while process.poll() is None:
-        with suppress(OSError):  # it has just ended
+        with suppress(OSError):  # the process has just ended
             reading = not written()
             total = sum(map(resident_mib, family(process.pid)))
-            own = resident_mib(process.pid, "VmHWM")  # nothing is missed between two looks
+            own = resident_mib(process.pid, "VmHWM")  # the kernel's own peak misses nothing
             found["own_mib"] = max(found["own_mib"], own)
             found["peak_mib"] = max(found["peak_mib"], own, total)
             if reading:
@@ -145,7 +145,7 @@ def measure_medrag(corpus: Path, work: Path, model: str) -> dict[str, Any]:
 
 def measure_naive(corpus: Path, work: Path, model: str) -> dict[str, Any]:
     row: dict[str, Any] = {}
-    for way in ("traced", "plain"):  # tracing takes memory itself
+    for way in ("traced", "plain"):  # tracing itself takes memory
         process = subprocess.Popen(
             [sys.executable, __file__, _NAIVE, str(corpus), model, way],
             stdout=subprocess.PIPE,
@@ -158,12 +158,12 @@ def measure_naive(corpus: Path, work: Path, model: str) -> dict[str, Any]:
 
 
 def environment(work: Path) -> dict[str, str]:
-    """With a cache of its own: the user's must neither help nor grow."""
+    """With its own cache: the user's must neither help nor grow."""
     return os.environ | {"XDG_CACHE_HOME": str(work / "cache"), "OMP_WAIT_POLICY": "passive"}
 
 
 def convert(model: str, work: Path) -> None:
-    """Have the encoder converted and kept, which takes more memory than a build, and only once."""
+    """Convert the encoder first, which takes more memory than a build, but happens only once."""
     (work / "once").mkdir(exist_ok=True)
     (work / "once/once.txt").write_text("once")
     arguments = [__file__, _NAIVE, str(work / "once"), model, "plain"]
@@ -210,7 +210,7 @@ def naive_read(path: Path) -> str:
 
 
 def slope(rows: list[dict[str, Any]], field: str, size: str) -> float | None:
-    """MiB for 10,000 more chunks, from the smallest to the largest of the cases."""
+    """MiB per 10,000 more chunks, from the smallest to the largest case."""
     rows = sorted(rows, key=lambda row: row[size])
     if len(rows) < 2:
         return None
@@ -255,7 +255,7 @@ def show(cases: dict[str, Any]) -> None:
 
 
 def chosen(cases: dict[str, Any], encoder: str) -> list[dict[str, Any]]:
-    """The cases of many documents, by size."""
+    """The `documents` cases, by size."""
     rows = [c for c in cases.values() if c["kind"] == "documents" and c["encoder"] == encoder]
     return sorted(rows, key=lambda case: case["size"])
 

@@ -1,7 +1,7 @@
-"""Corpora of any size, always the same: short documents, one line of text, a PDF, a PubMed set.
+"""Make corpora of any size: short documents, one long line, a PDF, or a PubMed set.
 
-The words are the whole words of MiniLM's vocabulary, drawn by Zipf's law; the sentences mean
-nothing. No two are alike, so that nothing is embedded only once by chance.
+bench_memory.py uses them. The same size always gives the same corpus. The words come from MiniLM's
+vocabulary, drawn by Zipf's law; the sentences mean nothing. All differ, so that each is embedded.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ SEED = 13
 _WORDS = 1 << 17  # drawn at once
 _FOLDER = 1000  # documents in a folder
 _LINES = 48  # on a page of the PDF
-_ARTICLES = 30_000  # in a file of the PubMed set, as NLM has them
+_ARTICLES = 30_000  # in a file of the PubMed set, as in NLM's files
 
 
 def sentences() -> Iterator[str]:
-    """Sentences of 6 to 30 words, without end."""
+    """Endless sentences of 6 to 30 words."""
     vocabulary = TextEmbedder().tokenizer.get_vocab()
     ranked = sorted(vocabulary, key=vocabulary.__getitem__)
     words = np.array([w for w in ranked if len(w) > 1 and w.isascii() and w.isalpha()], dtype=str)
@@ -38,7 +38,7 @@ def sentences() -> Iterator[str]:
 
 
 def make_documents(folder: Path, number: int) -> None:
-    """`number` text files of two sentences, about 40 tokens, a thousand in a folder."""
+    """`number` text files of two sentences (about 40 tokens), a thousand to a folder."""
     source = sentences()
     for index in range(number):
         place = folder / f"{index // _FOLDER:04d}"
@@ -47,7 +47,7 @@ def make_documents(folder: Path, number: int) -> None:
 
 
 def make_text(folder: Path, megabytes: int) -> None:
-    """One text file of so many MB without a newline."""
+    """One text file of `megabytes` MB without a newline."""
     left = megabytes * 1_000_000
     with (folder / "one-line.txt").open("w") as file:
         for sentence in sentences():
@@ -57,7 +57,7 @@ def make_text(folder: Path, megabytes: int) -> None:
 
 
 def make_pdf(folder: Path, pages: int) -> None:
-    """One PDF of so many full pages."""
+    """One PDF of `pages` full pages."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.utils import simpleSplit
     from reportlab.pdfgen.canvas import Canvas
@@ -80,7 +80,7 @@ def make_pdf(folder: Path, pages: int) -> None:
 
 
 def make_pubmed(folder: Path, megabytes: int) -> None:
-    """A PubMed set of so many MB gzipped, one article in five without an abstract."""
+    """A PubMed set of `megabytes` MB gzipped; one article in five has no abstract."""
     left = megabytes * 1_000_000
     articles = _articles()
     for number in count(1):

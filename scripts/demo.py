@@ -1,7 +1,7 @@
-"""The whole job on samples/, as a person would type it: `make demo`.
+"""Every stage on samples/, as a person would type it: `make demo`.
 
-Index → dataset → QLoRA dry run → evaluation → three questions. A second run redoes only what
-changed. Everything lands in outputs/ (DEMO_OUTPUTS names another directory).
+Index → dataset → QLoRA dry run → evaluation → three questions. A second run skips what is up to
+date. Results go to outputs/, or to the directory that DEMO_OUTPUTS names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ console = Console()
 
 
 def stages() -> list[list[str]]:
-    """The commands, with outputs moved only if DEMO_OUTPUTS asks for it."""
+    """The commands; they name other directories only if DEMO_OUTPUTS is set."""
     moved = OUTPUTS != "outputs"
     index = [f"index.dir={OUTPUTS}/index"] if moved else []
     dataset = [f"dataset.dir={OUTPUTS}/dataset"] if moved else []
@@ -53,7 +53,7 @@ def stages() -> list[list[str]]:
 
 
 def run(stage: list[str]) -> float:
-    """Run one stage as its own process; returns its seconds."""
+    """Run one stage in its own process, and return its seconds."""
     console.print(
         f"\n[bold cyan]$[/] [bold]python -m medrag.{shlex.join(stage)}[/]", soft_wrap=True
     )
@@ -61,13 +61,13 @@ def run(stage: list[str]) -> float:
     command = [sys.executable, "-m", f"medrag.{stage[0]}", *stage[1:]]
     finished = subprocess.run(command, cwd=ROOT, check=False)
     if finished.returncode:
-        console.print(f"[red]the demo stops here: medrag.{stage[0]} ended with an error[/]")
+        console.print(f"[red]the demo stops here: medrag.{stage[0]} failed[/]")
         sys.exit(finished.returncode)
     return time.monotonic() - started
 
 
 def summary(seconds: dict[str, float]) -> Table:
-    """What was made, where it lies, and the numbers."""
+    """The artefacts, where they are, and their numbers."""
     index = read_manifest(Path(OUTPUTS, "index"), "index").counts
     dataset = read_manifest(Path(OUTPUTS, "dataset"), "dataset").counts
     adapter = read_manifest(Path(OUTPUTS, "models/qlora-smoke"), "adapter").counts
@@ -114,23 +114,23 @@ def numbers(metrics: dict[str, Any]) -> str:
 
 
 def next_commands() -> Table:
-    """What to type next."""
+    """Commands to try next."""
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(no_wrap=True)
     for what, command in (
-        ("ask on", "medrag.ask"),
+        ("ask more", "medrag.ask"),
         ("index your own documents", "medrag.build_index 'corpus.paths=\\[DIR]'"),
         ("tune the retriever", "medrag.train +experiment=retriever"),
-        ("Mistral-7B, on a GPU", "medrag.train +experiment=qlora"),
+        ("tune Mistral-7B, on a GPU", "medrag.train +experiment=qlora"),
     ):
         table.add_row(what, f"[bold]python -m {command}[/]")
-    table.add_row("the evaluation, drawn", f"[cyan]{OUTPUTS}/evaluation/metrics.png[/]")
+    table.add_row("plot of the evaluation", f"[cyan]{OUTPUTS}/evaluation/metrics.png[/]")
     return table
 
 
 def main() -> None:
-    """Run every stage, ask three questions, and say what to type next."""
+    """Run every stage, ask three questions, and suggest what to try next."""
     os.chdir(ROOT)
     seconds = {stage[0]: run(stage) for stage in stages()}
     console.rule("three questions")
@@ -148,7 +148,7 @@ def main() -> None:
         )
     )
     console.print(
-        f"[dim]{sum(seconds.values()):.0f} s in all. The adapter is a dry run of the training "
+        f"[dim]{sum(seconds.values()):.0f} s in total. The adapter is a dry run of the training "
         "code: its text is not meant to be read. Not medical advice.[/]"
     )
 

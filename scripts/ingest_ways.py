@@ -1,11 +1,11 @@
-"""Two ways from documents to answers, each step in a process of its own; for bench_ingest.py.
+"""Two ways from documents to answers, each step in its own process; bench_ingest.py runs it.
 
     python scripts/ingest_ways.py WAY STEP CORPUS INDEX [QUESTIONS]
 
-WAY is `medrag`, or `hand`: what one writes on the first day with sentence-transformers and FAISS.
-CORPUS is JSONL with `id`, `title` and `text`. STEP is `build`, `answer` (the first question, in
-this new process), `query` (all questions, timed), `look` (what some of them find) or `forward`
-(nothing but forward passes over a quarter of medrag's chunks). Prints one line of JSON.
+WAY is `medrag`, or `hand`: a first draft with sentence-transformers and FAISS. CORPUS is JSONL with
+`id`, `title` and `text`. STEP is `build`, `answer` (the first question), `query` (all questions,
+timed), `look` (the hits of some questions) or `forward` (only forward passes, over a quarter of
+medrag's chunks). Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-CHUNK_TOKENS = 254  # and the two special ones
+CHUNK_TOKENS = 254  # plus two special tokens
 
 
 def read_rows(corpus: Path) -> list[dict[str, str]]:
@@ -106,7 +106,7 @@ def medrag_answer(index: Path, question: str) -> str:
 
 
 def timed(search: Callable[[str], object], questions: list[str]) -> dict[str, float]:
-    """p50 and p99 of a question in milliseconds, after twenty to warm up."""
+    """p50 and p99 of a question in milliseconds, after twenty for warm-up."""
     import numpy as np
 
     taken = []
@@ -119,7 +119,7 @@ def timed(search: Callable[[str], object], questions: list[str]) -> dict[str, fl
 
 
 def bare_forward(corpus: Path) -> dict[str, float]:
-    """Tokens a second of nothing but forward passes, the same batches by each backend."""
+    """Tokens per second of bare forward passes, over the same batches with each backend."""
     from medrag import EmbedderConfig
     from medrag.config import Backend
     from medrag.ingestion import Chunker, TextEmbedder, clean_blocks
@@ -158,7 +158,7 @@ def main(way: str, step: str, corpus: str, index: str, questions: str = "") -> N
         found["hits"] = [search(question) for question in asked[:20]]
     elif step == "forward":
         found = bare_forward(Path(corpus))
-    # Of this process and of the largest that it started, in MiB.
+    # Peak of this process and of its largest child, in MiB.
     ours, theirs = (
         resource.getrusage(who).ru_maxrss / 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

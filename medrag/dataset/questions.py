@@ -1,10 +1,11 @@
-"""Read question files, and find the documents they name in an index."""
+"""Read question files, and find their documents in an index."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from ..config import DatasetFieldsConfig
 from ..errors import QuestionError
 from ..retrieval.retriever import check_question
-from ..stores.local.snapshot import Snapshot
+from ..stores import IndexReader
 from ..types import Example, Rejected
 
 _QUESTION = ("question", "text")
@@ -26,14 +27,14 @@ def read_questions(
 ) -> tuple[list[Example], list[Rejected]]:
     """Read a JSONL file of questions.
 
-    A question is answerable unless its row says `"answerable": false`, or names neither an
+    A question is answerable unless its row says `"answerable": false`, or gives neither an
     answer nor documents that hold one.
 
     Returns:
-        The questions, and the lines that could not be used with the reason.
+        The questions, and the lines that could not be used, each with the reason.
 
     Raises:
-        QuestionError: the file is missing, or holds no usable question.
+        QuestionError: the file is missing, or has no usable question.
     """
     path = Path(path)
     examples: list[Example] = []
@@ -48,17 +49,17 @@ def read_questions(
                         rejected.append(Rejected(f"{path.name}:{number}", str(error)))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise QuestionError(f"questions {path} cannot be read: {why}; give a JSONL file") from error
+        raise QuestionError(f"{path} cannot be read: {why}; give a JSONL file") from error
     if not examples:
         first = f"; {rejected[0].id}: {rejected[0].reason}" if rejected else ""
-        raise QuestionError(f"{path} holds no usable question{first}")
+        raise QuestionError(f"{path} has no usable question{first}")
     return examples, rejected
 
 
 def _example(line: str, number: int, fields: DatasetFieldsConfig) -> Example:
     try:
         row = json.loads(line)
-        json.dumps(row, ensure_ascii=False).encode()  # half a surrogate pair cannot be written
+        json.dumps(row, ensure_ascii=False).encode()  # a lone surrogate cannot be written
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(row, dict):
@@ -72,14 +73,14 @@ def _example(line: str, number: int, fields: DatasetFieldsConfig) -> Example:
     if isinstance(documents, str):
         documents = [documents]
     if not isinstance(documents, list):
-        raise ValueError("documents is neither a name nor a list of names")
+        raise ValueError("documents must be a name or a list of names")
     answerable = row.get("answerable")
     if answerable is None:
         answerable = bool(answer or documents)
     if not isinstance(answerable, bool):
-        raise ValueError(f"answerable is {answerable!r}, neither true nor false")
+        raise ValueError(f"answerable is {answerable!r}; it must be true or false")
     if answerable and not (answer or documents):
-        raise ValueError("said to be answerable, but names neither an answer nor documents")
+        raise ValueError("answerable, but has neither an answer nor documents")
     return Example(
         id=_text(row, fields.id, _ID) or str(number),
         question=question,
@@ -92,7 +93,7 @@ def _example(line: str, number: int, fields: DatasetFieldsConfig) -> Example:
 def _text(row: dict[str, Any], configured: str, usual: Sequence[str]) -> str:
     value = _field(row, configured, usual)
     if isinstance(value, list | dict):
-        raise ValueError(f"{configured or usual[0]} is a {type(value).__name__}, not a text")
+        raise ValueError(f"{configured or usual[0]} is a {type(value).__name__}, not text")
     return "" if value is None else str(value).strip()
 
 
@@ -105,22 +106,30 @@ def _field(row: dict[str, Any], configured: str, usual: Sequence[str]) -> Any:
 
 
 class DocumentNames:
-    """Resolves the document names of a question file to document ids of an index.
+    """Finds the documents that a question file names.
 
-    A name is a document's id, or else the part after `#` or `PMID:` (the row's own id), so that
-    question sets made for a collection need no rewriting.
+    A name is a document's id, or the part of it after `#` or `PMID:`, so that existing question
+    sets need no rewriting.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, index: IndexReader) -> None:
+        self._index = index
 
     def resolve(self, names: Sequence[str]) -> list[str]:
-        """Ids of the named documents that the index holds."""
+        """Ids of the named documents that are in the index."""
         return list(dict.fromkeys(id_ for name in names for id_ in self._ids.get(name, ())))
+
+    def with_ids(self, example: Example) -> Example:
+        """The example with the ids of its documents added to the names it gives them.
+
+        A document is then recognised by every name: "notes.jsonl#gout" in one row, "gout" in
+        another.
+        """
+        return replace(example, documents=(*example.documents, *self.resolve(example.documents)))
 
     @cached_property
     def _ids(self) -> dict[str, list[str]]:
-        every = list(self._snapshot.document_ids())
+        every = list(self._index.document_ids())
         short: dict[str, list[str]] = defaultdict(list)
         for id_ in every:
             short[id_.split("#")[-1].removeprefix("PMID:")].append(id_)

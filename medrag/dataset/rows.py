@@ -1,10 +1,12 @@
-"""Make one training row: the question in the answering prompt, and the reply to learn."""
+"""The rows of the dataset: make them from questions, count them, and save them with a card."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from ..grounding.support import best_span, parse_statements
 from ..manifest import Parent
 from ..metrics import token_recall
 from ..pipeline import RAGPipeline
-from ..types import Example, Hit
-from .splits import SPLITS
+from ..types import Example, Hit, Rejected
+from .questions import DocumentNames
+from .splits import SPLITS, leaks
 
 _CITED = re.compile(r"\[\d+\]")
 
@@ -24,12 +27,12 @@ class Row:
     """A row of the dataset.
 
     Attributes:
-        documents: ids of the gold documents that the index holds.
+        documents: ids of the gold documents that are in the index.
         contexts: the passages of the prompt, in order; passage `n` is cited as `[n]`.
-        gold_rank: 1-based place of the passage that holds the answer best, 0 if none is there or
-            there is no answer.
-        inserted: True when that passage was not retrieved and took the last one's place.
-        left_out: passages that did not fit the prompt budget.
+        gold_rank: 1-based position of the passage that holds most of the answer; 0 if no passage
+            comes from a gold document, or there is no answer.
+        inserted: True when that passage was not retrieved and replaced the last one.
+        left_out: how many passages did not fit the prompt budget.
     """
 
     id: str
@@ -45,7 +48,41 @@ class Row:
     completion: list[Message]
 
 
-def make_row(
+Rows = dict[str, list[Row]]  # by split
+
+
+def make_rows(
+    splits: Mapping[str, Sequence[Example]],
+    names: DocumentNames,
+    rag: RAGPipeline,
+    advance: Callable[[float], None],
+) -> tuple[Rows, Counter[str]]:
+    """Make the rows of every split.
+
+    Train and validation leave out answers that no passage supports: they would teach the model to
+    answer from nothing. The test split keeps every question as answering would see it.
+
+    Args:
+        advance: called with 1 after each question.
+
+    Returns:
+        The rows, and how many were left out, both by split.
+    """
+    rows: Rows = {name: [] for name in SPLITS}
+    dropped = Counter[str]()
+    for split, members in splits.items():
+        for example in members:
+            documents = names.resolve(example.documents)
+            row = _make_row(example, documents, rag, insert_gold=split != "test")
+            if split == "test" or _is_grounded(row):
+                rows[split].append(row)
+            else:
+                dropped[split] += 1
+            advance(1)
+    return rows, dropped
+
+
+def _make_row(
     example: Example, documents: Sequence[str], rag: RAGPipeline, *, insert_gold: bool
 ) -> Row:
     """Retrieve the context of a question and build its prompt and completion.
@@ -53,8 +90,8 @@ def make_row(
     Args:
         documents: ids of the gold documents.
         insert_gold: put the best gold passage into the prompt when retrieval missed it, or found
-            one that holds less of the answer, so that the model is not taught an answer its
-            passages do not hold. Not for test rows: they keep what answering would see.
+            one that holds less of the answer. Otherwise the model would learn answers that are
+            not in its passages.
     """
     answer = example.answer
     prompt = rag.prompt(example.question, rag.retrieve(example.question))
@@ -67,7 +104,7 @@ def make_row(
             gold = _best_gold(answer, prompt.contexts, documents)
             inserted = passage in prompt.contexts
     contexts = prompt.contexts
-    reply = cite(answer, contexts, gold) if example.answerable else REFUSAL
+    reply = _cite(answer, contexts, gold) if example.answerable else REFUSAL
     return Row(
         id=example.id,
         question=example.question,
@@ -83,18 +120,15 @@ def make_row(
     )
 
 
-def is_grounded(row: Row) -> bool:
-    """True for a row that can be learned from: a refusal, or an answer that cites a passage.
-
-    An answer that no passage supports would teach the model to answer from nothing.
-    """
+def _is_grounded(row: Row) -> bool:
+    """True for a refusal, and for an answer that cites a passage."""
     return not row.answerable or _CITED.search(row.completion[0]["content"]) is not None
 
 
-def cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
+def _cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
     """The reference answer with `[n]` after each sentence: the passage that supports it best.
 
-    A sentence that no passage supports better cites the gold passage; without one, none.
+    A sentence that no passage supports better cites the gold passage, or nothing without one.
     """
     parts = []
     for statement in parse_statements(answer):
@@ -108,7 +142,7 @@ def cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
 
 
 def _with_last(passage: Hit, prompt: Prompt, question: str, rag: RAGPipeline) -> Prompt:
-    """The prompt with a passage in the last one's place; others make room until it fits too."""
+    """The prompt with a passage in place of its last one, or of as many as it takes to fit."""
     fitted = rag.prompt(question, [passage, *prompt.contexts[:-1]])
     if not fitted.contexts:  # it does not fit even alone
         return prompt
@@ -130,9 +164,8 @@ def _best_gold(answer: str, contexts: Sequence[Hit], documents: Sequence[str]) -
 
 
 def _gold_passage(answer: str, documents: Sequence[str], rag: RAGPipeline) -> Hit:
-    snapshot = rag.index.snapshot
-    chunks = [chunk for document in documents for chunk in snapshot.document_chunk_ids(document)]
-    passages = snapshot.hits(chunks).values()
+    chunks = [chunk for document in documents for chunk in rag.index.document_chunk_ids(document)]
+    passages = rag.index.hits(chunks).values()
     return max(passages, key=lambda hit: (_held(answer, hit), -hit.chunk_id))
 
 
@@ -148,17 +181,87 @@ def _context(hit: Hit, documents: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def count_rows(rows: Rows, dropped: Counter[str], rejected: int) -> dict[str, Any]:
+    """Everything a reader of the dataset should know, counted from the rows themselves.
+
+    Args:
+        rejected: lines of the question file that could not be used.
+    """
+    counts: dict[str, Any] = {"rejected_questions": rejected}
+    for split, members in rows.items():
+        tally = Counter[str]()
+        for row in members:
+            tally["answerable"] += row.answerable
+            tally["unanswerable"] += not row.answerable
+            tally["gold_retrieved"] += row.gold_rank > 0 and not row.inserted
+            tally["gold_inserted"] += row.inserted
+            tally["gold_missing"] += row.answerable and row.gold_rank == 0
+            tally["gold_unknown"] += row.answerable and not row.documents
+            tally["contexts_left_out"] += row.left_out
+        tally["dropped_unsupported"] = dropped[split]
+        counts[split] = {"rows": len(members), **dict(tally)}
+    train = [(row.question, row.documents) for row in rows["train"]]
+    for split in ("validation", "test"):
+        other = [(row.question, row.documents) for row in rows[split]]
+        questions, documents = leaks(train, other)
+        counts[split] |= {
+            "questions_shared_with_train": len(questions),
+            "documents_shared_with_train": len(documents),
+        }
+    return counts
+
+
+def save_rows(directory: Path, rows: Rows, rejected: Sequence[Rejected]) -> None:
+    """Save as a `datasets.DatasetDict`, and as one JSONL file per split and for what was rejected.
+
+    Args:
+        rejected: lines of the question file that could not be used.
+    """
+    from datasets import Dataset, DatasetDict, Features, List, Value, disable_progress_bars
+
+    disable_progress_bars()
+    text, number, flag = Value("string"), Value("int64"), Value("bool")
+    context = dict.fromkeys(("document", "title", "section", "text"), text)
+    message = {"role": text, "content": text}
+    features = Features(
+        {
+            "id": text,
+            "question": text,
+            "answer": text,
+            "answerable": flag,
+            "documents": List(text),
+            "contexts": List({**context, "start": number, "end": number, "gold": flag}),
+            "gold_rank": number,
+            "inserted": flag,
+            "left_out": number,
+            "prompt": List(message),
+            "completion": List(message),
+        }
+    )
+    records = {split: [asdict(row) for row in members] for split, members in rows.items()}
+    DatasetDict(
+        {
+            split: Dataset.from_list(members, features=features)
+            for split, members in records.items()
+            if members  # an empty split can be saved, but not loaded
+        }
+    ).save_to_disk(str(directory))
+    for name, members in {**records, "rejected": [asdict(item) for item in rejected]}.items():
+        with (directory / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in members)
+
+
 _MEANING = {
     "rows": "questions",
     "answerable": "with a reference answer in the corpus",
     "unanswerable": "the reply to learn is the refusal",
-    "gold_retrieved": "the answer's document was among the retrieved passages",
-    "gold_inserted": "the passage that answers best was not, and took the last one's place",
-    "gold_missing": "no passage of it was, and the row was left as answering would see it",
+    "gold_retrieved": "a passage of the answer's document was retrieved",
+    "gold_inserted": "the passage that answers best was not, and replaced the last one",
+    "gold_missing": "no such passage was retrieved, and none was inserted",
     "gold_unknown": "answerable, but the question names no document of the index",
-    "dropped_unsupported": "left out: no passage supports the answer, or there is none to learn",
+    "dropped_unsupported": "left out: there is no answer to learn, or no passage supports it",
     "contexts_left_out": "passages that did not fit the prompt budget",
-    "questions_shared_with_train": "questions worded as one in train; 0 proves no leak",
+    "questions_shared_with_train": "questions with the words of one in train; 0 proves no leak",
     "documents_shared_with_train": "gold documents that train has too; 0 proves no leak",
 }
 
@@ -172,9 +275,9 @@ def write_card(directory: Path, counts: Mapping[str, Any], questions: str, index
         f"(fingerprint `{index.fingerprint}`).",
         "",
         "Each row holds the answering prompt (`prompt`), the reply to learn (`completion`), and",
-        "the passages with their exact place in the documents (`contexts`). Splits are grouped by",
-        "document and by wording of the question. Load it with",
-        "`datasets.load_from_disk`, or read the JSONL files. Research use; not medical advice.",
+        "the passages with their exact position in the documents (`contexts`). Splits are grouped",
+        "by document and by the words of the question. Load it with `datasets.load_from_disk`, or",
+        "read the JSONL files. For research; not medical advice.",
         "",
         "| | " + " | ".join(SPLITS) + " | meaning |",
         "|---|" + "---:|" * len(SPLITS) + "---|",
@@ -184,8 +287,8 @@ def write_card(directory: Path, counts: Mapping[str, Any], questions: str, index
         lines.append(f"| {name} | {values} | {meaning} |")
     lines += [
         "",
-        "Passages of a document that test questions ask about may stand among the distractors of",
-        "training rows: splits separate what is asked and answered, not what is read.",
+        "Training rows may have passages of test documents as distractors: splits separate what is",
+        "asked and answered, not what is read.",
         "",
         f"Lines of the question file that could not be used: {counts['rejected_questions']}",
     ]

@@ -1,4 +1,4 @@
-"""Split questions so that nothing a model is tested on was seen in training, and prove it."""
+"""Split questions so that no test question was seen in training, and check it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def question_key(question: str) -> str:
-    """What makes two questions the same: their words, whatever the punctuation and case."""
+    """Two questions are the same if their words are, whatever the punctuation and case."""
     return " ".join(words(question))
 
 
@@ -22,14 +22,14 @@ def split_by_document(
 ) -> dict[str, list[Example]]:
     """Assign every question to train, validation or test.
 
-    Questions that share a document, or their wording, always go together: groups are the
-    connected components of both relations. Groups are taken in an order that depends only on
-    the wording of their questions and the seed, so a question keeps its split when the file is
-    reordered, and, as far as the shares allow, when questions are added to it.
+    Questions that share a document or their words always stay together: groups are the connected
+    components of both relations. The order of groups depends only on the words of their questions
+    and the seed. So a question keeps its split when the file is reordered and, as far as the shares
+    allow, when questions are added.
 
     Args:
-        validation_share, test_share: of the questions, 0..1; reached as closely as whole groups
-            allow, never exceeded by more than one group.
+        validation_share, test_share: of the questions, 0..1; met as closely as whole groups allow,
+            and never exceeded by more than one group.
     """
     groups = _groups(examples)
     order = sorted(groups, key=lambda group: min(_draw(example, seed) for example in group))
@@ -39,7 +39,7 @@ def split_by_document(
     }
     splits: dict[str, list[Example]] = {name: [] for name in SPLITS}
     for group in order:
-        # A group much larger than what is still missing would swallow the split: it trains.
+        # A group much larger than the missing part would fill the split alone; it goes to train.
         name = next(
             (
                 split
@@ -57,7 +57,7 @@ def split_by_document(
 
 
 def _draw(example: Example, seed: int) -> bytes:
-    """A lot for the question, the same wherever it stands in the file."""
+    """A random key for the question that does not depend on its place in the file."""
     return sha256(f"{seed}\0{question_key(example.question)}".encode()).digest()
 
 
@@ -84,7 +84,7 @@ def _groups(examples: Sequence[Example]) -> list[list[Example]]:
 def leaks(
     train: Iterable[tuple[str, Sequence[str]]], other: Iterable[tuple[str, Sequence[str]]]
 ) -> tuple[list[str], list[str]]:
-    """What two sets of (question, documents) share: questions by wording, and document ids."""
+    """The questions, by their words, and the document ids that two sets share."""
     questions: set[str] = set()
     documents: set[str] = set()
     for question, names in train:

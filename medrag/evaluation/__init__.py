@@ -1,1 +1,1 @@
-"""Runs over question sets, and the report of what came out."""
+"""Runs over question sets, and their reports."""

@@ -1,4 +1,4 @@
-"""Show an evaluation: a table for the screen, a plot, and a file to compare runs by."""
+"""Show an evaluation as a table, a plot, and a file with every question and answer."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _LABELS = {
     "answerable": "answerable",
     "answered": "answered",
     "token_f1": "token F1, answerable questions",
-    "token_f1_when_answered": "token F1, where answered",
-    "gold_unknown": "answerable, but no document that holds the answer is known",
-    "right_document_when_answered": "answers citing a document that holds the answer",
+    "token_f1_when_answered": "token F1, answered questions",
+    "gold_unknown": "answerable, but no gold document is known",
+    "right_document_when_answered": "answers that cite a gold document",
     "coverage": "coverage (share answered)",
     "abstention_precision": "abstention precision (refusals that were right)",
     "abstention_recall": "abstention recall (unanswerable refused)",
     "citations": "citations",
-    "citations_resolved": "citations that resolve to their exact span",
+    "citations_resolved": "citations that quote their span exactly",
     "unsupported_statements": "unsupported statements removed",
     "area_under_risk_coverage": "area under risk–coverage (0 is perfect)",
     "mrr": "MRR",
@@ -51,7 +51,7 @@ def _number(value: float | int | None) -> str:
 
 
 def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """One JSON line per question: what was asked, found, answered and cited."""
+    """Write one JSON line per question, with its answer, sources and ranked documents."""
     with path.open("w", encoding="utf-8") as file:
         for outcome in outcomes:
             answer = outcome.answer

@@ -1,12 +1,18 @@
-"""Ask every question of a set and measure retrieval, answers and abstention."""
+"""Ask the questions of a set that no model was trained on, and measure what comes out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ..config import Config
 from ..dataset.questions import DocumentNames
+from ..dataset.splits import leaks
+from ..errors import MismatchError, QuestionError
+from ..manifest import MANIFEST, Parent, open_artefact
 from ..metrics import (
     area_under_risk_coverage,
     ndcg_at_k,
@@ -19,15 +25,59 @@ from ..pipeline import RAGPipeline
 from ..types import Answer, Example
 
 
+def without_leaks(
+    config: Config, examples: list[Example]
+) -> tuple[list[Example], dict[str, Parent]]:
+    """Leave out the questions that the adapter or the tuned retriever in use was trained on.
+
+    Returns:
+        The remaining questions, and the tuned models as parent artefacts.
+
+    Raises:
+        ArtefactError: a tuned model or its dataset is missing, so a leak cannot be ruled out.
+        MismatchError: the dataset has changed since the model was trained on it.
+        QuestionError: every question was seen in training.
+    """
+    tuned = {"adapter": config.generator.adapter, "retriever": config.embedder.model}
+    if not (Path(tuned["retriever"]) / MANIFEST).is_file():  # not tuned by medrag
+        tuned["retriever"] = ""
+    parents: dict[str, Parent] = {}
+    train: list[tuple[str, tuple[str, ...]]] = []
+    for kind, folder in tuned.items():
+        if folder:
+            model = open_artefact(Path(folder), kind)
+            parents[kind] = Parent(folder, model.fingerprint)
+            train += [(question, ()) for question in _trained_on(folder, model.parents["dataset"])]
+    seen = set(leaks(train, [(example.question, ()) for example in examples])[0])
+    kept = [example for example in examples if example.question not in seen]
+    if not kept:
+        raise QuestionError(
+            f"every question of {config.evaluation.questions} was seen in training; evaluate on "
+            f"the dataset's test split: evaluation.questions={config.dataset.dir}/test.jsonl"
+        )
+    return kept, parents
+
+
+def _trained_on(model: str, dataset: Parent) -> Iterator[str]:
+    """The training questions of the dataset that a model was made from."""
+    if open_artefact(Path(dataset.path), "dataset").fingerprint != dataset.fingerprint:
+        raise MismatchError(
+            f"{model} was trained on another dataset than the one now in {dataset.path}, so its "
+            "training questions are unknown; restore that dataset, or run medrag.train again"
+        )
+    with (Path(dataset.path) / "train.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)["question"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What happened to one question.
 
     Attributes:
         gold: ids of the documents that hold the answer and are in the index.
-        ranked: documents in the order their best chunk was ranked, without repeats.
-        answer: None when answers were not asked for.
-        resolved: citations whose span stands in the cleaned text exactly as quoted.
+        ranked: ids of documents by their best chunk, without repeats.
+        resolved: how many citations quote their span of the cleaned text exactly.
     """
 
     example: Example
@@ -45,7 +95,7 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """True when it was answerable and the answer cites a document that holds the answer."""
+        """True when the question was answerable and the answer cites a gold document."""
         cited = {source.document for source in self.answer.sources}
         return self.example.answerable and bool(cited.intersection(self.gold))
 
@@ -59,17 +109,17 @@ def run_questions(
     """Ask each question once.
 
     Args:
-        depth: how many chunks are ranked for the retrieval metrics.
+        depth: how many chunks to rank for the retrieval metrics.
         advance: called with 1 after each question.
     """
-    names = DocumentNames(rag.index.snapshot)
+    names = DocumentNames(rag.index)
     outcomes = []
     for example in examples:
         hits = rag.retrieve(example.question, depth)
         answer = rag.query(example.question)
         resolved = 0
         for source in answer.sources:
-            text = rag.index.snapshot.document_text(source.document) or ""
+            text = rag.index.document_text(source.document) or ""
             resolved += text[source.start : source.end] == source.text
         outcomes.append(
             Outcome(
@@ -85,13 +135,13 @@ def run_questions(
 
 
 def summarise(outcomes: Sequence[Outcome], ks: Sequence[int]) -> dict[str, Any]:
-    """The metrics of a run, as plain numbers; None where there was nothing to measure.
+    """The metrics of a run, as plain numbers; None if there was nothing to measure.
 
     Retrieval is measured over the questions whose gold documents are known and in the index.
     `abstention_precision` is the share of refusals that were right, `abstention_recall` the share
-    of unanswerable questions that were refused. Risk is the share of answers that cite no
-    document holding the answer; any answer to an unanswerable question counts as wrong. Questions
-    whose gold documents are not known cannot be judged so, and are counted in `gold_unknown`.
+    of unanswerable questions that were refused. Risk is the share of answers that cite no gold
+    document; any answer to an unanswerable question counts as wrong. An answerable question without
+    a known gold document cannot be judged and is counted in `gold_unknown`.
     """
     placed = [outcome for outcome in outcomes if outcome.gold]
     answerable = [outcome for outcome in outcomes if outcome.example.answerable]
@@ -136,7 +186,7 @@ def summarise(outcomes: Sequence[Outcome], ks: Sequence[int]) -> dict[str, Any]:
 
 
 def _would_be_right(outcome: Outcome) -> bool:
-    """Whether answering was, or would have been, right: for refusals the first hit decides."""
+    """Whether the answer was right, or for a refusal, whether the first hit was."""
     if outcome.answer.sources:
         return outcome.right
     first = outcome.ranked[0] if outcome.ranked else ""
@@ -150,6 +200,6 @@ def _unmarked(answer: Answer) -> str:
     return text
 
 
-def _mean(values: Any) -> float | None:
+def _mean(values: Iterable[float]) -> float | None:
     numbers = list(values)
     return sum(numbers) / len(numbers) if numbers else None

@@ -1,6 +1,6 @@
 """Fine-tuning: preflight checks, QLoRA for the generator, contrastive tuning for the retriever.
 
-Importing this loads no model library; the functions do when they are called.
+Importing this loads no model library; calling its functions does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fine-tunes the generator: QLoRA on a 4-bit model, loss on the answers only."""
+"""Fine-tune the generator: QLoRA on a 4-bit model, with the loss on answers only."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a finished run did.
+    """The result of a finished run.
 
     Attributes:
         base_model: folder or hub id of the base; for the dry run, the folder it was made in.
-        steps: optimiser steps, those before a resume counted in.
-        first_loss: training loss of the first step, in nats a token.
-        train_loss: training loss over the last logged interval, in nats a token.
-        eval_loss: validation loss at the end, in nats a token; None without validation rows.
+        steps: optimiser steps, including those before a resume.
+        first_loss: training loss of the first step, in nats per token.
+        train_loss: training loss over the last logged interval, in nats per token.
+        eval_loss: validation loss at the end, in nats per token; None without validation rows.
         skipped_rows: rows of both splits left out because they exceed `max_length` tokens or
-            hold no answer token.
+            have no answer token.
         trainable_parameters, total_parameters: of the adapter; of adapter and base together.
         seconds: wall time of this call.
-        history: what the trainer logged, oldest first.
+        history: the trainer's log, oldest entry first.
     """
 
     base_model: str
@@ -77,21 +77,22 @@ def train_generator(
 ) -> TrainingResult:
     """Train a LoRA adapter and save it, with the tokenizer, in `config.dir`.
 
-    The base model is held in 4-bit NF4 and stays frozen; low-rank adapters on all its linear
-    layers are trained through it. Sources: Dettmers et al. 2023, "QLoRA", arXiv:2305.14314;
-    Hu et al. 2021, "LoRA", arXiv:2106.09685.
+    The base model stays frozen in 4-bit NF4; low-rank adapters on all its linear layers are
+    trained. Sources: Dettmers et al. 2023, "QLoRA", arXiv:2305.14314; Hu et al. 2021, "LoRA",
+    arXiv:2106.09685.
 
-    A checkpoint is kept in `config.dir/checkpoints` every `eval_steps`, and on SIGTERM. The next
-    run with the same settings and rows continues from it; a run with others starts anew. An
+    A checkpoint is written to `config.dir/checkpoints` every `eval_steps`, and on SIGTERM. The next
+    run continues from it if its settings and rows are the same, and otherwise starts over. An
     adapter that is already in `config.dir` is replaced at the end, in one move.
 
     Args:
-        texts: what the tokenizer of the dry run (`base_model="tiny"`) is trained on; else unread.
+        texts: the dry run (`base_model="tiny"`) trains its tokenizer on them; otherwise unread.
         report_to: trackers, as in transformers: `["wandb"]` or `[]`.
-        seal: called with the finished directory before it takes its place; writes the manifest.
+        seal: called with the finished directory before it replaces the old one; writes the
+            manifest.
 
     Raises:
-        ArtefactError: no dataset in `config.dataset`.
+        ArtefactError: there is no dataset in `config.dataset`.
         ConfigError: no training row fits `max_length`.
         ModelError: the base model cannot be loaded.
         MedragError: the run was stopped by SIGTERM; the same command continues it.
@@ -117,8 +118,8 @@ def train_generator(
     skipped = sum(len(dataset[split]) - len(kept) for split, kept in rows.items())
     if skipped:
         logger.warning(
-            "%d of %d rows are left out: longer than finetune.max_length=%d tokens, or without "
-            "an answer. Cutting them would cut the answer off.",
+            "%d of %d rows are left out: they are longer than finetune.max_length=%d tokens, or "
+            "have no answer. Cutting them would cut the answer off.",
             skipped,
             sum(len(dataset[split]) for split in rows),
             config.max_length,
@@ -141,7 +142,7 @@ def train_generator(
     if state.global_step < state.max_steps:
         raise MedragError(
             f"training was stopped at step {state.global_step} of {state.max_steps}; the "
-            "checkpoint is kept, and the same command continues from it"
+            "checkpoint is saved, and the same command continues from it"
         )
     eval_loss = _final_eval_loss(trainer) if "validation" in rows else None
     adapted: Any = trainer.model
@@ -161,7 +162,7 @@ def train_generator(
         seconds=time.monotonic() - started,
         history=state.log_history,
     )
-    with replacing_directory(directory) as fresh:  # the old checkpoints go with the old directory
+    with replacing_directory(directory) as fresh:  # removes the checkpoints, too
         # save_embedding_layers: the default asks the hub whether the vocabulary has grown.
         adapted.save_pretrained(fresh, save_embedding_layers=False)
         tokenizer.save_pretrained(fresh)
@@ -180,7 +181,7 @@ def build_trainer(
     report_to: list[str],
     run_name: str,
 ) -> SFTTrainer:
-    """Put the adapters on a 4-bit model and make TRL's trainer for it.
+    """Add the adapters to a 4-bit model and make TRL's trainer for it.
 
     Args:
         rows: tokenised splits, `train` and perhaps `validation`.
@@ -224,8 +225,8 @@ def build_trainer(
             use_cpu=not on_gpu,
             dataloader_pin_memory=on_gpu,
             completion_only_loss=True,
-            max_length=None,  # every row fits; nothing may be cut here
-            packing=False,  # rows must not see each other
+            max_length=None,  # every row fits; nothing must be cut here
+            packing=False,  # rows must not attend to each other
             logging_steps=config.logging_steps,
             logging_first_step=True,
             eval_strategy="steps" if validation else "no",
@@ -233,16 +234,16 @@ def build_trainer(
             save_strategy="steps",
             save_steps=config.eval_steps,
             save_total_limit=1,
-            # a signal handler can be set in the main thread only
+            # only the main thread can set a signal handler
             enable_jit_checkpoint=threading.current_thread() is threading.main_thread(),
             report_to=report_to or "none",
             run_name=run_name,
             seed=config.seed,
         ),
     )
-    # TRL casts the adapters to bf16, where a step of 1e-4 of a weight's size is rounded away.
-    # They are under 1 % of the parameters, so they are kept in fp32. The frozen rest is left as
-    # loaded: Mistral's norms compute in fp32 whatever their weights are stored in.
+    # TRL casts the adapters to bf16, which rounds away a step of 1e-4 of a weight's size. They are
+    # under 1 % of the parameters, so fp32 costs little. The frozen rest stays as loaded: Mistral's
+    # norms compute in fp32 whatever their weights are stored in.
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -250,9 +251,9 @@ def build_trainer(
 
 
 def _prepare_checkpoints(work: Path, config: FineTuneConfig, base: str) -> str | None:
-    """The checkpoint to continue from; clears what another run left."""
+    """The checkpoint to continue from, if any; removes the checkpoints of other runs."""
     settings = asdict(config)
-    for name in ("dir", "dataset", "tiny"):  # their content counts, not where it lies
+    for name in ("dir", "dataset", "tiny"):  # their content counts, not their place
         del settings[name]
     files = sorted(Path(config.dataset).rglob("*.arrow"))
     if Path(base).is_dir():
@@ -276,7 +277,7 @@ def _prepare_checkpoints(work: Path, config: FineTuneConfig, base: str) -> str |
 
 
 def _is_complete(checkpoint: Path) -> bool:
-    """False when a kill came in the middle of a save: `trainer_state.json` is written last."""
+    """False if a save was interrupted: `trainer_state.json` is written last."""
     try:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -285,7 +286,7 @@ def _is_complete(checkpoint: Path) -> bool:
 
 
 def _final_eval_loss(trainer: SFTTrainer) -> float:
-    """Validation loss of the weights that are saved; computed only if the last step lacks it."""
+    """Validation loss of the saved weights; computed only if the last step did not log it."""
     for entry in trainer.state.log_history:
         if "eval_loss" in entry and entry["step"] == trainer.state.global_step:
             return float(entry["eval_loss"])

@@ -1,24 +1,73 @@
-"""Estimates the memory of a QLoRA run from the shape of the model, without loading it."""
+"""Checks before a QLoRA run that this machine has what it needs, without loading the model."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ..config import Device, FineTuneConfig
 from ..errors import PreflightError
 from ..generation.hf import folder_problem, is_hub_id
+from ..hardware import disk_free, has_gpu_driver, memory_limit
 from .tiny import TINY
 
 GB = 1e9  # bytes; memory and file sizes are given in decimal gigabytes
 
+MISTRAL = "mistralai/Mistral-7B-Instruct-v0.2"
+_MISTRAL_DOWNLOAD = int(14.5 * GB)  # its safetensors, in bf16
+_HUB_SECONDS = 3.0  # how long the hub may take to answer
+_HOST_RAM = int(4 * GB)  # Python, torch, and the weights on their way to a GPU
+_RESULT_DISK = int(0.2 * GB)  # tokenised rows, logs, and room for small files
+
+
+def preflight(config: FineTuneConfig) -> None:
+    """Return if a run with these settings can start here.
+
+    This takes about a second, or four if the hub does not answer. It loads no model, and imports
+    `torch` only where a GPU driver is installed. It asks the hub, once, only about a hub id that
+    is not in the local cache, and never if HF_HUB_OFFLINE is set.
+
+    Raises:
+        PreflightError: lists everything that is missing, what the run needs, and what can run.
+    """
+    machine, weights = look_at_machine(config), look_for_weights(config)
+    missing = find_missing(config, machine, weights)
+    if missing:
+        raise PreflightError(_describe(config, missing, weights))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine offers a run; sizes in bytes.
+
+    Attributes:
+        gpu_problem: why no GPU can be used; "" if one can.
+        gpu_free: free memory of the GPU; 0 without one.
+        ram: the most memory this process may use.
+        disk_free: free space where the results go.
+        cache_free: free space where weights from the hub go.
+    """
+
+    gpu_problem: str
+    gpu_free: int
+    ram: int
+    disk_free: int
+    cache_free: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The base model: what is wrong with it, and how much must still be downloaded."""
+
+    problem: str = ""
+    download: int = 0  # bytes
+    shape: ModelShape | None = None
+
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Sizes of a Mistral or Llama decoder: what its `config.json` says.
+    """Sizes of a Mistral or Llama decoder, from its `config.json`.
 
     Attributes:
         head_size: width of one attention head.
@@ -44,167 +93,33 @@ class ModelShape:
 
     @property
     def linear_parameters(self) -> int:
-        """Parameters that are stored in 4 bits."""
+        """Parameters stored in 4 bits."""
         return self.layers * sum(inputs * outputs for inputs, outputs in self.linears)
 
     @property
     def other_parameters(self) -> int:
-        """Parameters that are not: embeddings, output layer and norms."""
-        return self.vocab * self.hidden * (1 if self.tied else 2) + self.hidden * (
-            2 * self.layers + 1
-        )
+        """All other parameters: embeddings, output layer and norms."""
+        embeddings = self.vocab * self.hidden * (1 if self.tied else 2)
+        return embeddings + self.hidden * (2 * self.layers + 1)
 
 
 # Jiang et al. 2023, "Mistral 7B", arXiv:2310.06825, table 1; v0.2 has the same shape.
 MISTRAL_7B = ModelShape(32000, 4096, 14336, 32, 32, 8, 128)
 
 
-@dataclass(frozen=True)
-class MemoryEstimate:
-    """Bytes a run needs on the device it trains on, by what they are for."""
-
-    weights: int
-    adapters: int
-    activations: int
-    overhead: int
-
-    @property
-    def total(self) -> int:
-        """The sum, in bytes."""
-        return sum(getattr(self, field.name) for field in fields(self))
-
-
-def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate:
-    """What training with these settings needs, for batches of rows as long as allowed.
-
-    With P parameters in the linear layers, B rows a batch of L tokens, T = B·L:
-
-    - weights: P/2 bytes for NF4, plus the scales of blocks of 64: a float32 each (P/16 bytes),
-      or with double quantisation a byte each and a float32 for every 256 of them
-      (P·(1/64 + 4/16384) bytes; Dettmers et al. 2023, arXiv:2305.14314, section 3). Embeddings,
-      output layer and norms in the compute type: 2 bytes (bf16), or 4 on a CPU.
-    - adapters: r·(inputs + outputs) parameters a linear layer (Hu et al. 2021,
-      arXiv:2106.09685), each with 4 bytes of weight, 4 of gradient, and two moments of AdamW:
-      1 byte each in 8 bits on a GPU, 4 bytes each on a CPU.
-    - activations: with gradient checkpointing (Chen et al. 2016, arXiv:1604.06174) the input of
-      each layer, T·hidden, and all that one layer keeps for its backward pass; without it, the
-      latter for every layer. One layer keeps the inputs and outputs of its linear layers and
-      the gate's activation; for the adapters, each input after dropout and a mask of a byte;
-      four float32 copies of the hidden state in the two norms. While it is differentiated, two
-      float32 tensors of its widest input come and go.
-    - overhead: one dequantised linear layer; a tile of logits, which TRL makes for 4,096 tokens
-      and 32,768 entries at a time, with four float32 copies on a CPU; on a GPU also 1 GB for
-      the CUDA context and kernels, and a tenth of the rest for fragmentation.
-
-    Attention scores are not counted: the fused kernels never store them.
-    """
-    on_cpu = config.device is Device.cpu
-    size = 4 if on_cpu else 2  # bytes of the compute type
-    tokens = config.batch_size * config.max_length
-    scales = 1 / 64 + 4 / 16384 if config.double_quant else 1 / 16
-    weights = shape.linear_parameters * (0.5 + scales) + shape.other_parameters * size
-
-    inputs = sum(i for i, _ in shape.linears)
-    outputs = sum(o for _, o in shape.linears)
-    adapters = shape.layers * config.lora_r * (inputs + outputs) * (16 if on_cpu else 10)
-
-    kept = (inputs + outputs + shape.intermediate) * size + inputs * (size + 1) + shape.hidden * 16
-    one_layer = tokens * kept
-    activations = (
-        tokens * shape.hidden * size * shape.layers + one_layer
-        if config.gradient_checkpointing
-        else one_layer * shape.layers
-    )
-    activations += tokens * max(i for i, _ in shape.linears) * 8
-    tile = min(tokens, 4096) * min(shape.vocab, 32768) * (16 if on_cpu else size)
-    overhead = max(i * o for i, o in shape.linears) * size + tile
-    if not on_cpu:
-        overhead += int(GB + 0.1 * (weights + adapters + activations))
-    return MemoryEstimate(int(weights), int(adapters), int(activations), int(overhead))
-
-
-def read_shape(config_json: Path) -> ModelShape | None:
-    """The shape a model's `config.json` gives; None if it cannot be read or is of another kind."""
-    try:
-        values = json.loads(config_json.read_text(encoding="utf-8"))
-        heads = int(values["num_attention_heads"])
-        hidden = int(values["hidden_size"])
-        return ModelShape(
-            vocab=int(values["vocab_size"]),
-            hidden=hidden,
-            intermediate=int(values["intermediate_size"]),
-            layers=int(values["num_hidden_layers"]),
-            heads=heads,
-            kv_heads=int(values.get("num_key_value_heads") or heads),
-            head_size=int(values.get("head_dim") or hidden // heads),
-            tied=bool(values.get("tie_word_embeddings", False)),
-        )
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
-        return None
-
-
-MISTRAL = "mistralai/Mistral-7B-Instruct-v0.2"
-_MISTRAL_DOWNLOAD = int(14.5 * GB)  # its safetensors, in bf16
-_HUB_SECONDS = 3.0  # how long the hub may take to answer
-_HOST_RAM = int(4 * GB)  # Python, torch, and the weights passing through on their way to a GPU
-_RESULT_DISK = int(0.2 * GB)  # tokenised rows, logs, and room for small files
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What this machine offers a run; sizes in bytes.
-
-    Attributes:
-        gpu_problem: why no GPU can be used; "" if one can.
-        gpu_free: free memory of the GPU that would be used; 0 without one.
-        ram: memory this process may use at most.
-        disk_free: free space where the results go.
-        cache_free: free space where weights from the hub go.
-    """
-
-    gpu_problem: str
-    gpu_free: int
-    ram: int
-    disk_free: int
-    cache_free: int
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Where the base model stands: what is wrong with it, and how much is left to download."""
-
-    problem: str = ""
-    download: int = 0  # bytes
-    shape: ModelShape | None = None
-
-
-def preflight(config: FineTuneConfig) -> None:
-    """Return when a run with these settings can start here.
-
-    Takes a second or so, four at most when the hub does not answer, and loads no model. `torch`
-    is imported only where an NVIDIA driver is installed. The network is asked only for a hub id
-    that is not in the local cache, once, and not at all with HF_HUB_OFFLINE set.
-
-    Raises:
-        PreflightError: lists everything that is missing, what the run needs, and what can run.
-    """
-    machine, weights = look_at_machine(config), look_for_weights(config)
-    missing = find_missing(config, machine, weights)
-    if missing:
-        raise PreflightError(describe(config, missing, weights))
-
-
 def find_missing(config: FineTuneConfig, machine: Machine, weights: Weights) -> list[str]:
-    """What is missing, a line each; empty when the run can start."""
+    """Everything that is missing, a line each; empty if the run can start."""
     missing = []
     if not (Path(config.dataset) / "dataset_dict.json").is_file():
         missing.append(
-            f"the dataset: {config.dataset} holds none; make one with: "
+            f"the dataset: there is none in {config.dataset}; make one with: "
             f"python -m medrag.build_dataset dataset.dir={config.dataset}"
         )
     if weights.problem:
         missing.append(f"the weights: {weights.problem}")
-    on_gpu = _uses_gpu(config, machine)
+    on_gpu = config.device is Device.cuda or (
+        config.device is Device.auto and not machine.gpu_problem
+    )
     if on_gpu and machine.gpu_problem:
         missing.append(f"a GPU: finetune.device={config.device.value}, but {machine.gpu_problem}")
     if weights.shape is None:
@@ -220,7 +135,7 @@ def find_missing(config: FineTuneConfig, machine: Machine, weights: Weights) -> 
     ram = _HOST_RAM if on_gpu else estimate.total + GB
     if weights.shape.linear_parameters > 1e8 and machine.ram < ram:
         missing.append(f"RAM: about {_gb(ram)} is needed, this machine has {_gb(machine.ram)}")
-    result = _RESULT_DISK + 3 * estimate.adapters  # the adapter, and a checkpoint while the next
+    result = _RESULT_DISK + 3 * estimate.adapters  # the adapter and two checkpoints
     if machine.disk_free < result:
         missing.append(
             f"disk space for {config.dir}: about {_gb(result)} is needed, "
@@ -234,17 +149,17 @@ def find_missing(config: FineTuneConfig, machine: Machine, weights: Weights) -> 
     return missing
 
 
-def describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> str:
-    """The message of the error: what is missing, what the run needs, what can run here."""
+def _describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> str:
+    """The error message: what is missing, what the run needs, and what can run here instead."""
     lines = [f"fine-tuning {config.base_model} cannot start here. Missing:"]
     lines += [f"  - {line}" for line in missing]
     if config.base_model == TINY:
         return "\n".join(lines)
-    lines.append("What it needs:")
+    lines.append("It needs:")
     if weights.download:
         lines.append(f"  - weights: a download of {_gb(weights.download)} (safetensors), once")
     if weights.shape is None:
-        lines.append("  - memory: not known before the model's config.json can be read")
+        lines.append("  - memory: unknown until the model's config.json can be read")
     else:
         need = estimate_memory(config, weights.shape)
         lines.append(
@@ -253,29 +168,45 @@ def describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> st
             f"{config.batch_size} rows of {config.max_length} tokens {_gb(need.activations)}, "
             f"other {_gb(need.overhead)})"
         )
-    lines.append("What can run here instead, the same code on a small model (a dry run):")
+    lines.append("The same code runs here on a small model (a dry run):")
     lines.append("  python -m medrag.train +experiment=qlora_smoke")
     return "\n".join(lines)
 
 
 def look_at_machine(config: FineTuneConfig) -> Machine:
-    """Measure this machine, importing torch only if there seems to be a GPU."""
+    """Measure this machine."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    problem, free = "", 0
-    if config.device is not Device.cpu:
-        problem, free = _look_at_gpu()
+    problem, free = ("", 0) if config.device is Device.cpu else _look_at_gpu()
     return Machine(
         gpu_problem=problem,
         gpu_free=free,
-        ram=_ram(),
-        disk_free=_disk_free(Path(config.dir)),
-        cache_free=_disk_free(Path(HF_HUB_CACHE)),
+        ram=memory_limit(),
+        disk_free=disk_free(config.dir),
+        cache_free=disk_free(HF_HUB_CACHE),
     )
 
 
+def _look_at_gpu() -> tuple[str, int]:
+    """Why no GPU can be used ("" if one can), and its free memory in bytes."""
+    if not has_gpu_driver():
+        return "no GPU driver is installed", 0
+    import torch
+
+    if torch.version.cuda is None:
+        return "torch is installed without CUDA; install its CUDA build", 0
+    if not torch.cuda.is_available():
+        return "torch finds no usable GPU (see nvidia-smi and CUDA_VISIBLE_DEVICES)", 0
+    if torch.cuda.device_count() > 1:
+        return "several GPUs are visible; choose one with CUDA_VISIBLE_DEVICES=0", 0
+    free, _ = torch.cuda.mem_get_info()
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        return f"{torch.cuda.get_device_name()} has no bf16 (Ampere or newer has)", free
+    return "", free
+
+
 def look_for_weights(config: FineTuneConfig) -> Weights:
-    """Find the base model: in a folder, in the hub's cache, or on the hub."""
+    """Find the base model in a folder, in the hub's cache, or on the hub."""
     model = config.base_model
     if model == TINY:
         t = config.tiny
@@ -306,16 +237,16 @@ def _look_at_hub(model: str) -> Weights:
         if not folder_problem(Path(cached).parent):
             return Weights(shape=known)
     download = _MISTRAL_DOWNLOAD if model == MISTRAL else 0
-    absent = f"{model} is no folder here and not in the hub's local cache, and "
+    absent = f"{model} is neither a folder here nor in the hub's local cache, and "
     if HF_HUB_OFFLINE:
-        return Weights(absent + "HF_HUB_OFFLINE forbids to ask the hub", download, known)
+        return Weights(absent + "HF_HUB_OFFLINE is set, so the hub is not asked", download, known)
     try:
         get_hf_file_metadata(hf_hub_url(model, "config.json"), timeout=_HUB_SECONDS)
     except GatedRepoError:
-        reason = "the hub asks to accept its licence there and to log in (`hf auth login`)"
+        reason = "the hub wants its licence accepted there, and a login (`hf auth login`)"
     except RepositoryNotFoundError:
-        reason = "the hub knows no such model"
-    except Exception as error:  # every way a network can fail comes to the same here
+        reason = "the hub has no such model"
+    except Exception as error:  # a network can fail in many ways, and all mean the same here
         cause = str(error).strip().split("\n")[0] or type(error).__name__
         reason = f"the hub cannot be reached ({cause})"
     else:
@@ -323,43 +254,88 @@ def _look_at_hub(model: str) -> Weights:
     return Weights(absent + reason, download, known)
 
 
-def _look_at_gpu() -> tuple[str, int]:
-    """Why no GPU can be used ("" if one can), and its free memory in bytes."""
-    if shutil.which("nvidia-smi") is None and not Path("/dev/nvidiactl").exists():
-        return "no NVIDIA GPU or driver is here", 0
-    import torch
+def read_shape(config_json: Path) -> ModelShape | None:
+    """The shape in a model's `config.json`; None if it is unreadable or of another kind."""
+    try:
+        values = json.loads(config_json.read_text(encoding="utf-8"))
+        heads = int(values["num_attention_heads"])
+        hidden = int(values["hidden_size"])
+        return ModelShape(
+            vocab=int(values["vocab_size"]),
+            hidden=hidden,
+            intermediate=int(values["intermediate_size"]),
+            layers=int(values["num_hidden_layers"]),
+            heads=heads,
+            kv_heads=int(values.get("num_key_value_heads") or heads),
+            head_size=int(values.get("head_dim") or hidden // heads),
+            tied=bool(values.get("tie_word_embeddings", False)),
+        )
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return None
 
-    if torch.version.cuda is None:
-        return "torch is installed without CUDA; install its CUDA build", 0
-    if not torch.cuda.is_available():
-        return "torch finds no usable GPU (see nvidia-smi and CUDA_VISIBLE_DEVICES)", 0
-    if torch.cuda.device_count() > 1:
-        return "several GPUs are visible; choose one with CUDA_VISIBLE_DEVICES=0", 0
-    free, _ = torch.cuda.mem_get_info()
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
-        return f"{torch.cuda.get_device_name()} has no bf16 (Ampere or newer has)", free
-    return "", free
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes a run needs on its training device, by purpose."""
+
+    weights: int
+    adapters: int
+    activations: int
+    overhead: int
+
+    @property
+    def total(self) -> int:
+        """The sum, in bytes."""
+        return sum(getattr(self, field.name) for field in fields(self))
 
 
-def _uses_gpu(config: FineTuneConfig, machine: Machine) -> bool:
-    return config.device is Device.cuda or (
-        config.device is Device.auto and not machine.gpu_problem
+def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate:
+    """Memory that training with these settings needs, with every row as long as allowed.
+
+    With P parameters in the linear layers, B rows a batch of L tokens, T = B·L:
+
+    - weights: P/2 bytes for NF4, plus the scales of blocks of 64: a float32 each (P/16 bytes),
+      or with double quantisation a byte each and a float32 for every 256 of them
+      (P·(1/64 + 4/16384) bytes; Dettmers et al. 2023, arXiv:2305.14314, section 3). Embeddings,
+      output layer and norms in the compute type: 2 bytes (bf16), or 4 on a CPU.
+    - adapters: r·(inputs + outputs) parameters a linear layer (Hu et al. 2021,
+      arXiv:2106.09685), each with 4 bytes of weight, 4 of gradient, and two moments of AdamW:
+      1 byte each in 8 bits on a GPU, 4 bytes each on a CPU.
+    - activations: with gradient checkpointing (Chen et al. 2016, arXiv:1604.06174) the input of
+      every layer, T·hidden, and everything one layer keeps for its backward pass; without it, the
+      latter for every layer. A layer keeps the inputs and outputs of its linear layers and the
+      gate's activation; for the adapters, each input after dropout and a mask of a byte; and four
+      float32 copies of the hidden state in the two norms. Its backward pass adds two float32
+      tensors of its widest input for a moment.
+    - overhead: one dequantised linear layer; a tile of logits, which TRL computes for 4,096 tokens
+      and 32,768 entries at a time, with four float32 copies on a CPU; on a GPU also 1 GB for
+      the CUDA context and kernels, and a tenth of the rest for fragmentation.
+
+    Attention scores are not counted: the fused kernels never store them.
+    """
+    on_cpu = config.device is Device.cpu
+    size = 4 if on_cpu else 2  # bytes of the compute type
+    tokens = config.batch_size * config.max_length
+    scales = 1 / 64 + 4 / 16384 if config.double_quant else 1 / 16
+    weights = shape.linear_parameters * (0.5 + scales) + shape.other_parameters * size
+
+    inputs = sum(i for i, _ in shape.linears)
+    outputs = sum(o for _, o in shape.linears)
+    adapters = shape.layers * config.lora_r * (inputs + outputs) * (16 if on_cpu else 10)
+
+    kept = (inputs + outputs + shape.intermediate) * size + inputs * (size + 1) + shape.hidden * 16
+    one_layer = tokens * kept
+    activations = (
+        tokens * shape.hidden * size * shape.layers + one_layer
+        if config.gradient_checkpointing
+        else one_layer * shape.layers
     )
-
-
-def _ram() -> int:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:  # a container may be allowed less than the machine has
-        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):
-        return total
-
-
-def _disk_free(path: Path) -> int:
-    path = path.absolute()
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
+    activations += tokens * max(i for i, _ in shape.linears) * 8
+    tile = min(tokens, 4096) * min(shape.vocab, 32768) * (16 if on_cpu else size)
+    overhead = max(i * o for i, o in shape.linears) * size + tile
+    if not on_cpu:
+        overhead += int(GB + 0.1 * (weights + adapters + activations))
+    return MemoryEstimate(int(weights), int(adapters), int(activations), int(overhead))
 
 
 def _gb(size: float) -> str:

@@ -1,4 +1,4 @@
-"""Tunes the retriever's encoder on the dataset: a question close to the passage that answers it."""
+"""Tune the retriever's encoder: bring questions close to the passages that answer them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import EmbedderConfig, RetrieverTuneConfig
-from ..embedding.local.embedder import TextEmbedder
+from ..config import RetrieverTuneConfig
+from ..embedding.local.folder import locate
 from ..errors import ArtefactError
 from ..generation.hf import resolve_device
 from ..manifest import recover_directory, replacing_directory
@@ -20,14 +20,14 @@ from .trainer import load_dataset, quiet_libraries, watched
 
 @dataclass(frozen=True)
 class RetrieverResult:
-    """What a finished run did.
+    """The result of a finished run.
 
     Attributes:
         base_model: folder of the encoder it started from.
-        pairs: (question, passage) pairs trained on.
-        skipped_rows: rows of the train split that hold no gold passage, unanswerable ones too.
+        pairs: how many (question, passage) pairs it was trained on.
+        skipped_rows: rows of the train split without a gold passage, including unanswerable ones.
         truncated: passages longer than `max_length` tokens, whose end training did not see.
-        first_loss, train_loss: of the first step and the last, in nats a question.
+        first_loss, train_loss: of the first and the last step, in nats per question.
         seconds: wall time.
     """
 
@@ -52,16 +52,17 @@ def train_retriever(
     """Train on (question, gold passage) pairs and save a sentence-transformers model.
 
     Each question's negatives are the other passages of its batch (Henderson et al. 2017,
-    arXiv:1705.00652), so no passage may stand twice in a batch. Passages are read as the index
-    embeds them: title, line break, text. Only the train split is read. What is in `config.dir`
-    is replaced at the end, in one move.
+    arXiv:1705.00652), so no passage occurs twice in a batch. Passages are read as the index embeds
+    them: title, line break, text. Only the train split is read. A model that is already in
+    `config.dir` is replaced at the end, in one move.
 
     Args:
         report_to: trackers, as in transformers: `["wandb"]` or `[]`.
-        seal: called with the finished directory before it takes its place; writes the manifest.
+        seal: called with the finished directory before it replaces the old one; writes the
+            manifest.
 
     Raises:
-        ArtefactError: no dataset, or fewer than two rows of it hold a gold passage.
+        ArtefactError: there is no dataset, or fewer than two of its rows have a gold passage.
         ModelError: the encoder cannot be found or loaded.
     """
     started = time.monotonic()
@@ -70,8 +71,8 @@ def train_retriever(
     pairs = _pairs(rows)
     if len(pairs["anchor"]) < 2:
         raise ArtefactError(
-            f"{len(pairs['anchor'])} training rows of {config.dataset} hold a gold passage, two "
-            "are needed; build the dataset from questions that name their documents"
+            f"{len(pairs['anchor'])} training rows of {config.dataset} have a gold passage, and "
+            "at least 2 are needed; build the dataset from questions that name their documents"
         )
     # Heavy imports only once there is something to train on.
     from datasets import Dataset
@@ -83,7 +84,7 @@ def train_retriever(
         SentenceTransformerTrainingArguments,
     )
 
-    base = TextEmbedder(EmbedderConfig(model=config.base_model)).folder
+    base = locate(config.base_model)
     device = resolve_device(config.device)
     model = SentenceTransformer(
         str(base),
@@ -106,7 +107,7 @@ def train_retriever(
                 per_device_train_batch_size=config.batch_size,
                 batch_sampler=BatchSamplers.NO_DUPLICATES,
                 learning_rate=config.learning_rate,
-                warmup_steps=0.1,  # below 1: a share of all steps
+                warmup_steps=0.1,  # below 1, so a share of all steps
                 bf16=device.type == "cuda",
                 use_cpu=device.type == "cpu",
                 dataloader_pin_memory=device.type == "cuda",
@@ -144,8 +145,8 @@ def train_retriever(
 def _save(model: Any, folder: Path, max_length: int) -> None:
     model.max_seq_length = max_length  # the index embeds whole chunks
     model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
-    # sentence-transformers 6 keeps the length with the tokenizer only; it and other readers look
-    # here too.
+    # sentence-transformers 6 writes the length to the tokenizer only, but it and other libraries
+    # read it here too.
     path = folder / "sentence_bert_config.json"
     options = json.loads(path.read_text(encoding="utf-8"))
     content = json.dumps({"max_seq_length": max_length, **options}, indent=2)
@@ -153,7 +154,7 @@ def _save(model: Any, folder: Path, max_length: int) -> None:
 
 
 def _pairs(rows: Any) -> dict[str, list[str]]:
-    """Questions and the passages that hold their answers best, in two columns."""
+    """Questions and the passages that hold most of their answers, in two columns."""
     pairs: dict[str, list[str]] = {"anchor": [], "positive": []}
     for row in rows:
         if row["gold_rank"]:

@@ -1,4 +1,4 @@
-"""Makes the small Mistral-architecture model of the dry run: a tokenizer and random weights."""
+"""Make the small Mistral-architecture model of the dry run: a tokenizer and random weights."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..manifest import fingerprint, recover_directory, replacing_directory
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-TINY = "tiny"  # the name of a base model that asks for this one
+TINY = "tiny"  # the value of `finetune.base_model` that asks for it
 
-# Enough to learn 4,096 merges well, and a bound on memory however large the corpus is.
+# Enough to learn 4,096 merges well, and bounded however large the corpus is.
 _TEXT_BUDGET = 4_000_000  # characters
 _RECIPE = "medrag_tiny.json"
 _FORMAT = 1
 
-# The prompt format of Mistral-7B-Instruct-v0.2: no system role, users and assistants in turn.
+# The prompt format of Mistral-7B-Instruct-v0.2: no system role, user and assistant in turn.
 CHAT_TEMPLATE = """\
 {{- bos_token -}}
 {%- for message in messages -%}
@@ -42,11 +42,11 @@ CHAT_TEMPLATE = """\
 def build_tiny_model(
     config: TinyModelConfig, texts: Iterable[str], directory: Path, seed: int
 ) -> Path:
-    """Build the model into `directory`, or leave it when it is already made from the same input.
+    """Build the model in `directory`, unless it is already there, made from the same input.
 
-    The tokenizer is a byte-level BPE trained on the texts (their first four million characters),
-    so it can write any text. The weights are random: training starts from nothing, and what the
-    model says is not meant to be read. The same input gives the same bytes.
+    The tokenizer is a byte-level BPE, so it can write any text; it is trained on the first four
+    million characters of the texts. The weights are random: training starts from nothing, and the
+    model's text is not meant to be read. The same input gives the same bytes.
 
     Returns:
         `directory`, in the format of transformers, weights as safetensors.
@@ -95,7 +95,7 @@ def _train_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFa
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    # Every prompt holds the two instruction marks; a corpus does not.
+    # Every prompt has the two instruction marks; a corpus does not.
     bpe.train_from_iterator([*texts, *[" [INST] [/INST]"] * 100], trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
@@ -122,15 +122,15 @@ def _save_random_mistral(
         num_key_value_heads=config.kv_heads,
         max_position_embeddings=32768,
         sliding_window=None,  # v0.2 has none, unlike v0.1
-        # 0.02 at Mistral's width. The frozen output layer must be able to tell tokens apart:
-        # with 0.02 at a width of 256 the loss could not fall below some 3 nats.
+        # 0.02 at Mistral's width. The frozen output layer must be able to tell tokens apart: with
+        # 0.02 at a width of 256 the loss stayed above 3 nats.
         initializer_range=0.02 * math.sqrt(4096 / config.hidden_size),
         rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
+    with torch.random.fork_rng(devices=[]):  # leaves the caller's random state alone
         torch.manual_seed(seed)
         model = MistralForCausalLM(shape)
     model.save_pretrained(directory)

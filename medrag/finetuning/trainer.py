@@ -1,19 +1,18 @@
-"""The dataset's rows on their way into training: opened, tokenised, and never cut."""
+"""What both trainings share: dataset rows in, progress out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArtefactError
+from ..progress import Advance, progress
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
     from transformers import PreTrainedTokenizerBase
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-
-from ..progress import Advance, progress
 
 
 def load_dataset(directory: Path) -> DatasetDict:
@@ -28,28 +27,31 @@ def load_dataset(directory: Path) -> DatasetDict:
         dataset = load_from_disk(str(directory))
     except (OSError, ValueError) as error:
         raise ArtefactError(
-            f"no dataset can be read in {directory}; make one with: "
+            f"{directory} has no readable dataset; make one with: "
             f"python -m medrag.build_dataset dataset.dir={directory}"
         ) from error
     if not isinstance(dataset, DatasetDict) or "train" not in dataset:
-        raise ArtefactError(f"the dataset in {directory} has no train split; build it anew")
+        raise ArtefactError(
+            f"the dataset in {directory} has no train split; rebuild it: "
+            f"python -m medrag.build_dataset dataset.dir={directory}"
+        )
     return dataset
 
 
 def tokenize_rows(
     rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, file: Path
 ) -> Dataset:
-    """Turn conversations into token ids, leaving out rows that cannot be trained on whole.
+    """Turn conversations into token ids, and leave out the rows that are too long.
 
-    TRL would do the same, but it cuts long rows at the end, where the answer is, and drops rows
-    left without one silently. The result is what TRL takes as tokenised already.
+    TRL would cut long rows at the end, where the answer is, and then drop rows without an answer
+    silently. It takes the result as already tokenised.
 
     Args:
         rows: with `prompt` and `completion` as lists of messages.
-        file: where the Arrow table is written, so that memory does not grow with the rows.
+        file: the Arrow table to write, so that memory does not grow with the rows.
 
     Returns:
-        Columns `input_ids` and `completion_mask` (1 on answer tokens, the end of turn included);
+        Columns `input_ids` and `completion_mask` (1 on answer tokens, including the end of turn);
         every row has at most `max_length` ids and at least one answer token.
     """
     from datasets import Features, List, Value
@@ -89,10 +91,10 @@ def _common_prefix(left: list[int], right: list[int]) -> int:
 
 @contextmanager
 def watched(trainer: Any, description: str) -> Iterator[None]:
-    """While the block trains: steps done, rate, time left, memory and the last loss.
+    """Show steps, rate, time left, memory and the last loss while the block trains.
 
     Args:
-        trainer: of transformers, or made from it (TRL, sentence-transformers).
+        trainer: a `transformers.Trainer`; those of TRL and sentence-transformers are, too.
     """
     from transformers import TrainerCallback
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -105,7 +107,7 @@ def watched(trainer: Any, description: str) -> Iterator[None]:
             def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
                 bar = progress(description, state.max_steps, "steps")
                 self.advance = stack.enter_context(bar)
-                self.advance(state.global_step)  # above 0 when an interrupted run goes on
+                self.advance(state.global_step)  # above 0 when a run continues
 
             def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
                 self.advance(1)
@@ -124,7 +126,7 @@ def watched(trainer: Any, description: str) -> Iterator[None]:
 
 
 def quiet_libraries() -> None:
-    """Turn off the bars that libraries draw for steps that take a moment."""
+    """Turn off the progress bars that libraries draw for short steps."""
     import datasets
     import transformers
 

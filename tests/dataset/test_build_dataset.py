@@ -257,7 +257,7 @@ def test_contexts_are_spans_of_their_documents(built: Config) -> None:
     with RAGPipeline(built) as rag:
         for row in everything(built):
             for context in row["contexts"]:
-                text = rag.index.snapshot.document_text(context["document"]) or ""
+                text = rag.index.document_text(context["document"]) or ""
                 assert text[context["start"] : context["end"]] == context["text"] != ""
                 seen.add((context["document"], context["start"]))
     assert any(start > 0 for _, start in seen)  # a later chunk of the long document was among them

@@ -90,10 +90,10 @@ BAD = [
     ("null", "not a JSON object"),
     ({"answer": "So.", "title": "t"}, "no question; the fields are answer, title"),
     ({"question": "  "}, "no question"),
-    ({"question": ["Why?"]}, "question is a list, not a text"),
-    ({"question": "Why?", "answer": {"text": "So."}}, "answer is a dict, not a text"),
-    ({"question": "Why?", "documents": {"a": 1}}, "neither a name nor a list"),
-    ({"question": "Why?", "answer": "So.", "answerable": "no"}, "neither true nor false"),
+    ({"question": ["Why?"]}, "question is a list, not text"),
+    ({"question": "Why?", "answer": {"text": "So."}}, "answer is a dict, not text"),
+    ({"question": "Why?", "documents": {"a": 1}}, "must be a name or a list of names"),
+    ({"question": "Why?", "answer": "So.", "answerable": "no"}, "must be true or false"),
     ({"question": "Why?", "answerable": True}, "neither an answer nor documents"),
     ({"question": "Why? " * 1000}, "4000 are the most"),  # would stop the stage later
     ('{"question": "a \\ud800 half"}', "surrogates"),  # could not be written again
@@ -148,7 +148,7 @@ def test_documents_are_found_by_the_names_people_use(
     )
     build()
     with Index(config.index.dir) as index:
-        resolve = DocumentNames(index.snapshot).resolve
+        resolve = DocumentNames(index).resolve
         assert resolve(["sub/malaria.txt"]) == ["sub/malaria.txt"]
         assert resolve(["rows.jsonl#5"]) == ["rows.jsonl#5"]
         assert resolve(["5"]) == ["rows.jsonl#5"]

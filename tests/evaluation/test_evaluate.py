@@ -23,9 +23,9 @@ from medrag import (
 )
 from medrag.config import Config, WandbMode
 from medrag.errors import ArtefactError, MismatchError, QuestionError
-from medrag.evaluate import run, without_leaks
+from medrag.evaluate import run
 from medrag.evaluation.report import metrics_table, plot
-from medrag.evaluation.run import Outcome, summarise
+from medrag.evaluation.run import Outcome, summarise, without_leaks
 from medrag.indexing import BuildReport
 from medrag.manifest import Manifest, Parent, describe_files, read_manifest, write_manifest
 from medrag.stores.local.index import Index
@@ -147,7 +147,7 @@ def test_the_numbers_are_those_of_the_answers(settings: Config) -> None:
     assert told["citations"] == told["citations_resolved"] == len(citations) > 3
     with Index(settings.index.dir) as index:
         for source in citations:
-            text = index.snapshot.document_text(source["document"]) or ""
+            text = index.document_text(source["document"]) or ""
             assert text[source["start"] : source["end"]] == source["text"] != ""
     assert metrics["risk_coverage"][-1][0] == 1.0
     assert metrics["left_out_seen_in_training"] == metrics["lines_rejected"] == 0

@@ -1,0 +1,78 @@
+"""Every setting, with its default and its unit. Plain dataclasses: nothing here acts.
+
+The settings are the same in Python (`PipelineConfig(index=IndexConfig(dir="…"))`) and in the shell
+(`index.dir=…`), where Hydra uses `Config` as its schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .checks import coerce_enums
+from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig
+from .dataset import DatasetConfig, DatasetFieldsConfig, EvaluationConfig
+from .embedder import Backend, CacheConfig, Device, EmbedderConfig, EmbedderKind, Precision
+from .finetuning import FineTuneConfig, RetrieverTuneConfig, TinyModelConfig, TrainTarget
+from .generator import GeneratorConfig, GeneratorKind, GroundingConfig
+from .index import IndexConfig, IndexKind, RetrieverConfig, RetrieverMode
+
+__all__ = [
+    "Backend", "CacheConfig", "ChunkingConfig", "Config", "CorpusConfig", "DatasetConfig",
+    "DatasetFieldsConfig", "Device", "EmbedderConfig", "EmbedderKind", "EvaluationConfig",
+    "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind", "GroundingConfig",
+    "IndexConfig", "IndexKind", "PipelineConfig", "Precision", "RetrieverConfig",
+    "RetrieverMode", "RetrieverTuneConfig", "TinyModelConfig", "TrackingConfig", "TrainTarget",
+    "WandbMode",
+]  # fmt: skip
+
+
+class WandbMode(StrEnum):
+    """How W&B records runs; `auto` is online if there is an API key, and offline otherwise."""
+
+    auto = "auto"
+    online = "online"
+    offline = "offline"
+    disabled = "disabled"
+
+
+@dataclass
+class TrackingConfig:
+    """Where runs are recorded."""
+
+    wandb: WandbMode = WandbMode.auto
+    project: str = "medrag"
+    dir: str = "outputs/runs"
+    group: str = ""  # W&B group of the run
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+
+
+@dataclass
+class PipelineConfig:
+    """Everything `RAGPipeline` and `build_index` need."""
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
+    embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
+    retriever: RetrieverConfig = field(default_factory=RetrieverConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    grounding: GroundingConfig = field(default_factory=GroundingConfig)
+
+
+@dataclass
+class Config(PipelineConfig):
+    """All settings: those of the pipeline and of every stage. The root of Hydra's schema."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    train: TrainTarget = TrainTarget.generator  # runs `finetune`; retriever: `retriever_tuning`
+    finetune: FineTuneConfig = field(default_factory=FineTuneConfig)
+    retriever_tuning: RetrieverTuneConfig = field(default_factory=RetrieverTuneConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)

@@ -1,0 +1,50 @@
+"""`corpus` and `chunking`: which documents to read, and how to cut them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .checks import at_least, positive, require
+
+
+@dataclass
+class FieldsConfig:
+    """Names of JSONL and CSV fields; an empty name takes the first of the usual ones."""
+
+    text: str = ""  # usual: text, contents, abstract, body
+    title: str = ""  # usual: title
+    id: str = ""  # usual: id, _id, pmid
+    url: str = ""  # usual: url
+
+
+@dataclass
+class CorpusConfig:
+    """Which documents are read, and within which limits."""
+
+    paths: list[str] = field(default_factory=list)  # files, directories or https:// URLs
+    fields: FieldsConfig = field(default_factory=FieldsConfig)
+    strict: bool = False  # True: an unusable document stops the build
+    max_document_mb: int = 200  # largest PDF, DOCX or HTML file, in megabytes
+    max_archive_mb: int = 20_000  # largest .zip or .tar, unpacked, in megabytes
+    workers: int = 0  # parser processes; 0: one per CPU core, less one, 8 at most
+    max_parser_mb: int = 1024  # memory of a parser process, in megabytes; Linux only
+    max_parser_seconds: float = 120.0  # seconds a parser process may go without output
+
+    def __post_init__(self) -> None:
+        given: object = self.paths  # may be anything when it comes from Python
+        right = not isinstance(given, str) and all(str(path) for path in self.paths)
+        require(right, "corpus.paths", self.paths, "give a list of files, directories or URLs")
+        at_least(1, "corpus", self, "max_document_mb", "max_archive_mb")
+        at_least(0, "corpus", self, "workers")
+        at_least(64, "corpus", self, "max_parser_mb")
+        positive("corpus", self, "max_parser_seconds")
+
+
+@dataclass
+class ChunkingConfig:
+    """How text is cut into chunks."""
+
+    max_tokens: int = 256  # in embedder tokens, including title and special tokens
+
+    def __post_init__(self) -> None:
+        at_least(32, "chunking", self, "max_tokens")

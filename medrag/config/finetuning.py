@@ -1,0 +1,103 @@
+"""`train`, `finetune` and `retriever_tuning`: how the generator and the retriever are tuned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .checks import at_least, coerce_enums, positive, require
+from .embedder import Device
+
+
+class TrainTarget(StrEnum):
+    """What `medrag.train` tunes."""
+
+    generator = "generator"
+    retriever = "retriever"
+
+
+@dataclass
+class TinyModelConfig:
+    """Shape of the small Mistral-architecture model that a dry run trains from scratch."""
+
+    vocab_size: int = 4096
+    hidden_size: int = 256
+    intermediate_size: int = 512
+    layers: int = 4
+    heads: int = 8
+    kv_heads: int = 4
+
+    def __post_init__(self) -> None:
+        sizes = ("vocab_size", "hidden_size", "intermediate_size", "layers", "heads", "kv_heads")
+        at_least(1, "finetune.tiny", self, *sizes)
+        require(
+            self.hidden_size % (2 * self.heads) == 0,
+            "finetune.tiny.hidden_size",
+            self.hidden_size,
+            f"give a multiple of twice the heads ({2 * self.heads})",
+        )
+        require(
+            self.heads % self.kv_heads == 0,
+            "finetune.tiny.kv_heads",
+            self.kv_heads,
+            f"give a divisor of the heads ({self.heads})",
+        )
+
+
+@dataclass
+class FineTuneConfig:
+    """A QLoRA run. The method: Dettmers et al. 2023, "QLoRA", arXiv:2305.14314."""
+
+    base_model: str = "mistralai/Mistral-7B-Instruct-v0.2"  # folder or hub id; "tiny": dry run
+    dataset: str = "outputs/dataset"
+    dir: str = "outputs/models/adapter"
+    device: Device = Device.cuda  # the dry run sets cpu
+    lora_r: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.05
+    double_quant: bool = True
+    max_length: int = 2048  # tokens of a training row; longer rows are left out, never cut
+    batch_size: int = 4  # rows per forward pass
+    gradient_accumulation: int = 4  # forward passes per optimiser step
+    learning_rate: float = 2e-4
+    warmup_steps: int = 10
+    epochs: float = 2.0
+    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
+    eval_steps: int = 50  # optimiser steps between validation losses
+    logging_steps: int = 5
+    gradient_checkpointing: bool = True
+    seed: int = 13
+    tiny: TinyModelConfig = field(default_factory=TinyModelConfig)
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+        counts = ("lora_r", "lora_alpha", "batch_size", "gradient_accumulation", "max_length")
+        at_least(1, "finetune", self, *counts, "eval_steps", "logging_steps")
+        at_least(0, "finetune", self, "warmup_steps", "lora_dropout")
+        require(
+            self.lora_dropout < 1, "finetune.lora_dropout", self.lora_dropout, "give less than 1"
+        )
+        right = self.max_steps == -1 or self.max_steps >= 1
+        require(right, "finetune.max_steps", self.max_steps, "give -1 (all epochs), or 1 or more")
+        positive("finetune", self, "epochs", "learning_rate")
+
+
+@dataclass
+class RetrieverTuneConfig:
+    """Contrastive tuning of the retriever's encoder."""
+
+    base_model: str = ""  # folder or hub id; empty: the packaged MiniLM
+    dataset: str = "outputs/dataset"
+    dir: str = "outputs/models/retriever"
+    device: Device = Device.auto
+    batch_size: int = 64  # pairs per step; the others' passages are a question's negatives
+    max_length: int = 160  # tokens of a passage that training sees; the model keeps its own limit
+    learning_rate: float = 2e-5
+    epochs: float = 1.0
+    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
+    seed: int = 13
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+        fix = "give 2 or more: the passages of other questions are the negatives"
+        require(self.batch_size >= 2, "retriever_tuning.batch_size", self.batch_size, fix)

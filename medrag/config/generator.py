@@ -1,0 +1,50 @@
+"""`generator` and `grounding`: what writes answers, and when they count as supported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .checks import at_least, coerce_enums, positive, share
+
+
+class GeneratorKind(StrEnum):
+    """What writes the answer."""
+
+    extractive = "extractive"
+    hf = "hf"
+    openai = "openai"
+
+
+@dataclass
+class GeneratorConfig:
+    """What writes the answer, and within which limits."""
+
+    kind: GeneratorKind = GeneratorKind.extractive
+    model: str = ""  # hf: folder or hub id of the base model; openai: the model's name
+    adapter: str = ""  # hf: folder of a LoRA adapter from `medrag.train`
+    load_in_4bit: bool = True  # hf: NF4 on a GPU; a CPU always uses full precision
+    # Prompt budget in embedder tokens, so that the dataset and every generator see the same prompt.
+    context_tokens: int = 1536
+    max_new_tokens: int = 256  # answer budget, in generator tokens
+    max_sentences: int = 2  # extractive: sentences in an answer
+    base_url: str = ""  # openai: e.g. http://localhost:8000/v1
+    api_key_env: str = "OPENAI_API_KEY"  # openai: environment variable with the key
+    timeout_s: float = 60.0  # openai: seconds for one answer, including retries
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+        at_least(1, "generator", self, "max_new_tokens", "max_sentences")
+        at_least(128, "generator", self, "context_tokens")
+        positive("generator", self, "timeout_s")
+
+
+@dataclass
+class GroundingConfig:
+    """When an answer counts as supported."""
+
+    min_confidence: float = 0.4  # below it the pipeline abstains; 0..1
+    min_support: float = 0.5  # share of a statement's terms that its source must contain; 0..1
+
+    def __post_init__(self) -> None:
+        share("grounding", self, "min_confidence", "min_support")
