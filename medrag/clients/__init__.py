@@ -1,17 +1,21 @@
-"""An asynchronous HTTP client with bounded concurrency, polite retries and a total deadline."""
+"""An async HTTP client with bounded concurrency, retries and a deadline, and a loop to run it."""
+
+from __future__ import annotations
 
 import asyncio
 import logging
 import os
 import secrets
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -76,23 +80,39 @@ class AsyncHttpClient:
     ) -> None:
         if max_concurrency < 1 or max_attempts < 1:
             raise ValueError("max_concurrency and max_attempts must be at least 1")
-        self._slots = asyncio.Semaphore(max_concurrency)
-        self._max_attempts, self._deadline_s = max_attempts, deadline_s
+        self._max_concurrency, self._max_attempts = max_concurrency, max_attempts
+        self._deadline_s, self._timeout_s, self._headers = deadline_s, timeout_s, headers
         self._backoff = tenacity.wait_random_exponential(backoff_s, max_backoff_s)
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            timeout=timeout_s,
-            limits=httpx.Limits(),  # none, for the slots bound the connections
-            follow_redirects=True,
-            max_redirects=5,
-            event_hooks={"request": [_keep_keys_home]},
-        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._slots: asyncio.Semaphore
+        self._client: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._client.aclose()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections; a later call opens new ones."""
+        if self._loop is asyncio.get_running_loop():
+            self._loop = None
+            await self._client.aclose()
+
+    def _connect(self) -> httpx.AsyncClient:
+        """The connections of the running loop; those of a loop that is gone cannot be used."""
+        if self._loop is not asyncio.get_running_loop():
+            self._loop = asyncio.get_running_loop()
+            self._slots = asyncio.Semaphore(self._max_concurrency)
+            self._client = httpx.AsyncClient(
+                headers=self._headers,
+                timeout=self._timeout_s,
+                limits=httpx.Limits(),  # unlimited: the slots bound the connections
+                follow_redirects=True,
+                max_redirects=5,
+                event_hooks={"request": [_keep_keys_home]},
+            )
+        return self._client
 
     async def request(
         self, method: str, url: str, *, retry: bool = False, **options: Any
@@ -147,8 +167,9 @@ class AsyncHttpClient:
         self, method: str, url: str, use: _Use[T], retry: bool, options: dict[str, Any]
     ) -> T:
         """Try until `use` has taken in a good response, within the attempts and the deadline."""
+        client = self._connect()
         try:
-            request = self._client.build_request(method, url, **options)
+            request = client.build_request(method, url, **options)
         except httpx.InvalidURL:  # not shown: it may hold a password, and its error quotes it
             raise HttpError(f"{method} failed: not a valid URL; correct the address") from None
         started, tries = time.monotonic(), 0
@@ -160,7 +181,7 @@ class AsyncHttpClient:
             async with self._slots:
                 tries += 1
                 try:
-                    async with aclosing(await self._client.send(request, stream=True)) as response:
+                    async with aclosing(await client.send(request, stream=True)) as response:
                         status = response.status_code
                         if response.is_success:
                             return await use(response)
@@ -249,11 +270,94 @@ def _asked_wait_s(retry_after: str) -> float:
     return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return its result.
+class EventLoopThread:
+    """An event loop in a background thread, which runs coroutines for code that is not async.
 
-    A notebook already runs an event loop in this thread, where `asyncio.run` refuses to work;
-    a thread of its own serves both cases.
+    The loop starts at first use. Threads may share it, and it also works where a loop is already
+    running, as in a notebook. A forked child starts its own loop.
     """
+
+    _lock: Lock
+    _running: tuple[asyncio.AbstractEventLoop, Thread] | None
+
+    def __init__(self) -> None:
+        self._forget()
+        _loop_threads.add(self)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine and return its result; an interrupt cancels it."""
+        future = self.start(coroutine)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # does nothing if it is done
+
+    def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine and return at once; the future holds its result."""
+        with self._lock:
+            if self._running is None:
+                loop = asyncio.new_event_loop()
+                thread = Thread(target=_serve, args=(loop,), daemon=True)
+                thread.start()
+                self._running = loop, thread
+                # Dropped without `close`, it must not keep its thread forever.
+                weakref.finalize(self, _stop, loop).atexit = False
+            return asyncio.run_coroutine_threadsafe(coroutine, self._running[0])
+
+    def close(self, last: Callable[[], Coroutine[Any, Any, object]] | None = None) -> None:
+        """Wait for what is running, then run `last` and stop; a later call starts a new loop.
+
+        Args:
+            last: releases what belongs to this loop, such as `AsyncHttpClient.close`.
+        """
+        with self._lock:
+            if self._running is None:
+                return
+            loop, thread = self._running
+            self._running = None
+            ending = asyncio.run_coroutine_threadsafe(_finish(last), loop)
+        try:
+            ending.result()
+        finally:
+            _stop(loop)
+            thread.join()
+
+    def _forget(self) -> None:
+        """Have no loop: at first, and in a forked child, where its thread does not run."""
+        self._lock, self._running = Lock(), None
+
+
+_loop_threads: weakref.WeakSet[EventLoopThread] = weakref.WeakSet()
+
+
+def _forget_loops() -> None:
+    for thread in list(_loop_threads):
+        thread._forget()
+
+
+os.register_at_fork(after_in_child=_forget_loops)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop) -> None:
+    with suppress(RuntimeError):  # it is closed
+        loop.call_soon_threadsafe(loop.stop)
+
+
+async def _finish(last: Callable[[], Coroutine[Any, Any, object]] | None) -> None:
+    running = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*running, return_exceptions=True)
+    if last is not None:
+        await last()
+
+
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine and return its result, even where an event loop is already running."""
     with ThreadPoolExecutor(max_workers=1) as executor:
         return executor.submit(asyncio.run, coroutine).result()
