@@ -168,7 +168,7 @@ def test_passing_status_is_retried_until_success(server: Server, status: int) ->
     assert len(server.requests) == 3
 
 
-def test_gives_up_after_the_attempts_and_says_what_where_and_how_to_mend(server: Server) -> None:
+def test_gives_up_after_the_attempts_and_says_what_where_and_how_to_fix_it(server: Server) -> None:
     server.fails(503)
     error = fault("request", "GET", f"{server.url}/a", client={"max_attempts": 3})
     assert len(server.requests) == 3
@@ -392,7 +392,7 @@ def test_only_http_is_spoken(server: Server) -> None:
         assert "UnsupportedProtocol" in str(fault("get_json", url))
 
 
-def test_what_is_not_json_is_an_error(server: Server) -> None:
+def test_a_reply_that_is_not_json_is_an_error(server: Server) -> None:
     server.play = lambda request: request.answer(200, b"<html>")
     assert "not JSON" in str(fault("get_json", server.url))
     assert len(server.requests) == 1
@@ -545,6 +545,45 @@ def test_download_to_where_it_cannot_be_is_the_systems_error(
     with pytest.raises(IsADirectoryError):
         call("download", server.url, tmp_path, max_bytes=10)
     assert len(server.requests) == 2
+
+
+# Replies line by line
+
+
+def test_lines_arrive_while_the_server_is_still_writing(server: Server) -> None:
+    first_line_taken = threading.Event()
+
+    def play(request: Request) -> None:
+        request.answer(200, b"one\n", Content_Length="8")
+        assert first_line_taken.wait(10)
+        request.wfile.write(b"two\n")
+
+    server.play = play
+    lines: list[str] = []
+
+    def take(line: str) -> None:
+        lines.append(line)
+        first_line_taken.set()
+
+    call("post_lines", server.url, {"a": 1}, take)
+    assert lines == ["one", "two"]
+    assert json.loads(server.requests[0].body) == {"a": 1}
+
+
+def test_lines_are_retried_only_before_the_first_one(server: Server) -> None:
+    server.fails(503, failures=2)
+    lines: list[str] = []
+    call("post_lines", server.url, {}, lines.append)
+    assert (len(server.requests), lines) == (3, ['{"answer": 42}'])
+
+    def cut_off(request: Request) -> None:
+        request.answer(200, b"one\ntwo", Content_Length="100")
+        request.close_connection = True
+
+    server.play = cut_off
+    error = fault("post_lines", server.url, {}, lines.append, retry=True)
+    assert "in the middle of the reply" in str(error)
+    assert (len(server.requests), lines[1:]) == (4, ["one"])
 
 
 # The loop for code that is not async
