@@ -37,7 +37,7 @@ _HARMLESS = ("accept", "connection", "content-", "cookie", "host", "transfer-", 
 
 @dataclass(frozen=True)
 class Download:
-    """A finished download: its path, size in bytes and Content-Type ("" if the server sent none)."""
+    """A finished download: its path, size in bytes and Content-Type ("" if none was sent)."""
 
     path: Path
     bytes: int
