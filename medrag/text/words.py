@@ -33,9 +33,10 @@ def terms(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """A light English stem: plural and verbal endings go, nothing else.
+    """A light English stem, without plural and verbal endings.
 
-    Weaker than Porter's on purpose: "diabetic" and "diabetes" stay apart, "doses" and "dose" meet.
+    Weaker than Snowball's on purpose (docs/lab-log.md has the comparison): "diabetic" and
+    "diabetes" differ, "doses" and "dose" are the same.
     """
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
