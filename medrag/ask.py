@@ -19,7 +19,7 @@ _out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def show(answer: Answer) -> None:
-    """Print an answer with its sources, each with the exact words it rests on."""
+    """Print an answer with its sources and the exact text of each."""
     style = "yellow" if answer.abstained else "bold"
     _out.print(f"\n[{style}]{escape(answer.answer)}[/{style}]")
     _out.print(f"[dim]confidence {answer.confidence:.2f}[/dim]\n")
@@ -37,11 +37,11 @@ def show(answer: Answer) -> None:
         _indented(escape(f"“{source.text}”"))
         _indented(f"[dim]{escape(' · '.join(place))}[/dim]")
     for statement in answer.unsupported:
-        _out.print(f"[yellow]removed, no source supports it:[/yellow] {escape(statement)}")
+        _out.print(f"[yellow]removed, because no source supports it:[/yellow] {escape(statement)}")
 
 
 def _indented(text: str) -> None:
-    # Padding wraps at the terminal's width; where there is none, a line is a line.
+    # Padding wraps at the terminal's width; piped output is not wrapped.
     _out.print(f"    {text}" if _out.soft_wrap else Padding(text, (0, 0, 0, 4)))
 
 
@@ -56,12 +56,11 @@ def run(config: Config, question: str) -> Answer:
 
 
 def converse(config: Config) -> None:
-    """Read questions until an empty line or end of input."""
+    """Answer questions until an empty line or the end of the input."""
     with RAGPipeline(config) as rag:
-        counts = rag.index.manifest.counts
         _out.print(
-            f"{counts['documents']:,} documents in {config.index.dir}. Ask a question; an empty "
-            "line ends. Not medical advice."
+            f"{rag.index.counts.documents:,} documents in {rag.index.location}. Ask a question, or "
+            "enter an empty line to quit. Not medical advice."
         )
         while True:
             try:
@@ -77,10 +76,10 @@ def converse(config: Config) -> None:
 
 
 def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
-    """Tell the question from Hydra's overrides: the arguments that set nothing are its words.
+    """Separate the question from Hydra's overrides: its words are the arguments that set nothing.
 
     Returns:
-        The question, None when there is none; and the remaining arguments.
+        The question, or None if there is none, and the other arguments.
     """
     settings, others = split_options(arguments)
     words: list[str] = []
@@ -93,6 +92,6 @@ def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 if __name__ == "__main__":
     asked, settings = split_question(sys.argv[1:])
-    # A question is no run to be kept: one log for all, and no snapshot of the configuration.
+    # A question is not a run worth keeping: one log for all, and no copy of the configuration.
     sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/ask", "hydra.output_subdir=null", *settings]
     launch(lambda config: converse(config) if asked is None else show(run(config, asked)))

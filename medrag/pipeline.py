@@ -1,28 +1,29 @@
-"""`RAGPipeline`: questions in, grounded answers with sources out; nothing loads before use."""
+"""`RAGPipeline` answers questions from an index and cites its sources."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from .config import GeneratorKind, PipelineConfig
+from .config import PipelineConfig
+from .embedding import Embedder
 from .embedding.local.embedder import TextEmbedder
-from .generation.extractive import extract
-from .generation.hf import HFGenerator
-from .generation.openai import OpenAIGenerator
-from .generation.prompts import REFUSAL, Prompt, build_prompt
-from .grounding.evidence import Rarity, confidence, weigh
-from .grounding.support import ground, parse_statements
+from .generation import Generator, open_generator
+from .generation.extractive import ExtractiveGenerator
+from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
+from .grounding import confidence, ground, parse_statements, weigh
+from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
+from .stores import IndexReader
 from .stores.local.index import Index
-from .types import Answer, Evidence, Hit, Statement
+from .types import Answer, Evidence, Hit
 
 _log = logging.getLogger(__name__)
 
@@ -30,25 +31,32 @@ _log = logging.getLogger(__name__)
 class RAGPipeline:
     """Answers questions from one index.
 
-    Constructing it loads no model and opens no file; the first query does. Use it as a context
-    manager, or call `close`.
+    The constructor loads no model and opens no file; the first query does. Threads may share a
+    pipeline: each model is loaded once. Use it as a context manager, or call `close`.
 
     Args:
-        config: see `PipelineConfig`; `RAGPipeline.open(dir)` takes it from the index itself.
-        embedder: one that is loaded already, to be shared; else one is made from the config.
+        config: see `PipelineConfig`; `RAGPipeline.open(dir)` reads it from the index.
+        embedder: a loaded one to share; by default the pipeline opens the configured one.
+        generator: likewise; the pipeline does not close it.
     """
 
     def __init__(
-        self, config: PipelineConfig | None = None, embedder: TextEmbedder | None = None
+        self,
+        config: PipelineConfig | None = None,
+        embedder: Embedder | None = None,
+        generator: Generator | None = None,
     ) -> None:
         self.config = config or PipelineConfig()
-        self._embedder = embedder or TextEmbedder(self.config.embedder)
+        self._embedder: Embedder = embedder or TextEmbedder(self.config.embedder)
+        self._shared_generator = generator
+        self._lock = Lock()  # guards what is opened at first use
         self._opened: _Reader | None = None
-        self._opening = Lock()
+        self._generator: Generator | None = None
+        self._warned = False
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
-        """A pipeline over an existing index, with the settings the index was built with.
+        """A pipeline over an existing index, with the settings it was built with.
 
         Raises:
             ArtefactError: there is no usable index in `directory`.
@@ -62,42 +70,22 @@ class RAGPipeline:
         self.close()
 
     def close(self) -> None:
-        """Let go of the index and of the models; a later query opens them again."""
-        self._forget_reader()
-        if generator := self.__dict__.pop("_generator", None):
+        """Close index and models; queries under way finish, and a later one opens them again."""
+        self._close_index()
+        with self._lock:
+            generator, self._generator = self._generator, None
+        if generator is not None:
             generator.close()
 
     @property
-    def index(self) -> Index:
+    def index(self) -> IndexReader:
         """The opened index, pinned to the generation that was current at first use.
 
         Raises:
-            ArtefactError: no index, or a damaged one.
-            MismatchError: it was made with another embedder.
+            ArtefactError: there is no index, or it is damaged.
+            MismatchError: it was built with another embedder.
         """
         return self._reader().index
-
-    def _reader(self) -> _Reader:
-        """The opened index and what goes with it; a query keeps to the one that it began with."""
-        with self._opening:
-            if self._opened is None:
-                self._opened = _Reader.open(self.config, self._embedder)
-            return self._opened
-
-    def _forget_reader(self) -> _Reader | None:
-        """Let the next query open the index anew; returns what was open.
-
-        Queries under way keep it open until they are done.
-        """
-        with self._opening:
-            reader, self._opened = self._opened, None
-        return reader
-
-    @cached_property
-    def _generator(self) -> HFGenerator | OpenAIGenerator:
-        if self.config.generator.kind == GeneratorKind.openai:
-            return OpenAIGenerator(self.config.generator)
-        return HFGenerator(self.config.generator)
 
     def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
         """The best chunks for a question, without an answer.
@@ -106,33 +94,34 @@ class RAGPipeline:
             k: how many; `retriever.k` by default.
 
         Raises:
-            QuestionError: the question is empty.
+            QuestionError: the question is empty or too long.
             ArtefactError: there is no usable index.
         """
         return self._reader().retriever.retrieve(question, k)
 
     def query(self, question: str) -> Answer:
-        """Answer a question from the index, or say that the documents do not hold the answer.
+        """Answer a question from the index, or say that the documents do not contain the answer.
 
         Raises:
-            QuestionError: the question is empty.
+            QuestionError: the question is empty or too long.
             ArtefactError: there is no usable index.
-            ModelError, HttpError: the generator cannot be reached.
+            ModelError, HttpError: the generator cannot be loaded or reached.
         """
         question = check_question(question)
         reader = self._reader()
         hits = reader.retriever.retrieve(question)
-        evidence = weigh(question, hits, self._embedder, reader.rarity)
-        certainty = confidence(evidence)
+        vector = reader.retriever.query_vector(question)
+        evidence = weigh(question, vector, hits, self._embedder, reader.rarity)
+        certainty = confidence(evidence, self._calibration())
         if certainty < self.config.grounding.min_confidence:
             return _refusal(question, certainty, hits)
-        statements = self._write(question, hits, evidence)
+        reply = self._generate(question, hits, evidence)
+        statements = parse_statements(reply, {without_markers(item.text) for item in evidence})
         grounded = ground(statements, hits, self.config.grounding.min_support)
         if not grounded.citations:
             return _refusal(question, certainty, hits, grounded.unsupported)
-        snapshot = reader.index.snapshot
         sources = tuple(
-            replace(source, page=snapshot.page_at(source.document, source.start))
+            replace(source, page=reader.index.page_at(source.document, source.start))
             for source in grounded.citations
         )
         return Answer(
@@ -146,61 +135,92 @@ class RAGPipeline:
         )
 
     def prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:
-        """What a chat model is asked: the question over as many hits as the budget holds."""
+        """The prompt for a chat model: the question and as many hits as fit the token budget."""
         budget = self.config.generator.context_tokens
-        return build_prompt(check_question(question), hits, budget, self._count_tokens)
+        return build_prompt(check_question(question), hits, budget, self._embedder.count_tokens)
 
     def ingest_document(self, path: str | Path) -> BuildReport:
-        """Add one file or URL to the index, made if there is none; searchable when this returns.
+        """Add one file or URL to the index, which is created if needed; then it is searchable.
 
         Raises:
-            CorpusError: the document cannot be used, and why.
+            CorpusError: the document cannot be used; the message says why.
             BusyError: another process is building into the same directory.
         """
         report = IndexBuilder(self.config, self._embedder).add(path)
-        self._forget_reader()
+        self._close_index()
         return report
 
     def remove_document(self, path: str | Path) -> BuildReport:
-        """Take a file or URL that `ingest_document` added out of the index; gone on return.
+        """Remove a file or URL that was added with `ingest_document` from the index.
 
         Raises:
-            CorpusError: it was not added by hand, or nothing would be left.
+            CorpusError: it was not added that way, or the index would be empty.
             BusyError: another process is building into the same directory.
         """
         report = IndexBuilder(self.config, self._embedder).remove(path)
-        self._forget_reader()
+        self._close_index()
         return report
 
-    def _write(
-        self, question: str, hits: Sequence[Hit], evidence: Sequence[Evidence]
-    ) -> list[Statement]:
-        if self.config.generator.kind == GeneratorKind.extractive:
-            return extract(evidence, self.config.generator.max_sentences)
-        prompt = self.prompt(question, hits)
+    def _reader(self) -> _Reader:
+        """The opened index and what belongs to it; a query uses the same one to its end."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = _Reader.open(self.config, self._embedder)
+            return self._opened
+
+    def _close_index(self) -> None:
+        """Let the next query open the index again; queries under way keep theirs open."""
+        with self._lock:
+            reader, self._opened = self._opened, None
+        del reader  # outside the lock, because the last reference closes the files
+
+    def _open_generator(self) -> Generator:
+        if self._shared_generator is not None:
+            return self._shared_generator
+        with self._lock:
+            if self._generator is None:
+                self._generator = open_generator(self.config.generator)
+            return self._generator
+
+    def _generate(self, question: str, hits: Sequence[Hit], evidence: Sequence[Evidence]) -> str:
+        generator = self._open_generator()
+        if isinstance(generator, ExtractiveGenerator):  # it reads no messages: no budget applies
+            return generator.generate(Prompt(question, tuple(hits), [], evidence=tuple(evidence)))
+        prompt = replace(self.prompt(question, hits), evidence=tuple(evidence))
         if prompt.left_out:
             _log.warning(
-                "%d of %d passages did not fit generator.context_tokens=%d and were not shown",
+                "%d of %d passages did not fit generator.context_tokens=%d and were left out",
                 prompt.left_out,
                 len(hits),
                 self.config.generator.context_tokens,
             )
-        return parse_statements(self._generator.generate(prompt.messages))
+        return generator.generate(prompt)
 
-    def _count_tokens(self, text: str) -> int:
-        return len(self._embedder.tokenizer.encode(text, add_special_tokens=False).ids)
+    def _calibration(self) -> Calibration:
+        calibration = CALIBRATIONS.get(self._embedder.fingerprint)
+        with self._lock:
+            warn = calibration is None and not self._warned
+            self._warned |= warn
+        if warn:
+            _log.warning(
+                "confidence is calibrated for the packaged MiniLM, not for %s: the pipeline may "
+                "answer or abstain too often. Measure it with python -m medrag.evaluate and adjust "
+                "grounding.min_confidence",
+                self._embedder.name,
+            )
+        return calibration or PACKAGED_MINILM
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """One opened index, and what searches and weighs by it."""
+    """An opened index, its retriever, and how much a word weighs in it."""
 
-    index: Index
+    index: IndexReader
     retriever: Retriever
-    rarity: Rarity
+    rarity: Callable[[str], float]
 
     @classmethod
-    def open(cls, config: PipelineConfig, embedder: TextEmbedder) -> Self:
+    def open(cls, config: PipelineConfig, embedder: Embedder) -> Self:
         index = Index(config.index.dir)
         try:
             index.check_embedder(embedder)
@@ -210,12 +230,12 @@ class _Reader:
         return cls(index, Retriever(index, embedder, config.retriever), _rarity(index))
 
 
-def _rarity(index: Index) -> Rarity:
-    chunks = int(index.manifest.counts["chunks"])
+def _rarity(index: IndexReader) -> Callable[[str], float]:
+    chunks = index.counts.chunks
 
     @lru_cache(maxsize=4096)
     def rarity(word: str) -> float:
-        return math.log(1.0 + chunks / (1.0 + index.words.frequency(word)))
+        return math.log(1.0 + chunks / (1.0 + index.word_frequency(word)))
 
     return rarity
 

@@ -1,4 +1,4 @@
-"""The records that flow through the house: document → chunk → hit → citation → answer."""
+"""The records that the packages share: document → chunk → hit → citation → answer."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A run of text inside a document, as a reader finds it.
+    """A run of text in a document, as a reader finds it.
 
-    Blocks are what keeps memory flat: a document is a stream of them, however long it is.
+    A document is a stream of blocks, so memory does not grow with its length.
 
     Attributes:
         text: the text, bounded in size by the reader.
-        glue: the separator between the block before and this one: "\\n\\n" starts a new paragraph,
+        glue: the separator between the previous block and this one: "\\n\\n" starts a paragraph,
             " " continues a sentence (next page, next piece of a long line), "" continues a word.
-        page: 1-based page number, where the format has pages.
+        page: 1-based page number, if the format has pages.
         section: heading path, e.g. "Treatment > Children"; "" above the first heading.
         kind: what the text was in its source.
     """
@@ -47,10 +47,10 @@ class Document:
 
     Attributes:
         id: stable name from the source: path in the corpus, `path#row`, `PMID:n`, or the URL.
-        title: shown to people and put before each chunk when it is embedded.
+        title: shown in answers, and embedded together with each chunk.
         blocks: the text; may be a one-shot generator that raises `DocumentError` midway.
-        url: where the original can be read, or "".
-        metadata: everything else the source said; JSON-serialisable.
+        url: where to read the original, or "".
+        metadata: anything else from the source; JSON-serialisable.
     """
 
     id: str
@@ -62,7 +62,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A document that could not be used, and why."""
+    """A document that could not be used, with the reason."""
 
     id: str
     reason: str
@@ -74,12 +74,12 @@ class Chunk:
 
     Attributes:
         start, end: character offsets, `cleaned[start:end] == text`.
-        tokens: size of what is embedded (title, text and special tokens), in embedder tokens.
-        page, section: where `start` lies, as in `Block`.
-        page_starts: (offset, page) where a new page begins, at the first sentence that does.
-        glue: the whitespace between the chunk before and this one, so that the chunks of a
-            document give its cleaned text back exactly.
-        ids: the embedder's tokens of what is embedded, so that it is tokenized only once.
+        tokens: size of the embedded text (title, text and special tokens), in embedder tokens.
+        page, section: those at `start`, as in `Block`.
+        page_starts: (offset, page) of each new page, at the first sentence on it.
+        glue: the whitespace between the previous chunk and this one, so that the chunks of a
+            document joined give its cleaned text exactly.
+        ids: the embedder's token ids of the embedded text, so that it is tokenized only once.
     """
 
     text: str
@@ -98,10 +98,10 @@ class Hit:
     """A chunk found for a query.
 
     Attributes:
-        chunk_id: integer id inside the index, never reused.
-        document: the document's id.
-        score: the ranking score; higher is better; comparable within one result list only.
-        similarity: cosine of query and chunk embeddings, in [-1, 1]; None if found by words only.
+        chunk_id: integer id in the index, never reused.
+        document: id of the document.
+        score: the hits are ranked by it; higher is better. Compare it within one result list only.
+        similarity: cosine of question and chunk, in [-1, 1]; None if only words were searched.
     """
 
     chunk_id: int
@@ -125,10 +125,10 @@ class Evidence:
     Attributes:
         number: position of the hit in the list, from 1; the n of `[n]`.
         start, end: character offsets in the document's cleaned text.
-        similarity: cosine of the question and the sentence under its title and section.
-        coverage: share of the question's meaning-bearing words, weighted by rarity, that the
-            whole chunk, its title and section hold.
-        score: by which sentences are ranked.
+        similarity: cosine of the question and the sentence with its title and section.
+        coverage: share of the question's terms, weighted by rarity, that occur in the chunk, its
+            title or its section.
+        score: the sentences are ranked by it.
     """
 
     number: int
@@ -145,8 +145,8 @@ class Statement:
     """One sentence of an answer.
 
     Attributes:
-        text: without markers.
-        cited: the hits it claims to rest on, numbered from 1 as in the prompt.
+        text: the sentence without its markers.
+        cited: the hits that it cites, numbered from 1 as in the prompt.
     """
 
     text: str
@@ -159,8 +159,8 @@ class Citation:
 
     Attributes:
         marker: the n of `[n]` in the answer text, from 1.
-        text: the span itself; `cleaned[start:end] == text` in the document named.
-        score: how strongly the span supports the statement citing it, in [0, 1].
+        text: the span; `cleaned[start:end] == text` in the cleaned text of `document`.
+        score: how well the span supports the statement that cites it, in [0, 1].
     """
 
     marker: int
@@ -177,16 +177,17 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What `RAGPipeline.query` returns, whichever generator made it.
+    """What `RAGPipeline.query` returns.
 
     Attributes:
         answer: text with `[n]` markers, or the refusal sentence.
         abstained: True when the evidence was too weak to answer.
-        confidence: support for the answer in [0, 1]; also set when abstaining.
+        confidence: estimated probability, in [0, 1], that the hits contain the answer; also set
+            when abstaining.
         sources: the citations, one per marker, in order.
-        hits: the retrieved chunks the answer was made from, best first.
-        unsupported: statements the generator made that no retrieved text supports;
-            they are removed from `answer` and kept here so that nothing is lost silently.
+        hits: the retrieved chunks, best first.
+        unsupported: generated statements that no retrieved text supports; they are removed from
+            `answer`.
     """
 
     question: str
@@ -200,11 +201,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One question with its reference answer, as question files hold it.
+    """A question with its reference answer, from a question file.
 
     Attributes:
-        documents: ids of the documents that hold the answer; empty if unknown or unanswerable.
-        answerable: False when the corpus is known not to hold the answer.
+        documents: ids of the documents that contain the answer; empty if unknown or unanswerable.
+        answerable: False if the corpus is known not to contain the answer.
     """
 
     id: str

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +25,13 @@ from medrag import (
     IndexConfig,
     PipelineConfig,
     RAGPipeline,
+    pipeline,
 )
 from medrag.errors import ArtefactError, CorpusError, MismatchError, QuestionError
-from medrag.generation.prompts import REFUSAL
+from medrag.generation.prompts import REFUSAL, Prompt
 from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
+from medrag.stores.local.index import Index
 from tests.conftest import BACKENDS, NOTES
 
 Build = Callable[[], BuildReport]
@@ -59,6 +62,7 @@ _FORK = """
 import os, sys
 from medrag import EmbedderConfig, IndexConfig, PipelineConfig, RAGPipeline
 from medrag.ingestion import TextEmbedder
+from medrag.stores.local.index import Index
 
 directory, question, backend = sys.argv[1:]
 config = EmbedderConfig(backend=backend, device="cpu")
@@ -111,7 +115,7 @@ def two_pages(path: Path) -> None:
 def check_sources(rag: RAGPipeline, result: Answer) -> None:
     assert result.sources
     for number, source in enumerate(result.sources, 1):
-        text = rag.index.snapshot.document_text(source.document)
+        text = rag.index.document_text(source.document)
         assert text is not None and text[source.start : source.end] == source.text
         assert source.marker == number
         assert f"[{number}]" in result.answer
@@ -223,6 +227,89 @@ def test_threads_get_the_answers_that_one_gets(directory: Path) -> None:
     with RAGPipeline.open(directory) as rag, ThreadPoolExecutor(4) as threads:
         together = list(threads.map(rag.query, questions))  # the very first use is shared too
         assert together == [rag.query(question) for question in questions]
+
+
+class Quoting:
+    """A generator that says the first sentence of the best passage."""
+
+    closed = 0
+
+    def generate(self, prompt: Prompt) -> str:
+        return f"{prompt.contexts[0].text.split('. ')[0]}. [1]"
+
+    def stream(self, prompt: Prompt) -> Iterator[str]:
+        yield self.generate(prompt)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_threads_share_one_index_and_one_generator(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    together = threading.Barrier(8)  # so that all first uses meet
+
+    class Opened(Index):
+        def __init__(self, path: str | Path) -> None:
+            opened.append("index")
+            time.sleep(0.05)
+            super().__init__(path)
+
+    def open_quoting(config: GeneratorConfig) -> Quoting:
+        opened.append(config.kind)
+        time.sleep(0.05)
+        return Quoting()
+
+    monkeypatch.setattr(pipeline, "Index", Opened)
+    monkeypatch.setattr(pipeline, "open_generator", open_quoting)
+
+    def ask(question: str) -> Answer:
+        together.wait(30)
+        return rag.query(question)
+
+    config = PipelineConfig(
+        index=IndexConfig(str(directory)),
+        generator=GeneratorConfig(kind="hf", model="none"),  # type: ignore[arg-type]
+    )
+    with RAGPipeline(config) as rag, ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, ["Which drug lowers uric acid?"] * 8))
+        assert sorted(opened) == ["hf", "index"]
+        assert {answer.answer for answer in answers} == {
+            "Gout is caused by crystals of uric acid in a joint. [1]"
+        }
+
+
+def test_a_generator_can_be_shared_and_is_not_closed(directory: Path) -> None:
+    generator = Quoting()
+    with RAGPipeline(PipelineConfig(index=IndexConfig(str(directory))), None, generator) as rag:
+        result = rag.query("Which drug lowers uric acid?")
+        check_sources(rag, result)
+        assert result.answer == "Gout is caused by crystals of uric acid in a joint. [1]"
+    assert generator.closed == 0
+
+
+def test_an_embedder_without_calibration_is_warned_of_once(
+    build: Build, config: PipelineConfig, tiny: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config.embedder = EmbedderConfig(model=str(tiny))
+    config.chunking.max_tokens = 16
+    with RAGPipeline(config) as rag:
+        IndexBuilder(config, TextEmbedder(config.embedder)).mirror()
+        for _ in range(2):
+            rag.query("Which drug lowers uric acid?")
+        rag.close()
+        rag.query("Which drug lowers uric acid?")
+    warnings = [line for line in caplog.messages if "calibrated" in line]
+    assert len(warnings) == 1
+    assert str(tiny) in warnings[0] and "grounding.min_confidence" in warnings[0]
+
+
+def test_the_packaged_embedder_needs_no_warning(
+    rag: RAGPipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    rag.query("Which drug lowers uric acid?")
+    assert "calibrated" not in caplog.text
 
 
 # --- opening and closing ----------------------------------------------------------------------
@@ -354,9 +441,7 @@ def test_a_document_that_changed_is_replaced(
         rag.ingest_document(scurvy)
         scurvy.write_text("Scurvy\n\nLemons heal bleeding gums in scurvy.", encoding="utf-8")
         assert rag.ingest_document(scurvy).changed == 1
-        assert rag.index.snapshot.document_text("scurvy.txt") == (
-            "Lemons heal bleeding gums in scurvy."
-        )
+        assert rag.index.document_text("scurvy.txt") == ("Lemons heal bleeding gums in scurvy.")
 
 
 def test_what_was_added_by_hand_is_removed_by_hand(
@@ -435,7 +520,7 @@ def test_a_namesake_never_takes_the_place_of_another_document(
     namesake = tmp_path / "gout.txt"
     namesake.write_text("Gout\n\nA poem about Hippocrates and podagra.", encoding="utf-8")
     with RAGPipeline.open(config.index.dir) as rag:
-        before = rag.index.snapshot.document_text("gout.txt")
+        before = rag.index.document_text("gout.txt")
         with pytest.raises(CorpusError, match="same name"):
             rag.ingest_document(namesake)
         # not even when size and time of change are the same by chance
@@ -444,4 +529,4 @@ def test_a_namesake_never_takes_the_place_of_another_document(
         os.utime(namesake, ns=(1, original.stat().st_mtime_ns))
         with pytest.raises(CorpusError, match="same name"):
             rag.ingest_document(namesake)
-        assert rag.index.snapshot.document_text("gout.txt") == before
+        assert rag.index.document_text("gout.txt") == before

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 from ..config import Device, GeneratorConfig
 from ..errors import ModelError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-import json
-import re
+from .prompts import Prompt
 
 if TYPE_CHECKING:
     import torch
@@ -20,73 +20,107 @@ if TYPE_CHECKING:
 
 
 class HFGenerator:
-    """A causal model with an optional LoRA adapter; nothing is loaded before it is needed.
+    """A causal model with an optional LoRA adapter; it loads at first use, once for all threads.
 
-    `config.model` may stay empty when an adapter is given: the adapter names its base.
+    `config.model` may be empty if there is an adapter: the adapter names its base.
     """
 
     def __init__(self, config: GeneratorConfig, device: Device = Device.auto) -> None:
         self._config = config
         self._device = device
+        self._lock = Lock()
         self._tokenizer: PreTrainedTokenizerBase | None = None
         self._model: PreTrainedModel | None = None
 
-    def generate(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """Answer a conversation by greedy decoding; returns the new text only.
-
-        Args:
-            messages: `{"role": …, "content": …}` each, the last one the user's.
+    def generate(self, prompt: Prompt) -> str:
+        """Answer by greedy decoding; see `Generator.generate`.
 
         Raises:
-            ModelError: the model cannot be loaded, or its chat template refuses the messages.
+            ModelError: the model cannot be loaded, or its chat template rejects the messages.
         """
-        import torch
+        tokenizer, model, inputs = self._prepare(prompt)
+        output = self._run(tokenizer, model, inputs)
+        prompt_tokens = inputs["input_ids"].shape[1]
+        return str(tokenizer.decode(output[0, prompt_tokens:], skip_special_tokens=True)).strip()
+
+    def stream(self, prompt: Prompt) -> Iterator[str]:
+        """As `generate`, in pieces; see `Generator.stream`."""
+        from transformers import TextIteratorStreamer
+
+        tokenizer, model, inputs = self._prepare(prompt)
+        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        abandoned = Event()  # whoever reads the pieces may stop before the end
+
+        def write() -> None:
+            try:
+                stop = [lambda ids, scores: abandoned.is_set()]
+                self._run(tokenizer, model, inputs, streamer=streamer, stopping_criteria=stop)
+            finally:
+                streamer.end()  # after an error too, or the loop below would wait forever
+
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            writing = thread.submit(write)
+            try:
+                yield from streamer
+            finally:
+                abandoned.set()
+            writing.result()
+
+    def count_tokens(self, text: str) -> int:
+        """Size of a text in this model's tokens, special tokens left out."""
+        with self._lock:
+            tokenizer = self._load_tokenizer()
+            return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def close(self) -> None:
+        """Release the model and its memory; see `Generator.close`."""
+        with self._lock:
+            on_gpu = self._model is not None and self._model.device.type == "cuda"
+            self._model = self._tokenizer = None
+        if on_gpu:
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def _prepare(self, prompt: Prompt) -> tuple[Any, Any, Any]:
+        """Tokenizer, model and the tokens of a prompt.
+
+        Later steps use these, not `self`, so that `close` does not disturb them.
+        """
         from jinja2 import TemplateError
+
+        with self._lock:  # fast tokenizers must not be used by two threads at once
+            tokenizer: Any = self._load_tokenizer()
+            model: Any = self._load_model()
+            try:
+                inputs = tokenizer.apply_chat_template(
+                    [dict(message) for message in prompt.messages],
+                    add_generation_prompt=True,
+                    return_dict=True,
+                    return_tensors="pt",
+                ).to(model.device)
+            except TemplateError as error:
+                raise ModelError(f"the chat template rejects the prompt: {error}") from error
+        return tokenizer, model, inputs
+
+    def _run(self, tokenizer: Any, model: Any, inputs: Any, **options: Any) -> Any:
+        import torch
         from transformers.generation.configuration_utils import GenerationConfig
 
-        tokenizer: Any = self._load_tokenizer()
-        model: Any = self._load_model()
-        try:
-            inputs = tokenizer.apply_chat_template(
-                [dict(message) for message in messages],
-                add_generation_prompt=True,
-                return_dict=True,
-                return_tensors="pt",
-            ).to(model.device)
-        except TemplateError as error:
-            raise ModelError(f"the model's chat template refuses the prompt: {error}") from error
         # Not the model's own settings: they may ask for sampling.
         greedy = GenerationConfig(
             do_sample=False,
             max_new_tokens=self._config.max_new_tokens,
             eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.eos_token_id,  # one prompt a batch: nothing is padded
+            pad_token_id=tokenizer.eos_token_id,  # one prompt per batch: nothing is padded
         )
         with torch.inference_mode():
-            output = model.generate(**inputs, generation_config=greedy)
-        prompt_tokens = inputs["input_ids"].shape[1]
-        text = tokenizer.decode(output[0, prompt_tokens:], skip_special_tokens=True)
-        return str(text).strip()
-
-    def count_tokens(self, text: str) -> int:
-        """Size of a text in this model's tokens, special tokens left out."""
-        tokenizer = self._load_tokenizer()
-        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def close(self) -> None:
-        """Let go of the model and its memory; a later call loads it again."""
-        if self._model is not None and self._model.device.type == "cuda":
-            import torch
-
-            self._model = None
-            torch.cuda.empty_cache()
-        self._model = None
-        self._tokenizer = None
+            return model.generate(**inputs, generation_config=greedy, **options)
 
     def _load_tokenizer(self) -> PreTrainedTokenizerBase:
         if self._tokenizer is None:
             adapter = self._config.adapter
-            # medrag saves the tokenizer with the adapter; adapters from elsewhere may lack it.
+            # medrag saves the tokenizer with the adapter; other adapters may lack it.
             own = adapter and (Path(adapter) / "tokenizer_config.json").is_file()
             self._tokenizer = load_tokenizer(adapter if own else self._base())
         return self._tokenizer
@@ -111,13 +145,13 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def folder_problem(folder: Path) -> str:
-    """What a model folder lacks, or "" when it holds a config, safe weights and a tokenizer."""
+    """What is missing in a model folder; "" if it has a config, safe weights and a tokenizer."""
     if not (folder / "config.json").is_file():
         return "holds no config.json"
     if not any(folder.glob("*.safetensors")):
         return "holds no *.safetensors weights (other formats can run code and are not loaded)"
     index = folder / "model.safetensors.index.json"
-    if index.is_file():  # large models come in parts; an interrupted download lacks some
+    if index.is_file():  # large models come in parts; an interrupted download has only some
         parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
         absent = [name for name in parts if not (folder / name).is_file()]
         if absent:
@@ -128,15 +162,15 @@ def folder_problem(folder: Path) -> str:
 
 
 def is_hub_id(model: str) -> bool:
-    """True when a name that is no folder here can be the name of a model on the hub."""
+    """True if a name has the form of a model id on the hub."""
     return _HUB_ID.fullmatch(model) is not None
 
 
 def resolve_device(device: Device) -> torch.device:
-    """The device a model will run on; `auto` takes a GPU if there is one.
+    """The device that a model will run on; `auto` is a GPU if there is one.
 
     Raises:
-        ModelError: a GPU was asked for and there is none.
+        ModelError: the device is `cuda`, but there is no usable GPU.
     """
     import torch
 
@@ -145,7 +179,7 @@ def resolve_device(device: Device) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda", torch.cuda.current_device())
     if device is Device.cuda:
-        raise ModelError("device=cuda, but no usable CUDA GPU is here; use device=cpu or auto")
+        raise ModelError("device=cuda, but there is no usable CUDA GPU; use device=cpu or auto")
     return torch.device("cpu")
 
 
@@ -164,8 +198,8 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a model folder or hub id.
 
     Raises:
-        ModelError: it cannot be found, or it has no chat template (it belongs to a base model
-            that was never taught to answer).
+        ModelError: it cannot be found, or it has no chat template, as with base models that were
+            not trained to answer.
     """
     from transformers import AutoTokenizer
 
@@ -188,18 +222,18 @@ def load_causal_lm(
 ) -> PreTrainedModel:
     """Load a causal language model in eval mode.
 
-    A folder is read without any network call. A hub id asks the hub, unless HF_HUB_OFFLINE is set.
-    No remote code is run and no pickled weights are opened.
+    A folder is read without any network call. A hub id is looked up on the hub, unless
+    HF_HUB_OFFLINE is set. No remote code is run and no pickled weights are opened.
 
     Args:
         model: folder or hub id of the base model.
         four_bit: store the linear layers as NF4 (Dettmers et al. 2023, arXiv:2305.14314); they
             are dequantised to `compute_dtype` for each product.
-        double_quant: quantise the scales of the 4-bit blocks too, 0.37 bits a parameter less.
-        adapter: folder of a LoRA adapter to put on the model; "" for none.
+        double_quant: quantise the scales of the 4-bit blocks too; saves 0.37 bits per parameter.
+        adapter: folder of a LoRA adapter for the model; "" for none.
 
     Raises:
-        ModelError: weights or adapter are missing, unreachable or do not fit each other.
+        ModelError: the weights or the adapter are missing, unreachable or do not match.
     """
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -248,10 +282,10 @@ def keep_cpu_weights_unpacked(network: torch.nn.Module) -> None:
 
 
 def adapter_base(adapter: str) -> str:
-    """Folder or hub id of the base model that a LoRA adapter says it was trained on.
+    """Folder or hub id of the base model that a LoRA adapter was trained on, as the adapter says.
 
     Raises:
-        ModelError: the folder holds no readable adapter.
+        ModelError: the folder has no readable adapter.
     """
     path = Path(adapter) / "adapter_config.json"
     try:
@@ -259,7 +293,7 @@ def adapter_base(adapter: str) -> str:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"no LoRA adapter in {adapter} ({type(error).__name__} at adapter_config.json); "
-            "make one with: python -m medrag.train +experiment=qlora"
+            "train one with: python -m medrag.train +experiment=qlora"
         ) from error
 
 
@@ -267,36 +301,36 @@ def _with_adapter(network: Any, adapter: str) -> Any:
     from peft import PeftModel
     from safetensors import SafetensorError
 
-    adapter_base(adapter)  # one clear error for a folder without an adapter
+    adapter_base(adapter)  # a clear error for a folder without an adapter
     if not (Path(adapter) / "adapter_model.safetensors").is_file():
-        raise ModelError(f"{adapter} holds no adapter_model.safetensors; train the adapter anew")
+        raise ModelError(f"{adapter} has no adapter_model.safetensors; train the adapter again")
     try:
         return PeftModel.from_pretrained(network, adapter, local_files_only=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(
-            f"the adapter in {adapter} does not fit the base model {network.name_or_path}: "
+            f"the adapter in {adapter} does not match the base model {network.name_or_path}: "
             f"{_first_line(error)}"
         ) from error
 
 
 def _checked(model: str, *, weights: bool = True) -> str:
-    """The name itself, once it is known to be a usable folder or a possible hub id."""
+    """The name itself, if it is a usable folder or a possible hub id."""
     if not model:
-        raise ModelError("no model is named; give a folder or a hub id (generator.model=…)")
+        raise ModelError("no model is set; give a folder or a hub id (generator.model=…)")
     folder = Path(model)
     if folder.is_dir():
         if weights and (problem := folder_problem(folder)):
             raise ModelError(f"{model} cannot be used as a model: it {problem}")
     elif not is_hub_id(model):
-        raise ModelError(f"there is no model folder {model}, and it is no hub id (owner/name)")
+        raise ModelError(f"there is no model folder {model}, and it is not a hub id (owner/name)")
     return model
 
 
 def _unreachable(model: str, part: str, error: Exception) -> str:
-    where = "" if Path(model).is_dir() else "; no such folder is here, so it was taken for a hub id"
+    where = "" if Path(model).is_dir() else " (no such folder, so it was taken as a hub id)"
     return (
         f"the {part} of {model} could not be loaded{where}. Reason: {_first_line(error)} "
-        "Give the folder of a downloaded model, or a hub id while the hub is reachable."
+        "Give the folder of a downloaded model, or a hub id if the hub is reachable."
     )
 
 

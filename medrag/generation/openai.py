@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
+from queue import SimpleQueue
 from typing import Any
 
-from ..clients import run_async
+from ..clients import AsyncHttpClient, EventLoopThread
 from ..config import GeneratorConfig
 from ..errors import ConfigError, HttpError
-from .prompts import Message
+from .prompts import Prompt
 
 
 class OpenAIGenerator:
-    """A chat model behind `generator.base_url`; nothing is sent before the first question.
+    """A chat model behind `generator.base_url`; all threads share its connections.
 
     Raises (on construction):
-        ConfigError: the address or the model's name is missing.
+        ConfigError: the address or the name of the model is missing.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -26,43 +29,84 @@ class OpenAIGenerator:
                     "generator.base_url=http://localhost:8000/v1 generator.model=NAME"
                 )
         self._config = config
+        self._url = config.base_url.rstrip("/") + "/chat/completions"
+        self._http = AsyncHttpClient(deadline_s=config.timeout_s, timeout_s=config.timeout_s)
+        self._loop = EventLoopThread()
 
-    def generate(self, messages: list[Message]) -> str:
-        """One reply, greedily decoded.
+    def generate(self, prompt: Prompt) -> str:
+        """Answer by greedy decoding; see `Generator.generate`.
 
         Raises:
-            HttpError: the endpoint could not be reached, refused, or sent no reply text.
-            ConfigError: the environment variable holds what cannot be a key.
+            HttpError: the endpoint cannot be reached, refuses, or sends something else.
+            ConfigError: the environment variable does not hold a valid key.
         """
-        reply = run_async(self._post(messages))
+        payload, headers = self._payload(prompt), self._headers()
+        # A retry is safe: a question changes nothing on the server.
+        call = self._http.post_json(self._url, payload, headers=headers, retry=True)
+        reply = self._loop.run(call)
         try:
             return str(reply["choices"][0]["message"]["content"] or "").strip()
-        except (KeyError, IndexError, TypeError) as error:
-            raise HttpError(
-                f"{self._config.base_url} sent no chat completion; "
-                "is it an OpenAI-compatible endpoint (…/v1)?"
-            ) from error
+        except (LookupError, TypeError) as error:
+            raise self._unusable("chat completion") from error
+
+    def stream(self, prompt: Prompt) -> Iterator[str]:
+        """As `generate`, in pieces sent as server-sent events; see `Generator.stream`."""
+        payload, headers = self._payload(prompt) | {"stream": True}, self._headers()
+        lines: SimpleQueue[str | None] = SimpleQueue()
+
+        async def ask() -> None:
+            try:
+                await self._http.post_lines(
+                    self._url, payload, lines.put, headers=headers, retry=True
+                )
+            finally:
+                lines.put(None)
+
+        call = self._loop.start(ask())
+        events = 0
+        try:
+            while (line := lines.get()) is not None:
+                name, _, data = line.partition(":")
+                if name != "data":
+                    continue  # empty lines end an event; others are comments
+                events += 1
+                if data.strip() != "[DONE]" and (piece := self._piece(data)):
+                    yield piece
+            call.result()
+            if not events:
+                raise self._unusable("stream of chat completions")
+        finally:
+            call.cancel()  # whoever reads the pieces may stop before the end
 
     def close(self) -> None:
-        """Nothing is held open between questions."""
+        """Close the connections; see `Generator.close`."""
+        self._loop.close(self._http.close)
 
-    async def _post(self, messages: list[Message]) -> Any:
-        from ..clients import AsyncHttpClient
+    def _piece(self, data: str) -> str:
+        """The new text in one event; there is none in those that report a role or the usage."""
+        try:
+            choices = json.loads(data)["choices"]
+            return str(choices[0]["delta"].get("content") or "") if choices else ""
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise self._unusable("stream of chat completions") from error
 
+    def _unusable(self, wanted: str) -> HttpError:
+        return HttpError(
+            f"{self._config.base_url} sent no {wanted}; is it an OpenAI-compatible endpoint (…/v1)?"
+        )
+
+    def _payload(self, prompt: Prompt) -> dict[str, Any]:
+        return {
+            "model": self._config.model,
+            "messages": prompt.messages,
+            "max_tokens": self._config.max_new_tokens,
+            "temperature": 0,
+        }
+
+    def _headers(self) -> dict[str, str]:
         key = os.environ.get(self._config.api_key_env, "").strip()
         if not key.isascii():
-            raise ConfigError(f"{self._config.api_key_env} holds no key: keys are plain ASCII")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        timeout = self._config.timeout_s
-        async with AsyncHttpClient(deadline_s=timeout, timeout_s=timeout) as client:
-            return await client.post_json(
-                self._config.base_url.rstrip("/") + "/chat/completions",
-                {
-                    "model": self._config.model,
-                    "messages": messages,
-                    "max_tokens": self._config.max_new_tokens,
-                    "temperature": 0,
-                },
-                headers=headers,
-                retry=True,  # asking again changes nothing on the server
+            raise ConfigError(
+                f"{self._config.api_key_env} does not hold a valid key: keys are plain ASCII"
             )
+        return {"Authorization": f"Bearer {key}"} if key else {}

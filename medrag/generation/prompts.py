@@ -1,8 +1,8 @@
 """The one place where a question and its contexts become messages.
 
-Dataset, training, evaluation and answering all call `build_messages`, so a model is asked in
-exactly the words it was trained with. Mistral-7B-Instruct-v0.2 knows no system role, so the
-instructions stand in the user's message.
+Dataset, training, evaluation and answering all use `build_messages`, so a model is asked in
+exactly the words it was trained on. Mistral-7B-Instruct-v0.2 has no system role, so the
+instructions are part of the user's message.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..types import Hit
+from ..types import Evidence, Hit
 
 Message = dict[str, str]
 CountTokens = Callable[[str], int]
@@ -28,29 +28,36 @@ not hold the answer, reply exactly: {REFUSAL}"""
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question with the contexts that fitted the budget.
+    """A question with the passages to answer it from.
 
     Attributes:
-        messages: what a chat model is given; one message, role "user".
-        contexts: the hits in it; `[n]` in an answer means `contexts[n - 1]`.
-        left_out: hits that did not fit the budget.
+        contexts: the passages; `[n]` in an answer means `contexts[n - 1]`.
+        messages: question and passages for a chat model; one message, role "user".
+        left_out: number of hits that did not fit the token budget.
+        evidence: the sentences of the hits, best first, as `weigh` returns them; the extractive
+            generator answers from these.
     """
 
-    messages: list[Message]
+    question: str
     contexts: tuple[Hit, ...]
-    left_out: int
+    messages: list[Message]
+    left_out: int = 0
+    evidence: tuple[Evidence, ...] = ()
 
 
 def build_prompt(
-    question: str, hits: Sequence[Hit], budget: int, count_tokens: CountTokens
+    question: str,
+    hits: Sequence[Hit],
+    budget: int,
+    count_tokens: CountTokens,
 ) -> Prompt:
     """Put as many hits, best first, before the question as the token budget allows.
 
-    A context is taken whole or left out: half a passage could say the opposite. The answer's
-    tokens are not part of this budget, so they can never be squeezed out.
+    A passage is used whole or left out: half of it could say the opposite. The budget does not
+    include the answer, so a long prompt never shortens the answer.
 
     Args:
-        budget: tokens of the whole prompt, as counted by `count_tokens`.
+        budget: the most tokens of the whole prompt, as counted by `count_tokens`.
     """
     contexts: list[Hit] = []
     for hit in hits:
@@ -58,11 +65,11 @@ def build_prompt(
             break
         contexts.append(hit)
     messages = build_messages(question, contexts)
-    return Prompt(messages, tuple(contexts), len(hits) - len(contexts))
+    return Prompt(question, tuple(contexts), messages, len(hits) - len(contexts))
 
 
 def build_messages(question: str, contexts: Sequence[Hit]) -> list[Message]:
-    """The messages that ask `question` over numbered contexts."""
+    """The messages that ask a question about numbered passages."""
     return [{"role": "user", "content": _text(question, contexts)}]
 
 
@@ -84,5 +91,5 @@ def _heading(hit: Hit) -> str:
 
 
 def without_markers(text: str) -> str:
-    """A source's own references made round, "[12]" to "(12)": they are no markers of ours."""
+    """`text` with references of its own in round brackets, "(12)": "[12]" would be a marker."""
     return _LOOKS_LIKE_MARKER.sub(r"(\1)", text)

@@ -1,7 +1,7 @@
 """Weigh the sentences of the retrieved chunks against the question.
 
-Every generator shares it: the pipeline abstains when even the best sentence is weak, the
-extractive generator answers with the best ones, and citations point at them.
+The pipeline abstains if even the best sentence is weak, whichever generator is configured; the
+extractive generator answers with the best ones.
 """
 
 from __future__ import annotations
@@ -9,26 +9,47 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from ..embedding.local.embedder import TextEmbedder
+from ..embedding import Embedder
+from ..stores import Vector
 from ..text.sentences import split_sentences
 from ..text.words import STOPWORDS, stem, terms, words
 from ..types import Evidence, Hit
 
-# The weight of a word: the fewer chunks of the index hold it, the more it says.
+# The weight of a word: the fewer chunks of the index contain it, the higher.
 Rarity = Callable[[str], float]
 
 _BULLET = re.compile(r"\A\s*(?:[-*•–]|\d{1,3}[.)])\s+")
-_MIN_TERMS = 3  # a span with fewer meaning-bearing words is a heading or a fragment
+_MIN_TERMS = 3  # a span with fewer terms is a heading or a fragment
 _COVERAGE_WEIGHT = 0.25  # measured: docs/lab-log.md
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Turns the weight of the best sentence into a confidence, for one embedder.
+
+    The coefficients of a logistic regression: of `Evidence.similarity`, of `Evidence.coverage`, and
+    the intercept.
+    """
+
+    similarity: float
+    coverage: float
+    intercept: float
+
+
+# Fitted on 460 BioASQ questions; the documents of 160 of them were removed (docs/lab-log.md).
+PACKAGED_MINILM = Calibration(similarity=7.2, coverage=2.6, intercept=-5.9)
+# By `Embedder.fingerprint`.
+CALIBRATIONS = {"a093136a19de59c7f243e4bdbbdb834f": PACKAGED_MINILM}
+
+
 def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Character spans of the sentences of a text, and of the rows and items in it."""
+    """Character spans (start, end) of the sentences, table rows and list items of a text."""
     spans: list[tuple[int, int]] = []
     offset = 0
     for sentence in split_sentences(text):
-        # A table row or a list item says its piece without a full stop.
+        # Table rows and list items end without a full stop.
         for line in sentence.splitlines(keepends=True):
             bullet = _BULLET.match(line)
             said = line[bullet.end() :] if bullet else line.lstrip()
@@ -40,14 +61,15 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
 
 
 def weigh(
-    question: str, hits: Sequence[Hit], embedder: TextEmbedder, rarity: Rarity
+    question: str, query: Vector, hits: Sequence[Hit], embedder: Embedder, rarity: Rarity
 ) -> list[Evidence]:
-    """All sentences of the hits, the one most likely to answer the question first.
+    """All sentences of the hits, the one that most likely answers the question first.
 
-    Headings and fragments are left out: they resemble the question and say nothing.
+    Headings and fragments are left out: they resemble the question but do not answer it.
 
     Args:
-        rarity: weight of a word, larger for words that few chunks hold.
+        query: vector of the question.
+        rarity: weight of a word, larger for words that few chunks contain.
     """
     places = [
         (number, hit, start, end)
@@ -57,10 +79,9 @@ def weigh(
     ]
     if not places:
         return []
-    # A sentence alone often lacks its subject ("It is given daily"): the heading lends it one.
+    # A sentence often lacks its subject ("It is given daily"); the heading supplies it.
     texts = [f"{hit.title}. {hit.section}. {hit.text[start:end]}" for _, hit, start, end in places]
-    vectors = embedder.embed([question, *texts])
-    similarities = (vectors[1:] @ vectors[0]).tolist()
+    similarities = (embedder.embed_documents(texts) @ query).tolist()
     weights = {stem(word): rarity(word) for word in words(question) if word not in STOPWORDS}
     chunk_coverage = [_coverage(weights, f"{h.title} {h.section} {h.text}") for h in hits]
     found = []
@@ -83,20 +104,17 @@ def weigh(
     return sorted(found, key=lambda item: -item.score)
 
 
-def confidence(evidence: Sequence[Evidence]) -> float:
-    """How likely the hits hold an answer, in [0, 1], judged by the best sentence.
-
-    A logistic regression on its similarity and its chunk's coverage, fitted on 460 BioASQ
-    questions, 160 of them with their documents taken out of the index (docs/lab-log.md).
-    """
+def confidence(evidence: Sequence[Evidence], calibration: Calibration = PACKAGED_MINILM) -> float:
+    """Probability in [0, 1] that the hits contain an answer, judged by the best sentence."""
     if not evidence:
         return 0.0
-    best = evidence[0]
-    return 1.0 / (1.0 + math.exp(-(7.2 * best.similarity + 2.6 * best.coverage - 5.9)))
+    best, fitted = evidence[0], calibration
+    logit = fitted.similarity * best.similarity + fitted.coverage * best.coverage + fitted.intercept
+    return 1.0 / (1.0 + math.exp(-logit))
 
 
 def _says_something(hit: Hit, sentence: str) -> bool:
-    """False for headings and fragments."""
+    """True unless the sentence is a heading or a fragment."""
     headings = [words(text) for text in (hit.title, *hit.section.split(" > "))]
     return len(terms(sentence)) >= _MIN_TERMS and words(sentence) not in headings
 

@@ -1,4 +1,4 @@
-"""Tie every statement of an answer to the span that supports it, and drop what nothing supports."""
+"""Cite the span that supports each statement of an answer; remove unsupported statements."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 from ..generation.prompts import REFUSAL, without_markers
 from ..text.words import terms, words
@@ -18,71 +19,56 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NEGATION = re.compile(r"\b(?:no|not|nor|never|neither|none|cannot|without)\b|n['’]t\b", re.I)
 
 
+class SupportCheck(Protocol):
+    """Finds the span of a hit that supports a statement best; `best_span` is one."""
+
+    def __call__(self, statement: str, hit: Hit) -> tuple[float, int, int]:
+        """Support in [0, 1], start and end of the best span; the offsets are within `hit.text`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grounded:
-    """An answer whose statements all rest on a span of a retrieved chunk."""
+    """An answer that consists of supported statements only.
+
+    Attributes:
+        text: the supported statements, each followed by the marker of its citation.
+        unsupported: the statements that were removed.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     unsupported: tuple[str, ...]
 
 
-def parse_statements(text: str) -> list[Statement]:
-    """Split generated text into statements and the `[n]` that follow each; none for a refusal."""
+def parse_statements(text: str, verbatim: Collection[str] = ()) -> list[Statement]:
+    """Split generated text into statements and the `[n]` that follow each; none for a refusal.
+
+    Args:
+        verbatim: sentences of the passages. If every line of the text is one of these, each line is
+            a statement: some sentences would be split further when taken out of their passage.
+    """
+    lines = [_statement(line) for line in text.splitlines()]
+    if all(line.text in verbatim for line in lines):
+        return lines
     if text.strip().lower().startswith(REFUSAL.lower().rstrip(".")):
         return []
-    # "It is so. [1]" and "It is so [1]." mean the same; one form keeps markers with their sentence.
+    # "It is so. [1]" becomes "It is so [1].", which keeps the marker with its sentence.
     text = _AFTER_STOP.sub(lambda found: f" {' '.join(found[2].split())}{found[1]}", text)
-    statements: list[Statement] = []
-    for start, end in sentence_spans(text):
-        sentence = text[start:end]
-        cited = [int(n) for group in _MARKER.findall(sentence) for n in re.findall(r"\d+", group)]
-        bare = _MARKER.sub("", sentence).strip()
-        if words(bare):
-            statements.append(Statement(bare, tuple(dict.fromkeys(cited))))
-    return statements
+    statements = [_statement(text[start:end]) for start, end in sentence_spans(text)]
+    return [statement for statement in statements if words(statement.text)]
 
 
-def ground(statements: Sequence[Statement], hits: Sequence[Hit], min_support: float) -> Grounded:
-    """Find for each statement the sentence, or pair of sentences, that supports it best.
-
-    A statement that cites hits is checked against those, one that cites none against all. It is
-    kept when its best span holds at least `min_support` of its terms and every number in it, and
-    denies something just where the statement does: neither a dose nor a "not" may be made up.
-
-    Returns:
-        The kept statements, each followed by the marker of its citation, numbered anew from 1.
-    """
-    parts: list[str] = []
-    unsupported: list[str] = []
-    citations: dict[tuple[str, int, int], Citation] = {}
-    for statement in statements:
-        candidates = [n for n in statement.cited if 1 <= n <= len(hits)]
-        if not statement.cited:
-            candidates = list(range(1, len(hits) + 1))
-        best: tuple[float, Hit, int, int] | None = None
-        for number in candidates:
-            hit = hits[number - 1]
-            support, start, end = best_span(statement.text, hit)
-            if best is None or support > best[0]:
-                best = support, hit, start, end
-        if best is None or best[0] < min_support or best[0] == 0.0:
-            unsupported.append(statement.text)
-            continue
-        support, hit, start, end = best
-        key = (hit.document, hit.start + start, hit.start + end)
-        if key not in citations:
-            citations[key] = _citation(len(citations) + 1, hit, start, end, support)
-        parts.append(f"{statement.text} [{citations[key].marker}]")
-    return Grounded(" ".join(parts), tuple(citations.values()), tuple(unsupported))
+def _statement(sentence: str) -> Statement:
+    cited = [int(n) for group in _MARKER.findall(sentence) for n in re.findall(r"\d+", group)]
+    return Statement(_MARKER.sub("", sentence).strip(), tuple(dict.fromkeys(cited)))
 
 
 def best_span(statement: str, hit: Hit) -> tuple[float, int, int]:
-    """(support in [0, 1], start, end) of the span of a hit that supports a statement best.
+    """The `SupportCheck` by words and numbers: the best sentence or pair of sentences of a hit.
 
-    Offsets are within `hit.text`. Support is the share of the statement's terms that the span,
-    or the title and section it stands under, holds; 0 when the span holds none of them itself,
-    lacks a number of the statement, or only one of the two has a "not".
+    Support is the share of the statement's terms that occur in the span, its title or its section.
+    It is 0 if the span itself has none of these terms, lacks a number of the statement, or if only
+    one of the two is negated.
     """
     spans = sentence_spans(hit.text)
     for start, end in spans:
@@ -102,14 +88,44 @@ def best_span(statement: str, hit: Hit) -> tuple[float, int, int]:
         if not held or not numbers <= _numbers(text):
             continue
         support = len(held | (wanted & heading)) / len(wanted)
-        # A pair must earn its length: the shorter span wins a tie.
+        # The shorter span wins a tie.
         if support > best[0] + 1e-9:
             best = (support, start, end)
     return best
 
 
+def ground(
+    statements: Sequence[Statement],
+    hits: Sequence[Hit],
+    min_support: float,
+    check: SupportCheck = best_span,
+) -> Grounded:
+    """Find the span that supports each statement best, and keep the supported statements.
+
+    A statement that cites hits is checked against those hits only, any other against all. It is
+    kept if its support is above 0 and at least `min_support`. Citations are numbered from 1.
+    """
+    parts: list[str] = []
+    unsupported: list[str] = []
+    citations: dict[tuple[str, int, int], Citation] = {}
+    for statement in statements:
+        candidates = [hits[n - 1] for n in statement.cited if 1 <= n <= len(hits)]
+        if not statement.cited:
+            candidates = list(hits)
+        found = [(*check(statement.text, hit), hit) for hit in candidates]
+        support, start, end, hit = max(found, key=lambda one: one[0], default=(0.0, 0, 0, None))
+        if hit is None or support < min_support or support == 0.0:
+            unsupported.append(statement.text)
+            continue
+        key = (hit.document, hit.start + start, hit.start + end)
+        if key not in citations:
+            citations[key] = _citation(len(citations) + 1, hit, start, end, support)
+        parts.append(f"{statement.text} [{citations[key].marker}]")
+    return Grounded(" ".join(parts), tuple(citations.values()), tuple(unsupported))
+
+
 def _numbers(text: str, named: Collection[tuple[str, str]] = ()) -> set[str]:
-    """The numbers in a text, units cut off, but for those that are part of a name ("type 2")."""
+    """The numbers in a text without their units; those in a name ("type 2") are left out."""
     return {
         number
         for before, word in pairwise(["", *words(text)])

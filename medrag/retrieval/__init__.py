@@ -1,5 +1,5 @@
 """From a question to ranked hits."""
 
-from .retriever import Retriever, check_question
+from .retriever import Reranker, Retriever, check_question
 
-__all__ = ["Retriever", "check_question"]
+__all__ = ["Reranker", "Retriever", "check_question"]

@@ -1,4 +1,4 @@
-"""Cuts text into sentences without losing a character of it."""
+"""Split text into sentences without losing a character."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sentencex
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of an English text, each with white space around it; joined, they are the text.
+    """The sentences of an English text with the whitespace around them; joined, they are the text.
 
-    sentencex drops a blank line now and then in texts of over 9,000 characters; so unless its
-    sentences add up, each is looked up in the text, and what lies before it goes with it.
+    sentencex sometimes drops a blank line in texts of over 9,000 characters. If its sentences do
+    not add up to the text, each one is searched in the text and gets the characters before it.
     """
     sentences: list[str] = sentencex.segment("en", text)
     if "".join(sentences) == text:

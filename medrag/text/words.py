@@ -1,4 +1,4 @@
-"""How text becomes comparable terms: one rule for lexical search, grounding and metrics."""
+"""Turn text into comparable terms: one rule for word search, grounding and metrics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 
 _WORD = re.compile(r"[^\W_]+(?:[.,][0-9]+)*")
 
-# Function words and the words a question is asked with: they say nothing about the topic.
+# Function words and question words: they say nothing about the topic.
 STOPWORDS = frozenset(
     """
     a about after all also am an and any are as at be because been before being between both but
@@ -22,20 +22,21 @@ STOPWORDS = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words and numbers of `text`, accents folded, in order."""
+    """The words and numbers of a text in order, lower-case and without accents."""
     folded = unicodedata.normalize("NFKD", text).lower()
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
 
 
 def terms(text: str) -> list[str]:
-    """The words of `text` that carry meaning: no stop words, endings trimmed to a stem."""
+    """The stems of the words of a text, without stop words."""
     return [stem(word) for word in words(text) if word not in STOPWORDS]
 
 
 def stem(word: str) -> str:
-    """A light English stem: plural and verbal endings go, nothing else.
+    """A light English stem, without plural and verbal endings.
 
-    Weaker than Porter's on purpose: "diabetic" and "diabetes" stay apart, "doses" and "dose" meet.
+    Weaker than Snowball's on purpose (docs/lab-log.md has the comparison): "diabetic" and
+    "diabetes" differ, "doses" and "dose" are the same.
     """
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"

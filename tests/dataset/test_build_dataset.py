@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from medrag.build_dataset import run, summary_table
 from medrag.config import Config, WandbMode
 from medrag.dataset.splits import SPLITS, question_key
 from medrag.errors import ArtefactError, QuestionError
-from medrag.generation.prompts import REFUSAL
+from medrag.generation.prompts import REFUSAL, Prompt
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
@@ -176,25 +177,24 @@ def test_rows_are_asked_in_the_words_of_answering(built: Config) -> None:
     assert not any(row["inserted"] for row in rows_of(built)["test"])
 
 
-def test_what_is_asked_is_what_a_generator_gets(
-    built: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_asked_is_what_a_generator_gets(built: Config) -> None:
     """The prompt of a row, word for word, reaches the language model when the question is asked."""
     row = next(row for row in rows_of(built)["test"] if row["answerable"])
     asked = []
 
     class Listener:
-        def generate(self, messages: Any) -> str:
-            asked.append(messages)
+        def generate(self, prompt: Prompt) -> str:
+            asked.append(prompt.messages)
             return REFUSAL
+
+        def stream(self, prompt: Prompt) -> Iterator[str]:
+            yield self.generate(prompt)
 
         def close(self) -> None:
             pass
 
-    config = replace(built, generator=replace(built.generator, kind="hf"))
-    config.grounding = replace(built.grounding, min_confidence=0.0)
-    with RAGPipeline(config) as rag:
-        monkeypatch.setitem(rag.__dict__, "_generator", Listener())
+    config = replace(built, grounding=replace(built.grounding, min_confidence=0.0))
+    with RAGPipeline(config, generator=Listener()) as rag:
         rag.query(row["question"])
     assert asked == [row["prompt"]]
 
@@ -372,8 +372,7 @@ def test_an_inserted_passage_takes_the_last_place_and_fits_the_budget(world: Con
         assert row["gold_rank"] == len(row["contexts"])
         assert row["completion"][0]["content"].endswith(f" [{row['gold_rank']}]")
         assert len(row["contexts"]) >= kept + 1
-        with RAGPipeline(world) as rag:
-            assert rag._count_tokens(row["prompt"][0]["content"]) <= tokens
+        assert TextEmbedder().count_tokens(row["prompt"][0]["content"]) <= tokens
         # every hit but the one whose place was taken is in the prompt or counted as left out
         assert len(row["contexts"]) - 1 + row["left_out"] in (k - 1, k)
 

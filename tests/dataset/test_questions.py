@@ -95,7 +95,7 @@ BAD = [
     ({"question": "Why?", "documents": {"a": 1}}, "must be a name or a list of names"),
     ({"question": "Why?", "answer": "So.", "answerable": "no"}, "must be true or false"),
     ({"question": "Why?", "answerable": True}, "neither an answer nor documents"),
-    ({"question": "Why? " * 1000}, "4000 are the most"),  # would stop the stage later
+    ({"question": "Why? " * 1000}, "the limit is 4000"),  # would stop the stage later
     ('{"question": "a \\ud800 half"}', "surrogates"),  # could not be written again
 ]
 

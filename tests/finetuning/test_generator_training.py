@@ -30,6 +30,7 @@ from medrag.generation.hf import (
     load_causal_lm,
     load_tokenizer,
 )
+from medrag.generation.prompts import Prompt
 
 SHAPE = TinyModelConfig(
     vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2
@@ -137,7 +138,7 @@ def test_what_it_leaves_behind(run: tuple[FineTuneConfig, TrainingResult]) -> No
 def test_the_adapter_answers(run: tuple[FineTuneConfig, TrainingResult]) -> None:
     config, _ = run
     generator = HFGenerator(GeneratorConfig(adapter=config.dir, max_new_tokens=24), Device.cpu)
-    answers = [generator.generate(r["prompt"]) for r in ROWS[:4]]
+    answers = [generator.generate(Prompt("", (), r["prompt"])) for r in ROWS[:4]]
     assert all(answer.startswith("Take") for answer in answers)
     generator.close()
 
@@ -302,4 +303,4 @@ def test_the_same_run_on_a_gpu(tmp_path: Path) -> None:
     assert result.train_loss < 0.5 * result.first_loss
     assert torch.cuda.max_memory_allocated() > 0
     generator = HFGenerator(GeneratorConfig(adapter=config.dir, max_new_tokens=24), Device.cuda)
-    assert generator.generate(ROWS[0]["prompt"]).startswith("Take")
+    assert generator.generate(Prompt("", (), ROWS[0]["prompt"])).startswith("Take")

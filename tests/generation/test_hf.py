@@ -6,7 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,12 +17,15 @@ import torch
 from medrag.config import Device, GeneratorConfig, TinyModelConfig
 from medrag.errors import ModelError
 from medrag.finetuning import build_tiny_model
+from medrag.generation import hf
 from medrag.generation.hf import HFGenerator, load_causal_lm, load_tokenizer, resolve_device
+from medrag.generation.prompts import Prompt
 
 SHAPE = TinyModelConfig(
     vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2
 )
 MESSAGES = [{"role": "user", "content": "What is metformin for?"}]
+PROMPT = Prompt("What is metformin for?", (), MESSAGES)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +52,11 @@ def test_it_loads_nothing_before_it_is_used() -> None:
 def test_answers_are_greedy_new_text_only(base: Path) -> None:
     config = GeneratorConfig(model=str(base), max_new_tokens=8)
     generator = HFGenerator(config, Device.cpu)
-    first = generator.generate(MESSAGES)
-    assert first == generator.generate(MESSAGES)
+    first = generator.generate(PROMPT)
+    assert first == generator.generate(PROMPT)
     assert "[INST]" not in first
     generator.close()
-    assert generator.generate(MESSAGES) == first  # loads again
+    assert generator.generate(PROMPT) == first  # loads again
 
     # the same tokens, decoded by hand
     tokenizer, model = load_tokenizer(str(base)), HFGenerator(config, Device.cpu)._load_model()
@@ -64,6 +70,63 @@ def test_answers_are_greedy_new_text_only(base: Path) -> None:
     assert tokenizer.decode(ids[start:], skip_special_tokens=True).strip() == first
 
 
+def test_a_streamed_answer_is_the_whole_answer(base: Path) -> None:
+    generator = HFGenerator(GeneratorConfig(model=str(base), max_new_tokens=24), Device.cpu)
+    pieces = list(generator.stream(PROMPT))
+    assert "".join(pieces).strip() == generator.generate(PROMPT)
+    assert len(pieces) > 1
+
+
+def test_a_stream_that_is_abandoned_stops_the_model(base: Path) -> None:
+    generator = HFGenerator(GeneratorConfig(model=str(base), max_new_tokens=100_000), Device.cpu)
+    before = threading.active_count()
+    pieces = generator.stream(PROMPT)
+    next(pieces)
+    assert threading.active_count() > before
+    pieces.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+def test_an_error_ends_the_stream(base: Path) -> None:
+    generator = HFGenerator(GeneratorConfig(model=str(base)), Device.cpu)
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    generator._load_model().register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        list(generator.stream(PROMPT))
+
+
+def test_threads_load_it_once_and_get_the_same_answers(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+
+    def counted(name: str) -> None:
+        real = getattr(hf, name)
+
+        def load(*args: Any, **given: Any) -> Any:
+            loads.append(name)
+            return real(*args, **given)
+
+        monkeypatch.setattr(hf, name, load)
+
+    counted("load_causal_lm")
+    counted("load_tokenizer")
+    config = GeneratorConfig(model=str(base), max_new_tokens=8)
+    generator = HFGenerator(config, Device.cpu)
+    with ThreadPoolExecutor(8) as threads:
+        answers = set(threads.map(generator.generate, [PROMPT] * 16))
+    assert sorted(loads) == ["load_causal_lm", "load_tokenizer"]
+    assert answers == {generator.generate(PROMPT)}
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(generator.generate, PROMPT) for _ in range(16)]
+        while not all(answer.done() for answer in asked):
+            generator.close()
+    assert {answer.result() for answer in asked} == answers
+
+
 def test_counting_tokens_needs_no_weights(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "only-tokenizer"
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns("*.safetensors"))
@@ -71,13 +134,13 @@ def test_counting_tokens_needs_no_weights(base: Path, tmp_path: Path) -> None:
     assert generator.count_tokens("") == 0
     assert 0 < generator.count_tokens("type 2") < generator.count_tokens("type 2 diabetes mellitus")
     with pytest.raises(ModelError, match=r"no \*\.safetensors"):
-        generator.generate(MESSAGES)
+        generator.generate(PROMPT)
 
 
 def test_a_prompt_the_template_refuses_is_a_clear_error(base: Path) -> None:
     generator = HFGenerator(GeneratorConfig(model=str(base)), Device.cpu)
     with pytest.raises(ModelError, match="roles must alternate"):
-        generator.generate([{"role": "system", "content": "Be brief."}])
+        generator.generate(Prompt("?", (), [{"role": "system", "content": "Be brief."}]))
 
 
 def test_loading_in_four_bits_keeps_the_function(base: Path) -> None:
@@ -121,9 +184,9 @@ def test_damaged_weights(base: Path, tmp_path: Path) -> None:
 
 def test_names_that_are_no_model(tmp_path: Path) -> None:
     for name, says in (
-        ("", "no model is named"),
-        (str(tmp_path / "absent"), "no hub id"),
-        ("./absent", "no hub id"),
+        ("", "no model is set"),
+        (str(tmp_path / "absent"), "not a hub id"),
+        ("./absent", "not a hub id"),
     ):
         with pytest.raises(ModelError, match=says):
             load_tokenizer(name)

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,15 +17,16 @@ import pytest
 
 from medrag import CorpusConfig, GeneratorConfig, IndexConfig, PipelineConfig, RAGPipeline
 from medrag.errors import ConfigError, HttpError
+from medrag.generation import open_generator
 from medrag.generation.openai import OpenAIGenerator
-from medrag.generation.prompts import REFUSAL, build_messages
+from medrag.generation.prompts import REFUSAL, Prompt, build_messages
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from tests.conftest import NOTES
 
 SECRET = "sk-never-to-be-shown"
 QUESTION = "Which drug lowers uric acid?"
-MESSAGES = build_messages(QUESTION, [])
+PROMPT = Prompt(QUESTION, (), build_messages(QUESTION, []))
 
 
 @dataclass
@@ -35,9 +37,14 @@ class Endpoint:
     status: int = 200
     body: bytes = b""
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
+    connections: set[int] = field(default_factory=set)
 
     def says(self, text: str | None) -> None:
         self.body = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+
+    def streams(self, *events: object) -> None:
+        lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
+        self.body = "".join(f"data: {line}\n\n" for line in lines).encode()
 
 
 @pytest.fixture
@@ -47,8 +54,11 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     state = Endpoint()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            state.connections.add(self.client_address[1])
             state.asked.append((self.path, dict(self.headers), sent))
             self.send_response(state.status)
             self.send_header("Content-Length", str(len(state.body)))
@@ -59,6 +69,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -104,7 +115,7 @@ def test_the_answer_is_grounded_and_cited(rag: RAGPipeline, endpoint: Endpoint) 
     assert not result.abstained
     (source,) = result.sources
     assert source.text == "Allopurinol lowers uric acid and prevents further attacks."
-    text = rag.index.snapshot.document_text(source.document)
+    text = rag.index.document_text(source.document)
     assert text is not None and text[source.start : source.end] == source.text
 
 
@@ -155,15 +166,82 @@ def test_the_key_goes_into_the_header_and_into_no_error(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f"{SECRET}\n")
     endpoint.says("So it is.")
-    assert OpenAIGenerator(generator(endpoint.url)).generate(MESSAGES) == "So it is."
+    assert OpenAIGenerator(generator(endpoint.url)).generate(PROMPT) == "So it is."
     assert endpoint.asked[0][1]["Authorization"] == f"Bearer {SECRET}"
     endpoint.status = 401
     with pytest.raises(HttpError, match="401") as failure:
-        OpenAIGenerator(generator(endpoint.url)).generate(MESSAGES)
+        OpenAIGenerator(generator(endpoint.url)).generate(PROMPT)
     error: BaseException | None = failure.value
     while error is not None:
         assert SECRET not in f"{error!r} {error}"
         error = error.__cause__ or error.__context__
+
+
+def test_questions_of_many_threads_share_the_connections(endpoint: Endpoint) -> None:
+    endpoint.says("So it is.")
+    generator_ = open_generator(generator(endpoint.url))
+    for _ in range(5):
+        assert generator_.generate(PROMPT) == "So it is."
+    assert len(endpoint.connections) == 1
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(generator_.generate, [PROMPT] * 24)) == {"So it is."}
+    assert len(endpoint.connections) <= 8
+    before = len(endpoint.connections)
+    generator_.close()
+    assert generator_.generate(PROMPT) == "So it is."
+    assert len(endpoint.connections) == before + 1
+    generator_.close()
+    generator_.close()
+
+
+def test_closing_does_not_disturb_questions_in_other_threads(endpoint: Endpoint) -> None:
+    endpoint.says("So it is.")
+    generator_ = open_generator(generator(endpoint.url))
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(generator_.generate, PROMPT) for _ in range(60)]
+        while not all(answer.done() for answer in asked):
+            generator_.close()
+    assert {answer.result() for answer in asked} == {"So it is."}
+    generator_.close()
+
+
+def delta(text: str | None) -> dict[str, Any]:
+    return {"choices": [{"delta": {"content": text}}]}
+
+
+def test_an_answer_is_streamed_in_pieces(endpoint: Endpoint) -> None:
+    role = {"choices": [{"delta": {"role": "assistant"}}]}
+    usage: dict[str, Any] = {"choices": [], "usage": {"total_tokens": 9}}
+    endpoint.streams(role, delta("So "), delta(None), delta("it is."), usage, "[DONE]")
+    generator_ = OpenAIGenerator(generator(endpoint.url))
+    assert list(generator_.stream(PROMPT)) == ["So ", "it is."]
+    assert endpoint.asked[0][2]["stream"] is True
+    pieces = generator_.stream(PROMPT)
+    assert next(pieces) == "So "
+    pieces.close()  # type: ignore[attr-defined]  # a reader may stop early
+    assert list(generator_.stream(PROMPT)) == ["So ", "it is."]
+    generator_.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>no API here</html>"),
+        (200, b""),
+        (200, b'data: {"error": "overloaded"}\n\n'),
+        (200, b"data: <html>\n\n"),
+        (200, b'data: {"choices": [{"delta": null}]}\n\n'),
+        (404, b"not found"),
+    ],
+)
+def test_a_stream_that_is_none_is_one_clear_line(
+    endpoint: Endpoint, status: int, body: bytes
+) -> None:
+    endpoint.status, endpoint.body = status, body
+    with pytest.raises(HttpError) as failure:
+        list(OpenAIGenerator(generator(endpoint.url)).stream(PROMPT))
+    assert endpoint.url in str(failure.value)
+    assert "\n" not in str(failure.value)
 
 
 def test_what_cannot_be_a_key_is_a_clear_error_that_hides_it(
@@ -171,11 +249,11 @@ def test_what_cannot_be_a_key_is_a_clear_error_that_hides_it(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "clé")
     with pytest.raises(ConfigError, match="OPENAI_API_KEY") as failure:
-        OpenAIGenerator(generator(endpoint.url)).generate(MESSAGES)
+        OpenAIGenerator(generator(endpoint.url)).generate(PROMPT)
     assert "clé" not in str(failure.value)
     monkeypatch.setenv("OPENAI_API_KEY", f"{SECRET}\nX-Injected: yes")
     with pytest.raises(HttpError) as broken:
-        OpenAIGenerator(generator(endpoint.url, timeout_s=2)).generate(MESSAGES)
+        OpenAIGenerator(generator(endpoint.url, timeout_s=2)).generate(PROMPT)
     assert SECRET not in str(broken.value)
     assert endpoint.asked == []
 
@@ -198,7 +276,7 @@ def test_what_is_no_chat_completion_is_one_clear_line(
 ) -> None:
     endpoint.status, endpoint.body = status, body
     with pytest.raises(HttpError) as failure:
-        OpenAIGenerator(generator(endpoint.url)).generate(MESSAGES)
+        OpenAIGenerator(generator(endpoint.url)).generate(PROMPT)
     message = str(failure.value)
     assert endpoint.url in message
     assert "\n" not in message
@@ -209,7 +287,7 @@ def test_a_server_in_trouble_is_asked_again_until_the_deadline(endpoint: Endpoin
     endpoint.status = 500
     started = time.monotonic()
     with pytest.raises(HttpError, match="500") as failure:
-        OpenAIGenerator(generator(endpoint.url, timeout_s=1.5)).generate(MESSAGES)
+        OpenAIGenerator(generator(endpoint.url, timeout_s=1.5)).generate(PROMPT)
     assert time.monotonic() - started < 10
     assert "\n" not in str(failure.value)
     assert failure.value.status == 500
@@ -222,7 +300,7 @@ def test_nobody_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with pytest.raises(HttpError) as failure:
-            OpenAIGenerator(generator(url, timeout_s=1)).generate(MESSAGES)
+            OpenAIGenerator(generator(url, timeout_s=1)).generate(PROMPT)
     assert url in str(failure.value)
     assert "\n" not in str(failure.value)
     assert failure.value.status is None
@@ -231,7 +309,7 @@ def test_nobody_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("url", ["localhost:8000/v1", "http://[bad", "ftp://example.org/v1"])
 def test_an_address_that_is_none_is_one_clear_line(url: str) -> None:
     with pytest.raises(HttpError) as failure:
-        OpenAIGenerator(generator(url, timeout_s=1)).generate(MESSAGES)
+        OpenAIGenerator(generator(url, timeout_s=1)).generate(PROMPT)
     assert "\n" not in str(failure.value)
 
 

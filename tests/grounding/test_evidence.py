@@ -1,4 +1,4 @@
-"""Sentences of the retrieved chunks: where they stand, which one answers, which are taken."""
+"""Sentences of the retrieved chunks: their spans, which one answers, and how surely."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.generation.extractive import extract
-from medrag.grounding.evidence import Evidence, confidence, sentence_spans, weigh
-from medrag.grounding.support import ground
+from medrag.grounding.evidence import (
+    CALIBRATIONS,
+    PACKAGED_MINILM,
+    Calibration,
+    Rarity,
+    confidence,
+    sentence_spans,
+    weigh,
+)
 from medrag.ingestion import TextEmbedder
-from medrag.types import Hit
+from medrag.types import Evidence, Hit
 
 
 def sentences(text: str) -> list[str]:
@@ -26,6 +32,12 @@ def hit(text: str, title: str = "Gout", section: str = "", start: int = 0) -> Hi
 def evenly(word: str) -> float:
     """A rarity under which all words weigh the same."""
     return 1.0
+
+
+def weighed(
+    question: str, hits: list[Hit], embedder: TextEmbedder, rarity: Rarity = evenly
+) -> list[Evidence]:
+    return weigh(question, embedder.embed_queries([question])[0], hits, embedder, rarity)
 
 
 # --- spans ------------------------------------------------------------------------------------
@@ -115,7 +127,7 @@ def test_the_sentence_that_answers_comes_first_with_its_place(embedder: TextEmbe
     )
     other = hit("Salbutamol opens the airways within minutes.", "Asthma", start=9)
     hits = [other, hit(text, start=40)]
-    found = weigh("Which drug lowers uric acid?", hits, embedder, evenly)
+    found = weighed("Which drug lowers uric acid?", hits, embedder)
     best = found[0]
     assert (best.number, best.text) == (2, "Allopurinol lowers uric acid for good.")
     assert len(found) == 4
@@ -130,10 +142,10 @@ def test_headings_and_fragments_never_answer(embedder: TextEmbedder) -> None:
     question = "What is the first-line treatment of acute gout in adults?"
     title, section = "First-line treatment of acute gout", "Adults > Acute gout, first-line drugs"
     text = f"{title}\n\nAcute gout, first-line drugs:\n\nNaproxen is often tried.\n\nSee below."
-    found = weigh(question, [hit(text, title, section)], embedder, evenly)
+    found = weighed(question, [hit(text, title, section)], embedder)
     assert [item.text for item in found] == ["Naproxen is often tried."]
-    assert weigh(question, [hit(title, title)], embedder, evenly) == []
-    assert weigh(question, [], embedder, evenly) == []
+    assert weighed(question, [hit(title, title)], embedder) == []
+    assert weighed(question, [], embedder) == []
 
 
 def test_a_rare_word_weighs_more_than_a_common_one(embedder: TextEmbedder) -> None:
@@ -141,7 +153,7 @@ def test_a_rare_word_weighs_more_than_a_common_one(embedder: TextEmbedder) -> No
 
     def coverage(rare: str) -> float:
         rarity = {rare: 9.0}.get
-        (item,) = weigh("gout febuxostat", hits, embedder, lambda word: rarity(word, 1.0))
+        (item,) = weighed("gout febuxostat", hits, embedder, lambda word: rarity(word, 1.0))
         return item.coverage
 
     assert coverage("gout") == pytest.approx(0.9)
@@ -159,41 +171,11 @@ def test_confidence_follows_the_best_sentence_and_is_a_share() -> None:
     assert confidence([made(0.9, 1.0), made(-1.0, 0.0)]) == strong
 
 
-# --- extracting -------------------------------------------------------------------------------
+def test_confidence_follows_the_calibration() -> None:
+    evidence = [Evidence(1, "x", 0, 1, similarity=0.5, coverage=0.5, score=1.0)]
+    assert confidence(evidence, Calibration(2.0, 4.0, -3.0)) == pytest.approx(0.5)
+    assert confidence(evidence, Calibration(2.0, 4.0, 0.0)) > 0.9
 
 
-def piece(score: float, text: str, number: int = 1, start: int = 0) -> Evidence:
-    return Evidence(number, text, start, start + len(text), score, 1.0, score)
-
-
-def test_the_best_sentences_are_taken_in_reading_order() -> None:
-    evidence = [
-        piece(1.00, "Third.", number=2, start=50),
-        piece(0.99, "First.", number=1, start=0),
-        piece(0.98, "Second.", number=2, start=10),
-        piece(0.97, "Fourth.", number=1, start=70),
-    ]
-    taken = [(s.text, s.cited) for s in extract(evidence, 3)]
-    assert taken == [("Second.", (2,)), ("Third.", (2,)), ("First.", (1,))]
-
-
-def test_no_more_than_asked_for_no_repeats_and_nothing_weak() -> None:
-    evidence = [
-        piece(1.0, "Same words.", number=1),
-        piece(1.0, "Same words.", number=2),
-        piece(0.95, "Other words."),
-        piece(0.5, "Weak words."),
-    ]
-    assert [s.text for s in extract(evidence, 5)] == ["Same words.", "Other words."]
-    assert [s.text for s in extract(evidence, 1)] == ["Same words."]
-    assert extract([], 2) == []
-
-
-def test_references_of_the_source_are_not_taken_for_markers_of_the_answer() -> None:
-    text = "Allopurinol lowers uric acid [12]. The age was 45 [38, 52] years."
-    evidence = [piece(1.0, text[a:b], start=a) for a, b in sentence_spans(text)]
-    grounded = ground(extract(evidence, 2), [hit(text)], 0.5)
-    assert grounded.text == (
-        "Allopurinol lowers uric acid (12). [1] The age was 45 (38, 52) years. [2]"
-    )
-    assert [c.text for c in grounded.citations] == [text[a:b] for a, b in sentence_spans(text)]
+def test_the_packaged_embedder_has_its_calibration() -> None:
+    assert CALIBRATIONS[TextEmbedder().fingerprint] is PACKAGED_MINILM

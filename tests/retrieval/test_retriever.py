@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +20,7 @@ from medrag.ingestion import TextEmbedder
 from medrag.ingestion.chunking import Chunker
 from medrag.retrieval import Retriever
 from medrag.retrieval.retriever import convex_combination
+from medrag.stores import Filter
 from medrag.stores.local.database import DATABASE, Database
 from medrag.stores.local.index import Index
 from medrag.stores.local.snapshot import Snapshot
@@ -84,7 +85,7 @@ def test_the_dense_side_finds_meaning_and_the_lexical_side_words(find: Find) -> 
 
 def test_a_hit_tells_its_place(index: Index, find: Find) -> None:
     hit = find("Which drug opens the airways?")[0]
-    text = index.snapshot.document_text(hit.document)
+    text = index.document_text(hit.document)
     assert text is not None and text[hit.start : hit.end] == hit.text
     assert (hit.document, hit.title, hit.section) == ("asthma.md", "Asthma", "Relief")
 
@@ -198,7 +199,7 @@ def test_an_empty_question_is_refused(find: Find, question: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_k_is_respected_and_may_exceed_the_index(index: Index, find: Find, mode: str) -> None:
-    chunks = index.manifest.counts["chunks"]
+    chunks = index.counts.chunks
     question = " ".join((NOTES | MORE).values()).replace("\n", " ")
     for k in (1, 2, chunks, chunks + 1, 10_000):
         assert len(find(question, mode, k)) == min(k, chunks)
@@ -235,8 +236,7 @@ def test_a_chunk_that_only_the_words_found_gets_its_own_cosine(
     question = "X17-Q"
     everything = Retriever(index, embedder, RetrieverConfig()).retrieve(question, k=50)
     wanted = {hit.chunk_id: hit.similarity for hit in everything}
-    nothing = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
-    monkeypatch.setattr(index.vectors, "search", lambda query, k: nothing)
+    monkeypatch.setattr(index, "search_vectors", lambda query, k, where: [])
     (only,) = Retriever(index, embedder, RetrieverConfig()).retrieve(question, k=50)
     assert only.document == "zinc.txt"
     assert only.similarity == pytest.approx(wanted[only.chunk_id], abs=1e-5)
@@ -316,6 +316,61 @@ def test_a_chunk_that_only_the_words_name_is_not_lost_in_silence(
         database.execute("DELETE FROM chunks WHERE id = ?", (lexical.chunk_id,))
     with Index(config.index.dir) as opened, pytest.raises(ArtefactError, match="damaged"):
         Retriever(opened, embedder, narrow).retrieve(question)
+
+
+# --- reranking --------------------------------------------------------------------------------
+
+
+class ShortestFirst:
+    """A reranker that prefers short chunks."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, int]] = []
+
+    def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+        self.seen.append((question, len(hits)))
+        return sorted(
+            (replace(hit, score=-float(len(hit.text))) for hit in hits), key=lambda hit: -hit.score
+        )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_reranker_orders_all_candidates_before_the_cut(
+    index: Index, embedder: TextEmbedder, mode: RetrieverMode
+) -> None:
+    reranker = ShortestFirst()
+    config = RetrieverConfig(mode=mode, candidates=6)
+    question = " Which iron tablets\tturn the stool black in gout and asthma? "
+    plain = Retriever(index, embedder, config).retrieve(question, k=6)
+    hits = Retriever(index, embedder, config, reranker).retrieve(question, k=2)
+    ((asked, candidates),) = reranker.seen
+    assert asked == "Which iron tablets turn the stool black in gout and asthma?"
+    assert 2 < candidates <= 6
+    assert {hit.chunk_id for hit in hits} <= {hit.chunk_id for hit in plain}
+    assert [len(hit.text) for hit in hits] == sorted(len(hit.text) for hit in plain)[:2]
+    assert [hit.score for hit in hits] == [-len(hit.text) for hit in hits]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_filter_reaches_every_search(
+    index: Index, embedder: TextEmbedder, mode: RetrieverMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Filter | None] = []
+
+    def recorded(name: str) -> None:
+        real = getattr(index, name)
+
+        def search(query: Any, k: int, where: Filter | None) -> Any:
+            given.append(where)
+            return real(query, k, where)
+
+        monkeypatch.setattr(index, name, search)
+
+    recorded("search_vectors")
+    recorded("search_words")
+    where = Filter(frozenset({"zinc.txt"}))
+    Retriever(index, embedder, RetrieverConfig(mode=mode)).retrieve("zinc tablet", where=where)
+    assert given == [where] * (2 if mode is RetrieverMode.hybrid else 1)
 
 
 # --- fusion -----------------------------------------------------------------------------------
