@@ -58,9 +58,9 @@ def run(config: Config, question: str) -> Answer:
 def converse(config: Config) -> None:
     """Read questions until an empty line or end of input."""
     with RAGPipeline(config) as rag:
-        counts = rag.index.manifest.counts
+        counts = rag.index.counts
         _out.print(
-            f"{counts['documents']:,} documents in {config.index.dir}. Ask a question; an empty "
+            f"{counts.documents:,} documents in {config.index.dir}. Ask a question; an empty "
             "line ends. Not medical advice."
         )
         while True:

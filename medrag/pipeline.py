@@ -211,7 +211,7 @@ class _Reader:
 
 
 def _rarity(index: Index) -> Rarity:
-    chunks = int(index.manifest.counts["chunks"])
+    chunks = index.counts.chunks
 
     @lru_cache(maxsize=4096)
     def rarity(word: str) -> float:

@@ -48,7 +48,7 @@ class Retriever:
             raise ConfigError(f"k={k} cannot be used: give 1 or more")
         mode = self._config.mode
         # No deeper than there are chunks: a search sets memory aside for what it is asked for.
-        depth = min(max(k, self._config.candidates), int(self._index.manifest.counts["chunks"]))
+        depth = min(max(k, self._config.candidates), self._index.counts.chunks)
         bm25 = {} if mode == RetrieverMode.dense else self._search_words(question, depth)
         if mode == RetrieverMode.lexical:
             similarity: dict[int, float] = {}

@@ -203,7 +203,7 @@ def test_what_damage_hides_is_not_lost_in_silence(
             list(snapshot.document_ids())
             snapshot.document_text("note03.txt")
         if "DELETE" not in change:
-            for look in (snapshot.counts, lambda: list(snapshot.texts()), lambda: opened.words):
+            for look in (snapshot.content, lambda: list(snapshot.texts()), lambda: opened.words):
                 with pytest.raises(ArtefactError, match=told):
                     look()
         with pytest.raises(ArtefactError, match=r"index\.rebuild=true"):

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from medrag.stores.local.opening import open_store
 
 from medrag import CacheConfig, ChunkingConfig, PipelineConfig
 from medrag.errors import ArtefactError, ConfigError
@@ -24,7 +25,6 @@ from medrag.ingestion import TextEmbedder
 from medrag.manifest import file_sha256
 from medrag.stores.local.database import DATABASE
 from medrag.stores.local.index import Index
-from medrag.stores.local.opening import open_store
 from tests.indexing.test_builder import contents, quarantined
 
 Build = Callable[[], BuildReport]
@@ -82,7 +82,7 @@ def test_ctrl_c_is_not_taken_for_damage(
                 assert "this process was interrupted" in str(error)
             elif error is not None:
                 assert isinstance(error, KeyboardInterrupt)
-        assert index.snapshot.counts().documents == 303
+        assert index.snapshot.content().counts.documents == 303
 
 
 def test_running_out_of_files_is_not_taken_for_damage(build: Build, config: PipelineConfig) -> None:
@@ -92,7 +92,7 @@ def test_running_out_of_files_is_not_taken_for_damage(build: Build, config: Pipe
 
         def ask() -> None:
             try:
-                index.snapshot.counts()
+                index.snapshot.content()
             except ArtefactError as error:
                 found.append(error)
 
@@ -109,7 +109,7 @@ def test_running_out_of_files_is_not_taken_for_damage(build: Build, config: Pipe
             for filler in fillers:
                 os.close(filler)
         assert "cannot be read now" in str(found[0]) and "damaged" not in str(found[0])
-        assert index.snapshot.counts().documents == 3
+        assert index.snapshot.content().counts.documents == 3
 
 
 def test_folders_of_somebody_elses_are_left_alone(build: Build, config: PipelineConfig) -> None:
@@ -129,7 +129,7 @@ def test_a_directory_with_generations_of_somebody_elses_is_refused(
     thesis = Path(config.index.dir, "generations/000001/thesis.txt")
     thesis.parent.mkdir(parents=True)
     thesis.write_text("Years of work.")
-    with pytest.raises(ConfigError, match="holds no index, but generations"):
+    with pytest.raises(ConfigError, match="holds no index, but a folder named generations"):
         build()
     assert thesis.read_text() == "Years of work."
 
@@ -255,7 +255,7 @@ def test_a_build_goes_on_when_nobody_looks_any_more(corpus: Path, tmp_path: Path
     os.close(looked_at)
     assert build.wait(timeout=120) == 0
     with Index(tmp_path / "i") as index:
-        assert index.snapshot.counts().documents == 3
+        assert index.snapshot.content().counts.documents == 3
 
 
 def test_who_wants_no_cache_gets_none_by_opening_the_index(

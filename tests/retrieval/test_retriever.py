@@ -198,7 +198,7 @@ def test_an_empty_question_is_refused(find: Find, question: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_k_is_respected_and_may_exceed_the_index(index: Index, find: Find, mode: str) -> None:
-    chunks = index.manifest.counts["chunks"]
+    chunks = index.counts.chunks
     question = " ".join((NOTES | MORE).values()).replace("\n", " ")
     for k in (1, 2, chunks, chunks + 1, 10_000):
         assert len(find(question, mode, k)) == min(k, chunks)

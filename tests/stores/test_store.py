@@ -67,7 +67,7 @@ def test_a_manifest_of_another_format_is_replaced_when_that_is_asked_for(
     report = build()
     assert (report.published, report.embedded_chunks) == (True, 0)
     with Index(config.index.dir) as index:
-        assert index.snapshot.counts().documents == 3
+        assert index.snapshot.content().counts.documents == 3
 
 
 def test_a_digit_of_the_format_that_was_flipped_is_damage(
@@ -80,7 +80,7 @@ def test_a_digit_of_the_format_that_was_flipped_is_damage(
     assert path.read_text(encoding="utf-8") != sound
     assert build().embedded_chunks == 0
     with Index(config.index.dir) as index:
-        assert index.snapshot.counts().documents == 3
+        assert index.snapshot.content().counts.documents == 3
 
 
 def test_another_kind_of_artefact_is_not_replaced_even_when_that_is_asked_for(

@@ -19,7 +19,8 @@ from typing import Self
 import xxhash
 
 from ...errors import ArtefactError, BusyError, DiskError
-from ...manifest import Manifest, read_manifest
+from ...manifest import read_manifest
+from ..protocols import IndexManifest
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -269,7 +270,7 @@ def generation_folder(directory: Path, generation: int) -> Path:
     return directory / _GENERATIONS / f"{generation:06d}"
 
 
-def hold_current(directory: Path) -> tuple[Manifest, int]:
+def hold_current(directory: Path) -> tuple[IndexManifest, int]:
     """Read the manifest, and keep builds from removing its generation.
 
     Returns:
@@ -280,18 +281,19 @@ def hold_current(directory: Path) -> tuple[Manifest, int]:
     """
     while True:
         manifest = read_manifest(directory, "index")
-        folder = generation_folder(directory, int(manifest.settings["generation"]))
+        typed = IndexManifest.from_manifest(manifest, directory)
+        folder = generation_folder(directory, typed.generation)
         try:
             held = _open(folder)
         except FileNotFoundError:
-            # Removed by a build since, or lost: then it can be made again from the store.
+            # A build has removed it since, or it was lost: then it is rebuilt from the store.
             with writing(directory):
                 folder.mkdir(parents=True, exist_ok=True)
             continue
         locked = _lock(held, fcntl.LOCK_SH, folder)
         # Builds may have published and removed between the reading and the locking.
         if locked and read_manifest(directory, "index") == manifest:
-            return manifest, held
+            return typed, held
         os.close(held)
 
 
