@@ -13,7 +13,7 @@ from pathlib import Path
 from ...errors import ArtefactError, ConfigError, FormatError, MismatchError
 from ...manifest import MANIFEST, fsync_path, read_manifest, write_manifest
 from ..protocols import Content, IndexManifest, IndexSettings
-from .database import DATABASE, NEVER
+from .database import DATABASE, NEVER, Database
 from .directory import build_lock, generation_folder, remove_unheld, writing
 from .index import Index
 from .lexical import WORDS, write_words
@@ -46,7 +46,7 @@ class LocalStore:
         with writing(self._directory), build_lock(self._directory):
             previous = self._previous(rebuild)
             if rebuild:
-                _replace_damaged(self._directory, space)
+                _replace_damaged(self._directory, space, previous)
             with LocalWriter(self._directory / DATABASE, space, previous) as writer:
                 yield writer
 
@@ -100,11 +100,14 @@ class LocalWriter(Store):
 
     def content(self) -> Content:
         """See `IndexWriter.content`."""
-        before = self._before()
-        return before.content if before else Snapshot(self, self.build).content()
+        if before := self._unchanged():
+            return before.content
+        if before := self._same_store():
+            _published(self, before).check_documents()
+        return Snapshot(self, self.build).content()
 
-    def _before(self) -> IndexManifest | None:
-        """The published manifest if the store holds exactly what it describes."""
+    def _unchanged(self) -> IndexManifest | None:
+        """The published manifest, if nothing was added or removed since."""
         before = self._same_store()
         last = next(self.documents("ORDER BY key DESC LIMIT 1"), None)
         removed = f"SELECT 1 FROM documents WHERE removed > ? AND removed < {NEVER}"
@@ -164,7 +167,11 @@ class LocalWriter(Store):
         self.purge(remove_unheld(self._directory, before=self._published - 1))
 
 
-def _replace_damaged(directory: Path, space: str) -> None:
+def _published(store: Database, manifest: IndexManifest) -> Snapshot:
+    return Snapshot(store, manifest.generation, manifest.content.counts.documents)
+
+
+def _replace_damaged(directory: Path, space: str, previous: IndexManifest | None) -> None:
     """Read the store whole, and replace it with an empty one if it is damaged or of another format.
 
     Files that were added by hand are noted in the new one as unread.
@@ -174,6 +181,9 @@ def _replace_damaged(directory: Path, space: str) -> None:
     try:
         with Store(path, space) as store:
             store.check()
+            if previous and previous.store == store.get_meta("id"):
+                for _ in _published(store, previous).texts():
+                    pass
     except ArtefactError as error:
         added = _added_by_hand(path)
         rest = (

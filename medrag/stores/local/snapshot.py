@@ -107,6 +107,11 @@ class Snapshot:
         if self._expected not in (None, found):
             raise self._database.damaged(f"it has {found} of {self._expected} documents")
 
+    def check_documents(self) -> None:
+        """Read all documents, and compare their number with the manifest's."""
+        for _ in self._documents("key"):
+            pass
+
     # --- chunks -----------------------------------------------------------------------------
 
     def texts(self) -> Iterator[str]:
