@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from ..config import ChunkingConfig, EmbedderConfig, FieldsConfig, IndexKind, Precision
 from ..embedding import Embedder
 from ..errors import FormatError, MismatchError
-from ..ingestion.corpus import Away, SourceFile
 from ..manifest import REBUILD_INDEX, Manifest
 from ..types import Chunk, Document, Hit, Rejected
+
+if TYPE_CHECKING:
+    from ..ingestion.corpus import Away, SourceFile
 
 Vector = NDArray[np.float32]
 # (chunk id, score), best first

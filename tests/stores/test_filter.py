@@ -70,9 +70,7 @@ def check(kind: IndexKind, seed: int, size: int, k: int) -> tuple[int, int]:
     k=st.integers(1, 60),
 )
 @settings(max_examples=60, deadline=None)
-def test_a_search_among_some_chunks_is_exact(
-    kind: IndexKind, seed: int, size: int, k: int
-) -> None:
+def test_a_search_among_some_chunks_is_exact(kind: IndexKind, seed: int, size: int, k: int) -> None:
     found, wanted = check(kind, seed, size, k)
     assert found == wanted
 

@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b, sha256
 from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from more_itertools import chunked
 
 from ...config import Precision
-from ...ingestion.corpus import Away, SourceFile
 from ...types import Chunk, Document, Rejected
 from ..protocols import Change, FileState, Origin, RejectCode, Vector
 from .database import NEVER, Database, DocumentRow, checksum
+
+if TYPE_CHECKING:
+    from ...ingestion.corpus import Away, SourceFile
 
 # (id, root) of files added by hand; stores of older formats understand it, too.
 ADDED_BY_HAND = "SELECT id, root FROM files WHERE origin = 'added'"
@@ -204,6 +207,8 @@ class Store(Database):
 
     def found(self) -> Iterator[SourceFile]:
         """See `IndexWriter.found`."""
+        from ...ingestion.corpus import SourceFile
+
         last = 0
         query = (
             "SELECT position, id, root, path, size, mtime_ns FROM found "
