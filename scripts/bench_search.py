@@ -36,7 +36,7 @@ from more_itertools import chunked as batched
 from medrag.config import EmbedderConfig, IndexKind, RetrieverConfig
 from medrag.ingestion import TextEmbedder
 from medrag.retrieval import Retriever
-from medrag.stores.local.database import DATABASE, Database
+from medrag.stores.local.database import DATABASE, NEVER, ChunkRow, Database, DocumentRow
 from medrag.stores.local.directory import is_sealed
 from medrag.stores.local.lexical import WORDS, WordIndex, write_words
 from medrag.stores.local.snapshot import Snapshot
@@ -137,18 +137,17 @@ def fill_store(corpus: Corpus, vectors: np.ndarray, work: Path) -> None:
         rows = enumerate(zip(chunk_texts(corpus, len(vectors)), vectors, strict=True))
         for batch in batched(rows, 20_000):
             with store.transaction():
-                store.connection.executemany(
-                    "INSERT INTO documents VALUES (?, ?, '', ?, '', '{}', '', 0, 1, NULL, NULL)",
-                    [(n // 5 + 1, f"d{n // 5}", text[0]) for n, (text, _) in batch if n % 5 == 0],
-                )
-                store.connection.executemany(
-                    "INSERT INTO chunks VALUES (?, ?, 0, 200, NULL, '', '', ?, ?, NULL)",
-                    [(n + 1, n // 5 + 1, text[1], n.to_bytes(16)) for n, (text, _) in batch],
-                )
-                store.connection.executemany(
-                    "INSERT INTO vectors VALUES (?, ?, NULL)",
-                    [(n.to_bytes(16), vector.tobytes()) for n, (_, vector) in batch],
-                )
+                for n, ((title, text), vector) in batch:
+                    key, hash_ = n // 5 + 1, n.to_bytes(16)
+                    if n % 5 == 0:
+                        chunks = min(5, len(vectors) - n)
+                        row = DocumentRow(
+                            key, f"d{key}", "", title, "", "{}", "", 0, 0, n + 1, chunks, 1, NEVER
+                        )
+                        store.put("documents", row)
+                    chunk = ChunkRow(n + 1, key, 0, 200, None, "", "", text, "[]", hash_)
+                    store.put("chunks", chunk)
+                    store.put("vectors", (hash_, vector.tobytes()))
         with store.transaction():
             store.set_meta("id", "bench")
         store.connection.execute("PRAGMA journal_mode = DELETE")
@@ -269,12 +268,24 @@ def fts5_stage(snapshot: Snapshot, corpus: Corpus, work: Path) -> dict[str, Any]
 def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> dict[str, Any]:
     """The whole of `Retriever.retrieve` with its defaults: embed, both sides, fuse, fetch."""
     embedder = TextEmbedder(EmbedderConfig())
+    words = WordIndex(work / WORDS)
+    faiss_index = VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors)
+
+    def search_vectors(query: np.ndarray, k: int, where: None = None) -> list[tuple[int, float]]:
+        scores, ids = faiss_index.search(query, k)
+        return list(zip(ids.tolist(), scores.tolist(), strict=True))
+
+    # What a retriever needs of an `IndexReader`, over files that no build has published.
     index: Any = SimpleNamespace(
-        directory=work,
-        manifest=SimpleNamespace(counts={"chunks": count}),
+        location=str(work),
+        counts=SimpleNamespace(chunks=count),
+        hits=snapshot.hits,
+        chunk_vectors=snapshot.chunk_vectors,
+        search_words=lambda wanted, k, where=None: words.search(wanted, k),
+        search_vectors=search_vectors,
         snapshot=snapshot,
-        words=WordIndex(work / WORDS),
-        vectors=VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors),
+        words=words,
+        vectors=faiss_index,
     )
     retriever = Retriever(index, embedder, RetrieverConfig())
     vectors = dict(zip(corpus.questions, embedder.embed(corpus.questions), strict=True))

@@ -254,7 +254,7 @@ def test_a_precision_that_the_index_does_not_hold_is_not_passed_over(
     build(Precision.int8)
     assert not caplog.records
     config.index.rebuild = True
-    with pytest.raises(MismatchError, match=r"vectors in int8, .* delete .*precision=fp32"):
+    with pytest.raises(MismatchError, match=r"vectors in int8, .*precision=fp32, delete"):
         build(Precision.fp32)
     config.index.rebuild = False
     (corpus / "new.txt").write_text("Zinc is a metal.", encoding="utf-8")

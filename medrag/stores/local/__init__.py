@@ -31,17 +31,14 @@ class LocalStore:
         self._directory = directory
 
     def manifest(self) -> IndexManifest:
-        """See `IndexStore.manifest`."""
         manifest = read_manifest(self._directory, "index")
         return IndexManifest.from_manifest(manifest, self._directory)
 
     def open_reader(self) -> Index:
-        """See `IndexStore.open_reader`."""
         return Index(self._directory)
 
     @contextmanager
     def open_writer(self, space: str, *, rebuild: bool = False) -> Iterator[LocalWriter]:
-        """See `IndexStore.open_writer`."""
         self._check_ours()
         with writing(self._directory), build_lock(self._directory):
             previous = self._previous(rebuild)
@@ -99,7 +96,6 @@ class LocalWriter(Store):
                 self.set_meta("id", uuid.uuid4().hex)
 
     def content(self) -> Content:
-        """See `IndexWriter.content`."""
         if before := self._unchanged():
             return before.content
         if before := self._same_store():
@@ -120,7 +116,6 @@ class LocalWriter(Store):
         return self.previous if same else None
 
     def publish(self, fingerprint: str, settings: IndexSettings, content: Content) -> IndexManifest:
-        """See `IndexWriter.publish`."""
         before = self._same_store()
         if before and (before.fingerprint, before.settings.kind) == (fingerprint, settings.kind):
             # A build that was killed may have left files.
@@ -163,7 +158,6 @@ class LocalWriter(Store):
         self.connection.execute("PRAGMA wal_checkpoint(FULL)")
 
     def clean_up(self) -> None:
-        """See `IndexWriter.clean_up`."""
         self.purge(remove_unheld(self._directory, before=self._published - 1))
 
 

@@ -79,69 +79,54 @@ class Index:
 
     @property
     def location(self) -> str:
-        """See `IndexReader`."""
         return str(self.directory)
 
     @property
     def fingerprint(self) -> str:
-        """See `IndexReader`."""
         return self.manifest.fingerprint
 
     @property
     def counts(self) -> Counts:
-        """See `IndexReader`."""
         return self.manifest.content.counts
 
     @property
     def embedder(self) -> EmbedderRecord:
-        """See `IndexReader`."""
         return self.manifest.settings.embedder
 
     def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
-        """See `IndexReader.search_vectors`."""
         selected = None if where is None else self._selected(where.documents)
         scores, ids = self.vectors.search(query, k, selected)
         return list(zip(ids.tolist(), scores.tolist(), strict=True))
 
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Scored:
-        """See `IndexReader.search_words`."""
         selected = None if where is None else self._selected(where.documents)
         return self.words.search(words, k, selected)
 
     def word_frequency(self, word: str) -> int:
-        """See `IndexReader.word_frequency`."""
         return self.words.frequency(word)
 
     def hits(self, chunk_ids: Sequence[int]) -> dict[int, Hit]:
-        """See `IndexReader.hits`."""
         return self.snapshot.hits(chunk_ids)
 
     def chunk_vectors(self, chunk_ids: Sequence[int]) -> Mapping[int, Vector]:
-        """See `IndexReader.chunk_vectors`."""
         return self.snapshot.chunk_vectors(chunk_ids)
 
     def document_ids(self) -> Iterator[str]:
-        """See `IndexReader.document_ids`."""
         return self.snapshot.document_ids()
 
     def document_text(self, id_: str) -> str | None:
-        """See `IndexReader.document_text`."""
         return self.snapshot.document_text(id_)
 
     def document_chunk_ids(self, id_: str) -> list[int]:
-        """See `IndexReader.document_chunk_ids`."""
         return self.snapshot.document_chunk_ids(id_)
 
     def page_at(self, id_: str, offset: int) -> int | None:
-        """See `IndexReader.page_at`."""
         return self.snapshot.page_at(id_, offset)
 
     def texts(self) -> Iterator[str]:
-        """See `IndexReader.texts`."""
         return self.snapshot.texts()
 
     def check_embedder(self, embedder: Embedder) -> None:
-        """See `check_embedder`."""
         check_embedder(self, embedder)
 
     # --- derived files ----------------------------------------------------------------------

@@ -54,21 +54,17 @@ class Snapshot:
     # --- documents --------------------------------------------------------------------------
 
     def document_ids(self) -> Iterator[str]:
-        """See `IndexReader.document_ids`."""
         return (row.id for row in self._documents("id"))
 
     def document_text(self, id_: str) -> str | None:
-        """See `IndexReader.document_text`."""
         row = self._document(id_)
         return "".join(chunk.glue + chunk.text for chunk in self._chunks_of(row)) if row else None
 
     def document_chunk_ids(self, id_: str) -> list[int]:
-        """See `IndexReader.document_chunk_ids`."""
         row = self._document(id_)
         return list(row.chunk_ids) if row else []
 
     def page_at(self, id_: str, offset: int) -> int | None:
-        """See `IndexReader.page_at`."""
         row = self._document(id_)
         if row is None:
             return None
@@ -115,7 +111,6 @@ class Snapshot:
     # --- chunks -----------------------------------------------------------------------------
 
     def texts(self) -> Iterator[str]:
-        """See `IndexReader.texts`."""
         for row in self._documents("key"):
             for chunk in self._chunks_of(row):
                 yield chunk.text
@@ -131,7 +126,6 @@ class Snapshot:
         return next(self._documents("key", missing_in=other), None) is not None
 
     def hits(self, chunk_ids: Sequence[int]) -> dict[int, Hit]:
-        """See `IndexReader.hits`."""
         found: dict[int, Hit] = {}
         for ids in chunked(chunk_ids, _IDS):
             chunks = list(self._database.chunks(f"WHERE id IN ({_marks(ids)})", ids))
@@ -173,7 +167,6 @@ class Snapshot:
             self._check_complete(row, number)
 
     def chunk_vectors(self, chunk_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """See `IndexReader.chunk_vectors`."""
         found: dict[int, NDArray[np.float32]] = {}
         for ids in chunked(chunk_ids, _IDS):
             for id_, vector in self._vectors(f"chunks.id IN ({_marks(ids)})", ids):

@@ -73,7 +73,6 @@ class Store(Database):
     # --- files ------------------------------------------------------------------------------
 
     def file(self, id_: str) -> FileState | None:
-        """See `IndexWriter.file`."""
         query = "SELECT root, origin, size, mtime_ns, sha256 FROM files WHERE id = ?"
         for root, origin, *state in self.select(query, (id_,)):
             try:
@@ -83,14 +82,12 @@ class Store(Database):
         return None
 
     def put_file(self, id_: str, state: FileState) -> None:
-        """See `IndexWriter.put_file`."""
         self.connection.execute(
             "REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
             (id_, state.root, state.origin.value, state.size, state.mtime_ns, state.sha256),
         )
 
     def forget_file(self, id_: str) -> int:
-        """See `IndexWriter.forget_file`."""
         self.begin_file(id_)
         removed = self.end_file()
         self.connection.execute("DELETE FROM files WHERE id = ?", (id_,))
@@ -98,7 +95,6 @@ class Store(Database):
         return removed
 
     def forget_all(self) -> None:
-        """See `IndexWriter.forget_all`."""
         self._remove(f"removed = {NEVER}")
         self.connection.execute("DELETE FROM files WHERE origin != 'added'")
         self._unread("origin = 'added'")
@@ -110,16 +106,13 @@ class Store(Database):
             self.put_file(id_, FileState(root, Origin.added, -1, -1, ""))
 
     def added_files(self) -> list[tuple[str, FileState]]:
-        """See `IndexWriter.added_files`."""
         ids = [id_ for id_, _ in self.select(ADDED_BY_HAND)]
         return [(id_, state) for id_ in ids if (state := self.file(id_))]
 
     def unread_rejected(self) -> None:
-        """See `IndexWriter.unread_rejected`."""
         self._unread("id IN (SELECT file FROM rejected)")
 
     def unread_freed(self) -> int:
-        """See `IndexWriter.unread_freed`."""
         return self._unread(
             f"id IN (SELECT file FROM rejected WHERE code = '{RejectCode.duplicate}' "
             "AND NOT EXISTS (SELECT 1 FROM documents WHERE documents.id = rejected.id "
@@ -134,29 +127,24 @@ class Store(Database):
         return self.connection.execute(unread).rowcount
 
     def put_rejected(self, file: str, rejected: Rejected, code: RejectCode) -> None:
-        """See `IndexWriter.put_rejected`."""
         self.connection.execute(
             "INSERT INTO rejected VALUES (?, ?, ?, ?)",
             (file, rejected.id, code.value, rejected.reason),
         )
 
     def clear_rejected(self, file: str) -> None:
-        """See `IndexWriter.clear_rejected`."""
         self.connection.execute("DELETE FROM rejected WHERE file = ?", (file,))
 
     def rejected(self) -> Iterator[tuple[str, str, str]]:
-        """See `IndexWriter.rejected`."""
         yield from self.select("SELECT file, id, reason FROM rejected ORDER BY file, rowid")
 
     # --- worklist ---------------------------------------------------------------------------
 
     def clear_found(self) -> None:
-        """See `IndexWriter.clear_found`."""
         self.connection.execute("DELETE FROM found")
         self.connection.execute("DELETE FROM away")
 
     def add_found(self, source: SourceFile) -> str | None:
-        """See `IndexWriter.add_found`."""
         added = self.connection.execute(
             "INSERT OR IGNORE INTO found VALUES (NULL, ?, ?, ?, ?, ?)",
             (source.id, source.root, os.fsencode(source.path), source.size, source.mtime_ns),
@@ -167,13 +155,11 @@ class Store(Database):
         return str(root)
 
     def add_away(self, away: Away) -> None:
-        """See `IndexWriter.add_away`."""
         self.connection.execute(
             "INSERT OR IGNORE INTO away VALUES (?, ?)", (away.root, away.inside)
         )
 
     def vanished(self) -> Iterator[str]:
-        """See `IndexWriter.vanished`."""
         last = ""
         query = (
             "SELECT id, root FROM files WHERE id > ? AND origin = 'corpus' "
@@ -191,7 +177,6 @@ class Store(Database):
         return self._is_any(query, root, *inside)
 
     def drop_unchanged(self) -> int:
-        """See `IndexWriter.drop_unchanged`."""
         return self.connection.execute(
             "DELETE FROM found WHERE EXISTS (SELECT 1 FROM files WHERE files.id = found.id "
             # Under another root it may be another file of the same size and time.
@@ -201,12 +186,10 @@ class Store(Database):
         ).rowcount
 
     def found_bytes(self) -> int:
-        """See `IndexWriter.found_bytes`."""
         ((size,),) = self.select("SELECT total(size) FROM found")
         return int(size)
 
     def found(self) -> Iterator[SourceFile]:
-        """See `IndexWriter.found`."""
         from ...ingestion.corpus import SourceFile
 
         last = 0
@@ -222,13 +205,11 @@ class Store(Database):
     # --- documents and chunks ---------------------------------------------------------------
 
     def begin_file(self, file: str) -> None:
-        """See `IndexWriter.begin_file`."""
         self._file = file
         self.connection.execute("DELETE FROM kept")
         self.connection.execute("DELETE FROM named")
 
     def holder(self, id_: str) -> str | None:
-        """See `IndexWriter.holder`."""
         live = self._live(id_)
         return live.file if live else None
 
@@ -236,7 +217,6 @@ class Store(Database):
         return next(self.documents(f"WHERE id = ? AND removed = {NEVER}", (id_,)), None)
 
     def free_id(self, id_: str) -> str:
-        """See `IndexWriter.free_id`."""
         while True:
             ((times,),) = self.select(
                 "INSERT INTO named VALUES (?, 1) "
@@ -255,7 +235,6 @@ class Store(Database):
         embedded_text: Callable[[str, str], str],
         note: Callable[[bytes, str, Chunk], None],
     ) -> Change | None:
-        """See `IndexWriter.put_document`."""
         old = self._live(document.id)
         key, first_chunk = self._next("documents", "key"), self._next("chunks", "id")
         metadata = json.dumps(dict(document.metadata), ensure_ascii=False, sort_keys=True)
@@ -311,16 +290,13 @@ class Store(Database):
         return int(used) + 1
 
     def holds_any(self) -> bool:
-        """See `IndexWriter.holds_any`."""
         return self._is_any("SELECT 1 FROM kept")
 
     def end_file(self) -> int:
-        """See `IndexWriter.end_file`."""
         which = f"file = ? AND removed = {NEVER} AND key NOT IN (SELECT key FROM kept)"
         return self._remove(which, self._file)
 
     def is_empty(self) -> bool:
-        """See `IndexWriter.is_empty`."""
         return not self._is_any(f"SELECT 1 FROM documents WHERE removed = {NEVER}")
 
     def _remove(self, which: str, *values: object) -> int:
@@ -370,17 +346,14 @@ class Store(Database):
     # --- vectors ----------------------------------------------------------------------------
 
     def note_precision(self, precision: Precision) -> None:
-        """See `IndexWriter.note_precision`."""
         noted = self.precisions()
         if precision not in noted:
             self.set_meta("precisions", " ".join(sorted({*noted, precision.value})))
 
     def precisions(self) -> list[str]:
-        """See `IndexWriter.precisions`."""
         return (self.get_meta("precisions") or "").split()
 
     def known_vectors(self, keys: Sequence[bytes]) -> set[bytes]:
-        """See `IndexWriter.known_vectors`."""
         known: set[bytes] = set()
         for some in chunked(keys, _PAGE):
             marks = ", ".join("?" * len(some))
@@ -389,12 +362,10 @@ class Store(Database):
         return known
 
     def count_unembedded(self) -> int:
-        """See `IndexWriter.count_unembedded`."""
         ((number,),) = self.select(f"SELECT count(*) FROM chunks WHERE {_NO_VECTOR}")
         return int(number)
 
     def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str]]]:
-        """See `IndexWriter.unembedded`."""
         last = 0
         rest = f"WHERE id > ? AND {_NO_VECTOR} ORDER BY id LIMIT ?"
         while rows := list(self.chunks(rest, (last, limit))):
@@ -405,7 +376,6 @@ class Store(Database):
             yield [(row.hash, titles[row.document], row.text) for row in rows]
 
     def put_vectors(self, keys: Sequence[bytes], vectors: Sequence[Vector] | Vector) -> None:
-        """See `IndexWriter.put_vectors`."""
         for key, vector in zip(keys, vectors, strict=True):
             self.put("vectors", (key, vector.astype("<f4").tobytes()))
 
