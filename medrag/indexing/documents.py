@@ -109,7 +109,7 @@ class CorpusReader:
         """Read one file or URL that is added by hand.
 
         Raises:
-            CorpusError: nothing in it can be used. What it held before stays.
+            CorpusError: nothing in it can be used; its old documents stay.
         """
         with self._writer.transaction():
             self._writer.clear_found()
@@ -125,7 +125,7 @@ class CorpusReader:
         Unreadable files are listed as rejected, and the next build tries them again.
         """
         for file, state in self._writer.added_files():
-            if not state.is_unread:
+            if state.sha256:  # it has been read
                 continue
             try:
                 yield from self.add(state.root)

@@ -1,4 +1,4 @@
-"""What a build records: the settings in the manifest, the quarantine, and the report."""
+"""The records of a build: the settings in the manifest, the quarantine, and the report."""
 
 from __future__ import annotations
 
@@ -92,19 +92,12 @@ def config_from_manifest(directory: str | Path) -> PipelineConfig:
     """
     index = IndexConfig(dir=str(directory))
     made_with = open_store(index).manifest().settings
-    here = EmbedderConfig()
     return PipelineConfig(
         corpus=CorpusConfig(fields=made_with.fields),
         chunking=made_with.chunking,
-        # The embedder, but not the hardware it ran on.
-        embedder=replace(
-            made_with.embedder_config,
-            device=here.device,
-            backend=here.backend,
-            precision=here.precision,
-            batch_tokens=here.batch_tokens,
-        ),
-        # If no vector was to be kept elsewhere, none of a text that is added later is, either.
+        # The model, but not the hardware it ran on.
+        embedder=EmbedderConfig(model=made_with.embedder_config.model),
+        # An index built without the cache is also updated without it.
         cache=CacheConfig() if made_with.cache else CacheConfig(embeddings=""),
         index=replace(index, kind=made_with.kind),
     )

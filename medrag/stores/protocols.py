@@ -1,4 +1,4 @@
-"""What every store offers: `IndexReader` to retrieval, `IndexWriter` to indexing, one manifest."""
+"""The contracts of a store: `IndexReader`, `IndexWriter`, `IndexStore`, and the typed manifest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What one generation of an index holds.
+    """The content of one generation of an index.
 
     Attributes:
         fingerprint: hash over the id and content of every document.
@@ -96,7 +96,7 @@ class IndexSettings:
 
 @dataclass(frozen=True)
 class IndexManifest:
-    """What the manifest of an index says.
+    """The manifest of an index, typed.
 
     Attributes:
         fingerprint: hash of the content and of the settings that decide it.
@@ -138,7 +138,7 @@ class IndexManifest:
         """The manifest of the index in a directory, typed.
 
         Raises:
-            FormatError: it was written by a medrag that says other things in it.
+            FormatError: it has other fields, because another version of medrag wrote it.
         """
         given = manifest.settings
         try:
@@ -194,7 +194,7 @@ class IndexReader(Protocol):
 
     Attributes:
         location: where the index is kept, as people know it.
-        fingerprint: of the index; what is made from it names it as its parent.
+        fingerprint: of the index; artefacts made from it name it as their parent.
     """
 
     @property
@@ -237,7 +237,7 @@ class IndexReader(Protocol):
         """Every chunk's text, in id order."""
 
     def close(self) -> None:
-        """Let go of what is open; a second call does nothing."""
+        """Close the index; a second call does nothing."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
@@ -286,11 +286,6 @@ class FileState:
     mtime_ns: int
     sha256: str
 
-    @property
-    def is_unread(self) -> bool:
-        """True when the next build must read it."""
-        return not self.sha256
-
     def unread(self) -> FileState:
         """The same file, to be read again."""
         return replace(self, size=-1, mtime_ns=-1, sha256="")
@@ -299,8 +294,8 @@ class FileState:
 class IndexWriter(Protocol):
     """Prepares the next generation of an index, and publishes it. One build at a time has it.
 
-    Readers see nothing of it until `publish`. What a transaction has committed survives a kill, and
-    the next writer goes on from there. Everything that can grow with the corpus is kept on disk.
+    Readers see nothing of it until `publish`. Committed transactions survive a kill, and the next
+    writer continues from there. Everything that can grow with the corpus is kept on disk.
 
     Attributes:
         previous: the manifest of the published generation; None if there is none.
@@ -397,7 +392,7 @@ class IndexWriter(Protocol):
         """Store a document and its chunks, in constant memory; call in a transaction.
 
         Args:
-            embedded_text: gives what is embedded for (title, text).
+            embedded_text: gives the text to embed for (title, text).
             note: called with the key and the embedded text of each chunk, and the chunk.
 
         Returns:
@@ -442,7 +437,7 @@ class IndexWriter(Protocol):
     # --- publishing ---
 
     def content(self) -> Content:
-        """What the generation being prepared holds; costs nothing if it is what is published."""
+        """The content of the generation being prepared; costs nothing if nothing has changed."""
 
     def publish(self, fingerprint: str, settings: IndexSettings, content: Content) -> IndexManifest:
         """Make what was prepared the current generation.
@@ -456,7 +451,7 @@ class IndexWriter(Protocol):
 
 
 class Change(StrEnum):
-    """What storing a document did."""
+    """The effect of storing a document."""
 
     added = "added"
     changed = "changed"
@@ -466,7 +461,7 @@ class IndexStore(Protocol):
     """A place that holds one index, or none yet."""
 
     def manifest(self) -> IndexManifest:
-        """What the published index was made with.
+        """The manifest of the published index.
 
         Raises:
             ArtefactError: there is none, or it cannot be read.

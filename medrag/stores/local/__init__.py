@@ -62,7 +62,7 @@ class LocalStore:
             )
 
     def _previous(self, rebuild: bool) -> IndexManifest | None:
-        """The manifest there is; a damaged one is no loss, because the store holds everything."""
+        """The manifest, or None; a damaged one is no loss, because the store holds everything."""
         try:
             return self.manifest()
         except ArtefactError as error:
@@ -91,7 +91,7 @@ class LocalWriter(Store):
         self.build = 1 + max(self._published, self.generation)  # the manifest may be lost
         self.is_new = self.build == 1
         if self.get_meta("id") is None or self.generation < self._published:
-            # A new store, or an older copy: what it writes must not pass for what is published.
+            # A new store, or an older copy: its generations must not be mistaken for published ones.
             with self.transaction():
                 self.set_meta("id", uuid.uuid4().hex)
 

@@ -30,7 +30,7 @@ from .directory import hold_still
 
 DATABASE = "store.sqlite"
 FORMAT = 3  # of the tables; kept in SQLite's user_version
-NEVER = 1 << 62  # the generation that removes what is not removed
+NEVER = 1 << 62  # stands for "not removed" in documents.removed
 
 _TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL);
@@ -165,9 +165,9 @@ class Database:
             raise
 
     def _cannot_share(self) -> bool:
-        """True for a reader that cannot use WAL because it may not create SQLite's -shm file.
+        """True for a reader that cannot use WAL because it cannot create SQLite's -shm file.
 
-        It then reads the file as it is, and keeps builds out for as long.
+        It then reads the file alone, and keeps builds out until it is closed.
         """
         directory = self.path.parent
         if os.access(directory, os.W_OK) or Path(f"{self.path}-shm").exists():

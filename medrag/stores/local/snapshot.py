@@ -20,7 +20,7 @@ _IDS = 500  # ids in one statement; SQLite bounds its length
 
 
 class Snapshot:
-    """What one generation of a store holds; later builds do not change it.
+    """One generation of a store; later builds do not change it.
 
     Every method raises `ArtefactError` if the store turns out to be damaged.
 

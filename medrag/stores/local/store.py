@@ -304,7 +304,7 @@ class Store(Database):
         number = 0
         for rows in self._documents(f"WHERE {which}", *values):
             number += len(rows)
-            # What was added by the build itself was never visible: it goes at once.
+            # Documents that this build added were never visible: they are erased at once.
             self._erase([row for row in rows if row.added == self.build])
             removed = [row._replace(removed=self.build) for row in rows if row.added != self.build]
             self.connection.executemany(
