@@ -91,7 +91,7 @@ class LocalWriter(Store):
         self.build = 1 + max(self._published, self.generation)  # the manifest may be lost
         self.is_new = self.build == 1
         if self.get_meta("id") is None or self.generation < self._published:
-            # A new store, or an older copy: its generations must not be mistaken for published ones.
+            # A new store, or an older copy: its files must not be mistaken for published ones.
             with self.transaction():
                 self.set_meta("id", uuid.uuid4().hex)
 
@@ -185,7 +185,7 @@ def _replace_damaged(directory: Path, space: str, previous: IndexManifest | None
             if added is None
             else f"{len(added)} files added by hand were recovered and are read again"
         )
-        _log.warning("%s: rebuilding it; %s", error, rest)
+        _log.warning("rebuilding the index, %s; %s", rest, error)
         with Store(fresh, space) as store, store.transaction():
             store.put_unread(added or ())
         # Readers that have the old one open keep it until they close it. Its log must go first:

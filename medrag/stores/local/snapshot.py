@@ -76,21 +76,26 @@ class Snapshot:
 
     def chunk_ids(self, documents: Iterable[str]) -> NDArray[np.int64]:
         """Ids of all chunks of some documents, sorted; unknown documents have none."""
-        rows = map(self._document, documents)
-        ids = chain.from_iterable(row.chunk_ids for row in rows if row)
+        ids = chain.from_iterable(row.chunk_ids for row in self._named(documents))
         return np.sort(np.fromiter(ids, dtype=np.int64))
 
     def _document(self, id_: str) -> DocumentRow | None:
-        for row in self._database.documents("WHERE id = ?", (id_,)):
-            if row.is_in(self.generation):
-                return row
-        if not self._names_checked:
+        return next(iter(self._named([id_])), None)
+
+    def _named(self, documents: Iterable[str]) -> list[DocumentRow]:
+        """The documents with these ids; unknown ones are left out."""
+        found: list[DocumentRow] = []
+        wanted = list(documents)
+        for ids in chunked(wanted, _IDS):
+            rows = self._database.documents(f"WHERE id IN ({_marks(ids)})", ids)
+            found += [row for row in rows if row.is_in(self.generation)]
+        if len(found) < len(wanted) and not self._names_checked:
             # SQLite's indexes have no checksums: a damaged one would pass for an unknown id.
-            ((found,),) = self._database.select("PRAGMA integrity_check(documents)")
-            if found != "ok":
-                raise self._database.damaged(found)
+            ((result,),) = self._database.select("PRAGMA integrity_check(documents)")
+            if result != "ok":
+                raise self._database.damaged(result)
             self._names_checked = True
-        return None
+        return found
 
     def _documents(self, order: str, missing_in: Snapshot | None = None) -> Iterator[DocumentRow]:
         """The documents of this generation, or those of them that another one lacks."""
@@ -191,7 +196,7 @@ def _hit(chunk: ChunkRow, document: DocumentRow) -> Hit:
     )  # fmt: skip
 
 
-def _marks(ids: Sequence[int]) -> str:
+def _marks(ids: Sequence[object]) -> str:
     return ", ".join("?" * len(ids))
 
 
