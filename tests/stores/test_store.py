@@ -142,7 +142,7 @@ def test_a_manifest_that_says_other_things_is_replaced_when_that_is_asked_for(
 
 def test_an_index_may_be_closed_while_threads_read_it(build: Build, config: PipelineConfig) -> None:
     build()
-    for _ in range(20):
+    for _ in range(100):
         index = Index(config.index.dir)
         reading = threading.Barrier(4)
 
@@ -151,6 +151,7 @@ def test_an_index_may_be_closed_while_threads_read_it(build: Build, config: Pipe
             with suppress(sqlite3.ProgrammingError):  # it was closed
                 while True:
                     assert len(list(index.texts())) == 4
+                    assert index.hits([1]) and index.snapshot.identity
 
         threads = [threading.Thread(target=read) for _ in range(3)]
         for thread in threads:

@@ -21,6 +21,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple, Self
 from zlib import crc32
 
@@ -119,6 +120,7 @@ _SUMMED: dict[str, Sequence[str]] = {
     "chunks": ChunkRow._fields,
     "vectors": ("hash", "vector"),
 }
+_FETCHED = 100  # rows fetched at once
 # Errors of a reader that say nothing about the file.
 _PASSING = {"SQLITE_CANTOPEN", "SQLITE_NOMEM", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL"}
 # Connections of a parent process: closing one in a forked process would disturb the parent.
@@ -157,6 +159,8 @@ class Database:
             self._uri += "?immutable=1"
         self._closed = False
         self._opened: tuple[int, sqlite3.Connection] | None = None
+        # Python crashes when a connection is closed while another thread executes a statement.
+        self._turn = Lock()
         try:
             self._prepare()
         except BaseException as error:
@@ -185,13 +189,13 @@ class Database:
         """The connection of this process; SQLite's do not survive a fork."""
         if self._closed:
             raise sqlite3.ProgrammingError(f"{self.path} has been closed")
-        if self._opened is None or self._opened[0] != os.getpid():
+        opened = self._opened
+        if opened is None or opened[0] != os.getpid():
             self._forget_inherited()
-            self._opened = os.getpid(), self._connect()
-        return self._opened[1]
+            opened = self._opened = os.getpid(), self._connect()
+        return opened[1]
 
     def _connect(self) -> sqlite3.Connection:
-        # SQLite itself makes threads take turns.
         made = sqlite3.connect(self._uri, uri=True, isolation_level=None, check_same_thread=False)
         made.execute("PRAGMA busy_timeout = 10000")
         made.execute("PRAGMA cache_size = -8000")  # 8 MB
@@ -207,6 +211,7 @@ class Database:
         if self._opened and self._opened[0] != os.getpid():
             _INHERITED.append(self._opened[1])
             self._opened = None
+            self._turn = Lock()  # a thread that does not exist here may hold the other
 
     def _prepare(self) -> None:
         execute = self.connection.execute
@@ -252,9 +257,9 @@ class Database:
         """Close the file, for all threads; a second call does nothing."""
         self._closed = True
         self._forget_inherited()
-        if self._opened:
-            self._opened[1].close()
-            self._opened = None
+        with self._turn:
+            if self._opened:
+                self._opened[1].close()
         if self._still is not None:
             os.close(self._still)
             self._still = None
@@ -306,7 +311,14 @@ class Database:
             ArtefactError: the file is damaged, or cannot be read.
         """
         try:
-            yield from self.connection.execute(sql, values)
+            connection = self.connection
+            with self._turn:
+                cursor = connection.execute(sql, values)
+                rows = cursor.fetchmany(_FETCHED)
+            while rows:
+                yield from rows
+                with self._turn:
+                    rows = cursor.fetchmany(_FETCHED)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self._raise_named(error)
             raise

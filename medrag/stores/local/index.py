@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import gettempdir
+from threading import Lock
 from typing import Self
 
 from ...embedding import Embedder
@@ -46,6 +47,7 @@ class Index:
             self._check(store)
             documents = self.manifest.content.counts.documents
             self.snapshot = Snapshot(store, self.manifest.generation, documents)
+            self._opening = Lock()
             # Both sides of a search ask for the same selection.
             self._selected = lru_cache(maxsize=4)(self.snapshot.chunk_ids)
             # One that is dropped without being closed must not hold its generation forever.
@@ -131,9 +133,20 @@ class Index:
 
     # --- derived files ----------------------------------------------------------------------
 
-    @cached_property
+    @property
     def vectors(self) -> VectorIndex:
         """The FAISS side, opened on first use."""
+        with self._opening:
+            return self._vectors
+
+    @property
+    def words(self) -> WordIndex:
+        """The lexical side, opened on first use."""
+        with self._opening:
+            return self._words
+
+    @cached_property
+    def _vectors(self) -> VectorIndex:
         kind = self.manifest.vectors.kind
 
         def write(path: Path) -> None:
@@ -150,8 +163,7 @@ class Index:
             return VectorIndex(path, kind, self.snapshot.chunk_vectors)
 
     @cached_property
-    def words(self) -> WordIndex:
-        """The lexical side, opened on first use."""
+    def _words(self) -> WordIndex:
         with self._derived(WORDS, lambda path: write_words(path, self.snapshot, None)) as path:
             return WordIndex(path)
 
