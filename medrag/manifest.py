@@ -1,4 +1,4 @@
-"""What makes an artefact trustworthy: fingerprints, atomic writes, manifests and lineage."""
+"""Artefacts that can be trusted: fingerprints, atomic writes, manifests and lineage."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from .errors import ArtefactError, FormatError, MismatchError
 SCHEMA = 2
 MANIFEST = "manifest.json"
 
-# The command that makes each kind of artefact, named in errors.
+# The command that makes each kind of artefact; errors name it.
 MADE_BY = {
     "index": "python -m medrag.build_index 'corpus.paths=[DIR]' index.dir={dir}",
     "dataset": "python -m medrag.build_dataset dataset.questions=FILE dataset.dir={dir}",
     "adapter": "python -m medrag.train +experiment=qlora finetune.dir={dir}",
     "retriever": "python -m medrag.train +experiment=retriever retriever_tuning.dir={dir}",
     "evaluation": "python -m medrag.evaluate evaluation.dir={dir}",
-    # Whatever embeds makes it, in the user's cache directory.
+    # Any command that embeds makes it, in the user's cache directory.
     "encoder": "python -m medrag.build_index 'corpus.paths=[DIR]'",
 }
+# An index is only replaced when that is asked for.
+REBUILD_INDEX = f"{MADE_BY['index']} index.rebuild=true"
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,10 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Parent:
-    """An artefact that another was made from: its directory and fingerprint when it was used.
+    """An artefact that another was made from: its directory, and its fingerprint at that time.
 
-    On disk the path is relative to the artefact that names it, so that a tree of artefacts can be
-    moved, and read from any working directory.
+    On disk the path is relative to the artefact that names it, so a tree of artefacts can be moved,
+    and read from any working directory.
     """
 
     path: str
@@ -56,9 +58,9 @@ class Manifest:
     """The content of an artefact's `manifest.json`.
 
     Attributes:
-        fingerprint: hash of the settings that matter and of the inputs.
-        parents: artefacts this one was made from, by kind.
-        files: every file that readers rely on, by path relative to the directory.
+        fingerprint: hash of the inputs and of the settings that matter.
+        parents: the artefacts this one was made from, by kind.
+        files: every file that readers rely on, by its path relative to the directory.
     """
 
     kind: str
@@ -85,9 +87,10 @@ def file_sha256(path: Path) -> str:
 
 
 def model_identity(model: str) -> str:
-    """Tells a model from what was at the same path before: a folder by its weights, else its name.
+    """Identifies a model: a folder by its path and weights, anything else by its name.
 
-    Of each weights file the size and the first and last MiB are hashed: 14 GB need no full read.
+    Only the size and the first and last MiB of each weights file are hashed, so that 14 GB need no
+    full read.
     """
     digest = hashlib.sha256()
     for path in sorted(Path(model).glob("*.safetensors")) if model else ():
@@ -116,9 +119,9 @@ def atomic_write(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` at the end, or not at all."""
+    """A new file that replaces `path` when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Always the same name: what a kill leaves, the next write takes away.
+    # Always the same name, so that the next write removes what a kill has left.
     temporary = path.with_name(f".{path.name}.new")
     try:
         with temporary.open("wb") as file:
@@ -134,16 +137,16 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing_directory(directory: Path) -> Iterator[Path]:
-    """Build a directory beside its final place and swap it in when the block succeeds.
+    """Build a directory beside its final place, and swap it in when the block succeeds.
 
-    A crash leaves the old directory in place, or moved aside, from where the next call brings it
-    back. On an exception the half-made directory is removed.
+    A crash leaves the old directory in place, or moved aside; then the next call brings it back.
+    An exception removes the unfinished directory.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     aside = directory.with_name(f".{directory.name}.old")
     recover_directory(directory)
     fresh = directory.with_name(f".{directory.name}.new")
-    for left in (aside, fresh):  # by a run that was killed
+    for left in (aside, fresh):  # of a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     fresh.mkdir()
     try:
@@ -163,14 +166,14 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
 
 
 def recover_directory(directory: Path) -> None:
-    """Bring back a directory that a crash left moved aside between two renames."""
+    """Bring back a directory that a crash between two renames has left moved aside."""
     aside = directory.with_name(f".{directory.name}.old")
     if aside.exists() and not directory.exists():
         aside.replace(directory)
 
 
 def describe_files(directory: Path) -> dict[str, FileEntry]:
-    """Size and hash of every file below `directory`, the manifest itself left out."""
+    """Size and hash of every file below `directory`, except the manifest itself."""
     return {
         path.relative_to(directory).as_posix(): FileEntry(path.stat().st_size, file_sha256(path))
         for path in sorted(directory.rglob("*"))
@@ -179,7 +182,7 @@ def describe_files(directory: Path) -> dict[str, FileEntry]:
 
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
-    """Write `manifest.json` atomically; this is the moment an artefact comes into being."""
+    """Write `manifest.json` atomically; from this moment on the artefact exists."""
     content = asdict(manifest)
     for parent in content["parents"].values():
         parent["path"] = os.path.relpath(parent["path"], directory)
@@ -192,7 +195,7 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
     """Read the manifest of an artefact.
 
     Raises:
-        ArtefactError: there is none, or it cannot be read; names the command that makes one.
+        ArtefactError: there is none, or it cannot be read; names the command that makes it.
         MismatchError: the directory holds another kind of artefact.
         FormatError: it was written in another format.
     """
@@ -203,20 +206,19 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         raise ArtefactError(f"no {kind} in {directory}; make one with: {make}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        # First of all: what says kind and format may be what is damaged.
+        # First of all, because the kind or the format may be damaged.
         if content.pop("checksum") != fingerprint(content):
-            raise ValueError("its content differs from its checksum")
+            raise ValueError("its content does not match its checksum")
         if content["kind"] != kind:
             raise MismatchError(
                 f"{directory} holds a {content['kind']}, not a {kind}; make one with: {make}"
             )
         if content["schema"] != SCHEMA:
-            # An index is replaced only when that is asked for.
-            rebuild = " index.rebuild=true" if kind == "index" else ""
+            remake = REBUILD_INDEX.format(dir=directory) if kind == "index" else make
             raise FormatError(
-                f"{directory} was written in format {content['schema']} by medrag "
-                f"{content.get('package_version')}, this is medrag {__version__} with format "
-                f"{SCHEMA}; make it anew: {make}{rebuild}"
+                f"{directory} has format {content['schema']} and was written by medrag "
+                f"{content.get('package_version')}; this is medrag {__version__}, which reads "
+                f"format {SCHEMA}; rebuild it: {remake}"
             )
         return Manifest(
             **{
@@ -230,12 +232,12 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); make it anew: {make}"
+            f"{path} cannot be read ({type(error).__name__}: {error}); rebuild it: {make}"
         ) from error
 
 
 def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
-    """Names of the files whose size or hash is not what the manifest says."""
+    """Names of the files whose size or hash does not match the manifest."""
     damaged = []
     for name, entry in manifest.files.items():
         path = directory / name
@@ -252,21 +254,22 @@ def open_artefact(directory: Path, kind: str) -> Manifest:
     """Read a manifest and check every file it names.
 
     Raises:
-        ArtefactError: missing, unreadable or damaged; names the files and the mend.
+        ArtefactError: missing, unreadable or damaged; names the files and the command that fixes
+            it.
     """
     manifest = read_manifest(directory, kind)
     damaged = damaged_files(directory, manifest)
     if damaged:
         raise ArtefactError(
-            f"{directory} is damaged ({', '.join(damaged)}: size or hash differs from the "
-            f"manifest); make it anew: {MADE_BY[kind].format(dir=directory)}"
+            f"{directory} is damaged (size or hash of {', '.join(damaged)} does not match the "
+            f"manifest); rebuild it: {MADE_BY[kind].format(dir=directory)}"
         )
     return manifest
 
 
 def is_current(directory: Path, kind: str, wanted: str) -> bool:
-    """True when an undamaged artefact with the wanted fingerprint is already there."""
+    """True if an undamaged artefact with the wanted fingerprint is already there."""
     try:
         return open_artefact(directory, kind).fingerprint == wanted
-    except (ArtefactError, FileNotFoundError):  # or it is just being replaced
+    except (ArtefactError, FileNotFoundError):  # the latter while it is being replaced
         return False

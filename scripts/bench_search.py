@@ -1,15 +1,16 @@
-"""Search a million chunks: every kind of FAISS file, tantivy beside FTS5, and hybrid retrieval.
+"""Search at a million chunks: every kind of FAISS file, tantivy beside FTS5, and the hybrid whole.
 
     python scripts/bench_search.py medquad.jsonl BIOASQ WORK OUT.json OUT.png [--count N]
         [--only STAGE ...]
 
-BIOASQ is a folder with `corpus.jsonl` and `queries.jsonl`. The million vectors are derived from
-30,000 real ones, of sentences from both sets: each is a random point between a real vector and one
-of its ten nearest neighbours, plus noise half as long as their distance. Chunks are 750 characters
-of sentences: three that belong together, the others random. The queries are 1,000 real questions.
+BIOASQ is a folder with `corpus.jsonl` and `queries.jsonl`. A million real vectors are not at hand:
+they are made of 30,000 real ones, of sentences from both sets. Between one and one of its ten
+nearest a point is drawn, and noise half as long as their distance added, as often as it takes.
+Chunks are 750 characters of sentences, three that belong together and others from anywhere. The
+queries are 1,000 real questions.
 
-WORK keeps the files for the next run (9 GB for a million). A stage that is already in OUT.json runs
-again only if --only names it.
+WORK keeps what was made (9 GB for a million). A stage that is in OUT.json already is run again only
+when it is named.
 """
 
 from __future__ import annotations
@@ -35,8 +36,7 @@ from more_itertools import chunked as batched
 from medrag.config import EmbedderConfig, IndexKind, RetrieverConfig
 from medrag.ingestion import TextEmbedder
 from medrag.retrieval import Retriever
-from medrag.stores import Counts
-from medrag.stores.local.database import DATABASE, Database
+from medrag.stores.local.database import DATABASE, NEVER, ChunkRow, Database, DocumentRow
 from medrag.stores.local.directory import is_sealed
 from medrag.stores.local.lexical import WORDS, WordIndex, write_words
 from medrag.stores.local.snapshot import Snapshot
@@ -48,7 +48,7 @@ SEED = 13
 SENTENCES, QUESTIONS, WARM, CHUNK = 30_000, 1000, 50, 750
 DIMENSION = 384
 KINDS = ("flat", "hnsw", "ivfpq")
-STAGES = ("ivfpq", "tantivy", "hybrid", "flat", "fts5", "hnsw")  # the slowest last
+STAGES = ("ivfpq", "tantivy", "hybrid", "flat", "fts5", "hnsw")  # the slowest at the end
 
 
 class Corpus(NamedTuple):
@@ -82,18 +82,14 @@ def real_vectors(corpus: Corpus, work: Path) -> tuple[np.ndarray, np.ndarray]:
     file = work / "real.npz"
     if not file.exists():
         embedder = TextEmbedder(EmbedderConfig())
-        parts = [embedder.embed_documents(part) for part in batched(corpus.embedded, 2000)]
-        np.savez(
-            file,
-            sentences=np.concatenate(parts),
-            questions=embedder.embed_queries(corpus.questions),
-        )
+        parts = [embedder.embed(part) for part in batched(corpus.embedded, 2000)]
+        np.savez(file, sentences=np.concatenate(parts), questions=embedder.embed(corpus.questions))
     with np.load(file) as arrays:
         return np.unique(arrays["sentences"], axis=0), arrays["questions"]
 
 
 def extended(real: np.ndarray, count: int, work: Path) -> np.ndarray:
-    """`count` vectors in a mapped file: the real ones, and others derived from them."""
+    """`count` vectors in a mapped file: the real ones, and others between them."""
     file = work / "vectors.npy"
     if not file.exists():
         draw = np.random.default_rng(SEED)
@@ -119,7 +115,7 @@ def extended(real: np.ndarray, count: int, work: Path) -> np.ndarray:
 
 
 def chunk_texts(corpus: Corpus, count: int) -> Iterator[tuple[str, str]]:
-    """(title, text) of each chunk; the same on every run."""
+    """(title, text), always the same."""
     draw = random.Random(SEED)
     sentences = corpus.sentences
     for _ in range(count):
@@ -131,7 +127,7 @@ def chunk_texts(corpus: Corpus, count: int) -> Iterator[tuple[str, str]]:
 
 
 def fill_store(corpus: Corpus, vectors: np.ndarray, work: Path) -> None:
-    """A store like one from a build, with five chunks per document."""
+    """A store like a build's, five chunks a document, without reading and embedding."""
     if (work / DATABASE).exists():
         return
     making = work / "store.new"
@@ -141,18 +137,17 @@ def fill_store(corpus: Corpus, vectors: np.ndarray, work: Path) -> None:
         rows = enumerate(zip(chunk_texts(corpus, len(vectors)), vectors, strict=True))
         for batch in batched(rows, 20_000):
             with store.transaction():
-                store.connection.executemany(
-                    "INSERT INTO documents VALUES (?, ?, '', ?, '', '{}', '', 0, 1, NULL, NULL)",
-                    [(n // 5 + 1, f"d{n // 5}", text[0]) for n, (text, _) in batch if n % 5 == 0],
-                )
-                store.connection.executemany(
-                    "INSERT INTO chunks VALUES (?, ?, 0, 200, NULL, '', '', ?, ?, NULL)",
-                    [(n + 1, n // 5 + 1, text[1], n.to_bytes(16)) for n, (text, _) in batch],
-                )
-                store.connection.executemany(
-                    "INSERT INTO vectors VALUES (?, ?, NULL)",
-                    [(n.to_bytes(16), vector.tobytes()) for n, (_, vector) in batch],
-                )
+                for n, ((title, text), vector) in batch:
+                    key, hash_ = n // 5 + 1, n.to_bytes(16)
+                    if n % 5 == 0:
+                        chunks = min(5, len(vectors) - n)
+                        row = DocumentRow(
+                            key, f"d{key}", "", title, "", "{}", "", 0, 0, n + 1, chunks, 1, NEVER
+                        )
+                        store.put("documents", row)
+                    chunk = ChunkRow(n + 1, key, 0, 200, None, "", "", text, "[]", hash_)
+                    store.put("chunks", chunk)
+                    store.put("vectors", (hash_, vector.tobytes()))
         with store.transaction():
             store.set_meta("id", "bench")
         store.connection.execute("PRAGMA journal_mode = DELETE")
@@ -192,9 +187,9 @@ def build_kind(kind: str, snapshot: Snapshot, count: int, work: Path) -> dict[st
 
 
 def open_kind(kind: str, snapshot: Snapshot, questions: np.ndarray, work: Path) -> dict[str, Any]:
-    """Memory, recall and speed of an opened file, in its own process with one thread."""
+    """In a process of its own, with one thread: what an opened file takes and how it answers."""
     truth = np.load(work / "truth.npy")
-    if kind == "flat":  # exact and slow: fewer are enough
+    if kind == "flat":  # exact and slow: fewer will do
         questions, truth = questions[: 2 * WARM], truth[: 2 * WARM]
     path = work / f"{kind}.faiss"
     before = memory_mb()
@@ -271,30 +266,34 @@ def fts5_stage(snapshot: Snapshot, corpus: Corpus, work: Path) -> dict[str, Any]
 
 
 def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> dict[str, Any]:
-    """`Retriever.retrieve` with its defaults: embed, search vectors and words, fuse, fetch."""
+    """The whole of `Retriever.retrieve` with its defaults: embed, both sides, fuse, fetch."""
     embedder = TextEmbedder(EmbedderConfig())
-    word_index = WordIndex(work / WORDS)
-    vector_index = VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors)
+    words = WordIndex(work / WORDS)
+    faiss_index = VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors)
 
     def search_vectors(query: np.ndarray, k: int, where: None = None) -> list[tuple[int, float]]:
-        scores, ids = vector_index.search(query, k)
+        scores, ids = faiss_index.search(query, k)
         return list(zip(ids.tolist(), scores.tolist(), strict=True))
 
-    index: Any = SimpleNamespace(  # the part of an `IndexReader` that retrieval uses
+    # What a retriever needs of an `IndexReader`, over files that no build has published.
+    index: Any = SimpleNamespace(
         location=str(work),
-        counts=Counts(documents=count // 5, chunks=count, tokens=0, characters=0),
-        search_vectors=search_vectors,
-        search_words=lambda wanted, k, where=None: word_index.search(wanted, k),
+        counts=SimpleNamespace(chunks=count),
         hits=snapshot.hits,
         chunk_vectors=snapshot.chunk_vectors,
+        search_words=lambda wanted, k, where=None: words.search(wanted, k),
+        search_vectors=search_vectors,
+        snapshot=snapshot,
+        words=words,
+        vectors=faiss_index,
     )
     retriever = Retriever(index, embedder, RetrieverConfig())
-    vectors = dict(zip(corpus.questions, embedder.embed_queries(corpus.questions), strict=True))
+    vectors = dict(zip(corpus.questions, embedder.embed(corpus.questions), strict=True))
     return {
         **timed(retriever.retrieve, corpus.questions),
-        "embedding": timed(lambda question: embedder.embed_queries([question]), corpus.questions),
-        "dense": timed(lambda question: search_vectors(vectors[question], 50), list(vectors)),
-        "lexical": timed(lambda q: word_index.search(wanted_words(q), 50), corpus.questions),
+        "embedding": timed(lambda question: embedder.embed([question]), corpus.questions),
+        "dense": timed(lambda question: index.vectors.search(vectors[question], 50), list(vectors)),
+        "lexical": timed(lambda q: index.words.search(wanted_words(q), 50), corpus.questions),
     }
 
 
@@ -323,15 +322,15 @@ def plot(results: dict[str, Any], path: Path) -> None:
     quality.axvline(5, color="black", lw=0.8, ls="--")
     quality.set(xscale="log", xlim=(0.5, 2000), ylim=(0.9, 1.01))
     quality.set(xlabel="p50 of one query, ms (one thread)", ylabel="recall@10 (real questions)")
-    quality.set(title="Dense; goal: above and left of the lines")
+    quality.set(title="Dense; to reach: above, left of the lines")
     bars = speed.bar(KINDS, [results[k]["build_s"] for k in KINDS], color=list(colours.values()))
     speed.bar_label(bars, fmt="%.0f s")
     speed.margins(y=0.15)
-    speed.set(ylabel="seconds", title="Writing the file, including the recall check")
+    speed.set(ylabel="seconds", title="Writing the file, recall measured")
     places = np.arange(len(KINDS))
     for shift, field, label, alpha in (
         (-0.2, "file_mb", "file", 1.0),
-        (0.2, "own_mb_opened", "private memory when opened", 0.5),
+        (0.2, "own_mb_opened", "memory of its own when opened", 0.5),
     ):
         values = [max(results[kind][field], 0.1) for kind in KINDS]
         bars = space.bar(
@@ -353,7 +352,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     lexical.axhline(25, color="black", lw=0.8, ls="--")
     lexical.set(
         xticks=range(3), xticklabels=names, yscale="log", ylabel="ms",
-        title="Lexical and hybrid (line: goal of 25 ms)",
+        title="Lexical, and hybrid (line: 25 ms, to reach)",
     )  # fmt: skip
     lexical.legend()
     figure.suptitle(f"Search over {results['count']:,} chunks, 384 dimensions")
@@ -396,7 +395,7 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--only", nargs="*", choices=STAGES, default=[])
-    parser.add_argument("--stage", help=argparse.SUPPRESS)  # run one stage in this process
+    parser.add_argument("--stage", help=argparse.SUPPRESS)  # this one, in this process
     parser.add_argument("--opened", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
@@ -411,7 +410,7 @@ def main() -> None:
             continue
         row: dict[str, Any] = {}
         for extra in ([], ["--opened"]) if stage in KINDS else ([],):
-            # Each stage has its own process, so that their memory is apart.
+            # A process of its own, so that one stage's memory is not another's.
             done = subprocess.run(
                 [sys.executable, *sys.argv, "--stage", stage, *extra],
                 stdout=subprocess.PIPE,

@@ -341,7 +341,7 @@ def test_garbage_names_the_file_and_the_mend(artefact: Path, garbage: bytes) -> 
         read_manifest(artefact, "dataset")
     message = str(caught.value)
     assert f"{artefact}/{MANIFEST} cannot be read" in message
-    assert "make it anew: python -m medrag.build_dataset" in message
+    assert "rebuild it: python -m medrag.build_dataset" in message
     assert f"dataset.dir={artefact}" in message
 
 
@@ -349,7 +349,7 @@ def test_a_value_that_is_not_what_was_written_is_refused(artefact: Path) -> None
     text = (artefact / MANIFEST).read_text(encoding="utf-8")
     assert '"rows": 42' in text
     (artefact / MANIFEST).write_text(text.replace('"rows": 42', '"rows": 43'), encoding="utf-8")
-    with pytest.raises(ArtefactError, match="its content differs from its checksum"):
+    with pytest.raises(ArtefactError, match="its content does not match its checksum"):
         read_manifest(artefact, "dataset")
 
 
@@ -362,7 +362,11 @@ def test_a_newer_format_names_both_versions(artefact: Path) -> None:
     edit_manifest(artefact, schema=SCHEMA + 1, package_version="9.9")
     with pytest.raises(MismatchError) as caught:
         read_manifest(artefact, "dataset")
-    for part in (f"format {SCHEMA + 1} by medrag 9.9", f"medrag {__version__}", "build_dataset"):
+    for part in (
+        f"has format {SCHEMA + 1} and was written by medrag 9.9",
+        f"medrag {__version__}",
+        "build_dataset",
+    ):
         assert part in str(caught.value)
 
 
@@ -376,7 +380,7 @@ def test_the_format_of_an_index_is_mended_by_asking_for_it(artefact: Path) -> No
 def test_what_says_kind_and_format_may_be_damaged_too(artefact: Path, part: str) -> None:
     content = json.loads((artefact / MANIFEST).read_text())
     (artefact / MANIFEST).write_text(json.dumps(content | {part: 9}))
-    with pytest.raises(ArtefactError, match="its content differs from its checksum") as caught:
+    with pytest.raises(ArtefactError, match="its content does not match its checksum") as caught:
         read_manifest(artefact, "dataset")
     assert not isinstance(caught.value, MismatchError)
 
@@ -406,7 +410,9 @@ def test_damage_is_noticed_and_named(artefact: Path, damage: Callable[[Path], No
     assert damaged_files(artefact, manifest) == []
     damage(artefact / "train" / "rows.bin")
     assert damaged_files(artefact, manifest) == ["train/rows.bin"]
-    with pytest.raises(ArtefactError, match=r"damaged \(train/rows\.bin: .*python -m medrag"):
+    with pytest.raises(
+        ArtefactError, match=r"damaged \(size or hash of train/rows\.bin .*python -m medrag"
+    ):
         open_artefact(artefact, "dataset")
     assert not is_current(artefact, "dataset", "abc")
 

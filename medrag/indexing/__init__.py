@@ -1,7 +1,6 @@
-"""What writes an index: read the corpus, embed what is new, publish a generation."""
+"""Everything that writes an index: read the corpus, embed what is new, publish a generation."""
 
 from .builder import IndexBuilder
-from .publishing import config_from_manifest
-from .report import BuildReport
+from .publishing import BuildReport, config_from_manifest
 
 __all__ = ["BuildReport", "IndexBuilder", "config_from_manifest"]

@@ -16,8 +16,8 @@ from ..embedding.cache.entries import EmbeddingCache
 from ..embedding.local.embedder import TextEmbedder
 from ..ingestion.chunking import Chunker
 from ..progress import progress
-from ..stores.local.store import Store
-from .report import BuildReport
+from ..stores import IndexWriter
+from .publishing import BuildReport
 
 
 class Embedding:
@@ -31,7 +31,7 @@ class Embedding:
     """
 
     def __init__(
-        self, store: Store, embedder: TextEmbedder, cache: CacheConfig, report: BuildReport
+        self, store: IndexWriter, embedder: TextEmbedder, cache: CacheConfig, report: BuildReport
     ) -> None:
         self._store = store
         self._embedder = embedder

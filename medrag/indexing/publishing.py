@@ -1,104 +1,87 @@
-"""The end of a build: a generation's files are written, and a manifest makes it the current one."""
+"""The records of a build: the settings in the manifest, the quarantine, and the report."""
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import asdict
+import json
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from ..config import (
-    CacheConfig,
-    ChunkingConfig,
-    CorpusConfig,
-    EmbedderConfig,
-    FieldsConfig,
-    IndexConfig,
-    IndexKind,
-    PipelineConfig,
-)
-from ..embedding.local.embedder import TextEmbedder
-from ..manifest import Manifest, fsync_path, read_manifest, write_manifest
-from ..stores.local.directory import generation_folder
-from ..stores.local.lexical import WORDS, write_words
-from ..stores.local.snapshot import Snapshot
-from ..stores.local.store import Store
-from ..stores.local.vectors import VECTORS, Made, write_vectors
-from .report import BuildReport
+from ..config import CacheConfig, CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
+from ..embedding import Embedder
+from ..manifest import replacing_file
+from ..stores import Counts, EmbedderRecord, IndexSettings, IndexWriter, open_store
+
+# Raise it when readers, cleaning or chunking give other text for the same input.
+TEXT_VERSION = 3
+QUARANTINE = "quarantine.jsonl"
 
 
-class Publisher:
-    """Publishes what a store holds.
+@dataclass
+class BuildReport:
+    """What a build did.
 
-    Args:
-        config: what the index is made with; the manifest tells it.
-        embedder: the one that its vectors are of.
-        report: gets the generation, once it is published.
+    Attributes:
+        added, changed, removed: documents, compared with the generation before.
+        unchanged_files: files that were not read again.
+        embedder: what it ran on, and why; "" if nothing was embedded.
+        embedded_tokens: tokens embedded by this build, including special tokens.
+        embed_seconds: time it took, including the cache and storing the vectors.
+        cache_lookups, cache_hits: texts looked up in the embedding cache, and found there.
+        kind, recall_at_10: of the vector index; see `VectorsRecord`.
     """
 
-    def __init__(
-        self, store: Store, config: PipelineConfig, embedder: TextEmbedder, report: BuildReport
-    ) -> None:
-        self._store = store
-        self._config = config
-        self._embedder = embedder
-        self._report = report
-        self._directory = Path(config.index.dir)
+    directory: Path
+    counts: Counts = field(default_factory=lambda: Counts(0, 0, 0, 0))
+    generation: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged_files: int = 0
+    quarantined: int = 0
+    embedder: str = ""
+    embedded_chunks: int = 0
+    embedded_tokens: int = 0
+    truncated: int = 0
+    embed_seconds: float = 0.0
+    cache_lookups: int = 0
+    cache_hits: int = 0
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+    published: bool = False
+    kind: str = ""
+    recall_at_10: float = 1.0
 
-    def publish(self, snapshot: Snapshot, before: Snapshot | None, wanted: str) -> Made:
-        """Write a generation's files, then the manifest that makes it the current one.
+    @property
+    def embedding_rate(self) -> str:
+        """Tokens per second, as text; "" before anything was embedded."""
+        if not self.embed_seconds:
+            return ""
+        return f"{self.embedded_tokens / self.embed_seconds:,.0f} tokens/s"
 
-        Args:
-            before: the generation that is current, if it is of the same store.
-            wanted: fingerprint of the index.
-        """
-        build = snapshot.generation
-        folder = generation_folder(self._directory, build)
-        shutil.rmtree(folder, ignore_errors=True)  # left by a build that was killed
-        folder.mkdir(parents=True)
-        made = write_vectors(
-            folder / VECTORS,
-            snapshot.identity,
-            snapshot.vectors(),
-            self._report.counts.chunks,
-            self._embedder.dimension,
-            IndexKind(self._config.index.kind),
-        )
-        base = (
-            (generation_folder(self._directory, before.generation) / WORDS, before)
-            if before
-            else None
-        )
-        write_words(folder / WORDS, snapshot, base)
-        fsync_path(folder)
-        fsync_path(folder.parent)
-        self._store.seal(build)
-        write_manifest(self._directory, self._manifest(snapshot, wanted, made))
-        self._report.generation, self._report.published = build, True
-        return made
 
-    def _manifest(self, snapshot: Snapshot, wanted: str, made: Made) -> Manifest:
-        return Manifest(
-            kind="index",
-            fingerprint=wanted,
-            settings={
-                "generation": snapshot.generation,
-                "store": self._store.get_meta("id"),
-                "corpus": snapshot.corpus_fingerprint(),
-                "kind": self._config.index.kind.value,  # asked for
-                "vectors": asdict(made),
-                "embedder": {
-                    "name": self._embedder.name,
-                    "fingerprint": self._embedder.fingerprint,
-                    "dimension": self._embedder.dimension,
-                    **asdict(self._config.embedder),
-                },
-                "chunking": asdict(self._config.chunking),
-                "fields": asdict(self._config.corpus.fields),
-                "cache": bool(self._config.cache.embeddings),
-            },
-            # The files of a generation can be made again, and end with checksums of their own.
-            counts=asdict(self._report.counts),
-        )
+def recipe(config: PipelineConfig, embedder: Embedder) -> dict[str, Any]:
+    """Everything besides the corpus that decides what an index holds."""
+    return {
+        "text_version": TEXT_VERSION,
+        "fields": asdict(config.corpus.fields),
+        "chunking": asdict(config.chunking),
+        "embedder": embedder.fingerprint,
+    }
+
+
+def index_settings(config: PipelineConfig, embedder: Embedder) -> IndexSettings:
+    """The settings that the manifest of an index records."""
+    return IndexSettings(
+        kind=config.index.kind,
+        embedder=EmbedderRecord(
+            embedder.name, config.embedder.model, embedder.fingerprint, embedder.dimension
+        ),
+        embedder_config=config.embedder,
+        chunking=config.chunking,
+        fields=config.corpus.fields,
+        cache=bool(config.cache.embeddings),
+    )
 
 
 def config_from_manifest(directory: str | Path) -> PipelineConfig:
@@ -107,13 +90,25 @@ def config_from_manifest(directory: str | Path) -> PipelineConfig:
     Raises:
         ArtefactError: no index there.
     """
-    settings = read_manifest(Path(directory), "index").settings
+    index = IndexConfig(dir=str(directory))
+    made_with = open_store(index).manifest().settings
     return PipelineConfig(
-        corpus=CorpusConfig(fields=FieldsConfig(**settings["fields"])),
-        chunking=ChunkingConfig(**settings["chunking"]),
-        # The model, not the device it ran on.
-        embedder=EmbedderConfig(model=settings["embedder"]["model"]),
-        # Who wanted no text's vector kept elsewhere wants none of a text that is added, either.
-        cache=CacheConfig() if settings.get("cache", True) else CacheConfig(embeddings=""),
-        index=IndexConfig(dir=str(directory), kind=settings["kind"]),
+        corpus=CorpusConfig(fields=made_with.fields),
+        chunking=made_with.chunking,
+        # The model, but not the hardware it ran on.
+        embedder=EmbedderConfig(model=made_with.embedder_config.model),
+        # An index built without the cache is also updated without it.
+        cache=CacheConfig() if made_with.cache else CacheConfig(embeddings=""),
+        index=replace(index, kind=made_with.kind),
     )
+
+
+def write_quarantine(directory: Path, writer: IndexWriter) -> int:
+    """Write `quarantine.jsonl`, one line per rejected document; returns how many."""
+    count = 0
+    with replacing_file(directory / QUARANTINE) as lines:
+        for file, id_, reason in writer.rejected():
+            line = json.dumps({"file": file, "id": id_, "reason": reason}, ensure_ascii=False)
+            lines.write(line.encode() + b"\n")
+            count += 1
+    return count

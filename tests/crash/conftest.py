@@ -126,9 +126,9 @@ def see(index: Index, embedder: TextEmbedder) -> dict[str, Any]:
             [chunk, [Near(number) for number in np.frombuffer(vector, dtype="<f4")]]
             for chunk, vector in snapshot.vectors()
         ],
-        "counts": asdict(snapshot.counts()),
-        "manifest counts": dict(index.manifest.counts),
-        "fingerprint": index.manifest.fingerprint,
+        "counts": asdict(snapshot.content().counts),
+        "manifest counts": asdict(index.counts),
+        "fingerprint": index.fingerprint,
         "in faiss": len(index.vectors),
         "found": found,
     }

@@ -230,7 +230,7 @@ def test_an_index_in_a_directory_that_may_not_be_written_is_read(
     assert reader.sees() == as_json(update.before)
     if os.geteuid() == 0:  # may write there all the same, and must not while it is read like that
         outcome = crashes.build(update.corpus, there)
-        assert "is open in a process that may not write there" in outcome.error
+        assert "is open in a process without write access" in outcome.error
         reader.close()
         crashes.must_build(update.corpus, there)
         assert crashes.state(there) == update.after
@@ -250,4 +250,4 @@ def test_what_a_killed_build_has_left_is_read_where_nothing_may_be_written(
     (there / "store.sqlite-shm").unlink()
     there.chmod(0o555)
     error = open_reader(there, nobody=True).sees()
-    assert error.startswith(f"ArtefactError: {there}/store.sqlite-wal holds what a build")
+    assert error.startswith(f"ArtefactError: {there}/store.sqlite-wal was left by a build")

@@ -19,8 +19,8 @@ from medrag.errors import CorpusError
 from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
+from medrag.stores.local import LocalWriter
 from medrag.stores.local.index import Index
-from medrag.stores.local.store import Store
 
 ROWS = 500  # two commits, and some
 ARTICLE = (
@@ -152,14 +152,14 @@ def test_a_restored_store_takes_no_file_of_what_was_published_since(
     store.write_bytes(old)
     (corpus / "x.txt").unlink()
     (corpus / "y.txt").write_text("Asthma is relieved by salbutamol.")
-    seal = Store.seal
+    seal = LocalWriter.seal
 
-    def stopped(self: Store, generation: int) -> None:
+    def stopped(self: LocalWriter, generation: int) -> None:
         seal(self, generation)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "seal", stopped)
+        patch.setattr(LocalWriter, "seal", stopped)
         with pytest.raises(KeyboardInterrupt):
             mirror(config)
     mirror(config)

@@ -22,6 +22,7 @@ from medrag.indexing.documents import CorpusReader
 from medrag.indexing.embedding import Text
 from medrag.ingestion import Chunker, TextEmbedder
 from medrag.ingestion.parsing.pool import ParserPool
+from medrag.stores.local import LocalWriter
 from medrag.stores.local.index import Index
 from medrag.stores.local.store import Store
 from tests.indexing.test_builder import contents, quarantined
@@ -34,18 +35,17 @@ def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[list[Text
     steps, documents = [], []
     Path(config.index.dir).mkdir(exist_ok=True)
     path = Path(config.index.dir, "store.sqlite")
-    with Store(path, "space") as store, Store(path, "space") as other:
+    with LocalWriter(path, "space", None) as store, Store(path, "space") as other:
         tokenizer = embedder.folder / "tokenizer.json"
         reader = CorpusReader(
             store,
             config.corpus,
             ParserPool(config.corpus, tokenizer, 256),
             Chunker(embedder.tokenizer, 256),
-            1,
+            Path(config.index.dir, "downloads"),
             BuildReport(Path(config.index.dir)),
         )
-        downloads = Path(config.index.dir, "downloads")
-        with closing(reader.read(config.corpus.paths, "corpus", downloads)) as pending:
+        with closing(reader.mirror(config.corpus.paths)) as pending:
             for texts in pending:
                 steps.append(texts)
                 query = "SELECT count(*) FROM documents"
@@ -331,8 +331,8 @@ def test_what_was_added_by_hand_outlives_a_damaged_store_that_still_tells(
     build()
     if readable:
         assert contents(config) == before
-        assert "2 files added by hand could be made out" in caplog.text
+        assert "2 files added by hand were recovered" in caplog.text
     else:
         assert contents(config) == {k: v for k, v in before.items() if k not in added}
-        assert "what was added by hand cannot be made out" in caplog.text
+        assert "files added by hand could not be recovered" in caplog.text
     assert not list(store.parent.glob("*.new*"))

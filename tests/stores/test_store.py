@@ -1,18 +1,23 @@
-"""What a build takes for changed, and what it makes of a manifest that it cannot go by."""
+"""What a build takes for changed, manifests it cannot use, and one connection for all threads."""
 
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from medrag import PipelineConfig
-from medrag.errors import MismatchError
+from medrag.errors import FormatError, MismatchError
 from medrag.indexing import BuildReport
 from medrag.manifest import MANIFEST, SCHEMA, fingerprint
+from medrag.stores import open_index, open_store
 from medrag.stores.local.index import Index
 
 Build = Callable[[], BuildReport]
@@ -67,7 +72,7 @@ def test_a_manifest_of_another_format_is_replaced_when_that_is_asked_for(
     report = build()
     assert (report.published, report.embedded_chunks) == (True, 0)
     with Index(config.index.dir) as index:
-        assert index.snapshot.counts().documents == 3
+        assert index.snapshot.content().counts.documents == 3
 
 
 def test_a_digit_of_the_format_that_was_flipped_is_damage(
@@ -80,7 +85,7 @@ def test_a_digit_of_the_format_that_was_flipped_is_damage(
     assert path.read_text(encoding="utf-8") != sound
     assert build().embedded_chunks == 0
     with Index(config.index.dir) as index:
-        assert index.snapshot.counts().documents == 3
+        assert index.snapshot.content().counts.documents == 3
 
 
 def test_another_kind_of_artefact_is_not_replaced_even_when_that_is_asked_for(
@@ -94,3 +99,84 @@ def test_another_kind_of_artefact_is_not_replaced_even_when_that_is_asked_for(
     rewrite_manifest(Path(config.index.dir), schema=SCHEMA + 1)
     with pytest.raises(MismatchError, match="holds a dataset"):
         build()
+
+
+def test_the_manifest_says_what_the_index_was_made_with(
+    build: Build, config: PipelineConfig
+) -> None:
+    report = build()
+    manifest = open_store(config.index).manifest()
+    assert manifest.content.counts == report.counts
+    assert manifest.settings.embedder_config == config.embedder
+    assert manifest.settings.chunking == config.chunking
+    again = type(manifest).from_manifest(manifest.to_manifest(), Path(config.index.dir))
+    assert again == manifest
+
+
+def test_an_older_manifest_names_only_the_model(build: Build, config: PipelineConfig) -> None:
+    build()
+    directory = Path(config.index.dir)
+    settings = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))["settings"]
+    del settings["embedder_config"], settings["cache"]
+    rewrite_manifest(directory, settings=settings)
+    assert open_store(config.index).manifest().settings.embedder_config.model == ""
+    assert build().published is False
+
+
+def test_a_manifest_that_says_other_things_is_replaced_when_that_is_asked_for(
+    build: Build, config: PipelineConfig
+) -> None:
+    build()
+    rewrite_manifest(Path(config.index.dir), settings={"generation": 1})
+    for use in (build, lambda: open_index(config.index)):
+        with pytest.raises(FormatError, match=r"rebuild it: .*index\.rebuild=true$"):
+            use()
+    config.index.rebuild = True
+    assert build().published
+    with open_index(config.index.dir) as index:
+        assert index.counts.documents == 3
+
+
+# --- one connection -------------------------------------------------------------------------
+
+
+def test_an_index_may_be_closed_while_threads_read_it(build: Build, config: PipelineConfig) -> None:
+    build()
+    for _ in range(100):
+        index = Index(config.index.dir)
+        reading = threading.Barrier(4)
+
+        def read(index: Index = index, reading: threading.Barrier = reading) -> None:
+            reading.wait()
+            with suppress(sqlite3.ProgrammingError):  # it was closed
+                while True:
+                    assert len(list(index.texts())) == 4
+                    assert index.hits([1]) and index.snapshot.identity
+
+        threads = [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        reading.wait()
+        index.close()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_forked_process_reads_by_itself(
+    build: Build, corpus: Path, config: PipelineConfig
+) -> None:
+    build()
+    with Index(config.index.dir) as index:
+        texts = list(index.texts())
+        held = index.texts()
+        assert next(held) == texts[0]  # a statement is under way
+        child = os.fork()
+        if not child:
+            right = list(index.texts()) == texts
+            index.close()
+            os._exit(0 if right else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert [texts[0], *held] == texts
+        (corpus / "gout.txt").unlink()
+        build()
+        assert list(index.texts()) == texts  # its generation is still held

@@ -20,16 +20,14 @@ from medrag.config import EmbedderConfig, IndexKind
 from medrag.errors import ArtefactError
 from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
-from medrag.manifest import read_manifest
 from medrag.progress import console
 from medrag.retrieval import Retriever
+from medrag.stores import Vector, VectorsRecord, open_store
 from medrag.stores.local.directory import SealedFile, is_sealed
 from medrag.stores.local.index import Index
 from medrag.stores.local.vectors import (
     AUTO_FLAT,
     IVFPQ_MIN,
-    Made,
-    Vector,
     VectorIndex,
     choose_kind,
     write_vectors,
@@ -61,7 +59,7 @@ def rows(vectors: Vector) -> Iterator[tuple[int, bytes]]:
 
 def write(
     path: Path, kind: IndexKind, vectors: Vector = VECTORS
-) -> tuple[Made, VectorIndex, dict[int, Vector]]:
+) -> tuple[VectorsRecord, VectorIndex, dict[int, Vector]]:
     made = write_vectors(path, "me", rows(vectors), len(vectors), vectors.shape[1], kind)
     stored = {7 + 3 * row: vector for row, vector in enumerate(vectors)}
     index = VectorIndex(path, made.kind, lambda ids: {id_: stored[id_] for id_ in ids})
@@ -121,7 +119,7 @@ def test_few_vectors_are_no_problem_for_any_kind(
     assert sorted(ids.tolist()) == [7 + 3 * row for row in range(count)]
     assert ids[0] == 7 + 3 * (count - 1)
     assert scores[0] == pytest.approx(1.0)
-    assert ("flat was made instead" in caplog.text) == (kind is IndexKind.ivfpq)
+    assert ("made flat instead" in caplog.text) == (kind is IndexKind.ivfpq)
 
 
 def test_the_kind_goes_by_the_number_unless_it_is_asked_for() -> None:
@@ -171,7 +169,7 @@ def test_a_store_without_a_vector_that_was_found_is_a_clear_error(tmp_path: Path
 
 def test_vectors_that_are_missing_are_not_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "vectors.faiss"
-    with pytest.raises(ArtefactError, match="announced"):
+    with pytest.raises(ArtefactError, match="instead of 6"):
         write_vectors(path, "me", rows(VECTORS[:5]), 6, DIMENSION, IndexKind.flat)
     assert not path.exists()
 
@@ -273,10 +271,10 @@ def test_the_manifest_and_the_summary_tell_the_kind(
     config.index.kind = kind
     report = build()
     made = IndexKind.hnsw if kind is IndexKind.hnsw else IndexKind.flat
-    settings = read_manifest(Path(config.index.dir), "index").settings
-    assert settings["kind"] == kind
-    assert settings["vectors"]["kind"] == made
-    assert settings["vectors"]["recall_at_10"] == 1.0
+    manifest = open_store(config.index).manifest()
+    assert manifest.settings.kind is kind
+    assert manifest.vectors.kind is made
+    assert manifest.vectors.recall_at_10 == 1.0
     with console.capture() as shown:
         console.print(summary_table(report))
     (line,) = [line for line in shown.get().splitlines() if "vectors" in line]

@@ -1,4 +1,4 @@
-"""A disk that is full, or may not be written, ends in one clear line."""
+"""The directory of an index: disk errors, temporary folders, sealed files, and locks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from typing import Self
 import xxhash
 
 from ...errors import ArtefactError, BusyError, DiskError
-from ...manifest import Manifest, read_manifest
+from ...manifest import read_manifest
+from ..protocols import IndexManifest
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -27,7 +28,7 @@ _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 @contextmanager
 def writing(directory: Path) -> Iterator[None]:
-    """Turn what a disk refuses while the block writes into `directory` into a `DiskError`."""
+    """Raise a `DiskError` if the disk refuses what the block writes into `directory`."""
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:
@@ -38,12 +39,12 @@ def writing(directory: Path) -> Iterator[None]:
             raise DiskError(f"{os.fsdecode(error.filename)}: {error.strerror}") from error
         raise DiskError(
             f"{directory} cannot be written: {reason}; what was committed is kept, and the same "
-            "command goes on from there"
+            "command continues from there"
         ) from error
 
 
 def _is_elsewhere(name: object, directory: Path) -> bool:
-    """True when an error names a path that neither lies in the directory nor leads to it."""
+    """True if an error names a path that is neither inside the directory nor above it."""
     if not isinstance(name, str | bytes | os.PathLike):
         return False
     path, own = Path(os.fsdecode(name)).absolute(), directory.absolute()
@@ -51,20 +52,20 @@ def _is_elsewhere(name: object, directory: Path) -> bool:
 
 
 def _reason(error: OSError | sqlite3.OperationalError, directory: Path) -> str | None:
-    """What the disk refused and how to mend it; None for an error of another kind."""
+    """What the disk refused and how to fix it; None for an error of another kind."""
     number = error.errno if isinstance(error, OSError) else None
     name = error.sqlite_errorname if isinstance(error, sqlite3.OperationalError) else ""
     if number in _FULL or name == "SQLITE_FULL":
         return f"the disk is full ({_free(directory)}); free some space"
     if number == errno.EFBIG:
-        return "a file would grow over the limit on its size; raise it (ulimit -f)"
+        return "a file would exceed the limit on file sizes; raise it (ulimit -f)"
     if number == errno.EIO or name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
-        # SQLite says no more of a quota and of a limit on file size.
+        # SQLite gives no more detail about quotas and limits on file sizes.
         return f"{error} ({_free(directory)}); check the disk, its quota, and ulimit -f"
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"a file is in the way of {error.filename}; move it, or choose another index.dir"
     if number in _FORBIDDEN or name.startswith("SQLITE_READONLY"):
-        return "it may not be written; change its permissions, or choose another index.dir"
+        return "it is not writable; change its permissions, or choose another index.dir"
     return None
 
 
@@ -74,21 +75,21 @@ def _free(directory: Path) -> str:
     return f"{shutil.disk_usage(directory).free / 1e6:,.1f} MB are free"
 
 
-_ATTEMPTS = 3  # a thread of tantivy's may put a file into what is just being removed
+_ATTEMPTS = 3  # a thread of tantivy's may write into a directory that is being removed
 
 
 @contextmanager
 def scratch(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new directory in `parent`, of which nothing stays.
+    """A new directory in `parent`, removed at the end.
 
-    It is locked (`flock`) for as long as it is used, so what a process that was killed has left is
-    told from what others are using, and goes.
+    It is locked (`flock`) while it is used. Unlocked directories were left by processes that were
+    killed, and are removed.
 
     Args:
-        prefix: of its name; every directory of that name is taken for one of these.
+        prefix: of its name; no other directory may have a name that starts like this.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     for left in parent.glob(f"{prefix}*"):
         _remove_if_left(left)
@@ -108,12 +109,12 @@ def _make(parent: Path, prefix: str) -> tuple[Path, int]:
             fcntl.flock(held, fcntl.LOCK_SH)
             if folder.exists():
                 return folder, held
-            os.close(held)  # another process took it for one that was left
+            os.close(held)  # another process removed it before it was locked
 
 
 def _remove_if_left(folder: Path) -> None:
-    """Remove a directory of this user's that no process holds."""
-    with suppress(OSError):  # it is another user's, or has just gone
+    """Remove a directory of this user that no process holds."""
+    with suppress(OSError):  # it belongs to another user, or has just gone
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             if os.fstat(held).st_uid == os.geteuid():
@@ -133,13 +134,14 @@ _READ = 1 << 18  # bytes at once: they stay in the processor's cache
 
 
 class SealedFile:
-    """Writes a file, then its seal, then syncs it; a file that was not finished is removed.
+    """Writes a file and its seal, and syncs it; an unfinished file is removed.
 
     Args:
-        identity: what the file is of. The seal covers it, so another index's file is no match.
+        identity: what the file belongs to. The seal covers it, so a file of another index does not
+            match.
 
     Raises:
-        OSError: the file could not be written whole (a full disk, mostly).
+        OSError: the file could not be written completely, mostly because the disk is full.
     """
 
     def __init__(self, path: Path, identity: str) -> None:
@@ -166,18 +168,18 @@ class SealedFile:
             self._path.unlink(missing_ok=True)
             raise
         if kind is not None:
-            self._path.unlink(missing_ok=True)  # where space is short
+            self._path.unlink(missing_ok=True)  # space may be short
 
 
 def seal(path: Path, identity: str) -> None:
-    """Append its seal to a file that something else has written, and sync it."""
+    """Append the seal to a file that was written by other means, and sync it."""
     with path.open("r+b", buffering=0) as file:
         file.write(_seal_of(file, os.fstat(file.fileno()).st_size, identity))
         os.fsync(file.fileno())
 
 
 def is_sealed(path: Path, identity: str) -> bool:
-    """True when a file is there as it was sealed for this identity."""
+    """True if a file is exactly as it was sealed for this identity."""
     try:
         with path.open("rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size - SEAL
@@ -187,7 +189,7 @@ def is_sealed(path: Path, identity: str) -> bool:
 
 
 def _seal_of(file: FileIO, size: int, identity: str) -> bytes:
-    """The seal over the first bytes of an unbuffered file, which is left behind them."""
+    """The seal of the first `size` bytes of an unbuffered file; the file ends up behind them."""
     seal = xxhash.xxh3_128(identity.encode())
     buffer = memoryview(bytearray(_READ))
     while size > 0 and (count := file.readinto(buffer[: min(size, _READ)])):
@@ -202,11 +204,11 @@ _GENERATIONS = "generations"
 
 @contextmanager
 def build_lock(directory: Path) -> Iterator[None]:
-    """Be the only one that builds into a directory; it is made when missing.
+    """Be the only build in a directory; it is created if it is missing.
 
     Raises:
-        BusyError: somebody else does; says who.
-        ArtefactError: the file system knows no locks.
+        BusyError: another process is building; names it.
+        ArtefactError: the file system has no locks.
     """
     directory.mkdir(parents=True, exist_ok=True)
     held = _open(directory)
@@ -225,7 +227,7 @@ def hold_still(directory: Path) -> int:
     """Keep builds out of a directory until the returned descriptor is closed.
 
     Raises:
-        BusyError: a build is under way.
+        BusyError: a build is running.
     """
     held = _open(directory)
     try:
@@ -238,10 +240,10 @@ def hold_still(directory: Path) -> int:
 
 
 def _why_busy(held: int, directory: Path) -> str:
-    if _lock(held, fcntl.LOCK_SH, directory):  # then it is no build that keeps others out
+    if _lock(held, fcntl.LOCK_SH, directory):  # then a reader keeps builds out
         return (
-            f"{directory} is open in a process that may not write there, and a build would "
-            "disturb it; close it first"
+            f"{directory} is open in a process without write access, which a build would disturb; "
+            "close it first"
         )
     try:
         who = (directory / _HOLDER).read_text(encoding="utf-8")
@@ -251,25 +253,25 @@ def _why_busy(held: int, directory: Path) -> str:
 
 
 def _lock(held: int, kind: int, directory: Path) -> bool:
-    """Lock an open directory; False when another process holds a lock that forbids it."""
+    """Lock an open directory; False if another process holds a lock that forbids it."""
     try:
         fcntl.flock(held, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
         raise ArtefactError(
-            f"{directory} lies on a file system without locks ({error.strerror}); "
+            f"{directory} is on a file system without locks ({error.strerror}); "
             "choose an index.dir on a local disk"
         ) from error
     return True
 
 
 def generation_folder(directory: Path, generation: int) -> Path:
-    """Where the derived files of a generation lie."""
+    """The folder of a generation's derived files."""
     return directory / _GENERATIONS / f"{generation:06d}"
 
 
-def hold_current(directory: Path) -> tuple[Manifest, int]:
+def hold_current(directory: Path) -> tuple[IndexManifest, int]:
     """Read the manifest, and keep builds from removing its generation.
 
     Returns:
@@ -280,23 +282,24 @@ def hold_current(directory: Path) -> tuple[Manifest, int]:
     """
     while True:
         manifest = read_manifest(directory, "index")
-        folder = generation_folder(directory, int(manifest.settings["generation"]))
+        typed = IndexManifest.from_manifest(manifest, directory)
+        folder = generation_folder(directory, typed.generation)
         try:
             held = _open(folder)
         except FileNotFoundError:
-            # Removed by a build since, or lost: then it can be made again from the store.
+            # A build has removed it since, or it was lost: then it is rebuilt from the store.
             with writing(directory):
                 folder.mkdir(parents=True, exist_ok=True)
             continue
         locked = _lock(held, fcntl.LOCK_SH, folder)
         # Builds may have published and removed between the reading and the locking.
         if locked and read_manifest(directory, "index") == manifest:
-            return manifest, held
+            return typed, held
         os.close(held)
 
 
 def remove_unheld(directory: Path, before: int) -> int:
-    """Remove the files of generations before one, but not those that a reader holds.
+    """Remove the files of older generations, except those that a reader holds.
 
     Returns:
         The oldest generation that is held, or `before`.

@@ -1,8 +1,9 @@
 """The lexical side of an index: BM25 by tantivy, in one immutable file per generation.
 
-BM25 counts in how many chunks a word occurs, so what a build prepares must not be in the file that
-readers search: their scores would change under them. The file is a tar of a tantivy index. Tantivy
-locks the directory it opens, and a reader may have no right to write there: it opens a copy.
+BM25 counts in how many chunks a word occurs. If a build prepared its generation in the file that
+readers search, their scores would change; so each generation has its own. The file is a tar of a
+tantivy index. Readers open a copy, because tantivy locks the directory that it opens, and a reader
+may not be allowed to write there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .directory import is_sealed, scratch, seal, writing
 from .snapshot import Snapshot
 
@@ -23,18 +27,19 @@ if TYPE_CHECKING:
 
 WORDS = "words.tantivy"
 _HEAP = 64_000_000  # bytes that tantivy gathers before it writes a segment
+_DEEPER = 8  # times as many hits, when a search among selected chunks has found too few
 
 
 def write_words(path: Path, snapshot: Snapshot, base: tuple[Path, Snapshot] | None) -> None:
     """Write the file of a generation.
 
     Args:
-        base: file and content of an older generation of the same store. When nothing has been
-            removed since, only what is new is added to it. Otherwise BM25 would go on counting
-            what was removed, so all is written anew.
+        base: file and content of an older generation of the same store. If nothing was removed
+            since, only new chunks are added to it. Otherwise everything is written again, because
+            BM25 would go on counting what was removed.
 
     Raises:
-        OSError: it could not be written whole (a full disk, mostly).
+        OSError: it could not be written completely, mostly because the disk is full.
         ArtefactError: the store is damaged.
     """
     import tantivy
@@ -67,7 +72,7 @@ def write_words(path: Path, snapshot: Snapshot, base: tuple[Path, Snapshot] | No
 def _unpack_base(
     base: tuple[Path, Snapshot] | None, snapshot: Snapshot, folder: Path
 ) -> Snapshot | None:
-    """Unpack an older file that can be added to; returns what it holds."""
+    """Unpack an older file if it can be added to; returns its content."""
     if base is None or not is_sealed(base[0], base[1].identity):
         return None
     if base[1].has_more_than(snapshot):
@@ -83,12 +88,12 @@ class WordIndex:
         path: a file that `write_words` has written. It may be moved or removed while it is open.
 
     Raises:
-        DiskError: there is no room for the copy that is opened.
+        DiskError: there is no room for the copy.
     """
 
     def __init__(self, path: Path) -> None:
         temporary = Path(gettempdir())
-        # Once opened, the files stay mapped although the directory goes.
+        # The opened files stay mapped after the directory is removed.
         with writing(temporary), _tantivy_errors(), scratch(temporary, "medrag-words-") as folder:
             _unpack(path, folder)
             index = _open(folder)
@@ -97,11 +102,14 @@ class WordIndex:
         self._schema = index.schema
         self._analyzer = _analyzer()
 
-    def search(self, words: Sequence[str], k: int) -> list[tuple[int, float]]:
+    def search(
+        self, words: Sequence[str], k: int, among: NDArray[np.int64] | None = None
+    ) -> list[tuple[int, float]]:
         """BM25 over title, section and text: (chunk id, score), best first.
 
         Args:
             words: chunks with any of them, or another form of its stem, are found.
+            among: ids of the chunks that may be found, sorted; all by default.
         """
         from tantivy import Occur, Query
 
@@ -110,15 +118,25 @@ class WordIndex:
             (Occur.Should, Query.term_query(self._schema, "text", stem, index_option="freq"))
             for stem in stems
         ]
-        hits = self._searcher.search(Query.boolean_query(terms), k, count=False).hits
-        chunks: list[Any] = self._searcher.fast_field_values("chunk", [hit[1] for hit in hits])
-        found = zip(chunks, (hit[0] for hit in hits), strict=True)
-        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+        query = Query.boolean_query(terms)
+        everything = max(1, self._searcher.num_docs)
+        depth = min(k, everything)
+        while True:
+            hits = self._searcher.search(query, depth, count=False).hits
+            chunks: list[Any] = self._searcher.fast_field_values("chunk", [hit[1] for hit in hits])
+            found = list(zip(chunks, (hit[0] for hit in hits), strict=True))
+            if among is not None:
+                wanted = np.isin(np.array(chunks, dtype=np.int64), among, assume_unique=True)
+                found = [hit for hit, is_wanted in zip(found, wanted, strict=True) if is_wanted]
+            if len(found) >= k or len(hits) < depth or depth == everything:
+                return sorted(found, key=lambda hit: (-hit[1], hit[0]))[:k]
+            # Too few of the best are among the selected chunks: look further down.
+            depth = min(depth * _DEEPER, everything)
 
     def frequency(self, word: str) -> int:
         """In how many chunks a word, or another form of its stem, occurs.
 
-        Of what has several parts ("2.5"), the rarest one counts.
+        Of a word with several parts ("2.5"), the rarest part counts.
         """
         stems = self._analyzer.analyze(word)
         return min((self._searcher.doc_freq("text", stem) for stem in stems), default=0)
@@ -142,7 +160,7 @@ def _schema() -> Schema:
 
     builder = SchemaBuilder()
     builder.add_integer_field("chunk", fast=True)
-    # The texts are in the store, and no query asks for words side by side.
+    # Texts are in the store, and no query asks for adjacent words: positions are not needed.
     builder.add_text_field("text", tokenizer_name="words", index_option="freq")
     return builder.build()
 
@@ -162,7 +180,7 @@ def _analyzer() -> TextAnalyzer:
 
 @contextmanager
 def _tantivy_errors() -> Iterator[None]:
-    """Tantivy reports a disk that refuses as a `ValueError`, in words."""
+    """Turn the `ValueError` that tantivy raises for a full disk into an `OSError`."""
     try:
         yield
     except ValueError as error:

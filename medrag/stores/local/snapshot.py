@@ -3,178 +3,202 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import Any
+from itertools import chain
 
 import numpy as np
 from more_itertools import chunked
 from numpy.typing import NDArray
 
 from ...types import Hit
-from .. import Counts
-from .database import Database
-from .schema import is_sound
+from ..protocols import Content, Counts
+from .database import ChunkRow, Database, DocumentRow
 
-_DOCUMENT = is_sound("documents")
-_CHUNK = is_sound("chunks")
-_VECTOR = is_sound("vectors")
-_VISIBLE = "(documents.added <= :at AND (documents.removed IS NULL OR documents.removed > :at))"
-# What goes through a whole generation meets the rows that are not sound, too: they may have been
-# visible before they were damaged. So may a chunk whose document is not to be found.
-_DOCUMENTS = f"FROM documents WHERE ({_VISIBLE} OR ({_DOCUMENT}) IS NOT TRUE)"
-_CHUNKS = "FROM chunks LEFT JOIN documents ON documents.key = chunks.document"
-_MET = f"({_VISIBLE} OR ({_CHUNK} AND {_DOCUMENT}) IS NOT TRUE)"
-_ALL_VISIBLE = f"total({_VISIBLE}) = count(*)"  # then there was no other
-
-_IDS = 500  # chunk ids in one statement; SQLite bounds its length
+_IDS = 500  # ids in one statement; SQLite bounds its length
 
 
 class Snapshot:
-    """What one generation of a store holds; builds that come later do not change it.
+    """One generation of a store; later builds do not change it.
 
-    Every method raises `ArtefactError` when the store turns out to be damaged.
+    Every method raises `ArtefactError` if the store turns out to be damaged.
+
+    Args:
+        documents: how many there are, as the manifest says; None for a generation without one.
     """
 
-    def __init__(self, database: Database, generation: int) -> None:
+    def __init__(self, database: Database, generation: int, documents: int | None = None) -> None:
         self._database = database
         self.generation = generation
+        self._expected = documents
+        self._names_checked = False
 
     @property
     def identity(self) -> str:
         """Tells this generation of this store from every other."""
         return f"{self._database.get_meta('id')}/{self.generation}"
 
-    def counts(self) -> Counts:
-        """Documents, chunks, tokens and characters there are."""
-        ((documents, characters),) = self._rows(
-            f"SELECT {_ALL_VISIBLE}, count(*), coalesce(sum(characters), 0) {_DOCUMENTS}"
-        )
-        ((chunks, tokens),) = self._rows(
-            f"SELECT {_ALL_VISIBLE}, count(*), coalesce(sum(tokens), 0) {_CHUNKS} WHERE {_MET}"
-        )
-        return Counts(documents, chunks, tokens, characters)
-
-    def corpus_fingerprint(self) -> str:
-        """Hash over (id, content hash) of every document, in id order."""
+    def content(self) -> Content:
+        """How much there is, and a hash over (id, content hash) of every document, in id order."""
         digest = sha256()
-        query = f"SELECT {_DOCUMENT}, id, content_hash {_DOCUMENTS} ORDER BY id"
-        for id_, content_hash in self._rows(query):
-            digest.update(f"{id_}\0{content_hash}\n".encode())
-        return digest.hexdigest()[:32]
+        documents = chunks = tokens = characters = 0
+        for row in self._documents("id"):
+            digest.update(f"{row.id}\0{row.content_hash}\n".encode())
+            documents += 1
+            chunks += row.chunks
+            tokens += row.tokens
+            characters += row.characters
+        return Content(Counts(documents, chunks, tokens, characters), digest.hexdigest()[:32])
 
-    def document_text(self, id_: str) -> str | None:
-        """The cleaned text of a document, put together from its chunks; None if unknown."""
-        rows = self._rows(
-            f"SELECT {_CHUNK} AND {_DOCUMENT}, characters, chunks.glue || chunks.text "
-            # SQLite's indexes have no checksums: a damaged one would pass for an unknown id.
-            "FROM documents NOT INDEXED LEFT JOIN chunks ON chunks.document = documents.key "
-            f"WHERE documents.id = :id AND {_VISIBLE} ORDER BY chunks.id",
-            id=id_,
-        )
-        parts = list(rows)
-        text = "".join(part for _, part in parts)
-        if parts and len(text) != parts[0][0]:
-            raise self._database.damaged(f"{id_} lacks some of its chunks")
-        return text if parts else None
-
-    def page_at(self, id_: str, offset: int) -> int | None:
-        """The page that a character offset of a document lies on, if it has pages."""
-        rows = self._rows(
-            f"SELECT {is_sound('pages')}, page FROM pages "
-            "JOIN documents ON documents.key = pages.document "
-            f"WHERE documents.id = :id AND {_VISIBLE} AND start <= :offset "
-            "ORDER BY start DESC LIMIT 1",
-            id=id_,
-            offset=offset,
-        )
-        return next((int(page) for (page,) in rows), None)
+    # --- documents --------------------------------------------------------------------------
 
     def document_ids(self) -> Iterator[str]:
-        """Ids of all documents of the generation, sorted."""
-        query = f"SELECT {_DOCUMENT}, id {_DOCUMENTS} ORDER BY id"
-        for (id_,) in self._rows(query):
-            yield str(id_)
+        return (row.id for row in self._documents("id"))
+
+    def document_text(self, id_: str) -> str | None:
+        row = self._document(id_)
+        return "".join(chunk.glue + chunk.text for chunk in self._chunks_of(row)) if row else None
+
+    def document_chunk_ids(self, id_: str) -> list[int]:
+        row = self._document(id_)
+        return list(row.chunk_ids) if row else []
+
+    def page_at(self, id_: str, offset: int) -> int | None:
+        row = self._document(id_)
+        if row is None:
+            return None
+        place = bisect_right(row.chunk_ids, offset, key=lambda chunk: self._chunk(chunk).start)
+        if not place:
+            return None
+        starts = json.loads(self._chunk(row.chunk_ids[place - 1]).page_starts)
+        return next((page for start, page in reversed(starts) if start <= offset), None)
+
+    def chunk_ids(self, documents: Iterable[str]) -> NDArray[np.int64]:
+        """Ids of all chunks of some documents, sorted; unknown documents have none."""
+        ids = chain.from_iterable(row.chunk_ids for row in self._named(documents))
+        return np.sort(np.fromiter(ids, dtype=np.int64))
+
+    def _document(self, id_: str) -> DocumentRow | None:
+        return next(iter(self._named([id_])), None)
+
+    def _named(self, documents: Iterable[str]) -> list[DocumentRow]:
+        """The documents with these ids; unknown ones are left out."""
+        found: list[DocumentRow] = []
+        wanted = list(documents)
+        for ids in chunked(wanted, _IDS):
+            rows = self._database.documents(f"WHERE id IN ({_marks(ids)})", ids)
+            found += [row for row in rows if row.is_in(self.generation)]
+        if len(found) < len(wanted) and not self._names_checked:
+            # SQLite's indexes have no checksums: a damaged one would pass for an unknown id.
+            ((result,),) = self._database.select("PRAGMA integrity_check(documents)")
+            if result != "ok":
+                raise self._database.damaged(result)
+            self._names_checked = True
+        return found
+
+    def _documents(self, order: str, missing_in: Snapshot | None = None) -> Iterator[DocumentRow]:
+        """The documents of this generation, or those of them that another one lacks."""
+        found = 0
+        for row in self._database.documents(f"NOT INDEXED ORDER BY {order}"):
+            if row.is_in(self.generation):
+                found += 1
+                if missing_in is None or not row.is_in(missing_in.generation):
+                    yield row
+        if self._expected not in (None, found):
+            raise self._database.damaged(f"it has {found} of {self._expected} documents")
+
+    def check_documents(self) -> None:
+        """Read all documents, and compare their number with the manifest's."""
+        for _ in self._documents("key"):
+            pass
+
+    # --- chunks -----------------------------------------------------------------------------
 
     def texts(self) -> Iterator[str]:
-        """Every chunk's text, in id order."""
-        query = (
-            f"SELECT {_CHUNK} AND {_VISIBLE}, chunks.text {_CHUNKS} WHERE {_MET} ORDER BY chunks.id"
-        )
-        for (text,) in self._rows(query):
-            yield str(text)
+        for row in self._documents("key"):
+            for chunk in self._chunks_of(row):
+                yield chunk.text
 
     def texts_to_find(self, missing_in: Snapshot | None) -> Iterator[tuple[int, str, str, str]]:
-        """(chunk id, title, section, text) of every chunk, save those that another one holds."""
-        other = f"AND {_VISIBLE} IS NOT TRUE".replace(":at", ":other") if missing_in else ""
-        query = (
-            f"SELECT {_CHUNK} AND {_DOCUMENT}, chunks.id, title, section, text "
-            f"{_CHUNKS} WHERE {_MET} {other} ORDER BY chunks.id"
-        )
-        yield from self._rows(query, other=missing_in.generation if missing_in else None)
+        """(chunk id, title, section, text) of every chunk, except those that another one holds."""
+        for row in self._documents("key", missing_in):
+            for chunk in self._chunks_of(row):
+                yield chunk.id, row.title, chunk.section, chunk.text
 
     def has_more_than(self, other: Snapshot) -> bool:
         """True when something of this generation is not in another one of the same store."""
-        return next(self.texts_to_find(missing_in=other), None) is not None
+        return next(self._documents("key", missing_in=other), None) is not None
 
     def hits(self, chunk_ids: Sequence[int]) -> dict[int, Hit]:
-        """The chunks with these ids that are visible, by id; scores are 0."""
         found: dict[int, Hit] = {}
         for ids in chunked(chunk_ids, _IDS):
-            marks = ",".join(str(int(id_)) for id_ in ids)
-            rows = self._rows(
-                f"SELECT {_CHUNK} AND {_DOCUMENT}, chunks.id, documents.id, title, text, start, "
-                "page, section, url, metadata "
-                "FROM chunks JOIN documents ON documents.key = chunks.document "
-                f"WHERE chunks.id IN ({marks}) AND {_VISIBLE}"
-            )
-            for id_, document, title, text, start, page, section, url, metadata in rows:
-                found[id_] = Hit(
-                    id_, document, title, text, start, start + len(text), page, section, url,
-                    0.0, None, json.loads(metadata),
-                )  # fmt: skip
+            chunks = list(self._database.chunks(f"WHERE id IN ({_marks(ids)})", ids))
+            keys = list({chunk.document for chunk in chunks})
+            rows = self._database.documents(f"WHERE key IN ({_marks(keys)})", keys)
+            documents = {row.key: row for row in rows if row.is_in(self.generation)}
+            for chunk in chunks:
+                if document := documents.get(chunk.document):
+                    found[chunk.id] = _hit(chunk, document)
         return found
 
-    def document_chunk_ids(self, document: str) -> list[int]:
-        """Ids of a document's chunks, in text order."""
-        query = (
-            f"SELECT {_CHUNK}, chunks.id FROM chunks "
-            "JOIN documents ON documents.key = chunks.document "
-            f"WHERE documents.id = :id AND {_VISIBLE} ORDER BY chunks.id"
-        )
-        return [int(id_) for (id_,) in self._rows(query, id=document)]
+    def _chunk(self, id_: int) -> ChunkRow:
+        row = next(self._database.chunks("WHERE id = ?", (id_,)), None)
+        if row is None:
+            raise self._database.damaged(f"chunk {id_} is missing")
+        return row
+
+    def _chunks_of(self, document: DocumentRow) -> Iterator[ChunkRow]:
+        ids, number = document.chunk_ids, 0
+        for row in self._database.chunks("WHERE id >= ? AND id < ? ORDER BY id", _ends(ids)):
+            number += row.document == document.key
+            yield row
+        self._check_complete(document, number)
+
+    def _check_complete(self, document: DocumentRow, number: int) -> None:
+        if number != document.chunks:
+            raise self._database.damaged(f"{document.id} lacks some of its chunks or vectors")
+
+    # --- vectors ----------------------------------------------------------------------------
 
     def vectors(self) -> Iterator[tuple[int, bytes]]:
         """(chunk id, float32 bytes) of every chunk of the generation, in id order."""
-        query = (
-            # A chunk without a vector is no sound row either, hence LEFT.
-            f"SELECT {_VECTOR} AND {_VISIBLE}, chunks.id, vector {_CHUNKS} "
-            f"LEFT JOIN vectors ON vectors.hash = chunks.hash WHERE {_MET} ORDER BY chunks.id"
-        )
-        yield from self._rows(query)
+        for row in self._documents("key"):
+            number = 0
+            where = "chunks.id >= ? AND chunks.id < ? ORDER BY chunks.id"
+            for found in self._vectors(where, _ends(row.chunk_ids)):
+                number += 1
+                yield found
+            self._check_complete(row, number)
 
     def chunk_vectors(self, chunk_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Vectors [dimension] of some chunks, by chunk id."""
         found: dict[int, NDArray[np.float32]] = {}
         for ids in chunked(chunk_ids, _IDS):
-            marks = ",".join(str(int(id_)) for id_ in ids)
-            rows = self._rows(
-                f"SELECT {_VECTOR}, chunks.id, vector FROM chunks "
-                f"LEFT JOIN vectors ON vectors.hash = chunks.hash WHERE chunks.id IN ({marks})"
-            )
-            found |= {int(id_): np.frombuffer(blob, dtype="<f4") for id_, blob in rows}
+            for id_, vector in self._vectors(f"chunks.id IN ({_marks(ids)})", ids):
+                found[id_] = np.frombuffer(vector, dtype="<f4")
         return found
 
-    def _rows(self, sql: str, **values: object) -> Iterator[Any]:
-        """Rows of a query, without their first column: it tells whether a row is sound."""
-        try:
-            found = self._database.connection.execute(sql, {"at": self.generation, **values})
-            for row in found:
-                if not row[0]:
-                    raise self._database.damaged("a row differs from its checksum")
-                yield row[1:]
-        except sqlite3.ProgrammingError:  # it was closed
-            raise
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise self._database.named(error) from error
+    def _vectors(self, where: str, values: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        # A damaged hash of a chunk matches no vector: then one is missing, which callers check.
+        for id_, *row in self._database.select(
+            "SELECT chunks.id, vectors.hash, vectors.vector, vectors.sum FROM chunks "
+            f"JOIN vectors ON vectors.hash = chunks.hash WHERE {where}",
+            values,
+        ):
+            yield id_, self._database.verified(row)[1]
+
+
+def _hit(chunk: ChunkRow, document: DocumentRow) -> Hit:
+    return Hit(
+        chunk.id, document.id, document.title, chunk.text, chunk.start,
+        chunk.start + len(chunk.text), chunk.page, chunk.section, document.url,
+        0.0, None, json.loads(document.metadata),
+    )  # fmt: skip
+
+
+def _marks(ids: Sequence[object]) -> str:
+    return ", ".join("?" * len(ids))
+
+
+def _ends(ids: range) -> tuple[int, int]:
+    return ids.start, ids.stop

@@ -1,229 +1,277 @@
-"""The truth of an index: documents, chunks and vectors in one SQLite file (WAL).
+"""The writing side of a store: files, documents, chunks and vectors of the next generation.
 
-FAISS files are derived from it. Every document carries the generation that added it and the one
-that removed it, so a reader that pinned a generation goes on seeing exactly that one while a
-build prepares the next. Integer ids are never reused (AUTOINCREMENT).
+Documents carry the generation that added them and the one that removed them, so a reader that
+pinned a generation goes on seeing exactly that one. Integer ids are never reused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b, sha256
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from more_itertools import chunked
 
 from ...config import Precision
-from ...ingestion.chunking import Chunker
-from ...types import Chunk, Document
-from .database import Database
+from ...types import Chunk, Document, Rejected
+from ..protocols import Change, FileState, Origin, RejectCode, Vector
+from .database import NEVER, Database, DocumentRow, checksum
 
-# How the reason begins for which a document is rejected that another file holds.
-SAME_DOCUMENT = "the same document is in "
-# (id, root) of files added by hand.
+if TYPE_CHECKING:
+    from ...ingestion.corpus import Away, SourceFile
+
+# (id, root) of files added by hand; stores of older formats understand it, too.
 ADDED_BY_HAND = "SELECT id, root FROM files WHERE origin = 'added'"
 _NO_VECTOR = "NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.hash = chunks.hash)"
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """A corpus file as it was when it was last read."""
-
-    root: str
-    origin: str
-    size: int
-    mtime_ns: int
-    sha256: str
-
-    def unread(self) -> FileState:
-        """The same file, to be read again."""
-        return replace(self, size=-1, mtime_ns=-1, sha256="")
+_PAGE = 1_000  # rows fetched at once
+# Temporary tables: the worklist, and the documents of the file that is being written.
+_WORKLIST = """
+PRAGMA temp_store = FILE;
+CREATE TEMP TABLE IF NOT EXISTS found (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root TEXT NOT NULL,
+    path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
+);
+CREATE TEMP TABLE IF NOT EXISTS away (root TEXT, inside TEXT, PRIMARY KEY (root, inside));
+CREATE TEMP TABLE IF NOT EXISTS kept (key INTEGER PRIMARY KEY);
+CREATE TEMP TABLE IF NOT EXISTS named (id TEXT PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
+"""
 
 
 class Store(Database):
-    """The writing side of an index's SQLite file; one build at a time has it.
+    """An index's SQLite file, opened to prepare a generation; see `IndexWriter` for its methods.
 
     Args:
-        path: the file; made when missing.
+        path: the file; created if it is missing.
         space: fingerprint of the embedder. A text has another vector in another space, and
             readers of the generation before need theirs until they are done.
 
+    Attributes:
+        build: the generation that is being prepared.
+
     Raises:
-        ArtefactError: see `Database`.
+        ArtefactError, MismatchError: see `Database`.
     """
 
     def __init__(self, path: Path, space: str) -> None:
         super().__init__(path)
         self._space = space.encode()
+        self._file = ""
+        self.build = 1 + self.generation
+        self.connection.executescript(_WORKLIST)
 
-    def seal(self, generation: int) -> None:
-        """Note that all of a generation is here, and bring it from SQLite's log into the file.
+    def set_meta(self, name: str, value: str | None) -> None:
+        """Set a named value; None forgets it."""
+        if value is None:
+            self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+        else:
+            self.put("meta", (name, value))
 
-        Who copies the file without the log then has what was published.
-        """
-        with self.transaction():
-            self.set_meta("generation", str(generation))
-            self.forget_meta("unfinished")
-        self.connection.execute("PRAGMA wal_checkpoint(FULL)")
-
-    def set_meta(self, name: str, value: str) -> None:
-        """Set a named value."""
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, NULL)", (name, value))
-
-    def forget_meta(self, name: str) -> None:
-        """Forget a named value, if there is one."""
-        self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
-
-    # --- files -----------------------------------------------------------------------------
+    # --- files ------------------------------------------------------------------------------
 
     def file(self, id_: str) -> FileState | None:
-        """The state a file was last read in, or None."""
         query = "SELECT root, origin, size, mtime_ns, sha256 FROM files WHERE id = ?"
-        row = self.connection.execute(query, (id_,)).fetchone()
-        return FileState(*row) if row else None
+        for root, origin, *state in self.select(query, (id_,)):
+            try:
+                return FileState(root, Origin(origin), *state)
+            except ValueError as error:
+                raise self.damaged(f"{id_}: {error}") from error
+        return None
 
     def put_file(self, id_: str, state: FileState) -> None:
-        """Remember a file as read."""
         self.connection.execute(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
-            (id_, state.root, state.origin, state.size, state.mtime_ns, state.sha256),
+            "REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
+            (id_, state.root, state.origin.value, state.size, state.mtime_ns, state.sha256),
         )
 
-    def forget_file(self, id_: str) -> None:
-        """Forget a file and what was rejected in it; its documents are removed apart."""
+    def forget_file(self, id_: str) -> int:
+        self.begin_file(id_)
+        removed = self.end_file()
         self.connection.execute("DELETE FROM files WHERE id = ?", (id_,))
         self.clear_rejected(id_)
+        return removed
 
-    def forget_all(self, build: int) -> None:
-        """Mark every document removed, those of files that were not read to their end too.
-
-        Only the names of files that were added by hand stay: nobody else knows them.
-        """
-        self._remove("key > ?", 0, build)
-        added = self.connection.execute(ADDED_BY_HAND).fetchall()
-        self.connection.execute("DELETE FROM files")
+    def forget_all(self) -> None:
+        self._remove(f"removed = {NEVER}")
+        self.connection.execute("DELETE FROM files WHERE origin != 'added'")
+        self._unread("origin = 'added'")
         self.connection.execute("DELETE FROM rejected")
-        self.put_unread(added)
 
     def put_unread(self, files: Iterable[tuple[str, str]]) -> None:
         """Note files (id, root) that were added by hand and must be read again."""
         for id_, root in files:
-            self.put_file(id_, FileState(root, "added", -1, -1, ""))
+            self.put_file(id_, FileState(root, Origin.added, -1, -1, ""))
 
-    def unread(self) -> Iterator[tuple[str, str]]:
-        """(id, root) of the files that were added by hand and must be read again."""
-        yield from self.connection.execute(f"{ADDED_BY_HAND} AND sha256 = ''")
+    def added_files(self) -> list[tuple[str, FileState]]:
+        ids = [id_ for id_, _ in self.select(ADDED_BY_HAND)]
+        return [(id_, state) for id_ in ids if (state := self.file(id_))]
 
-    def unread_rejected(self, limits: str) -> None:
-        """Have files with something rejected read again, if the limits have changed since."""
-        if self.get_meta("limits") != limits:
-            self._unread("id IN (SELECT file FROM rejected)")
-            self.set_meta("limits", limits)
+    def unread_rejected(self) -> None:
+        self._unread("id IN (SELECT file FROM rejected)")
 
     def unread_freed(self) -> int:
-        """Have files read again whose document was rejected because of one that is gone.
-
-        Returns:
-            how many that were not to be read again anyway.
-        """
         return self._unread(
-            "id IN (SELECT file FROM rejected WHERE substr(reason, 1, length(:start)) = :start "
+            f"id IN (SELECT file FROM rejected WHERE code = '{RejectCode.duplicate}' "
             "AND NOT EXISTS (SELECT 1 FROM documents WHERE documents.id = rejected.id "
-            "AND removed IS NULL))",
-            {"start": SAME_DOCUMENT},
+            f"AND removed = {NEVER}))"
         )
 
-    def _unread(self, which: str, values: Mapping[str, object] | None = None) -> int:
-        # Those that are unread already (away, or added by hand and not reached yet) do not count.
+    def _unread(self, which: str) -> int:
+        # Files that are unread already do not count.
         unread = (
             f"UPDATE files SET size = -1, mtime_ns = -1, sha256 = '' WHERE sha256 != '' AND {which}"
         )
-        return self.connection.execute(unread, values or {}).rowcount
+        return self.connection.execute(unread).rowcount
 
-    def put_rejected(self, file: str, id_: str, reason: str) -> None:
-        """Note a document that could not be used."""
-        self.connection.execute("INSERT INTO rejected VALUES (?, ?, ?)", (file, id_, reason))
+    def put_rejected(self, file: str, rejected: Rejected, code: RejectCode) -> None:
+        self.connection.execute(
+            "INSERT INTO rejected VALUES (?, ?, ?, ?)",
+            (file, rejected.id, code.value, rejected.reason),
+        )
 
     def clear_rejected(self, file: str) -> None:
-        """Drop the notes about a file before it is read anew."""
         self.connection.execute("DELETE FROM rejected WHERE file = ?", (file,))
 
     def rejected(self) -> Iterator[tuple[str, str, str]]:
-        """(file, document id, reason) of everything that could not be used."""
-        query = "SELECT file, id, reason FROM rejected ORDER BY file, rowid"
-        yield from self.connection.execute(query)
+        yield from self.select("SELECT file, id, reason FROM rejected ORDER BY file, rowid")
 
-    # --- documents and chunks --------------------------------------------------------------
+    # --- worklist ---------------------------------------------------------------------------
+
+    def clear_found(self) -> None:
+        self.connection.execute("DELETE FROM found")
+        self.connection.execute("DELETE FROM away")
+
+    def add_found(self, source: SourceFile) -> str | None:
+        added = self.connection.execute(
+            "INSERT OR IGNORE INTO found VALUES (NULL, ?, ?, ?, ?, ?)",
+            (source.id, source.root, os.fsencode(source.path), source.size, source.mtime_ns),
+        )
+        if added.rowcount:
+            return None
+        ((root,),) = self.select("SELECT root FROM found WHERE id = ?", (source.id,))
+        return str(root)
+
+    def add_away(self, away: Away) -> None:
+        self.connection.execute(
+            "INSERT OR IGNORE INTO away VALUES (?, ?)", (away.root, away.inside)
+        )
+
+    def vanished(self) -> Iterator[str]:
+        last = ""
+        query = (
+            "SELECT id, root FROM files WHERE id > ? AND origin = 'corpus' "
+            "AND id NOT IN (SELECT id FROM found) ORDER BY id LIMIT ?"
+        )
+        while rows := self.connection.execute(query, (last, _PAGE)).fetchall():
+            last = rows[-1][0]
+            yield from (id_ for id_, root in rows if not self._is_away(root, id_))
+
+    def _is_away(self, root: str, id_: str) -> bool:
+        """True when a file, a directory above it, or its whole root is away."""
+        inside = ["", *accumulate(id_.split("/"), "{}/{}".format)]
+        marks = ", ".join("?" * len(inside))
+        query = f"SELECT 1 FROM away WHERE root = ? AND inside IN ({marks})"
+        return self._is_any(query, root, *inside)
+
+    def drop_unchanged(self) -> int:
+        return self.connection.execute(
+            "DELETE FROM found WHERE EXISTS (SELECT 1 FROM files WHERE files.id = found.id "
+            # Under another root it may be another file of the same size and time.
+            "AND files.root = found.root "
+            "AND files.size = found.size AND files.mtime_ns = found.mtime_ns "
+            "AND files.origin = 'corpus')"
+        ).rowcount
+
+    def found_bytes(self) -> int:
+        ((size,),) = self.select("SELECT total(size) FROM found")
+        return int(size)
+
+    def found(self) -> Iterator[SourceFile]:
+        from ...ingestion.corpus import SourceFile
+
+        last = 0
+        query = (
+            "SELECT position, id, root, path, size, mtime_ns FROM found "
+            "WHERE position > ? ORDER BY position LIMIT ?"
+        )
+        while rows := self.connection.execute(query, (last, _PAGE)).fetchall():
+            last = rows[-1][0]
+            for _, id_, root, path, size, mtime_ns in rows:
+                yield SourceFile(id_, root, Path(os.fsdecode(path)), size, mtime_ns)
+
+    # --- documents and chunks ---------------------------------------------------------------
+
+    def begin_file(self, file: str) -> None:
+        self._file = file
+        self.connection.execute("DELETE FROM kept")
+        self.connection.execute("DELETE FROM named")
+
+    def holder(self, id_: str) -> str | None:
+        live = self._live(id_)
+        return live.file if live else None
+
+    def _live(self, id_: str) -> DocumentRow | None:
+        return next(self.documents(f"WHERE id = ? AND removed = {NEVER}", (id_,)), None)
+
+    def free_id(self, id_: str) -> str:
+        while True:
+            ((times,),) = self.select(
+                "INSERT INTO named VALUES (?, 1) "
+                "ON CONFLICT (id) DO UPDATE SET times = times + 1 RETURNING times",
+                (id_,),
+            )
+            free = id_ if times == 1 else f"{id_}~{times}"
+            live = self._live(free)
+            if live is None or not self._is_any("SELECT 1 FROM kept WHERE key = ?", live.key):
+                return free
 
     def put_document(
         self,
         document: Document,
         chunks: Iterable[Chunk],
-        chunker: Chunker,
-        file: str,
-        build: int,
-        note: Callable[[bytes, Sequence[int]], None],
-    ) -> tuple[int, bool]:
-        """Store a document's chunks as they come, in constant memory; call in a transaction.
-
-        Args:
-            note: called with the hash and the token ids of each chunk's embedded text.
-
-        Returns:
-            The document's key, and False if the same content was there already (then nothing
-            is written), True otherwise. An older version of the document is marked removed.
-
-        Raises:
-            Whatever reading the chunks raises; nothing of the document is stored then.
-        """
-        old = self.connection.execute(
-            "SELECT key, content_hash, file FROM documents WHERE id = ? AND removed IS NULL",
-            (document.id,),
-        ).fetchone()
+        embedded_text: Callable[[str, str], str],
+        note: Callable[[bytes, str, Chunk], None],
+    ) -> Change | None:
+        old = self._live(document.id)
+        key, first_chunk = self._next("documents", "key"), self._next("chunks", "id")
         metadata = json.dumps(dict(document.metadata), ensure_ascii=False, sort_keys=True)
         digest = sha256()
         for part in (document.title, document.url, metadata):
             digest.update(part.encode(errors="surrogatepass") + b"\0")
+        number = tokens = end = 0
         self.connection.execute("SAVEPOINT document")
         try:
-            if old:
-                self._remove("key = ?", old[0], build)
-            key = self._insert(
-                "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, '', 0, ?, NULL, NULL)",
-                (document.id, file, document.title, document.url, metadata, build),
-            )
-            end = 0
-            for chunk in chunks:
-                key_of_text = text_hash(
-                    chunker.embedded_text(document.title, chunk.text), self._space
-                )
-                note(key_of_text, chunk.ids)
-                self._insert(
-                    "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            for number, chunk in enumerate(chunks, start=1):
+                text = embedded_text(document.title, chunk.text)
+                hash_ = text_hash(text, self._space)
+                note(hash_, text, chunk)
+                self.put(
+                    "chunks",
                     (
-                        key, chunk.start, chunk.tokens, chunk.page, chunk.section,
-                        chunk.glue, chunk.text, key_of_text,
+                        first_chunk + number - 1, key, chunk.start, chunk.tokens, chunk.page,
+                        chunk.section, chunk.glue, chunk.text, json.dumps(chunk.page_starts), hash_,
                     ),
                 )  # fmt: skip
-                self.connection.executemany(
-                    "INSERT INTO pages VALUES (?, ?, ?, NULL)",
-                    ((key, start, page) for start, page in chunk.page_starts),
-                )
                 place = f"{chunk.glue}{chunk.page}{chunk.page_starts}{chunk.section}"
                 digest.update(f"{place}\0{chunk.text}".encode())
+                tokens += chunk.tokens
                 end = chunk.end
-            self.connection.execute(
-                "UPDATE documents SET content_hash = ?, characters = ? WHERE key = ?",
-                (digest.hexdigest(), end, key),
-            )
-            same = old is not None and old[1:] == (digest.hexdigest(), file)
-            if same:
+            row = DocumentRow(
+                key, document.id, self._file, document.title, document.url, metadata,
+                digest.hexdigest(), end, tokens, first_chunk, number, self.build, NEVER,
+            )  # fmt: skip
+            if old and (old.content_hash, old.file) == (row.content_hash, row.file):
                 self.connection.execute("ROLLBACK TO document")
-                key = old[0]
+                key, change = old.key, None
+            else:
+                change = Change.changed if old else Change.added
+                if old:
+                    self._remove("key = ?", old.key)
+                self.put("documents", row)
+            self.connection.execute("INSERT OR IGNORE INTO kept VALUES (?)", (key,))
         except BaseException:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK TO document")
@@ -231,98 +279,108 @@ class Store(Database):
         finally:
             if self.connection.in_transaction:
                 self.connection.execute("RELEASE document")
-        return key, not same
+        return change
 
-    def live_document(self, id_: str) -> tuple[int, str] | None:
-        """(key, file) of the current version of a document, or None."""
-        query = "SELECT key, file FROM documents WHERE id = ? AND removed IS NULL"
-        row = self.connection.execute(query, (id_,)).fetchone()
-        return (int(row[0]), str(row[1])) if row else None
-
-    def remove_file_documents(self, file: str, build: int, keep: Iterable[int] = ()) -> int:
-        """Mark a file's documents removed, except the keys in `keep`; returns how many."""
-        self.connection.execute("CREATE TEMP TABLE IF NOT EXISTS keep (key INTEGER PRIMARY KEY)")
-        self.connection.execute("DELETE FROM keep")
-        self.connection.executemany(
-            "INSERT OR IGNORE INTO keep VALUES (?)", ((key,) for key in keep)
+    def _next(self, table: str, key: str) -> int:
+        """The next number that was never used in a table."""
+        ((used,),) = self.select(
+            f"SELECT max(coalesce((SELECT max({key}) FROM {table}), 0), "
+            f"coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0))"
         )
-        where = "file = ? AND key NOT IN (SELECT key FROM keep)"
-        query = f"SELECT count(*) FROM documents WHERE removed IS NULL AND {where}"
-        (count,) = self.connection.execute(query, (file,)).fetchone()
-        self._remove(where, file, build)
-        return int(count)
+        return int(used) + 1
 
-    def _remove(self, where: str, value: object, build: int) -> None:
-        # What was added by the unpublished build itself was never visible: it goes at once.
-        self._purge(f"{where} AND added = {build} AND removed IS NULL", (value,))
-        self.connection.execute(
-            f"UPDATE documents SET removed = {build} WHERE removed IS NULL AND {where}", (value,)
-        )
+    def holds_any(self) -> bool:
+        return self._is_any("SELECT 1 FROM kept")
+
+    def end_file(self) -> int:
+        which = f"file = ? AND removed = {NEVER} AND key NOT IN (SELECT key FROM kept)"
+        return self._remove(which, self._file)
+
+    def is_empty(self) -> bool:
+        return not self._is_any(f"SELECT 1 FROM documents WHERE removed = {NEVER}")
+
+    def _remove(self, which: str, *values: object) -> int:
+        """Mark documents as removed by this build; returns how many."""
+        number = 0
+        for rows in self._documents(f"WHERE {which}", *values):
+            number += len(rows)
+            # Documents that this build added were never visible: they are erased at once.
+            self._erase([row for row in rows if row.added == self.build])
+            removed = [row._replace(removed=self.build) for row in rows if row.added != self.build]
+            self.connection.executemany(
+                "UPDATE documents SET removed = ?, sum = ? WHERE key = ?",
+                ((row.removed, checksum(row), row.key) for row in removed),
+            )
+        return number
 
     def purge(self, before: int) -> None:
         """Erase documents removed in generation `before` or earlier, and vectors nobody uses."""
         with self.transaction():
-            if self._purge("removed IS NOT NULL AND removed <= ?", (before,)):
+            erased = False
+            # Named, because SQLite would go through all documents in the order of their keys.
+            which = f"INDEXED BY documents_removed WHERE removed < {NEVER} AND removed <= ?"
+            for rows in self._documents(which, before):
+                self._erase(rows)
+                erased = True
+            if erased:
                 self.connection.execute(
                     "DELETE FROM vectors WHERE hash NOT IN (SELECT hash FROM chunks)"
                 )
 
-    def _purge(self, where: str, values: tuple[object, ...]) -> int:
-        for table in ("chunks", "pages"):
-            self.connection.execute(
-                f"DELETE FROM {table} WHERE document IN (SELECT key FROM documents WHERE {where})",
-                values,
-            )
-        return self.connection.execute(f"DELETE FROM documents WHERE {where}", values).rowcount
+    def _documents(self, which: str, *values: object) -> Iterator[list[DocumentRow]]:
+        """Pages of documents, in the order of their keys; the rows may be changed meanwhile."""
+        last = 0
+        rest = f"{which} AND key > ? ORDER BY key LIMIT ?"
+        while rows := list(self.documents(rest, (*values, last, _PAGE))):
+            last = rows[-1].key
+            yield rows
 
-    # --- vectors ---------------------------------------------------------------------------
+    def _erase(self, rows: Sequence[DocumentRow]) -> None:
+        self.connection.executemany(
+            "DELETE FROM chunks WHERE id >= ? AND id < ?",
+            ((row.first_chunk, row.first_chunk + row.chunks) for row in rows),
+        )
+        keys = ((row.key,) for row in rows)
+        self.connection.executemany("DELETE FROM documents WHERE key = ?", keys)
+
+    # --- vectors ----------------------------------------------------------------------------
 
     def note_precision(self, precision: Precision) -> None:
-        """Note that vectors were made in a precision."""
         noted = self.precisions()
         if precision not in noted:
             self.set_meta("precisions", " ".join(sorted({*noted, precision.value})))
 
     def precisions(self) -> list[str]:
-        """In what the vectors were made."""
         return (self.get_meta("precisions") or "").split()
 
-    def has_vector(self, digest: bytes) -> bool:
-        """True when the text with this hash has its vector."""
-        query = "SELECT 1 FROM vectors WHERE hash = ?"
-        return self.connection.execute(query, (digest,)).fetchone() is not None
+    def known_vectors(self, keys: Sequence[bytes]) -> set[bytes]:
+        known: set[bytes] = set()
+        for some in chunked(keys, _PAGE):
+            marks = ", ".join("?" * len(some))
+            found = self.select(f"SELECT hash FROM vectors WHERE hash IN ({marks})", some)
+            known.update(hash_ for (hash_,) in found)
+        return known
 
     def count_unembedded(self) -> int:
-        """How many chunks have no vector yet."""
-        query = f"SELECT count(*) FROM chunks WHERE {_NO_VECTOR}"
-        return int(self.connection.execute(query).fetchone()[0])
+        ((number,),) = self.select(f"SELECT count(*) FROM chunks WHERE {_NO_VECTOR}")
+        return int(number)
 
     def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str]]]:
-        """Windows of up to `limit` (hash, title, text) of chunks without a vector.
+        last = 0
+        rest = f"WHERE id > ? AND {_NO_VECTOR} ORDER BY id LIMIT ?"
+        while rows := list(self.chunks(rest, (last, limit))):
+            last = rows[-1].id
+            titles: dict[int, str] = {}
+            for key in {row.document for row in rows}:
+                titles |= {row.key: row.title for row in self.documents("WHERE key = ?", (key,))}
+            yield [(row.hash, titles[row.document], row.text) for row in rows]
 
-        Each window is read when the one before has been dealt with.
-        """
-        after = 0
-        while rows := self.connection.execute(
-            "SELECT chunks.hash, title, text, chunks.id FROM chunks "
-            "JOIN documents ON documents.key = chunks.document "
-            f"WHERE chunks.id > ? AND {_NO_VECTOR} ORDER BY chunks.id LIMIT ?",
-            (after, limit),
-        ).fetchall():
-            after = rows[-1][-1]
-            yield [row[:3] for row in rows]
+    def put_vectors(self, keys: Sequence[bytes], vectors: Sequence[Vector] | Vector) -> None:
+        for key, vector in zip(keys, vectors, strict=True):
+            self.put("vectors", (key, vector.astype("<f4").tobytes()))
 
-    def put_vectors(
-        self, hashes: Sequence[bytes], vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32]
-    ) -> None:
-        """Store vectors [n, dimension] under their texts' hashes."""
-        rows = zip(hashes, (row.astype("<f4").tobytes() for row in vectors), strict=True)
-        self.connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, NULL)", rows)
-
-    def _insert(self, statement: str, values: tuple[Any, ...]) -> int:
-        row = self.connection.execute(statement, values).lastrowid
-        assert row is not None
-        return row
+    def _is_any(self, query: str, *values: object) -> bool:
+        return next(self.select(query, values), None) is not None
 
 
 def text_hash(text: str, space: bytes) -> bytes:

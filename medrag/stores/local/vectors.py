@@ -7,7 +7,6 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,15 +17,16 @@ from numpy.typing import NDArray
 
 from ...config import IndexKind
 from ...errors import ArtefactError
+from ..protocols import Vector, VectorsRecord
 from .directory import SealedFile
-
-Vector = NDArray[np.float32]
 
 VECTORS = "vectors.faiss"  # in the folder of a generation
 
 # Candidates that a compressed index is asked for, to be ranked by their true similarity: so many
 # for each that is wanted, and never fewer than that. Measured: docs/lab-log.md.
 _CANDIDATES, _LEAST_CANDIDATES = 2, 100
+# Up to so many selected chunks, their vectors are read from the store instead: about 40 ms.
+_MOST_READ = 5_000
 
 
 class VectorIndex:
@@ -41,7 +41,7 @@ class VectorIndex:
         exact: gives the vectors [dimension] of some chunks, by chunk id.
 
     Raises:
-        ArtefactError: it is no FAISS file.
+        ArtefactError: it is not a FAISS file.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class VectorIndex:
         self._path = path
         self._compressed = kind is IndexKind.ivfpq
         self._exact = exact
-        # FAISS maps flat vectors and HNSW graphs. The codes of IVF-PQ it can only load, and when
-        # asked to map them it holds them twice.
+        # FAISS maps flat vectors and HNSW graphs. It can only load the codes of IVF-PQ, and holds
+        # them twice when it is asked to map them.
         flags = 0 if self._compressed else faiss.IO_FLAG_MMAP_IFC
         try:
             self._index: Any = faiss.read_index(str(path), flags)
@@ -66,12 +66,18 @@ class VectorIndex:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(self, query: Vector, k: int) -> tuple[Vector, NDArray[np.int64]]:
+    def search(
+        self, query: Vector, k: int, among: NDArray[np.int64] | None = None
+    ) -> tuple[Vector, NDArray[np.int64]]:
         """The nearest chunks of a query.
+
+        Among selected chunks the search is exact, except for IVF-PQ with more than 5,000 of them:
+        then all codes are read, and only the compression may cost a neighbour.
 
         Args:
             query: float32 [dimension], L2-normalised.
-            k: how many; fewer are returned when the index holds fewer.
+            k: how many; fewer are returned when there are fewer.
+            among: ids of the chunks that may be found, sorted; all by default.
 
         Returns:
             Cosine similarities float32 [k] in falling order, and chunk ids int64 [k].
@@ -79,31 +85,76 @@ class VectorIndex:
         Raises:
             ArtefactError: the store turns out to be damaged.
         """
-        wanted = max(_CANDIDATES * k, _LEAST_CANDIDATES) if self._compressed else k
+        most = len(self) if among is None else len(among)
+        if not most:
+            return np.empty(0, np.float32), np.empty(0, np.int64)
         with _one_thread():
-            found = self._index.search(query[None], min(wanted, len(self)))
-        scores, ids = found[0][0], found[1][0]
-        real = ids >= 0  # FAISS pads with -1 when an approximate search comes up short
-        scores, ids = scores[real], ids[real]
-        if self._compressed:
-            vectors = self._exact(ids.tolist())
-            if len(vectors) < len(ids):
-                raise ArtefactError(
-                    f"{self._path} names chunks that the store lacks; "
-                    "build the index anew with index.rebuild=true"
-                )
-            scores = np.stack([vectors[id_] for id_ in ids.tolist()]) @ query
-            best = np.argsort(-scores, kind="stable")[:k]
-            scores, ids = scores[best], ids[best]
-        return scores, ids
+            if self._compressed:
+                return self._search_codes(query, min(k, most), among)
+            if among is None:
+                return _real(self._index.search(query[None], min(k, most)))
+            return self._search_exactly(query, min(k, most), among)
+
+    def _search_exactly(
+        self, query: Vector, k: int, among: NDArray[np.int64]
+    ) -> tuple[Vector, NDArray[np.int64]]:
+        """Compare the query with the selected vectors in the file."""
+        import faiss
+
+        ids = faiss.rev_swig_ptr(self._index.id_map.data(), len(self))  # sorted
+        places = np.searchsorted(ids, among)
+        if not np.array_equal(ids.take(places, mode="clip"), among):
+            raise self._lacks_chunks()
+        flat = faiss.downcast_index(self._index.index)
+        if isinstance(flat, faiss.IndexHNSW):
+            flat = faiss.downcast_index(flat.storage)
+        parameters: Any = faiss.SearchParameters
+        only = parameters(sel=faiss.IDSelectorArray(places))
+        scores, found = _real(flat.search(query[None], k, params=only))
+        return scores, ids[found]
+
+    def _search_codes(
+        self, query: Vector, k: int, among: NDArray[np.int64] | None
+    ) -> tuple[Vector, NDArray[np.int64]]:
+        """Find candidates by their codes, and rank them by their vectors in the store."""
+        import faiss
+
+        if among is not None and len(among) <= _MOST_READ:
+            ids = among
+        else:
+            only = None
+            if among is not None:
+                parameters: Any = faiss.SearchParametersIVF
+                lists = faiss.extract_index_ivf(self._index).nlist
+                only = parameters(sel=faiss.IDSelectorBatch(among), nprobe=lists)
+            wanted = min(max(_CANDIDATES * k, _LEAST_CANDIDATES), len(self))
+            _, ids = _real(self._index.search(query[None], wanted, params=only))
+        vectors = self._exact(ids.tolist())
+        if len(vectors) < len(ids):
+            raise self._lacks_chunks()
+        scores = np.stack([vectors[id_] for id_ in ids.tolist()]) @ query
+        best = np.argsort(-scores, kind="stable")[:k]
+        return scores[best], ids[best]
+
+    def _lacks_chunks(self) -> ArtefactError:
+        return ArtefactError(
+            f"{self._path} and the store hold different chunks; rebuild the index with "
+            "index.rebuild=true"
+        )
+
+
+def _real(found: tuple[Vector, NDArray[np.int64]]) -> tuple[Vector, NDArray[np.int64]]:
+    """The results of one query: FAISS pads with -1 when an approximate search comes up short."""
+    scores, ids = found[0][0], found[1][0]
+    return scores[ids >= 0], ids[ids >= 0]
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """FAISS in the calling thread alone.
+    """Run FAISS in the calling thread only.
 
-    Waking others for one query costs more than it saves, and for milliseconds afterwards they spin,
-    in the way of the embedder's threads at the next query.
+    Waking other threads for one query costs more than it saves, and afterwards they spin for
+    milliseconds, which slows down the embedder at the next query.
     """
     import faiss
 
@@ -117,10 +168,10 @@ def _one_thread() -> Iterator[None]:
 
 _log = logging.getLogger(__name__)
 
-# Up to here a flat search takes under 5 ms on one core, is exact, and is written in no time. Above,
-# IVF-PQ is as fast as HNSW at equal recall, smaller and built sooner. Measured: docs/benchmarks.md.
+# Up to here a flat search takes under 5 ms on one core, is exact, and is written at once. Above,
+# IVF-PQ is as fast as HNSW at equal recall, smaller, and built sooner. See docs/benchmarks.md.
 AUTO_FLAT = 50_000
-# FAISS wants 39 training points for each of the 256 lists that are the least worth having.
+# FAISS wants 39 training points per list, and fewer than 256 lists are not worth having.
 IVFPQ_MIN = 10_000
 
 _BATCH = 16_384  # vectors handed to FAISS at once
@@ -136,24 +187,8 @@ _QUERIES = 256  # of the recall measured at build time
 _K = 10
 
 
-@dataclass(frozen=True)
-class Made:
-    """What was written, as the manifest keeps it.
-
-    Attributes:
-        kind: never `auto`.
-        parameters: those that decide speed and recall; they are in the file, too.
-        recall_at_10: share of the ten nearest chunks that a search finds; 1 by definition when
-            the search is exact. See `write_vectors`.
-    """
-
-    kind: IndexKind
-    parameters: Mapping[str, int]
-    recall_at_10: float
-
-
 def choose_kind(asked: IndexKind, count: int) -> IndexKind:
-    """The kind that is made of `count` vectors when `asked` was asked for."""
+    """The kind of index to make for `count` vectors when `asked` was asked for."""
     if asked is IndexKind.auto:
         return IndexKind.flat if count <= AUTO_FLAT else IndexKind.ivfpq
     if asked is IndexKind.ivfpq and count < IVFPQ_MIN:
@@ -168,19 +203,18 @@ def write_vectors(
     count: int,
     dimension: int,
     kind: IndexKind,
-) -> Made:
+) -> VectorsRecord:
     """Write (chunk id, float32 bytes) rows as a sealed FAISS file for inner-product search.
 
-    A flat file is written in constant memory. The others are made from a flat one beside them,
-    on disk: HNSW holds all vectors while its graph grows, IVF-PQ its codes and a sample to train
-    on.
+    A flat file is written in constant memory. The other kinds are made from a temporary flat file:
+    HNSW holds all vectors while its graph grows, IVF-PQ its codes and a training sample.
 
-    The recall of an approximate kind is measured on the finished file, against exact search, with
-    256 queries: the mean of three vectors drawn from the index with a seed, and noise as long as a
-    vector added. Vectors as they are would flatter: a graph has an edge to each neighbour of its
-    own, and real questions lie near no chunk in particular. Measured on 200,000 vectors, these
-    queries gave 0.92 (HNSW) and 0.95 (IVF-PQ) where questions gave 0.97 and 0.98, and the vectors
-    themselves 1.00. A neighbour as near as the tenth counts as found, whichever it is.
+    The recall of an approximate kind is measured on the finished file against exact search, with
+    256 queries. Each is the mean of three vectors drawn from the index with a fixed seed, plus
+    noise as long as a vector. Plain vectors of the index would flatter: a graph has an edge to each
+    of its neighbours, and real questions lie near no chunk in particular. On 200,000 vectors these
+    queries gave 0.92 (HNSW) and 0.95 (IVF-PQ), real questions 0.97 and 0.98, and plain vectors
+    1.00. Any neighbour as near as the tenth counts as found.
 
     Args:
         identity: see `SealedFile`.
@@ -188,13 +222,13 @@ def write_vectors(
         count: how many rows there are.
 
     Raises:
-        OSError: the file could not be written whole (a full disk, mostly).
+        OSError: the file could not be written completely, mostly because the disk is full.
         ArtefactError: there are not `count` rows.
     """
     asked, kind = kind, choose_kind(kind, count)
     if asked not in (kind, IndexKind.auto):
         _log.warning(
-            "index.kind=%s learns from %d vectors or more and there are %d: %s was made instead",
+            "index.kind=%s needs %d vectors or more, and there are %d: made %s instead",
             asked,
             IVFPQ_MIN,
             count,
@@ -202,7 +236,7 @@ def write_vectors(
         )
     if kind is IndexKind.flat:
         _write_flat(path, identity, rows, count, dimension)
-        return Made(kind, {}, 1.0)
+        return VectorsRecord(kind, {}, 1.0)
     with TemporaryDirectory(prefix="flat-", dir=path.parent) as folder:
         flat = Path(folder) / path.name
         ids = _write_flat(flat, identity, rows, count, dimension)
@@ -210,7 +244,7 @@ def write_vectors(
         index, parameters = (_hnsw if kind is IndexKind.hnsw else _ivfpq)(vectors, ids)
         _write_index(path, identity, index)
         del index
-        return Made(kind, parameters, _recall(path, kind, vectors, ids))
+        return VectorsRecord(kind, parameters, _recall(path, kind, vectors, ids))
 
 
 def _write_flat(
@@ -225,8 +259,8 @@ def _write_flat(
             file.write(b"".join(vector for _, vector in batch))
         if len(ids) != count:
             raise ArtefactError(
-                f"{path} cannot be written: the store gave {len(ids)} vectors where {count} were "
-                "announced; build the index anew with index.rebuild=true"
+                f"{path} cannot be written: the store gave {len(ids)} vectors instead of {count}; "
+                "rebuild the index with index.rebuild=true"
             )
         file.write(struct.pack("<Q", count) + ids.tobytes())
     return np.frombuffer(ids, dtype=np.int64)
@@ -247,16 +281,16 @@ class _Vectors:
         self.shape = count, dimension
 
     def mapped(self) -> Vector:
-        """All of them; what has been touched stays in memory for as long as the array is used."""
+        """All of them; pages that were touched stay in memory as long as the array is used."""
         return np.memmap(self._path, np.float32, "r", self._offset, self.shape)
 
     def batches(self) -> Iterator[tuple[int, Vector]]:
-        """(number of the first, vectors [≤ _BATCH, dimension]), with one batch in memory."""
+        """(number of the first, vectors [≤ _BATCH, dimension]), one batch at a time."""
         for start in range(0, self.shape[0], _BATCH):
             yield start, np.array(self.mapped()[start : start + _BATCH])
 
     def sample(self, size: int, draw: np.random.Generator) -> Vector:
-        """`size` of them, drawn; all of them if there are no more."""
+        """A random sample of `size` vectors; all of them if there are fewer."""
         chosen = draw.permutation(self.shape[0])[:size]
         chosen.sort()
         return np.concatenate(
@@ -274,7 +308,7 @@ def _hnsw(vectors: _Vectors, ids: NDArray[np.int64]) -> tuple[Any, dict[str, int
     graph.hnsw.efConstruction = _HNSW_CONSTRUCTION
     graph.hnsw.efSearch = _HNSW_SEARCH
     index = faiss.IndexIDMap(graph)
-    # At once: FAISS then allocates once, too, and its threads share the work best.
+    # All at once: FAISS then allocates only once, and its threads share the work best.
     index.add_with_ids(vectors.mapped(), ids)
     parameters = {
         "links": _HNSW_LINKS,
@@ -301,7 +335,7 @@ def _ivfpq(vectors: _Vectors, ids: NDArray[np.int64]) -> tuple[Any, dict[str, in
 def _write_index(path: Path, identity: str, index: Any) -> None:
     import faiss
 
-    # FAISS's own file writer neither syncs nor notices every short write; Python's does both.
+    # FAISS's own file writer neither syncs nor notices every short write. This does both.
     with SealedFile(path, identity) as file:
         faiss.write_index(index, vars(faiss)["PyCallbackIOWriter"](file.write, _WRITE_BYTES))
 
@@ -326,7 +360,7 @@ def _recall(path: Path, kind: IndexKind, vectors: _Vectors, ids: NDArray[np.int6
         return dict(zip(wanted, stored[np.searchsorted(ids, wanted)], strict=True))
 
     index = VectorIndex(path, kind, exact)
-    # Sums are rounded in another order here than in FAISS.
+    # NumPy and FAISS round sums in a different order.
     found = [
         np.count_nonzero(index.search(query, k)[0] >= tenth - 1e-6)
         for query, tenth in zip(queries, nearest[:, 0], strict=True)
