@@ -1,27 +1,35 @@
-"""How many CPU cores this process may use."""
+"""What this machine gives to this process: CPU cores and instructions, a GPU, memory, disk space.
+
+Nothing here imports a library, so that any part of the package may ask at any time.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+import shutil
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_CPUINFO = Path("/proc/cpuinfo")
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd")  # NVIDIA, AMD
 
 
 def usable_cores() -> int:
-    """Those it is allowed to run on, and no more than a container has time for."""
+    """CPU cores this process may use: bounded by its affinity and its container's CPU quota."""
+    # joblib.cpu_count() agrees, but takes 0.2 s to import and fails on a malformed quota.
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    quota = _quota()
+    quota = _cpu_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
-def _quota() -> float | None:
-    """Cores' worth of time that a control group gives (Linux, version 2 or 1), if it bounds it."""
+def _cpu_quota() -> float | None:
+    """The control group's quota in cores (Linux, version 2 or 1); None if it has none."""
     with suppress(OSError, ValueError, ZeroDivisionError):
         given, period = (_CONTROL_GROUPS / "cpu.max").read_text().split()
         return None if given == "max" else int(given) / int(period)
@@ -31,3 +39,51 @@ def _quota() -> float | None:
         )
         return int(given) / int(period) if int(given) > 0 else None
     return None
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Instruction set flags as Linux names them; empty on other systems."""
+    with suppress(OSError):
+        for line in _CPUINFO.read_text(encoding="ascii", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() in ("flags", "Features"):  # x86, ARM
+                return frozenset(value.split())
+    return frozenset()
+
+
+def cpu_has_bf16() -> bool:
+    """True if the CPU multiplies bf16 natively; elsewhere bf16 is far slower than fp32."""
+    return bool(cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def has_amx() -> bool:
+    """True if the CPU has Intel's matrix tiles."""
+    return "amx_tile" in cpu_flags()
+
+
+def has_vnni() -> bool:
+    """True if the CPU has the instructions that sum products of int8."""
+    return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "asimddp"})
+
+
+def has_gpu_driver() -> bool:
+    """True if a GPU driver is installed; tells when importing torch to look for a GPU pays."""
+    return any(Path(file).exists() for file in _GPU_DRIVERS) or bool(shutil.which("nvidia-smi"))
+
+
+def memory_limit() -> int:
+    """Bytes of RAM this process may use: the machine's, or less if its container has a limit."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2, version 1
+        with suppress(OSError, ValueError):
+            limits.append(int((_CONTROL_GROUPS / name).read_text()))
+    return min(limits)
+
+
+def disk_free(path: str | Path) -> int:
+    """Bytes that are free on the disk of a path, which need not exist yet."""
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free

@@ -257,7 +257,7 @@ def test_a_copy_that_cannot_be_opened_is_done_without(
 ) -> None:
     """As one of another machine's in a shared home, for example."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr("medrag.embedding.local.choice.cpu_has_fast_bf16", lambda: False)
+    monkeypatch.setattr("medrag.embedding.local.choice.cpu_has_bf16", lambda: False)
     embedder = embedder_of(tiny)
     embedder.embed(TEXTS)
     assert embedder.chosen.precision == Precision.fp32

@@ -144,7 +144,7 @@ def test_a_model_that_int8_does_not_suit_is_run_in_fp32_by_default(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     model: Path = request.getfixturevalue(name)
-    monkeypatch.setattr("medrag.embedding.local.choice.cpu_has_fast_bf16", lambda: False)
+    monkeypatch.setattr("medrag.embedding.local.choice.cpu_has_bf16", lambda: False)
     with caplog.at_level(logging.INFO):
         embedder = embedder_of(model)
         vectors = embedder.embed(TEXTS)
