@@ -1,17 +1,21 @@
-"""An asynchronous HTTP client with bounded concurrency, polite retries and a total deadline."""
+"""An async HTTP client with bounded concurrency, retries and a deadline, and a loop to run it."""
+
+from __future__ import annotations
 
 import asyncio
 import logging
 import os
 import secrets
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -19,21 +23,21 @@ import tenacity
 
 from ..errors import HttpError
 
-logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs whole URLs, keys and all
+logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs URLs with their keys
 
 T = TypeVar("T")
 _Use = Callable[[httpx.Response], Awaitable[T]]
 
 _IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that may pass by themselves
+_TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # a retry may succeed
 _OUR_FAULT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
-# How headers begin that may go along to another origin; httpx renews Host and Cookie for it.
+# Prefixes of headers that are safe to send to another origin; httpx renews Host and Cookie.
 _HARMLESS = ("accept", "connection", "content-", "cookie", "host", "transfer-", "user-agent")
 
 
 @dataclass(frozen=True)
 class Download:
-    """A finished download: where it lies, its size in bytes and its Content-Type ("" if none)."""
+    """A finished download: its path, size in bytes and Content-Type ("" if the server sent none)."""
 
     path: Path
     bytes: int
@@ -42,26 +46,28 @@ class Download:
 
 @dataclass(eq=False)
 class _TryError(Exception):
-    """One try that failed: why, how to mend it, the soonest next try in seconds (None: never)."""
+    """A failed attempt: why, how to fix it, and seconds to the next one (None: do not retry)."""
 
     why: str
-    mend: str
+    fix: str
     again_s: float | None
 
 
 class AsyncHttpClient:
-    """HTTP for many calls to servers that may be slow, busy or briefly away.
+    """HTTP for many calls to servers that may be slow, busy or briefly unreachable.
 
-    At most `max_concurrency` requests are in flight at once; a call that waits for its next try
-    holds no slot. A call makes up to `max_attempts` tries, and waits before the next what the
-    server's Retry-After asks plus a random time of up to `backoff_s` seconds, doubled each time,
-    at most `max_backoff_s`. `deadline_s` bounds the whole call in seconds, the wait for a slot
-    included; `timeout_s` bounds each connect, read and write. `headers` go with every request.
+    At most `max_concurrency` requests are in flight at once; a call that waits before a retry
+    holds no slot. A call makes up to `max_attempts` attempts. Before a retry it waits as long as
+    the server's Retry-After asks, plus a random time of up to `backoff_s` seconds, which doubles
+    each time up to `max_backoff_s`. `deadline_s` bounds the whole call in seconds, including the
+    wait for a slot; `timeout_s` bounds each connect, read and write. `headers` are sent with every
+    request.
 
-    Up to five redirects are followed; one to another origin takes no key of the caller along.
-    Every method raises HttpError when its call has failed for good, and shows the address in it
-    without userinfo and query. `options` are those of httpx.AsyncClient.build_request, such as
-    `params` and `headers`. Arguments that make no request are a TypeError or ValueError.
+    Use it in one event loop at a time: in a new loop it opens new connections. Up to five
+    redirects are followed; the caller's keys are not sent to another origin. Every method raises
+    HttpError when the call has finally failed; its message shows the address without userinfo and
+    query. `options` are those of httpx.AsyncClient.build_request, such as `params` and `headers`.
+    Invalid arguments raise TypeError or ValueError.
     """
 
     def __init__(
@@ -76,55 +82,100 @@ class AsyncHttpClient:
     ) -> None:
         if max_concurrency < 1 or max_attempts < 1:
             raise ValueError("max_concurrency and max_attempts must be at least 1")
-        self._slots = asyncio.Semaphore(max_concurrency)
-        self._max_attempts, self._deadline_s = max_attempts, deadline_s
+        self._max_concurrency, self._max_attempts = max_concurrency, max_attempts
+        self._deadline_s, self._timeout_s, self._headers = deadline_s, timeout_s, headers
         self._backoff = tenacity.wait_random_exponential(backoff_s, max_backoff_s)
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            timeout=timeout_s,
-            limits=httpx.Limits(),  # none, for the slots bound the connections
-            follow_redirects=True,
-            max_redirects=5,
-            event_hooks={"request": [_keep_keys_home]},
-        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._slots: asyncio.Semaphore
+        self._client: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._client.aclose()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections; a later call opens new ones."""
+        if self._loop is asyncio.get_running_loop():
+            self._loop = None
+            await self._client.aclose()
+
+    def _connect(self) -> httpx.AsyncClient:
+        """The connections of the running loop; those of a loop that is gone cannot be used."""
+        if self._loop is not asyncio.get_running_loop():
+            self._loop = asyncio.get_running_loop()
+            self._slots = asyncio.Semaphore(self._max_concurrency)
+            self._client = httpx.AsyncClient(
+                headers=self._headers,
+                timeout=self._timeout_s,
+                limits=httpx.Limits(),  # unlimited: the slots bound the connections
+                follow_redirects=True,
+                max_redirects=5,
+                event_hooks={"request": [_keep_keys_home]},
+            )
+        return self._client
 
     async def request(
         self, method: str, url: str, *, retry: bool = False, **options: Any
     ) -> httpx.Response:
         """Return the 2xx response with its body read; raises HttpError.
 
-        A method that is not idempotent, such as POST, is repeated only after 429, 503 or a
-        connection that was never made, unless `retry` says that repeating it is always safe.
+        A method that is not idempotent, such as POST, is retried only after 429, 503 or a failed
+        connection, unless `retry` says that it is always safe to retry.
         """
         return await self._call(method, url, _read, retry, options)
 
     async def get_json(self, url: str, **options: Any) -> Any:
-        """GET `url` and return its parsed JSON; raises HttpError, also for what is not JSON."""
+        """GET `url` and return its parsed JSON; raises HttpError, also if it is not JSON."""
         return await self._call("GET", url, _parsed, False, options)
 
     async def post_json(
         self, url: str, payload: object, *, retry: bool = False, **options: Any
     ) -> Any:
-        """POST `payload` as JSON; else as `get_json`, and `retry` is that of `request`."""
+        """POST `payload` as JSON and return the parsed reply; for `retry` see `request`."""
         return await self._call("POST", url, _parsed, retry, options | {"json": payload})
+
+    async def post_lines(
+        self,
+        url: str,
+        payload: object,
+        take: Callable[[str], None],
+        *,
+        retry: bool = False,
+        **options: Any,
+    ) -> None:
+        """POST `payload` as JSON and pass each line of the reply to `take` as soon as it arrives.
+
+        For `retry` see `request`; once `take` has been called there is no retry. Raises HttpError.
+        """
+        taken = False
+
+        async def pass_on(response: httpx.Response) -> None:
+            nonlocal taken
+            try:
+                async for line in response.aiter_lines():
+                    taken = True
+                    take(line)
+            except httpx.RequestError as error:
+                if not taken:
+                    raise
+                why = f"{type(error).__name__} in the middle of the reply"
+                raise _TryError(why, "try again", None) from None
+
+        return await self._call("POST", url, pass_on, retry, options | {"json": payload})
 
     async def download(
         self, url: str, path: str | os.PathLike[str], *, max_bytes: int, **options: Any
     ) -> Download:
-        """GET `url` into the file `path`, which appears whole or not at all.
+        """GET `url` into the file `path`, which appears complete or not at all.
 
-        Raises HttpError, also for a body over `max_bytes` bytes, and OSError if the disk refuses.
+        Raises HttpError, also if the body exceeds `max_bytes`, and OSError if it cannot be written.
         """
-        too_big = _TryError(f"over {max_bytes} bytes", "raise max_bytes to take it", None)
+        too_big = _TryError(f"over {max_bytes} bytes", "raise max_bytes to allow it", None)
 
         async def save(response: httpx.Response) -> Download:
-            # Beside the target, for a replace is atomic only within one file system.
+            # Next to the target: a replace is atomic only within one file system.
             part = Path(path).with_name(f".{secrets.token_hex(8)}.part")
             size = 0
             try:
@@ -146,10 +197,11 @@ class AsyncHttpClient:
     async def _call(
         self, method: str, url: str, use: _Use[T], retry: bool, options: dict[str, Any]
     ) -> T:
-        """Try until `use` has taken in a good response, within the attempts and the deadline."""
+        """Try until `use` has read a good response, within the attempts and the deadline."""
+        client = self._connect()
         try:
-            request = self._client.build_request(method, url, **options)
-        except httpx.InvalidURL:  # not shown: it may hold a password, and its error quotes it
+            request = client.build_request(method, url, **options)
+        except httpx.InvalidURL:  # not shown: the error quotes it, and it may hold a password
             raise HttpError(f"{method} failed: not a valid URL; correct the address") from None
         started, tries = time.monotonic(), 0
         last: _TryError | None = None
@@ -160,7 +212,7 @@ class AsyncHttpClient:
             async with self._slots:
                 tries += 1
                 try:
-                    async with aclosing(await self._client.send(request, stream=True)) as response:
+                    async with aclosing(await client.send(request, stream=True)) as response:
                         status = response.status_code
                         if response.is_success:
                             return await use(response)
@@ -169,13 +221,13 @@ class AsyncHttpClient:
                     last = failure
                 except httpx.RequestError as error:
                     last = _failure(error, request.method, retry)
-            # Only now, to be rid of httpx's error, whose text may quote a header or the URL.
+            # Raised outside `except`: httpx's error may quote a header or the URL.
             raise last
 
         retrying = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(self._max_attempts)
             | tenacity.stop_before_delay(self._deadline_s),
-            # Atop what the server asked: all that it turned away should not come back at once.
+            # On top of Retry-After: refused calls should not all come back at once.
             wait=lambda state: self._backoff(state) + ((last and last.again_s) or 0.0),
             retry=tenacity.retry_if_exception(lambda e: e is last and last.again_s is not None),
             reraise=True,
@@ -184,23 +236,23 @@ class AsyncHttpClient:
             async with asyncio.timeout(self._deadline_s) as deadline:
                 return await retrying(attempt)
         except _TryError as failure:
-            why, mend = failure.why, failure.mend
+            why, fix = failure.why, failure.fix
             if failure.again_s is not None and tries < self._max_attempts:
-                why += f", and another try would pass the deadline of {self._deadline_s:g} s"
+                why += f", and a retry would exceed the deadline of {self._deadline_s:g} s"
         except TimeoutError:
             if not deadline.expired():
-                raise  # the disk's, not the deadline's
+                raise  # from the disk, not from the deadline
             why = f"the deadline passed{f' after {last.why}' if last else ''}"
-            mend = "raise deadline_s, make fewer calls at once or try again later"
+            fix = "raise deadline_s, make fewer calls at once or try again later"
         where = f"{request.method} {request.url.copy_with(userinfo=b'', query=None, fragment=None)}"
         took = f"{tries} attempt{'s' * (tries != 1)} in {time.monotonic() - started:.1f} s"
-        raise HttpError(f"{where} failed after {took}: {why}; {mend}", status=status)
+        raise HttpError(f"{where} failed after {took}: {why}; {fix}", status=status)
 
 
 async def _keep_keys_home(request: httpx.Request) -> None:
-    """Rid a redirect to another origin of the caller's headers, any of which may be a key."""
+    """Remove the caller's headers from a redirect to another origin: any may hold a key."""
     here = (request.url.scheme, request.url.netloc)
-    if request.extensions.setdefault("home", here) != here:  # httpx hands extensions along
+    if request.extensions.setdefault("home", here) != here:  # httpx passes extensions on
         for name in [name for name in request.headers if not name.startswith(_HARMLESS)]:
             del request.headers[name]
 
@@ -214,32 +266,33 @@ async def _parsed(response: httpx.Response) -> Any:
     try:
         return (await _read(response)).json()
     except ValueError:
-        raise _TryError("the answer is not JSON", "check that it is an API", None) from None
+        raise _TryError("the reply is not JSON", "check that the address is an API", None) from None
 
 
 def _failure(trouble: httpx.Response | httpx.RequestError, method: str, retry: bool) -> _TryError:
-    """What to make of a bad status or a transport error that answered a `method` request."""
+    """Describe the bad status or transport error that a `method` request ended in."""
     if isinstance(trouble, httpx.Response):
         status, asked_s = trouble.status_code, _asked_wait_s(trouble.headers.get("Retry-After", ""))
         why = f"{status} {httpx.codes.get_reason_phrase(status)}".rstrip()
-        passing, untaken = status in _PASSING, status in {429, 503}
+        transient, refused = status in _TRANSIENT, status in {429, 503}
     else:
         why, asked_s = type(trouble).__name__, 0.0
         if isinstance(trouble, httpx.NetworkError) and str(trouble):
-            why += f" ({trouble})"  # the system's words; those of other errors may quote a secret
-        passing = isinstance(trouble, httpx.TransportError) and not isinstance(trouble, _OUR_FAULT)
-        untaken = isinstance(trouble, httpx.ConnectError | httpx.ConnectTimeout)
-    mend = "check the address, the credentials and what is sent"
-    if passing:
-        mend = "the server may be overloaded or out of reach: check the network, or try again later"
+            why += f" ({trouble})"  # from the system; other errors may quote a secret
+        transient = isinstance(trouble, httpx.TransportError)
+        transient = transient and not isinstance(trouble, _OUR_FAULT)
+        refused = isinstance(trouble, httpx.ConnectError | httpx.ConnectTimeout)
+    fix = "check the address, the credentials and the request"
+    if transient:
+        fix = "the server may be overloaded or unreachable: check the network, or try again later"
     if not (retry or method in _IDEMPOTENT):
-        # A POST redirected on to a GET has been taken on, whatever the GET then came to.
-        passing = untaken and trouble.request.method == method
-    return _TryError(why, mend, asked_s if passing else None)
+        # A POST that was redirected to a GET has been accepted, whatever became of the GET.
+        transient = refused and trouble.request.method == method
+    return _TryError(why, fix, asked_s if transient else None)
 
 
 def _asked_wait_s(retry_after: str) -> float:
-    """Seconds that a Retry-After header asks for, by number or date (in GMT); 0 if neither."""
+    """Seconds that a Retry-After header asks for, as a number or a GMT date; 0 if neither."""
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after)
     try:
@@ -249,11 +302,94 @@ def _asked_wait_s(retry_after: str) -> float:
     return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end and return its result.
+class EventLoopThread:
+    """An event loop in a background thread, which runs coroutines for code that is not async.
 
-    A notebook already runs an event loop in this thread, where `asyncio.run` refuses to work;
-    a thread of its own serves both cases.
+    The loop starts at first use. Threads may share it, and it also works where a loop is already
+    running, as in a notebook. A forked child starts its own loop.
     """
+
+    _lock: Lock
+    _running: tuple[asyncio.AbstractEventLoop, Thread] | None
+
+    def __init__(self) -> None:
+        self._forget()
+        _loop_threads.add(self)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine and return its result; an interrupt cancels it."""
+        future = self.start(coroutine)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # does nothing if it is done
+
+    def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine and return at once; the future holds its result."""
+        with self._lock:
+            if self._running is None:
+                loop = asyncio.new_event_loop()
+                thread = Thread(target=_serve, args=(loop,), daemon=True)
+                thread.start()
+                self._running = loop, thread
+                # Dropped without `close`, it must not keep its thread forever.
+                weakref.finalize(self, _stop, loop).atexit = False
+            return asyncio.run_coroutine_threadsafe(coroutine, self._running[0])
+
+    def close(self, last: Callable[[], Coroutine[Any, Any, object]] | None = None) -> None:
+        """Wait for what is running, then run `last` and stop; a later call starts a new loop.
+
+        Args:
+            last: releases what belongs to this loop, such as `AsyncHttpClient.close`.
+        """
+        with self._lock:
+            if self._running is None:
+                return
+            loop, thread = self._running
+            self._running = None
+            ending = asyncio.run_coroutine_threadsafe(_finish(last), loop)
+        try:
+            ending.result()
+        finally:
+            _stop(loop)
+            thread.join()
+
+    def _forget(self) -> None:
+        """Have no loop: at first, and in a forked child, where its thread does not run."""
+        self._lock, self._running = Lock(), None
+
+
+_loop_threads: weakref.WeakSet[EventLoopThread] = weakref.WeakSet()
+
+
+def _forget_loops() -> None:
+    for thread in list(_loop_threads):
+        thread._forget()
+
+
+os.register_at_fork(after_in_child=_forget_loops)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop) -> None:
+    with suppress(RuntimeError):  # it is closed
+        loop.call_soon_threadsafe(loop.stop)
+
+
+async def _finish(last: Callable[[], Coroutine[Any, Any, object]] | None) -> None:
+    running = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*running, return_exceptions=True)
+    if last is not None:
+        await last()
+
+
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine and return its result, even where an event loop is already running."""
     with ThreadPoolExecutor(max_workers=1) as executor:
         return executor.submit(asyncio.run, coroutine).result()

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import logging
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message
@@ -18,7 +20,7 @@ from typing import Any
 import certifi
 import pytest
 
-from medrag.clients import AsyncHttpClient, Download
+from medrag.clients import AsyncHttpClient, Download, EventLoopThread
 from medrag.errors import HttpError
 
 
@@ -31,6 +33,7 @@ class Seen:
     headers: Message
     body: bytes
     at: float
+    client: tuple[str, int]  # the port tells connections apart
 
 
 class Request(BaseHTTPRequestHandler):
@@ -41,7 +44,9 @@ class Request(BaseHTTPRequestHandler):
 
     def _play(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        seen = Seen(self.command, self.path, self.headers, body, time.monotonic())
+        seen = Seen(
+            self.command, self.path, self.headers, body, time.monotonic(), self.client_address
+        )
         with self.server.lock:
             self.server.requests.append(seen)
             self.number = len(self.server.requests)
@@ -163,7 +168,7 @@ def test_passing_status_is_retried_until_success(server: Server, status: int) ->
     assert len(server.requests) == 3
 
 
-def test_gives_up_after_the_attempts_and_says_what_where_and_how_to_mend(server: Server) -> None:
+def test_gives_up_after_the_attempts_and_says_what_where_and_how_to_fix_it(server: Server) -> None:
     server.fails(503)
     error = fault("request", "GET", f"{server.url}/a", client={"max_attempts": 3})
     assert len(server.requests) == 3
@@ -387,7 +392,7 @@ def test_only_http_is_spoken(server: Server) -> None:
         assert "UnsupportedProtocol" in str(fault("get_json", url))
 
 
-def test_what_is_not_json_is_an_error(server: Server) -> None:
+def test_a_reply_that_is_not_json_is_an_error(server: Server) -> None:
     server.play = lambda request: request.answer(200, b"<html>")
     assert "not JSON" in str(fault("get_json", server.url))
     assert len(server.requests) == 1
@@ -540,3 +545,112 @@ def test_download_to_where_it_cannot_be_is_the_systems_error(
     with pytest.raises(IsADirectoryError):
         call("download", server.url, tmp_path, max_bytes=10)
     assert len(server.requests) == 2
+
+
+# Replies line by line
+
+
+def test_lines_arrive_while_the_server_is_still_writing(server: Server) -> None:
+    first_line_taken = threading.Event()
+
+    def play(request: Request) -> None:
+        request.answer(200, b"one\n", Content_Length="8")
+        assert first_line_taken.wait(10)
+        request.wfile.write(b"two\n")
+
+    server.play = play
+    lines: list[str] = []
+
+    def take(line: str) -> None:
+        lines.append(line)
+        first_line_taken.set()
+
+    call("post_lines", server.url, {"a": 1}, take)
+    assert lines == ["one", "two"]
+    assert json.loads(server.requests[0].body) == {"a": 1}
+
+
+def test_lines_are_retried_only_before_the_first_one(server: Server) -> None:
+    server.fails(503, failures=2)
+    lines: list[str] = []
+    call("post_lines", server.url, {}, lines.append)
+    assert (len(server.requests), lines) == (3, ['{"answer": 42}'])
+
+    def cut_off(request: Request) -> None:
+        request.answer(200, b"one\ntwo", Content_Length="100")
+        request.close_connection = True
+
+    server.play = cut_off
+    error = fault("post_lines", server.url, {}, lines.append, retry=True)
+    assert "in the middle of the reply" in str(error)
+    assert (len(server.requests), lines[1:]) == (4, ["one"])
+
+
+# The loop for code that is not async
+
+
+def test_calls_from_many_threads_share_one_loop_and_its_connections(server: Server) -> None:
+    thread, http = EventLoopThread(), AsyncHttpClient(max_concurrency=1)
+    with ThreadPoolExecutor(4) as callers:
+        asked = [callers.submit(thread.run, http.get_json(server.url)) for _ in range(8)]
+        assert [call.result() for call in asked] == [{}] * 8
+    assert len({request.client for request in server.requests}) == 1
+    thread.close(http.close)
+    assert thread.run(http.get_json(server.url)) == {}  # a new loop, and a new connection
+    assert len({request.client for request in server.requests}) == 2
+    thread.close(http.close)
+
+
+def test_closing_waits_for_calls_under_way(server: Server) -> None:
+    started = threading.Event()
+
+    def play(request: Request) -> None:
+        started.set()
+        time.sleep(0.3)
+        request.answer(200, b"1")
+
+    server.play = play
+    thread, http = EventLoopThread(), AsyncHttpClient()
+    call = thread.start(http.get_json(server.url))
+    assert started.wait(10)
+    thread.close(http.close)
+    assert call.done() and call.result() == 1
+
+
+def test_errors_come_back_and_nothing_is_left_running() -> None:
+    before = threading.active_count()
+    thread = EventLoopThread()
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        thread.run(fail())
+    thread.close()
+    thread.close()
+    dropped = EventLoopThread()
+    dropped.run(asyncio.sleep(0))
+    del dropped
+    for _ in range(100):
+        if threading.active_count() == before:
+            break
+        time.sleep(0.05)
+    assert threading.active_count() == before
+
+
+def test_a_forked_child_runs_its_own_loop_and_leaves_the_parents_alone(server: Server) -> None:
+    thread, http = EventLoopThread(), AsyncHttpClient()
+    assert thread.run(http.get_json(server.url)) == {}
+    if not (child := os.fork()):
+        status = 1
+        try:
+            thread.run(http.get_json(server.url))
+            thread.close(http.close)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert thread.run(http.get_json(server.url)) == {}
+    first, of_child, second = (request.client for request in server.requests)
+    assert first == second != of_child
+    thread.close(http.close)
