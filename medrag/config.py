@@ -85,6 +85,14 @@ class Backend(StrEnum):
     torch = "torch"
 
 
+class EmbedderKind(StrEnum):
+    """Where text becomes vectors: on this machine, or on a server with one of two interfaces."""
+
+    local = "local"
+    openai = "openai"  # any server with OpenAI's /v1/embeddings
+    cohere = "cohere"  # Cohere's /v2/embed
+
+
 class TrainTarget(StrEnum):
     """Which half of the pair `medrag.train` tunes."""
 
@@ -163,15 +171,41 @@ class ChunkingConfig:
 class EmbedderConfig:
     """Which model turns text into vectors."""
 
-    model: str = ""  # a folder or a hub id; empty: the MiniLM that is installed with medrag
+    # local: a folder or a hub id; empty: the MiniLM that is installed with medrag.
+    # openai, cohere: the model's name on the server.
+    model: str = ""
     device: Device = Device.auto
     backend: Backend = Backend.auto
     precision: Precision = Precision.auto
-    batch_tokens: int = 0  # tokens a forward pass, padding counted in; 0: what suits the backend
+    # Tokens in a forward pass, padding included, or in a request; 0: what suits the backend.
+    batch_tokens: int = 0
+    kind: EmbedderKind = EmbedderKind.local
+    # The settings below are for openai and cohere.
+    base_url: str = ""  # e.g. http://localhost:8000/v1; empty: the provider's own
+    api_key_env: str = ""  # variable that holds the key; empty: OPENAI_API_KEY or CO_API_KEY
+    dimension: int = 0  # length of the vectors to ask for; 0: the model's own
+    max_tokens: int = 0  # tokens that the model reads of a text; 0: 512
+    timeout_s: float = 60.0  # seconds for one request, retries included
+    concurrency: int = 4  # requests in flight at once
 
     def __post_init__(self) -> None:
         _coerce_enums(self)
-        _at_least(0, "embedder", self, "batch_tokens")
+        _at_least(0, "embedder", self, "batch_tokens", "dimension", "max_tokens")
+        _at_least(1, "embedder", self, "concurrency")
+        _require(self.timeout_s > 0, "embedder.timeout_s", self.timeout_s, "give seconds above 0")
+        _require(
+            self.kind == EmbedderKind.local or bool(self.model),
+            "embedder.model",
+            self.model,
+            f"embedder.kind={self.kind.value} needs the name of a model",
+        )
+        scheme, _, rest = self.base_url.partition("://")
+        _require(
+            not self.base_url or (scheme in ("http", "https") and "@" not in rest),
+            "embedder.base_url",
+            f"{scheme[:8]}…",  # the rest may hold a password
+            "give http(s)://HOST/PATH, and the key by embedder.api_key_env",
+        )
         formats = _PRECISIONS.get(self.backend, tuple(Precision))
         right = self.precision == Precision.auto or self.precision in formats
         what = f"embedder.backend={self.backend.value}"

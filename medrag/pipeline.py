@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Self
 
 from .config import GeneratorKind, PipelineConfig
-from .embedding.local.embedder import TextEmbedder
+from .embedding import Embedder, open_embedder
 from .generation.extractive import extract
 from .generation.hf import HFGenerator
 from .generation.openai import OpenAIGenerator
@@ -39,10 +39,10 @@ class RAGPipeline:
     """
 
     def __init__(
-        self, config: PipelineConfig | None = None, embedder: TextEmbedder | None = None
+        self, config: PipelineConfig | None = None, embedder: Embedder | None = None
     ) -> None:
         self.config = config or PipelineConfig()
-        self._embedder = embedder or TextEmbedder(self.config.embedder)
+        self._embedder = embedder or open_embedder(self.config.embedder)
         self._opened: _Reader | None = None
         self._opening = Lock()
 
@@ -188,7 +188,7 @@ class RAGPipeline:
         return parse_statements(self._generator.generate(prompt.messages))
 
     def _count_tokens(self, text: str) -> int:
-        return len(self._embedder.tokenizer.encode(text, add_special_tokens=False).ids)
+        return self._embedder.count_tokens(text)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class _Reader:
     rarity: Rarity
 
     @classmethod
-    def open(cls, config: PipelineConfig, embedder: TextEmbedder) -> Self:
+    def open(cls, config: PipelineConfig, embedder: Embedder) -> Self:
         index = Index(config.index.dir)
         try:
             index.check_embedder(embedder)

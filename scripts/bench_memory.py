@@ -71,7 +71,7 @@ def make_tiny_encoder(folder: Path) -> str:
             num_hidden_layers=1,
             num_attention_heads=1,
             intermediate_size=32,
-            max_position_embeddings=minilm.max_length,
+            max_position_embeddings=minilm.max_tokens,
         )
         BertModel(shape).save_pretrained(folder)
         shutil.copy(minilm.folder / "tokenizer.json", folder)

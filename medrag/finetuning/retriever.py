@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import EmbedderConfig, RetrieverTuneConfig
-from ..embedding.local.embedder import TextEmbedder
+from ..config import RetrieverTuneConfig
+from ..embedding.local.folder import locate
 from ..errors import ArtefactError
 from ..generation.hf import resolve_device
 from ..manifest import recover_directory, replacing_directory
@@ -83,7 +83,7 @@ def train_retriever(
         SentenceTransformerTrainingArguments,
     )
 
-    base = TextEmbedder(EmbedderConfig(model=config.base_model)).folder
+    base = locate(config.base_model)
     device = resolve_device(config.device)
     model = SentenceTransformer(
         str(base),

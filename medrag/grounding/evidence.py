@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
-from ..embedding.local.embedder import TextEmbedder
+from ..embedding import Embedder
 from ..text.sentences import split_sentences
 from ..text.words import STOPWORDS, stem, terms, words
 from ..types import Evidence, Hit
@@ -39,9 +39,7 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def weigh(
-    question: str, hits: Sequence[Hit], embedder: TextEmbedder, rarity: Rarity
-) -> list[Evidence]:
+def weigh(question: str, hits: Sequence[Hit], embedder: Embedder, rarity: Rarity) -> list[Evidence]:
     """All sentences of the hits, the one most likely to answer the question first.
 
     Headings and fragments are left out: they resemble the question and say nothing.
@@ -59,8 +57,8 @@ def weigh(
         return []
     # A sentence alone often lacks its subject ("It is given daily"): the heading lends it one.
     texts = [f"{hit.title}. {hit.section}. {hit.text[start:end]}" for _, hit, start, end in places]
-    vectors = embedder.embed([question, *texts])
-    similarities = (vectors[1:] @ vectors[0]).tolist()
+    (query,) = embedder.embed_queries([question])
+    similarities = (embedder.embed_documents(texts) @ query).tolist()
     weights = {stem(word): rarity(word) for word in words(question) if word not in STOPWORDS}
     chunk_coverage = [_coverage(weights, f"{h.title} {h.section} {h.text}") for h in hits]
     found = []

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import PipelineConfig, Precision
-from ..embedding.local.embedder import TextEmbedder
+from ..embedding import Embedder, open_embedder
 from ..errors import ArtefactError, ConfigError, CorpusError, FormatError, MismatchError
 from ..ingestion.chunking import Chunker
 from ..ingestion.parsing.pool import ParserPool
@@ -54,15 +54,15 @@ class IndexBuilder:
         ConfigError: chunks would be longer than what the embedder reads.
     """
 
-    def __init__(self, config: PipelineConfig, embedder: TextEmbedder | None = None) -> None:
+    def __init__(self, config: PipelineConfig, embedder: Embedder | None = None) -> None:
         self._config = config
-        self._embedder = embedder or TextEmbedder(config.embedder)
-        if config.chunking.max_tokens > self._embedder.max_length:
+        self._embedder = embedder or open_embedder(config.embedder)
+        if config.chunking.max_tokens > self._embedder.max_tokens:
             raise ConfigError(
                 f"chunking.max_tokens={config.chunking.max_tokens} is more than the "
-                f"{self._embedder.max_length} tokens that {self._embedder.name} reads; lower it"
+                f"{self._embedder.max_tokens} tokens that {self._embedder.name} reads; lower it"
             )
-        self._chunker = Chunker(self._embedder.tokenizer, config.chunking.max_tokens)
+        self._chunker = Chunker(self._embedder, config.chunking.max_tokens)
         self._directory = Path(config.index.dir)
 
     def mirror(self) -> BuildReport:
@@ -115,11 +115,7 @@ class IndexBuilder:
                         store.set_meta("id", uuid.uuid4().hex)
                 _begin(store, origin)
                 report = BuildReport(self._directory, generation=published)
-                parsers = ParserPool(
-                    self._config.corpus,
-                    self._embedder.folder / "tokenizer.json",
-                    self._config.chunking.max_tokens,
-                )
+                parsers = ParserPool(self._config.corpus, self._chunker)
                 reading = CorpusReader(
                     store, self._config.corpus, parsers, self._chunker, build, report
                 )

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ..config import (
     CacheConfig,
     ChunkingConfig,
     CorpusConfig,
     EmbedderConfig,
+    EmbedderKind,
     FieldsConfig,
     IndexConfig,
     IndexKind,
     PipelineConfig,
 )
-from ..embedding.local.embedder import TextEmbedder
+from ..embedding import Embedder
 from ..manifest import Manifest, fsync_path, read_manifest, write_manifest
 from ..stores.local.directory import generation_folder
 from ..stores.local.lexical import WORDS, write_words
@@ -36,7 +39,7 @@ class Publisher:
     """
 
     def __init__(
-        self, store: Store, config: PipelineConfig, embedder: TextEmbedder, report: BuildReport
+        self, store: Store, config: PipelineConfig, embedder: Embedder, report: BuildReport
     ) -> None:
         self._store = store
         self._config = config
@@ -87,10 +90,11 @@ class Publisher:
                 "kind": self._config.index.kind.value,  # asked for
                 "vectors": asdict(made),
                 "embedder": {
+                    **asdict(self._config.embedder),
                     "name": self._embedder.name,
                     "fingerprint": self._embedder.fingerprint,
                     "dimension": self._embedder.dimension,
-                    **asdict(self._config.embedder),
+                    "requested_dimension": self._config.embedder.dimension,
                 },
                 "chunking": asdict(self._config.chunking),
                 "fields": asdict(self._config.corpus.fields),
@@ -111,9 +115,20 @@ def config_from_manifest(directory: str | Path) -> PipelineConfig:
     return PipelineConfig(
         corpus=CorpusConfig(fields=FieldsConfig(**settings["fields"])),
         chunking=ChunkingConfig(**settings["chunking"]),
-        # The model, not the device it ran on.
-        embedder=EmbedderConfig(model=settings["embedder"]["model"]),
+        embedder=_embedder_from(settings["embedder"]),
         # Who wanted no text's vector kept elsewhere wants none of a text that is added, either.
         cache=CacheConfig() if settings.get("cache", True) else CacheConfig(embeddings=""),
         index=IndexConfig(dir=str(directory), kind=settings["kind"]),
     )
+
+
+def _embedder_from(record: Mapping[str, Any]) -> EmbedderConfig:
+    """The model or the server, not the device that the embedder ran on."""
+    kept = ("model", "kind", "base_url", "max_tokens")
+    config = EmbedderConfig(**{name: record[name] for name in kept if name in record})
+    if config.kind != EmbedderKind.local:
+        config.dimension = record["requested_dimension"]
+    if config.base_url:
+        # An index may come from elsewhere: a provider's key must not be sent to its address.
+        config.api_key_env = "MEDRAG_EMBEDDER_KEY"
+    return config

@@ -17,6 +17,7 @@ class BuildReport:
         unchanged_files: files that were not read again.
         embedder: what it ran on, and why; "" where nothing was embedded.
         embedded_tokens: work of the embedder in this build, special tokens counted in.
+        billed_tokens: charged for by the provider of a remote embedder.
         embed_seconds: time it took, the cache and the storing of the vectors counted in.
         cache_lookups, cache_hits: texts looked for in the embedding cache, and found there.
         kind, recall_at_10: of the FAISS file, see `Made`.
@@ -33,6 +34,7 @@ class BuildReport:
     embedder: str = ""
     embedded_chunks: int = 0
     embedded_tokens: int = 0
+    billed_tokens: int = 0
     truncated: int = 0
     embed_seconds: float = 0.0
     cache_lookups: int = 0

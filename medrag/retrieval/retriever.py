@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..config import RetrieverConfig, RetrieverMode
-from ..embedding.local.embedder import TextEmbedder
+from ..embedding import Embedder
 from ..errors import ArtefactError, ConfigError, QuestionError
 from ..stores.local.index import Index
 from ..text.cleaning import clean_text
@@ -25,7 +25,7 @@ class Retriever:
         embedder: must be the one the index was made with (`Index.check_embedder`).
     """
 
-    def __init__(self, index: Index, embedder: TextEmbedder, config: RetrieverConfig) -> None:
+    def __init__(self, index: Index, embedder: Embedder, config: RetrieverConfig) -> None:
         self._index = index
         self._embedder = embedder
         self._config = config
@@ -76,7 +76,7 @@ class Retriever:
 
     def _search_vectors(self, question: str, depth: int, also: list[int]) -> dict[int, float]:
         """Cosine of the nearest chunks, and of those that only the lexical side found."""
-        query = self._embedder.embed([question])[0]
+        query = self._embedder.embed_queries([question])[0]
         scores, ids = self._index.vectors.search(query, depth)
         similarity = dict(zip(ids.tolist(), scores.tolist(), strict=True))
         missing = [chunk for chunk in also if chunk not in similarity]

@@ -35,12 +35,12 @@ def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[list[Text
     Path(config.index.dir).mkdir(exist_ok=True)
     path = Path(config.index.dir, "store.sqlite")
     with Store(path, "space") as store, Store(path, "space") as other:
-        tokenizer = embedder.folder / "tokenizer.json"
+        chunker = Chunker(embedder, 256)
         reader = CorpusReader(
             store,
             config.corpus,
-            ParserPool(config.corpus, tokenizer, 256),
-            Chunker(embedder.tokenizer, 256),
+            ParserPool(config.corpus, chunker),
+            chunker,
             1,
             BuildReport(Path(config.index.dir)),
         )

@@ -13,7 +13,7 @@ from tempfile import gettempdir
 from typing import Self
 
 from ...config import IndexKind
-from ...embedding.local.embedder import TextEmbedder
+from ...embedding import Embedder
 from ...errors import MismatchError
 from ...manifest import Manifest, fsync_path
 from ...types import Hit
@@ -143,7 +143,7 @@ class Index:
         """See `IndexReader.texts`."""
         return self.snapshot.texts()
 
-    def check_embedder(self, embedder: TextEmbedder) -> None:
+    def check_embedder(self, embedder: Embedder) -> None:
         """Refuse an embedder whose vectors live in another space than the index's.
 
         Raises:

@@ -166,12 +166,13 @@ class Store(Database):
         chunker: Chunker,
         file: str,
         build: int,
-        note: Callable[[bytes, Sequence[int]], None],
+        note: Callable[[bytes, Sequence[int] | str], None],
     ) -> tuple[int, bool]:
         """Store a document's chunks as they come, in constant memory; call in a transaction.
 
         Args:
-            note: called with the hash and the token ids of each chunk's embedded text.
+            note: called with the hash of each chunk's embedded text, and its token ids, or itself
+                if the embedder takes no token ids.
 
         Returns:
             The document's key, and False if the same content was there already (then nothing
@@ -198,10 +199,9 @@ class Store(Database):
             )
             end = 0
             for chunk in chunks:
-                key_of_text = text_hash(
-                    chunker.embedded_text(document.title, chunk.text), self._space
-                )
-                note(key_of_text, chunk.ids)
+                embedded = chunker.embedded_text(document.title, chunk.text)
+                key_of_text = text_hash(embedded, self._space)
+                note(key_of_text, chunk.ids or embedded)
                 self._insert(
                     "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                     (
