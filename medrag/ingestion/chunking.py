@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ..text.cleaning import may_cut
 from ..text.sentences import split_sentences
 from ..types import Block, Chunk
-from .tokens import TokenCounter, TokenSource, tokens_of
+from .tokens import CountedTokens, TokenCounter, TokenIds, TokenSource
 
 # A paragraph longer than this many characters is cut into sentences before it has ended.
 _BUFFER = 1 << 15
@@ -68,7 +68,7 @@ class Chunker:
                 "prompt": prompt,
             }
             tokens = tokens.tokenizer
-        self._tokens = tokens_of(tokens)
+        self._tokens = TokenIds(tokens) if isinstance(tokens, Tokenizer) else CountedTokens(tokens)
         self._prompt = prompt
         self._max_tokens = max_tokens
         self._prefix = lru_cache(maxsize=1024)(self._make_prefix)
@@ -223,7 +223,8 @@ class Chunker:
     def _short_ids(self, sentences: Sequence[str]) -> list[Sequence[int] | None]:
         """Tokens of each sentence; None for one that is longer than many budgets."""
         limit = self._max_tokens * _CHARACTERS_PER_TOKEN
-        tokens = self._tokens.of_each([text for text in sentences if len(text) <= limit])
+        short = [text for text in sentences if len(text) <= limit]
+        tokens = iter(self._tokens.of_each(short))
         return [next(tokens) if len(text) <= limit else None for text in sentences]
 
     def _pieces(self, sentence: str, budget: int) -> Iterator[_Piece]:
