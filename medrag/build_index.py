@@ -55,6 +55,8 @@ def summary_table(report: BuildReport) -> Table:
     if report.embedder:
         table.add_row("embedder", report.embedder)
         table.add_row("embedding rate", report.embedding_rate)
+    if report.billed_tokens:
+        table.add_row("tokens billed", f"{report.billed_tokens:,}")
     if report.cache_lookups:
         share = report.cache_hits / report.cache_lookups
         hits = f"{report.cache_hits:,} of {report.cache_lookups:,} texts ({share:.0%})"

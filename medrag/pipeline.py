@@ -12,8 +12,7 @@ from threading import Lock
 from typing import Self
 
 from .config import PipelineConfig
-from .embedding import Embedder
-from .embedding.local.embedder import TextEmbedder
+from .embedding import Embedder, open_embedder
 from .generation import Generator, open_generator
 from .generation.extractive import ExtractiveGenerator
 from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
@@ -21,8 +20,7 @@ from .grounding import confidence, ground, parse_statements, weigh
 from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
-from .stores import IndexReader
-from .stores.local.index import Index
+from .stores import IndexReader, check_embedder, open_index
 from .types import Answer, Evidence, Hit
 
 _log = logging.getLogger(__name__)
@@ -47,7 +45,7 @@ class RAGPipeline:
         generator: Generator | None = None,
     ) -> None:
         self.config = config or PipelineConfig()
-        self._embedder: Embedder = embedder or TextEmbedder(self.config.embedder)
+        self._embedder = embedder or open_embedder(self.config.embedder)
         self._shared_generator = generator
         self._lock = Lock()  # guards what is opened at first use
         self._opened: _Reader | None = None
@@ -221,9 +219,9 @@ class _Reader:
 
     @classmethod
     def open(cls, config: PipelineConfig, embedder: Embedder) -> Self:
-        index = Index(config.index.dir)
+        index = open_index(config.index)
         try:
-            index.check_embedder(embedder)
+            check_embedder(index, embedder)
         except BaseException:
             index.close()
             raise

@@ -1,24 +1,30 @@
-"""Text becomes vectors: the `Embedder` protocol, and which implementation a configuration names."""
+"""Text becomes vectors: the `Embedder` protocol, and what a configuration names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from more_itertools import chunked
 from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]
+from ..config import CacheConfig, EmbedderConfig, EmbedderKind
+from ..ingestion.tokens import TokenCounter, TokenSource
+from .cache import EmbeddingCache, Vectors, expand
+
+_log = logging.getLogger(__name__)
 
 
-class Embedder(Protocol):
-    """Turns texts into L2-normalised vectors. The rest of the package asks for nothing else.
+class Embedder(TokenCounter, Protocol):
+    """Turns texts into L2-normalised vectors. The rest of the package needs nothing else.
 
     Attributes:
         name: what people call it.
         dimension: length of a vector.
         fingerprint: identifies the vector space; two vectors compare only if theirs are equal.
-        space: as `fingerprint`, and also what changes the numbers slightly, such as precision:
+        space: like `fingerprint`, plus what changes the numbers slightly, such as precision:
             vectors are cached under it.
         max_tokens: the most tokens it reads of a text, special tokens included.
     """
@@ -34,11 +40,92 @@ class Embedder(Protocol):
     @property
     def max_tokens(self) -> int: ...
 
-    def count_tokens(self, text: str) -> int:
-        """How many tokens a text has, special tokens left out."""
-
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Vectors [n, dimension] of texts to be found, float32, each of length 1, in order."""
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors [n, dimension] of questions, comparable with those of documents."""
+
+
+@runtime_checkable
+class TokenEmbedder(TokenSource, Protocol):
+    """Optional for an `Embedder`: it also takes tokens, so that no text is tokenized twice."""
+
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        """As `embed_documents`, from token ids with the prompt and the special tokens."""
+
+
+@runtime_checkable
+class Accountable(Protocol):
+    """Optional for an `Embedder`: figures for the report of a build.
+
+    Attributes:
+        truncated: texts that lost their end because they were too long, so far.
+        billed_tokens: tokens that a provider has charged for, so far.
+    """
+
+    truncated: int
+    billed_tokens: int
+
+    def runs_on(self) -> str:
+        """The hardware and precision, or the server; for people."""
+
+    def precision(self) -> str:
+        """Number format of the forward pass; "" if unknown."""
+
+    def load(self) -> None:
+        """Load the model or connect now, so that the time of the first text is not misleading."""
+
+
+def open_embedder(config: EmbedderConfig) -> Embedder:
+    """The embedder that a configuration names; nothing is loaded or sent yet."""
+    if config.kind == EmbedderKind.local:
+        from .local.embedder import TextEmbedder
+
+        return TextEmbedder(config)
+    from .remote import RemoteEmbedder
+
+    return RemoteEmbedder(config)
+
+
+def open_cache(config: CacheConfig, namespace: str) -> EmbeddingCache | None:
+    """Open the cache that `config` names.
+
+    Args:
+        namespace: `Embedder.space`.
+
+    Returns:
+        None if the configuration asks for no cache, or, with a warning, if its file cannot be
+        used: a read-only or missing home directory does not stop a build.
+
+    Raises:
+        ConfigError: the Redis server cannot be used, or the file is not a cache.
+    """
+    if not config.embeddings:
+        return None
+    from .cache.redis import RedisCache
+    from .cache.sqlite import FAILURES, SqliteCache
+
+    if "://" in config.embeddings:
+        return RedisCache(config.embeddings, namespace)
+    try:
+        return SqliteCache(expand(config.embeddings), namespace, int(config.max_gb * 1e9))
+    except (OSError, RuntimeError, *FAILURES) as error:
+        _log.warning(
+            "cache.embeddings=%s cannot be used (%s); going on without an embedding cache",
+            config.embeddings,
+            error,
+        )
+        return None
+
+
+def embed_chunks(
+    texts: Iterable[str], embedder: Embedder, window: int = 1024
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Embed a stream of texts in constant memory: (text, float32 [dimension]) in input order.
+
+    Args:
+        window: texts embedded at a time; an embedder may sort them by length to save padding.
+    """
+    for part in chunked(texts, window):
+        yield from zip(part, embedder.embed_documents(part), strict=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Device, GeneratorConfig
 from ..errors import ModelError
+from ..hardware import cpu_has_bf16
 from .prompts import Prompt
 
 if TYPE_CHECKING:
@@ -189,9 +190,7 @@ def compute_dtype(device: torch.device) -> torch.dtype:
 
     if device.type == "cuda":
         return torch.bfloat16
-    has = torch.cpu.get_capabilities()  # avx512_bf16, amx_bf16: x86; bf16: ARM
-    fast = any(has.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if cpu_has_bf16() else torch.float32
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:

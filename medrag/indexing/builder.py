@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..config import PipelineConfig, Precision
-from ..embedding.local.embedder import TextEmbedder
+from ..embedding import Embedder, open_embedder
 from ..errors import ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
 from ..ingestion.parsing.pool import ParserPool
@@ -43,15 +43,15 @@ class IndexBuilder:
         ConfigError: chunks would be longer than the embedder can read.
     """
 
-    def __init__(self, config: PipelineConfig, embedder: TextEmbedder | None = None) -> None:
+    def __init__(self, config: PipelineConfig, embedder: Embedder | None = None) -> None:
         self._config = config
-        self._embedder = embedder or TextEmbedder(config.embedder)
+        self._embedder = embedder or open_embedder(config.embedder)
         if config.chunking.max_tokens > self._embedder.max_tokens:
             raise ConfigError(
                 f"chunking.max_tokens={config.chunking.max_tokens} is more than the "
                 f"{self._embedder.max_tokens} tokens that {self._embedder.name} reads; lower it"
             )
-        self._chunker = Chunker(self._embedder.tokenizer, config.chunking.max_tokens)
+        self._chunker = Chunker(self._embedder, config.chunking.max_tokens)
         self._directory = Path(config.index.dir)
 
     def mirror(self) -> BuildReport:
@@ -114,11 +114,7 @@ class IndexBuilder:
             self._check_recipe(writer, rebuild)
             downloads = self._directory / ".medrag-downloads"  # a name that nobody else uses
             report = BuildReport(self._directory)
-            parsers = ParserPool(
-                self._config.corpus,
-                self._embedder.folder / "tokenizer.json",
-                self._config.chunking.max_tokens,
-            )
+            parsers = ParserPool(self._config.corpus, self._chunker)
             reader = CorpusReader(
                 writer, self._config.corpus, parsers, self._chunker, downloads, report
             )

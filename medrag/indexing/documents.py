@@ -345,7 +345,7 @@ class CorpusReader:
                 yield chunk
 
         def pend(key: bytes, text: str, chunk: Chunk) -> None:
-            self._pending.add(key, chunk.ids)
+            self._pending.add(key, chunk.ids or text)
 
         before = self._pending.mark()
         try:

@@ -1,4 +1,4 @@
-"""The second half of a build: give every text its vector, from the cache or from the embedder."""
+"""The second half of a build: each text gets its vector, from the cache or from the embedder."""
 
 from __future__ import annotations
 
@@ -10,36 +10,42 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 
-from ..config import CacheConfig
-from ..embedding.cache import open_cache
-from ..embedding.cache.entries import EmbeddingCache
-from ..embedding.local.embedder import TextEmbedder
+import numpy as np
+
+from ..config import CacheConfig, Precision
+from ..embedding import Accountable, Embedder, TokenEmbedder, open_cache
+from ..embedding.cache import EmbeddingCache, Vectors
 from ..ingestion.chunking import Chunker
 from ..progress import progress
 from ..stores import IndexWriter
 from .publishing import BuildReport
+
+# A text without a vector: its key in the store, and its token ids, or the text itself if the
+# embedder does not take ids.
+Text = tuple[bytes, Sequence[int] | str]
 
 
 class Embedding:
     """Writes vectors into a store; use as a context manager.
 
     Args:
-        report: counts are added to it.
+        report: its counts are updated.
 
     Raises:
         ConfigError: see `open_cache`; at the first text.
     """
 
     def __init__(
-        self, store: IndexWriter, embedder: TextEmbedder, cache: CacheConfig, report: BuildReport
+        self, store: IndexWriter, embedder: Embedder, cache: CacheConfig, report: BuildReport
     ) -> None:
         self._store = store
         self._embedder = embedder
+        self._figures = embedder if isinstance(embedder, Accountable) else None
         self._cache_config = cache
         self._cache: EmbeddingCache | None = None
-        self._begun = False
+        self._started = False
         self._report = report
-        self._truncated_before = embedder.truncated
+        self._before = self._totals()
 
     def __enter__(self) -> Embedding:
         return self
@@ -54,62 +60,81 @@ class Embedding:
             self._cache.close()
 
     def embed_rest(self, chunker: Chunker) -> None:
-        """Embed what a build that was killed has left; its texts are tokenized again."""
+        """Embed what a killed build has left; its texts are tokenized again."""
         left = self._store.count_unembedded()
         if not left:
             return
         with progress("embedding", left, "chunks") as advance:
             for rows in self._store.unembedded(WINDOW):
                 texts = {key: chunker.embedded_text(title, text) for key, title, text in rows}
-                encoded = self._embedder.tokenizer.encode_batch_fast(list(texts.values()))
-                ids = [encoding.ids for encoding in encoded]
-                self.embed(list(zip(texts, ids, strict=True)))
+                self.embed(list(texts.items()))
                 advance(len(rows), self._report.embedding_rate)
 
     def embed(self, texts: Sequence[Text]) -> None:
         """Give a window of texts their vectors, in one commit."""
         report = self._report
-        if not self._begun:  # a build without a new text needs no cache
+        if not self._started:  # a build without a new text needs no cache
             self._cache = open_cache(self._cache_config, self._embedder.space)
-            self._begun = True
+            self._started = True
         known = self._cache.get([key for key, _ in texts]) if self._cache else {}
-        new = [(key, ids) for key, ids in texts if key not in known]
-        keys = [key for key, _ in new]
-        if new:
-            self._embedder.load()  # the time it takes says nothing of its rate
+        new = {key: text for key, text in texts if key not in known}
+        if new and self._figures:
+            self._figures.load()
         started = time.monotonic()
-        vectors = self._embedder.embed_ids([ids for _, ids in new])
+        vectors, tokens = self._vectors(list(new.values()))
         with self._store.transaction():
-            self._store.note_precision(self._embedder.chosen.precision)
+            if self._figures and (precision := self._figures.precision()):
+                self._store.note_precision(Precision(precision))
             self._store.put_vectors(list(known), list(known.values()))
-            self._store.put_vectors(keys, vectors)
+            self._store.put_vectors(list(new), vectors)
         if self._cache:
-            self._cache.put(keys, vectors)
+            self._cache.put(list(new), vectors)
             report.cache_lookups, report.cache_hits = self._cache.lookups, self._cache.hits
         if new:
-            report.embedder = str(self._embedder.chosen)
+            report.embedder = self._figures.runs_on() if self._figures else self._embedder.name
         report.embedded_chunks += len(new)
-        report.embedded_tokens += sum(len(ids) for _, ids in new)
+        report.embedded_tokens += tokens
         report.embed_seconds += time.monotonic() - started
-        report.truncated = self._embedder.truncated - self._truncated_before
+        truncated, billed = self._totals()
+        report.truncated = truncated - self._before[0]
+        report.billed_tokens = billed - self._before[1]
+
+    def _vectors(self, texts: Sequence[Sequence[int] | str]) -> tuple[Vectors, int]:
+        """Vectors [n, dimension] of texts, and the number of their tokens."""
+        embedder = self._embedder
+        if not texts:
+            return np.empty((0, 0), np.float32), 0
+        if isinstance(embedder, TokenEmbedder):
+            rows = [_ids(text, embedder) for text in texts]
+            return embedder.embed_ids(rows), sum(map(len, rows))
+        plain = [text for text in texts if isinstance(text, str)]
+        return embedder.embed_documents(plain), sum(map(embedder.count_tokens, plain))
+
+    def _totals(self) -> tuple[int, int]:
+        """Texts truncated and tokens billed, since the embedder was made."""
+        figures = self._figures
+        return (figures.truncated, figures.billed_tokens) if figures else (0, 0)
 
 
-# A text without a vector: its key in the store, and its token ids.
-Text = tuple[bytes, Sequence[int]]
+def _ids(text: Sequence[int] | str, embedder: TokenEmbedder) -> Sequence[int]:
+    if isinstance(text, str):
+        return embedder.tokenizer.encode(embedder.document_prompt + text).ids
+    return text
+
 
 WINDOW = 1024  # texts that are sorted by length, embedded and committed together
 _IN_MEMORY = 4 << 20  # bytes, before they go into a file
-_HEAD = struct.Struct("=16sI")  # the key, and how many ids come after it
+_HEAD = struct.Struct("=16s?I")  # the key, whether text follows instead of ids, how many bytes
 _ID = "I"  # of `array`: 4 bytes
 
 
 class Pending:
-    """A queue of texts, so that none must be tokenized again, however long its document is.
+    """A queue of texts, so that none is tokenized twice, however long its document is.
 
-    The file has no name, so nothing of it stays after a kill; 4 bytes for each token.
+    The file has no name, so nothing remains after a kill. It takes 4 bytes for each token.
 
     Args:
-        directory: on the disk that has to have room for it.
+        directory: on the disk that must have room for it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -121,35 +146,35 @@ class Pending:
     def __len__(self) -> int:
         return self._number
 
-    def add(self, key: bytes, ids: Sequence[int]) -> None:
-        """Put a text at the end.
+    def add(self, key: bytes, text: Sequence[int] | str) -> None:
+        """Append a text, as token ids or as itself.
 
         Raises:
-            OSError: there is no room for it on the disk.
+            OSError: the disk is full.
         """
-        self._file.write(_HEAD.pack(key, len(ids)) + array(_ID, ids).tobytes())
+        content = text.encode() if isinstance(text, str) else array(_ID, text).tobytes()
+        self._file.write(_HEAD.pack(key, isinstance(text, str), len(content)) + content)
         self._number += 1
 
     def mark(self) -> tuple[int, int]:
-        """What `cut` takes to drop all that is added from now on."""
+        """A position for `cut`."""
         return self._file.tell(), self._number
 
     def cut(self, mark: tuple[int, int]) -> None:
-        """Drop what was added since the mark was taken."""
+        """Drop everything that was added since `mark`."""
         place, self._number = mark
         self._file.seek(place)
         self._file.truncate()
 
     def take(self) -> Iterator[Text]:
-        """Every text in its order; the queue is empty when the last one was taken."""
+        """Every text in order; the queue is empty after the last one."""
         self._file.seek(0)
         for _ in range(self._number):
-            key, length = _HEAD.unpack(self._file.read(_HEAD.size))
-            ids = array(_ID)
-            ids.frombytes(self._file.read(length * ids.itemsize))
-            yield key, ids
+            key, is_text, length = _HEAD.unpack(self._file.read(_HEAD.size))
+            content = self._file.read(length)
+            yield key, content.decode() if is_text else array(_ID, content)
         self.cut((0, 0))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()

@@ -26,6 +26,7 @@ class BuildReport:
         unchanged_files: files that were not read again.
         embedder: what it ran on, and why; "" if nothing was embedded.
         embedded_tokens: tokens embedded by this build, including special tokens.
+        billed_tokens: tokens that the provider of a remote embedder charges for.
         embed_seconds: time it took, including the cache and storing the vectors.
         cache_lookups, cache_hits: texts looked up in the embedding cache, and found there.
         kind, recall_at_10: of the vector index; see `VectorsRecord`.
@@ -42,6 +43,7 @@ class BuildReport:
     embedder: str = ""
     embedded_chunks: int = 0
     embedded_tokens: int = 0
+    billed_tokens: int = 0
     truncated: int = 0
     embed_seconds: float = 0.0
     cache_lookups: int = 0
@@ -95,12 +97,21 @@ def config_from_manifest(directory: str | Path) -> PipelineConfig:
     return PipelineConfig(
         corpus=CorpusConfig(fields=made_with.fields),
         chunking=made_with.chunking,
-        # The model, but not the hardware it ran on.
-        embedder=EmbedderConfig(model=made_with.embedder_config.model),
+        embedder=_portable(made_with.embedder_config),
         # An index built without the cache is also updated without it.
         cache=CacheConfig() if made_with.cache else CacheConfig(embeddings=""),
         index=replace(index, kind=made_with.kind),
     )
+
+
+def _portable(made_with: EmbedderConfig) -> EmbedderConfig:
+    """The model or the server of an embedder, but not the hardware it ran on."""
+    kept = ("model", "kind", "base_url", "max_tokens", "dimension")
+    config = EmbedderConfig(**{name: getattr(made_with, name) for name in kept})
+    if config.base_url:
+        # An index may come from elsewhere: a provider's key must not be sent to its address.
+        config.api_key_env = "MEDRAG_EMBEDDER_KEY"
+    return config
 
 
 def write_quarantine(directory: Path, writer: IndexWriter) -> int:

@@ -2,7 +2,7 @@
 
 The pieces chain, each in constant memory:
 
-    texts = split_chunks(clean_chunks(read_chunks("notes.txt")), embedder.tokenizer, 256)
+    texts = split_chunks(clean_chunks(read_chunks("notes.txt")), embedder, 256)
     for text, vector in embed_chunks(texts, embedder): ...
 """
 
@@ -15,7 +15,8 @@ from .files import FileChunkIterator, read_chunks
 from .readers import read_documents
 
 if TYPE_CHECKING:
-    from ..embedding.local.embedder import TextEmbedder, embed_chunks
+    from ..embedding import embed_chunks
+    from ..embedding.local.embedder import TextEmbedder
 
 __all__ = [
     "Chunker",
@@ -32,7 +33,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Processes that parse need no NumPy; it comes with the first name that does.
-    if name in ("TextEmbedder", "embed_chunks"):
-        return getattr(import_module("medrag.embedding.local.embedder"), name)
+    # Lazy, because processes that parse need no NumPy.
+    if name == "embed_chunks":
+        return import_module("medrag.embedding").embed_chunks
+    if name == "TextEmbedder":
+        return import_module("medrag.embedding.local.embedder").TextEmbedder
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,29 +1,33 @@
 """Cut cleaned text into chunks that end at sentences and fit the embedder's token budget.
 
 The chunks of a document tile its cleaned text: nothing but whitespace lies between two of them,
-nothing is in two of them, and `cleaned[start:end] == chunk.text` for each.
+no text is in two of them, and `cleaned[start:end] == chunk.text` for each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from tokenizers import Tokenizer
 
+from ..errors import ConfigError
 from ..text.cleaning import may_cut
 from ..text.sentences import split_sentences
 from ..types import Block, Chunk
+from .tokens import CountedTokens, TokenCounter, TokenIds, TokenSource
 
 # A paragraph longer than this many characters is cut into sentences before it has ended.
 _BUFFER = 1 << 15
-# A word of any length is one [UNK] token to WordPiece, so characters need a bound of their own.
+# WordPiece makes a word of any length one [UNK] token, so characters have a limit of their own.
 _CHARACTERS_PER_TOKEN = 12
 # Where a sentence over the budget is cut, best first; the last resort is between two tokens.
 _SEPARATORS = ("\n", "; ", ": ", ", ", " ")
+_LEAST_BUDGET = 8  # tokens for text, next to prompt, title and special tokens
 
-# Part of a sentence: glue before it, text, characters from the sentence's start, token ids.
+# Part of a sentence: glue before it, text, characters from the sentence's start, tokens.
 _Piece = tuple[str, str, int, Sequence[int]]
 
 
@@ -34,7 +38,7 @@ class _Unit:
     glue: str  # whitespace between the unit before and this one
     text: str
     start: int
-    ids: Sequence[int]  # tokens, without the special ones
+    ids: Sequence[int]  # its tokens
     page: int | None
     section: str
 
@@ -42,33 +46,66 @@ class _Unit:
 class Chunker:
     """Packs the sentences of a document into chunks of at most `max_tokens` embedder tokens.
 
-    What is embedded for a chunk is its document's title, a newline and the chunk's text (see
-    `embedded_text`); the budget covers all of it and the special tokens the model adds.
+    A chunk is embedded as its document's title, a newline and its text (see `embedded_text`). The
+    budget covers all of it, the embedder's prompt, and the special tokens that the model adds.
 
     Args:
-        tokenizer: the embedder's; its truncation and padding must be off.
+        tokens: an embedder, or a tokenizer without truncation and padding.
         max_tokens: budget of one chunk.
+        prompt: document prompt of the embedder that a tokenizer belongs to.
+
+    Raises:
+        ConfigError: the prompt leaves no room for text.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
-        self._tokenizer = tokenizer
-        self._head, self._tail = _special_ids(tokenizer)
+    def __init__(self, tokens: Tokenizer | TokenCounter, max_tokens: int, prompt: str = "") -> None:
+        self.recipe: dict[str, Any] | None = None
+        if isinstance(tokens, TokenSource):
+            prompt = tokens.document_prompt
+            self.recipe = {
+                "tokenizer": str(tokens.tokenizer_file),
+                "max_tokens": max_tokens,
+                "prompt": prompt,
+            }
+            tokens = tokens.tokenizer
+        self._tokens = TokenIds(tokens) if isinstance(tokens, Tokenizer) else CountedTokens(tokens)
+        self._prompt = prompt
         self._max_tokens = max_tokens
         self._prefix = lru_cache(maxsize=1024)(self._make_prefix)
-        # BERT's pre-tokenizer cuts at white space and throws it away: tokens of parts that it
-        # separates are the tokens of the whole, so that no text needs to be tokenized twice.
-        self._adds_up = type(tokenizer.pre_tokenizer).__name__ == "BertPreTokenizer"
+        self._adds_up = self._tokens.add_up and (not prompt or prompt[-1].isspace())
+        least = max_tokens - max_tokens // 4 - len(self._tokens.of(prompt)) - self._special
+        if least < _LEAST_BUDGET:
+            raise ConfigError(
+                f"chunking.max_tokens={max_tokens} leaves no room for text next to a title and the "
+                f"embedder's prompt {prompt!r}; raise it"
+            )
+
+    @classmethod
+    def from_recipe(cls, recipe: dict[str, Any]) -> Chunker:
+        """The same chunker in another process.
+
+        Args:
+            recipe: the attribute `recipe`, which is None if only this process can count tokens.
+        """
+        tokenizer = Tokenizer.from_file(recipe["tokenizer"])
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return cls(tokenizer, recipe["max_tokens"], recipe["prompt"])
+
+    @property
+    def _special(self) -> int:
+        return len(self._tokens.head) + len(self._tokens.tail)
 
     def embedded_text(self, title: str, text: str) -> str:
-        """The string that stands for a chunk in the vector space."""
+        """The text that is embedded for a chunk, without the prompt."""
         return self._prefix(title)[0] + text
 
     def chunks(self, blocks: Iterable[Block], title: str = "") -> Iterator[Chunk]:
         """Chunk a stream of cleaned blocks in constant memory.
 
-        A chunk never crosses a section; it may cross a page, and then carries its first one.
+        A chunk never crosses a section; it may cross a page, and then has the number of its first.
         """
-        budget = self._max_tokens - len(self._head) - len(self._tail) - len(self._prefix(title)[1])
+        budget = self._max_tokens - self._special - len(self._prefix(title)[1])
         held: list[_Unit] = []
         used = 0
         for unit in self._units(blocks, budget):
@@ -86,16 +123,25 @@ class Chunker:
     def _pack(self, units: list[_Unit], title: str) -> tuple[Chunk, list[_Unit]]:
         """One chunk, and the units that did not fit after all.
 
-        Where tokens of sentences do not add up to those of the joined text, it is tokenized once
-        more, and the last sentences wait for the next chunk if it is too long.
+        Where tokens of parts do not add up, the joined text is measured again. If it is too long,
+        its last sentences wait for the next chunk, or its only one is cut once more.
         """
         fitting = len(units)
         while True:
             text = _join(units[:fitting])
             ids = self._joined_ids(units[:fitting], title, text)
-            if len(ids) <= self._max_tokens or fitting == 1:
+            if len(ids) <= self._max_tokens or (fitting == 1 and len(text) == 1):
                 break
-            fitting -= 1
+            if fitting > 1:
+                fitting -= 1
+            else:
+                unit = units[0]
+                cut = _best_cut(unit.text, len(unit.text) - 1)
+                head, tail = unit.text[:cut].rstrip(), unit.text[cut:].lstrip()
+                glue = unit.text[len(head) : len(unit.text) - len(tail)]
+                end = unit.start + len(head) + len(glue)
+                more = replace(unit, glue=glue, text=tail, start=end, ids=self._tokens.of(tail))
+                units = [replace(unit, text=head, ids=self._tokens.of(head)), more, *units[1:]]
         first = units[0]
         chunk = Chunk(
             text=text,
@@ -106,21 +152,21 @@ class Chunker:
             section=first.section,
             glue=first.glue,
             page_starts=_page_starts(units[:fitting]),
-            ids=ids,
+            ids=ids if self._tokens.have_ids else (),
         )
         return chunk, units[fitting:]
 
     def _joined_ids(self, units: Sequence[_Unit], title: str, text: str) -> list[int]:
-        """Tokens of what is embedded for these units, special ones included."""
+        """Tokens of what is embedded for these units: prompt, title, text and special tokens."""
         prefix, ids = self._prefix(title)
         if self._adds_up and all(unit.glue for unit in units[1:]):
             ids = [*ids, *(id_ for unit in units for id_ in unit.ids)]
         else:
-            ids = self._ids(prefix + text)
-        return [*self._head, *ids, *self._tail]
+            ids = self._tokens.of(self._prompt + prefix + text)
+        return [*self._tokens.head, *ids, *self._tokens.tail]
 
     def _units(self, blocks: Iterable[Block], budget: int) -> Iterator[_Unit]:
-        """Sentences of the joined blocks, each with its place in the cleaned text."""
+        """Sentences of the joined blocks, each with its offset in the cleaned text."""
         paragraph: list[Block] = []
         size = position = 0
         for index, block in enumerate(blocks):
@@ -129,7 +175,7 @@ class Chunker:
                 bool(paragraph) and block.section != paragraph[-1].section
             )
             if paragraph and (new_paragraph or size > _BUFFER):
-                # Inside a paragraph the last sentence may go on in the next block: keep it back.
+                # The last sentence of a paragraph may go on in the next block, so it is kept back.
                 rest = yield from self._sentences(paragraph, position, budget, not new_paragraph)
                 consumed = sum(len(b.glue) + len(b.text) for b in paragraph)
                 kept = sum(len(b.glue) + len(b.text) for b in rest)
@@ -171,15 +217,15 @@ class Chunker:
                     glue = ""
                 glue = sentence[lead + len(body) :]
             offset += len(sentence)
-        # The whitespace before the rest belongs to it, so that the next call finds it as glue.
+        # Whitespace before the rest belongs to it: the next call treats it as glue.
         return _cut_blocks(blocks, rest_from - len(glue))
 
     def _short_ids(self, sentences: Sequence[str]) -> list[Sequence[int] | None]:
-        """Tokens of each sentence in one call; None for those that hold many budgets at once."""
+        """Tokens of each sentence; None for one that is longer than many budgets."""
         limit = self._max_tokens * _CHARACTERS_PER_TOKEN
-        short = [sentence for sentence in sentences if len(sentence) <= limit]
-        encoded = iter(self._tokenizer.encode_batch_fast(short, add_special_tokens=False))
-        return [next(encoded).ids if len(text) <= limit else None for text in sentences]
+        short = [text for text in sentences if len(text) <= limit]
+        tokens = iter(self._tokens.of_each(short))
+        return [next(tokens) if len(text) <= limit else None for text in sentences]
 
     def _pieces(self, sentence: str, budget: int) -> Iterator[_Piece]:
         """The parts of a sentence that each fit the budget."""
@@ -188,55 +234,50 @@ class Chunker:
             rest = sentence[shift:]
             # Never tokenize more than a few budgets' worth at once: the rest may be a gigabyte.
             window = rest[: budget * _CHARACTERS_PER_TOKEN]
-            encoded = self._tokenizer.encode(window, add_special_tokens=False)
-            offsets = encoded.offsets
-            if len(offsets) <= budget and len(window) == len(rest):
-                yield glue, rest, shift, encoded.ids
+            ids, limit = self._tokens.prefix(window, budget)
+            if len(ids) <= budget and len(window) == len(rest):
+                yield glue, rest, shift, ids
                 return
-            limit = offsets[budget][0] if len(offsets) > budget else len(window)
             cut = _best_cut(rest, limit)
-            while cut > 1 and len(self._ids(rest[:cut])) > budget:
+            while cut > 1 and len(self._tokens.of(rest[:cut])) > budget:
                 cut = _best_cut(rest, cut - 1)
             piece = rest[:cut].rstrip()
-            yield glue, piece, shift, self._ids(piece)
+            yield glue, piece, shift, self._tokens.of(piece)
             following = rest[cut:].lstrip()
             glue = rest[len(piece) : len(rest) - len(following)]
             shift = len(sentence) - len(following)
 
     def _make_prefix(self, title: str) -> tuple[str, Sequence[int]]:
-        """The title as it is embedded, with its ids: a quarter of the budget, cut at a word."""
+        """The title as it is embedded, and the tokens of prompt and title.
+
+        A title takes up to a quarter of the budget and is cut at a word.
+        """
         title = " ".join(title.split())
-        if not title:
-            return "", ()
-        start = title[: self._max_tokens * _CHARACTERS_PER_TOKEN]
-        offsets = self._tokenizer.encode(start, add_special_tokens=False).offsets
-        allowed = self._max_tokens // 4
-        cut = offsets[allowed][0] if len(offsets) > allowed else len(title)
-        while cut > 1 and len(self._ids(title[:cut])) > allowed:
-            cut = _best_cut(title, cut - 1)
-        prefix = title[:cut].rstrip() + "\n"
-        return prefix, self._ids(prefix)
-
-    def _ids(self, text: str) -> list[int]:
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+        prefix = ""
+        if title:
+            allowed = self._max_tokens // 4
+            start = title[: self._max_tokens * _CHARACTERS_PER_TOKEN]
+            ids, limit = self._tokens.prefix(start, allowed)
+            cut = len(title) if len(ids) <= allowed else limit
+            while cut > 1 and len(self._tokens.of(title[:cut])) > allowed:
+                cut = _best_cut(title, cut - 1)
+            prefix = title[:cut].rstrip() + "\n"
+        return prefix, self._tokens.of(self._prompt + prefix)
 
 
-def split_chunks(texts: Iterable[str], tokenizer: Tokenizer, max_tokens: int) -> Iterator[str]:
+def split_chunks(
+    texts: Iterable[str], tokens: Tokenizer | TokenCounter, max_tokens: int
+) -> Iterator[str]:
     """Cut a stream of cleaned texts into pieces that fit `max_tokens`; for chaining by hand.
 
     Each text starts a new paragraph, as in `embed_chunks(split_chunks(clean_chunks(...)))`.
+
+    Args:
+        tokens: an embedder or its tokenizer.
     """
-    chunker = Chunker(tokenizer, max_tokens)
+    chunker = Chunker(tokens, max_tokens)
     for chunk in chunker.chunks(Block(text) for text in texts):
         yield chunk.text
-
-
-def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """The ids that the model wants before and after a text."""
-    plain = tokenizer.encode("a", add_special_tokens=False).ids
-    full = tokenizer.encode("a").ids
-    start = next(i for i in range(len(full)) if full[i : i + len(plain)] == plain)
-    return full[:start], full[start + len(plain) :]
 
 
 def _join(units: Sequence[_Unit]) -> str:
@@ -262,7 +303,7 @@ def _place(blocks: Sequence[Block], offset: int) -> tuple[int | None, str]:
 
 
 def _cut_blocks(blocks: Sequence[Block], offset: int) -> list[Block]:
-    """What remains of joined blocks from a character offset on."""
+    """The rest of joined blocks from a character offset on."""
     rest: list[Block] = []
     end = 0
     for block in blocks:
@@ -279,10 +320,10 @@ def _cut_blocks(blocks: Sequence[Block], offset: int) -> list[Block]:
 
 
 def _best_cut(text: str, limit: int) -> int:
-    """The last good place to cut `text` at or before `limit`: at least 1 character in."""
+    """The last good place to cut `text` at or before `limit`, after at least 1 character."""
     limit = max(1, min(limit, len(text)))
     for separator in _SEPARATORS:
-        # A separator in the first half would leave a stub; a worse one further on is better.
+        # A separator in the first half would leave a stub; a worse separator later is better.
         at = text.rfind(separator, limit // 2, limit)
         if at > 0:
             return at + len(separator)

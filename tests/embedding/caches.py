@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from medrag import CacheConfig
-from medrag.embedding.cache import open_cache
-from medrag.embedding.cache.entries import EmbeddingCache
+from medrag.embedding import open_cache
+from medrag.embedding.cache import EmbeddingCache
 
 DIMENSION = 384
 Vectors = NDArray[np.float32]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from medrag import CacheConfig
-from medrag.embedding.cache import open_cache
+from medrag.embedding import open_cache
 from medrag.errors import ConfigError
 from tests.embedding.caches import count_right, fill, held, keys_of, opened, vectors_of, warnings
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from medrag import CacheConfig
-from medrag.embedding.cache import open_cache
+from medrag.embedding import open_cache
 from medrag.errors import ConfigError
 from tests.embedding.caches import count_right, fill, held, keys_of, opened, vectors_of, warnings
 
@@ -135,7 +135,7 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(
         cache.get(keys_of(range(500)))
         cache.put(keys_of(range(500)), vectors_of(range(500)))
         assert count_right(cache, range(500)) == 500
-    said = [line for line in warnings(caplog) if "set aside" in line]
+    said = [line for line in warnings(caplog) if "renamed to" in line]
     assert len(said) == 1 and str(place) in said[0]
     assert place.with_name("cache.sqlite.damaged").stat().st_size == len(damaged)
     assert held(place, range(500)) == 500
@@ -225,7 +225,7 @@ def test_a_file_that_is_locked_for_long_is_done_without(
         assert cache.get(keys_of(range(10))) == {}
     (warning,) = warnings(caplog)
     assert "locked" in warning and "going on without" in warning
-    assert held(place, range(20)) == 10  # nothing was set aside
+    assert held(place, range(20)) == 10  # nothing was renamed
 
 
 @pytest.mark.parametrize("kind", ["text", "database"])
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_cache_is_refused_and_left_alone(kind: str, tmp_path: 
             database.execute("CREATE TABLE patients (name TEXT)")
     content = place.read_bytes()
     for _ in range(2):
-        with pytest.raises(ConfigError, match="something else than an embedding cache"):
+        with pytest.raises(ConfigError, match="is not an embedding cache"):
             opened(place)
     assert place.read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]

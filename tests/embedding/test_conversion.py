@@ -38,7 +38,7 @@ def watch(event, arguments):
         note(f"{event} {arguments[1:]}")
 
 sys.addaudithook(watch)
-kind = "conversion" if any("convert" in word for word in sys.orig_argv) else "process"
+kind = "conversion" if any("local.conversion" in word for word in sys.orig_argv) else "process"
 note(f"{kind} begins")
 atexit.register(note, f"{kind} ends")
 """
@@ -257,7 +257,7 @@ def test_a_copy_that_cannot_be_opened_is_done_without(
 ) -> None:
     """As one of another machine's in a shared home, for example."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr("medrag.embedding.local.choice.cpu_has_fast_bf16", lambda: False)
+    monkeypatch.setattr("medrag.embedding.local.encoders.cpu_has_bf16", lambda: False)
     embedder = embedder_of(tiny)
     embedder.embed(TEXTS)
     assert embedder.chosen.precision == Precision.fp32

@@ -168,7 +168,7 @@ def test_no_text_gives_no_vector() -> None:
 
 def test_a_cut_text_is_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     embedder = TextEmbedder()
-    limit = embedder.max_length
+    limit = embedder.max_tokens
     assert limit == 256
     fits = "pain " * (limit - 2)  # two tokens are special
     with caplog.at_level(logging.WARNING):

@@ -144,7 +144,7 @@ def test_a_text_may_be_as_long_as_roberta_has_places_for(tiny: Path, tmp_path: P
     RobertaModel(config).save_pretrained(tmp_path)
     shutil.copy(tiny / "tokenizer.json", tmp_path)
     embedder = embedder_of(tmp_path, backend=Backend.torch)
-    assert embedder.max_length == 64
+    assert embedder.max_tokens == 64
     assert np.linalg.norm(embedder.embed(["gout " * 200])) == pytest.approx(1, abs=1e-5)
     assert embedder.truncated == 1
 
@@ -176,8 +176,16 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(tiny: Path) -> None:
     [
         ("config.json", "{", "cannot be read"),
         ("config.json", '{"model_type": "bert"}', "hidden_size"),
-        ("config.json", '{"model_type": "bert", "hidden_size": "large"}', "'large' where a size"),
-        ("config.json", '{"hidden_size": 16, "max_position_embeddings": -1}', "-1 where a size"),
+        (
+            "config.json",
+            '{"model_type": "bert", "hidden_size": "large"}',
+            "'large' where a size",
+        ),
+        (
+            "config.json",
+            '{"hidden_size": 16, "max_position_embeddings": -1}',
+            "-1 where a size",
+        ),
         ("tokenizer_config.json", '{"model_max_length": "many"}', "'many' where a size"),
         ("tokenizer_config.json", '{"model_max_length": Infinity}', "inf where a size"),
         ("tokenizer.json", '{"version": "1.0", "trunc', "cannot be read"),

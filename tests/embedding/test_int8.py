@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from medrag import EmbedderConfig
 from medrag.config import Backend, Device, Precision
-from medrag.embedding.local.folder import PACKAGED_WEIGHTS, locate
+from medrag.embedding.local.folder import locate
 from medrag.errors import ModelError
 from medrag.ingestion import TextEmbedder
 
@@ -55,7 +55,7 @@ def test_vectors_are_close_to_those_of_fp32_but_not_the_same() -> None:
 
 _CONVERT = """
 import sys
-from medrag.embedding.local.convert import main
+from medrag.embedding.local.conversion import main
 
 main(*sys.argv[1:])
 print("torch" in sys.modules)
@@ -64,14 +64,20 @@ print("torch" in sys.modules)
 
 @pytest.mark.slow
 def test_the_packaged_model_is_converted_without_torch_to_the_same(tmp_path: Path) -> None:
-    model = str(locate(""))
-    for weights, with_torch in ((PACKAGED_WEIGHTS, "False"), ("not known", "True")):
-        (tmp_path / weights).mkdir()
-        arguments = [model, "mean", weights, str(tmp_path / weights), "onnxruntime"]
-        command = [sys.executable, "-c", _CONVERT, *arguments]
+    from safetensors.numpy import load_file, save_file
+
+    # The same weights in another file, whose hash is not known.
+    copy = shutil.copytree(locate(""), tmp_path / "copy")
+    weights = load_file(copy / "model.safetensors")
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt", "copy": "1"})
+    graphs = []
+    for model, with_torch in ((locate(""), "False"), (copy, "True")):
+        target = tmp_path / with_torch
+        target.mkdir()
+        command = [sys.executable, "-c", _CONVERT, str(model), str(target), "onnxruntime"]
         assert subprocess.check_output(command, text=True).strip() == with_torch
-    one, other = (folder / "encoder.onnx" for folder in tmp_path.iterdir())
-    assert one.read_bytes() == other.read_bytes()
+        graphs.append((target / "encoder.onnx").read_bytes())
+    assert graphs[0] == graphs[1]
 
 
 @given(lengths=st.lists(st.integers(1, 250), min_size=1, max_size=30))
@@ -144,7 +150,7 @@ def test_a_model_that_int8_does_not_suit_is_run_in_fp32_by_default(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     model: Path = request.getfixturevalue(name)
-    monkeypatch.setattr("medrag.embedding.local.choice.cpu_has_fast_bf16", lambda: False)
+    monkeypatch.setattr("medrag.embedding.local.encoders.cpu_has_bf16", lambda: False)
     with caplog.at_level(logging.INFO):
         embedder = embedder_of(model)
         vectors = embedder.embed(TEXTS)

@@ -67,7 +67,7 @@ def test_questions_move_to_their_passages(tmp_path: Path) -> None:
     assert result.train_loss < 0.7 * result.first_loss
     assert first_places(config.dir) > first_places("")
     # the saved model reads whole chunks again, not the 16 tokens of the training
-    assert TextEmbedder(EmbedderConfig(model=config.dir)).max_length == 256
+    assert TextEmbedder(EmbedderConfig(model=config.dir)).max_tokens == 256
     assert SentenceTransformer(config.dir, local_files_only=True).max_seq_length == 256
     names = {path.name for path in Path(config.dir).iterdir()}
     assert "model.safetensors" in names

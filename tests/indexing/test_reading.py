@@ -36,12 +36,12 @@ def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[list[Text
     Path(config.index.dir).mkdir(exist_ok=True)
     path = Path(config.index.dir, "store.sqlite")
     with LocalWriter(path, "space", None) as store, Store(path, "space") as other:
-        tokenizer = embedder.folder / "tokenizer.json"
+        chunker = Chunker(embedder, 256)
         reader = CorpusReader(
             store,
             config.corpus,
-            ParserPool(config.corpus, tokenizer, 256),
-            Chunker(embedder.tokenizer, 256),
+            ParserPool(config.corpus, chunker),
+            chunker,
             Path(config.index.dir, "downloads"),
             BuildReport(Path(config.index.dir)),
         )

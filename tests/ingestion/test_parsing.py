@@ -24,7 +24,7 @@ from medrag.types import Chunk, Document, Rejected
 Read = tuple[Document, list[Chunk]] | Rejected
 
 _EMBEDDER = TextEmbedder()
-_TOKENIZER = _EMBEDDER.folder / "tokenizer.json"
+_CHUNKER = Chunker(_EMBEDDER, 256)
 
 
 def files_in(root: Path) -> Iterator[SourceFile]:
@@ -40,7 +40,7 @@ def parse(
     at: Callable[[Document], None] = lambda document: None,
 ) -> list[Read]:
     """Everything under `root`; `at` is called when a document begins."""
-    pool = ParserPool(config or CorpusConfig(workers=1), _TOKENIZER, 256)
+    pool = ParserPool(config or CorpusConfig(workers=1), _CHUNKER)
     found: list[Read] = []
     with closing(pool.read(files_in(root), root.with_name("scratch"))) as files:
         for _, items in files:
@@ -117,7 +117,7 @@ def test_a_corpus_comes_in_order_and_as_if_it_were_read_here(workers: int) -> No
             ]
             expected.append((item.id, item.title, item.url, dict(item.metadata), chunks))
     found = []
-    pool = ParserPool(CorpusConfig(workers=workers), _TOKENIZER, 256)
+    pool = ParserPool(CorpusConfig(workers=workers), _CHUNKER)
     with closing(pool.read(files_in(samples), Path("unused"))) as files:
         for _, items in files:
             for item in items:
@@ -148,7 +148,7 @@ def test_half_characters_come_through_where_json_allows_them(root: Path) -> None
 
 def test_documents_that_nobody_reads_are_passed_over(root: Path) -> None:
     write_rows(root / "rows.jsonl", 3, sentences=2_000)
-    pool = ParserPool(CorpusConfig(workers=1), _TOKENIZER, 256)
+    pool = ParserPool(CorpusConfig(workers=1), _CHUNKER)
     seen = []
     with closing(pool.read(files_in(root), root.with_name("scratch"))) as files:
         for _, items in files:
@@ -191,7 +191,7 @@ def test_a_document_that_eats_memory_costs_itself(root: Path) -> None:
 
 def test_a_parser_waits_until_it_is_listened_to(root: Path) -> None:
     (root / "long.txt").write_text("Zinc is a metal. " * 4_000_000, encoding="utf-8")
-    pool = ParserPool(CorpusConfig(workers=1), _TOKENIZER, 256)
+    pool = ParserPool(CorpusConfig(workers=1), _CHUNKER)
     with closing(pool.read(files_in(root), root.with_name("scratch"))) as files:
         _, items = next(files)
         item = next(items)
@@ -209,7 +209,7 @@ def test_a_parser_waits_until_it_is_listened_to(root: Path) -> None:
 
 
 def test_as_many_processes_as_there_are_files_and_none_for_none(root: Path) -> None:
-    pool = ParserPool(CorpusConfig(workers=3), _TOKENIZER, 256)
+    pool = ParserPool(CorpusConfig(workers=3), _CHUNKER)
     counts = []
     for _ in range(3):
         with closing(pool.read(files_in(root), root.with_name("scratch"))) as files:
@@ -295,7 +295,7 @@ def test_a_file_is_given_up_where_its_parser_fails_before_any_text(
         pretend(monkeypatch, root, f"os.write(int(sys.orig_argv[-1]), {say!r}); time.sleep(600)")
         found = parse(root)
         assert names(found) == ["a.txt", "b.txt"]
-        assert set(reasons(found).values()) == {"its parser gave something unreadable"}
+        assert set(reasons(found).values()) == {"its parser sent something unreadable"}
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, root: Path, code: str) -> None:
@@ -346,10 +346,11 @@ _PARENT = """
 import sys, time
 from pathlib import Path
 from medrag.config import CorpusConfig
+from medrag.ingestion import Chunker, TextEmbedder
 from medrag.ingestion.corpus import find_files
 from medrag.ingestion.parsing.pool import ParserPool
-root, tokenizer = sys.argv[1:]
-pool = ParserPool(CorpusConfig(workers=1), Path(tokenizer), 256)
+root = sys.argv[1]
+pool = ParserPool(CorpusConfig(workers=1), Chunker(TextEmbedder(), 256))
 files = pool.read(find_files([root], Path("unused")), Path(root, "../scratch"))
 source, items = next(files)
 document, chunks = next(items)
@@ -361,7 +362,7 @@ time.sleep(600)
 def test_the_parser_ends_when_its_parent_is_killed(root: Path) -> None:
     (root / "hang.html").write_text("<div>" * 500_000 + "x", encoding="utf-8")
     (root / "a.txt").write_text("Zinc.", encoding="utf-8")
-    command = [sys.executable, "-c", _PARENT, str(root), str(_TOKENIZER)]
+    command = [sys.executable, "-c", _PARENT, str(root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from more_itertools import chunked
 
 from ...errors import ConfigError
-from .entries import EntryCodec, Vectors
+from . import EntryCodec, Vectors
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -20,18 +20,18 @@ _log = logging.getLogger(__name__)
 _BATCH = 256  # entries a request: about 400 kB for MiniLM
 _TIMEOUT = 10.0  # seconds for the server to answer
 
-# What its client raises for an answer that is none of Redis's.
+# Raised by the client for a reply that is not from Redis.
 _NONSENSE = (OSError, TypeError, ValueError)
 
 
 class RedisCache:
-    """The cache in the database of `url`; see `EmbeddingCache` for what it does.
+    """The cache in the database of `url`; see `EmbeddingCache`.
 
-    What leaves when the server is full is the server's own business (`maxmemory-policy`).
+    A full server drops entries by its own rules (`maxmemory-policy`).
 
     Args:
         url: redis://, rediss:// (TLS) or unix://
-        namespace: the vector space.
+        namespace: `Embedder.space`.
 
     Raises:
         ConfigError: the server cannot be reached or refuses, or the package redis is missing.
@@ -55,9 +55,9 @@ class RedisCache:
             )
             client.ping()
         except (ValueError, TypeError):
-            # What they say can hold the password, and so can the chain of causes.
+            # These errors, and the chain of causes, may quote the password.
             raise ConfigError(
-                f"cache.embeddings={self._place} is no address of a Redis server; give "
+                f"cache.embeddings={self._place} is not the address of a Redis server; give "
                 "redis://HOST:PORT/DATABASE or unix:///PATH, or '' for no cache"
             ) from None
         except redis.RedisError as error:
@@ -106,9 +106,9 @@ class RedisCache:
                 self._go_on_without(error)
                 return
             refusals = [answer for answer in answers if isinstance(answer, ResponseError)]
-            if refusals:  # it is full, or a replica: it can still be read
+            if refusals:  # it is full, or a replica, and can still be read
                 self._writing = False
-                _log.warning("%s keeps no further vectors (%s)", self._place, refusals[0])
+                _log.warning("%s stores no more vectors (%s)", self._place, refusals[0])
 
     def close(self) -> None:
         """See `EmbeddingCache.close`."""
@@ -122,7 +122,7 @@ class RedisCache:
 
 
 def without_secrets(url: str) -> str:
-    """The URL without user, password and options, fit for a message, even if it is malformed."""
+    """The URL without user, password and options, for a message; it may be malformed."""
     return re.sub("//.*@", "//***@", url).partition("?")[0]
 
 

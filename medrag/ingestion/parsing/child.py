@@ -1,4 +1,4 @@
-"""A child process that parses: started, asked, listened to for so long, and ended."""
+"""Start a child process that parses, send it requests, receive its messages, and end it."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from typing import Any
 from ...errors import CorpusError
 from .parser import FRAME_LIMIT
 
-NONSENSE = "its parser gave something unreadable"
+NONSENSE = "its parser sent something unreadable"
 _PIPE = 1 << 20  # bytes of messages that may wait
 _START_SECONDS = 60.0  # for the process to start, on a busy machine
-_LENGTH = 4  # bytes of a message that say how many follow
+_LENGTH = 4  # bytes that hold the length of a message
 
 
-# All that a child is told of this process's environment: keys of services are none of its business.
+# The only environment variables that a child gets: it must not see the keys of services.
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH")
 _PASSED_ON_FROM = ("LC_", "PYTHON", "DYLD_")
 
 
 class DeathError(Exception):
-    """The process has ended, or had to be ended; the message says why."""
+    """The process has ended or must be ended; the message says why."""
 
 
 class ParserProcess:
-    """One `medrag.ingestion.parsing.parser`.
+    """A process that runs `parser.py`.
 
     Args:
-        setup: what the worker wants to know at its start.
+        setup: its first request.
         seconds: the longest it may go without a message.
-        megabytes: the memory it may take, for messages.
+        megabytes: its memory limit, for error messages.
 
     Raises:
         CorpusError: it cannot be started.
@@ -50,7 +50,7 @@ class ParserProcess:
         self._megabytes = megabytes
         self._ready = False
         self._received = bytearray()
-        # Not stdout: what a library prints must not get between the messages.
+        # Not stdout: a library may print there.
         self._output, messages = os.pipe()
         try:
             self._child = subprocess.Popen(
@@ -59,23 +59,23 @@ class ParserProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[messages],
-                process_group=0,  # Ctrl-C is for the parent, which ends its children
+                process_group=0,  # Ctrl-C goes to the parent, which ends its children
                 env=_environment(),
             )
         except OSError as error:
             os.close(self._output)
-            raise CorpusError(f"no process to parse documents can be started: {error}") from error
+            raise CorpusError(f"no process can be started to parse documents: {error}") from error
         finally:
             os.close(messages)
         if sys.platform == "linux":
-            with suppress(OSError):  # more than this user may have in pipes
+            with suppress(OSError):  # this user may not have pipes of that size
                 fcntl.fcntl(self._output, fcntl.F_SETPIPE_SZ, _PIPE)
         self._poll = select.poll()
         self._poll.register(self._output, select.POLLIN)
         self.send(json.dumps(setup).encode())
 
     def send(self, request: bytes) -> None:
-        """Ask for something; a process that has died is found out when it is listened to."""
+        """Send a request; if the process has died, `receive` finds out."""
         assert self._child.stdin is not None
         with suppress(BrokenPipeError):
             self._child.stdin.write(request + b"\n")
@@ -84,14 +84,14 @@ class ParserProcess:
         """The next message.
 
         Raises:
-            DeathError: there will be none.
-            CorpusError: there is none at all.
+            DeathError: the process will send no more.
+            CorpusError: the process did not start.
         """
         if not self._ready:
             try:
                 self._frame(_START_SECONDS)
             except DeathError as death:
-                raise CorpusError(f"no document can be parsed: {death} at its start") from death
+                raise CorpusError(f"cannot parse documents: {death} at its start") from death
             self._ready = True
         try:
             return json.loads(self._frame(self._seconds))
@@ -111,7 +111,7 @@ class ParserProcess:
                 return frame
             if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 raise DeathError(
-                    f"its parser gave nothing for corpus.max_parser_seconds={seconds:g}"
+                    f"its parser sent nothing for corpus.max_parser_seconds={seconds:g}"
                 )
             data = os.read(self._output, _PIPE)
             if not data:
@@ -122,7 +122,7 @@ class ParserProcess:
         try:
             status = self._child.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return "its parser gave no more"
+            return "its parser stopped sending"
         if status >= 0:
             return f"its parser ended with status {status}"
         return (
@@ -131,7 +131,7 @@ class ParserProcess:
         )
 
     def stop(self) -> None:
-        """End the process, whatever it is at."""
+        """End the process, whatever it is doing."""
         with self._child:
             self._child.kill()
         os.close(self._output)

@@ -2,18 +2,19 @@
 
     python -m medrag.ingestion.parsing.parser DESCRIPTOR
 
-`process.py` starts it, and `workers.py` says why. Requests are lines of JSON on stdin, the set-up
-first. Messages go to the file DESCRIPTOR, each a length (4 bytes, big-endian) and a list in JSON:
+`child.py` starts it, and `pool.py` says why. Requests are lines of JSON on stdin, the setup first.
+Messages go to the file DESCRIPTOR, each a length (4 bytes, big-endian) and a list in JSON:
 
-    ready                                  the set-up is done
+    ready                                  the setup is done
     member, number, id                     a member of an archive is next
     document, id, title, url, metadata     a document begins
     chunks, [[text, start, …], …]          some of its chunks: the fields of `Chunk` in order
+    blocks, [[text, glue, page, section]]  or some of its blocks, if the parent makes the chunks
     end | failed, reason                   the document ends
-    rejected, id, reason                   something that cannot be used
+    rejected, id, reason                   something cannot be used
     skipping                               a sign of life
     done                                   the file ends
-    disk, errno, message                   there is no room to unpack a member; this is the end
+    disk, errno, message                   the disk has no room to unpack a member; the last message
 """
 
 from __future__ import annotations
@@ -31,20 +32,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO
 
-from tokenizers import Tokenizer
-
 from ...config import CorpusConfig, FieldsConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_blocks, clean_text
-from ...types import Chunk, Document, Rejected
+from ...types import Block, Chunk, Document, Rejected
 from ..archives import is_archive, members
 from ..chunking import Chunker
 from ..readers import read_documents
 
 FRAME_LIMIT = 16 << 20  # bytes in a message
 _REASON_LIMIT = 2_000  # characters; a reason may quote the document
-_BATCH = 32  # chunks in a message
-_SIGN_OF_LIFE = 1.0  # seconds after which fewer are sent
+_BATCH = 32  # chunks or blocks in a message
+_SIGN_OF_LIFE = 1.0  # seconds after which a message is sent with fewer
 _PR_SET_PDEATHSIG = 1  # Linux, <sys/prctl.h>
 _CHUNK_FIELDS = [field.name for field in fields(Chunk)]
 
@@ -53,7 +52,7 @@ class _Parser:
     """Turns files into messages."""
 
     def __init__(
-        self, output: BinaryIO, corpus: CorpusConfig, chunker: Chunker, scratch: Path
+        self, output: BinaryIO, corpus: CorpusConfig, chunker: Chunker | None, scratch: Path
     ) -> None:
         self._output = output
         self._corpus = corpus
@@ -61,9 +60,9 @@ class _Parser:
         self._scratch = scratch
 
     def file(self, path: Path, id_: str, start: int, skip: int) -> None:
-        """Send what is in a file, from document `skip` of member `start` on, both from 0.
+        """Send the content of a file, from document `skip` of member `start` on, both from 0.
 
-        A file that is no archive is its own and only member.
+        A file that is not an archive counts as its own only member.
         """
         if is_archive(path.name):
             try:
@@ -76,7 +75,7 @@ class _Parser:
 
     def _archive(self, path: Path, id_: str, start: int, skip: int) -> None:
         for number, member in enumerate(members(path, id_, self._corpus.max_archive_mb)):
-            # Those that are passed over too, as a sign of life.
+            # Also for members that are skipped, as a sign of life.
             self.send("member", number, member.id)
             if number < start:
                 continue
@@ -102,7 +101,7 @@ class _Parser:
                     self._reject(item.id, item.reason)
                 else:
                     self._document(item)
-        except Exception as error:  # a defect of a reader must not cost more than this file
+        except Exception as error:  # a bug in a reader must not cost more than this file
             self._reject(id_, error)
 
     def _document(self, document: Document) -> None:
@@ -113,8 +112,13 @@ class _Parser:
             self._reject(document.id, error)
             return
         try:
-            for batch in _timely(self._chunker.chunks(clean_blocks(document.blocks), title)):
-                self.send("chunks", batch)
+            blocks = clean_blocks(document.blocks)
+            if self._chunker:
+                for batch in _timely(map(_chunk_row, self._chunker.chunks(blocks, title))):
+                    self.send("chunks", batch)
+            else:
+                for batch in _timely(map(_block_row, blocks)):
+                    self.send("blocks", batch)
         except Exception as error:
             self.send("failed", self._reason(error))
         else:
@@ -136,7 +140,7 @@ class _Parser:
         Raises:
             DocumentError: it is larger than the parent takes.
         """
-        # ASCII: half characters, which UTF-8 does not have, come through as escapes.
+        # ASCII: lone surrogates, which UTF-8 cannot encode, are sent as escapes.
         frame = json.dumps(message, separators=(",", ":")).encode("ascii")
         if len(frame) > FRAME_LIMIT:
             raise DocumentError(f"its metadata is over {FRAME_LIMIT >> 20} MiB")
@@ -144,12 +148,20 @@ class _Parser:
         self._output.flush()
 
 
-def _timely(chunks: Iterable[Chunk]) -> Iterator[list[list[object]]]:
-    """Batches of chunks as lists of their fields, cut short when they are slow to come."""
+def _chunk_row(chunk: Chunk) -> list[object]:
+    return [getattr(chunk, name) for name in _CHUNK_FIELDS]
+
+
+def _block_row(block: Block) -> list[object]:
+    return [block.text, block.glue, block.page, block.section]
+
+
+def _timely(rows: Iterable[list[object]]) -> Iterator[list[list[object]]]:
+    """Batches of rows, smaller ones when rows are slow to come."""
     batch: list[list[object]] = []
     last = time.monotonic()
-    for chunk in chunks:
-        batch.append([getattr(chunk, name) for name in _CHUNK_FIELDS])
+    for row in rows:
+        batch.append(row)
         if len(batch) == _BATCH or time.monotonic() - last > _SIGN_OF_LIFE:
             yield batch
             batch, last = [], time.monotonic()
@@ -158,7 +170,7 @@ def _timely(chunks: Iterable[Chunk]) -> Iterator[list[list[object]]]:
 
 
 def _die_with(parent: int) -> None:
-    """End this process when its parent ends, however that comes about."""
+    """End this process when its parent ends, for whatever reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended already
@@ -166,7 +178,7 @@ def _die_with(parent: int) -> None:
 
 
 def _limit_memory(megabytes: int) -> None:
-    """Let this process have so much address space on top of what it has now."""
+    """Allow this process this much address space on top of what it has now."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         taken = int(statm.read_text().split()[0]) * resource.getpagesize()
@@ -183,11 +195,8 @@ def main() -> None:
     corpus = CorpusConfig(
         **{**setup["corpus"], "fields": FieldsConfig(**setup["corpus"]["fields"])}
     )
-    tokenizer = Tokenizer.from_file(setup["tokenizer"])
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    scratch = Path(setup["scratch"])
-    parser = _Parser(output, corpus, Chunker(tokenizer, setup["max_tokens"]), scratch)
+    chunker = Chunker.from_recipe(setup["chunking"]) if setup["chunking"] else None
+    parser = _Parser(output, corpus, chunker, Path(setup["scratch"]))
     _limit_memory(corpus.max_parser_mb)
     parser.send("ready")
     for line in sys.stdin.buffer:

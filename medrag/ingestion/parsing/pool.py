@@ -1,8 +1,8 @@
-"""Parses files in child processes within limits of memory and time, ahead of whoever reads.
+"""Parse files in child processes within limits of memory and time, ahead of the reader.
 
-A parser that crashes, hangs or eats memory takes its process with it and costs the document it was
-at; the file is read again from behind that. Nothing a child sends can run code here (JSON, no
-pickle). A child that is ahead waits once its pipe is full, so nothing piles up.
+A parser that crashes, hangs or uses too much memory loses only its process and the document it was
+parsing; the file is read again from the next document on. Messages cannot run code here (JSON, no
+pickle). A child that is ahead waits when its pipe is full, so memory does not grow.
 """
 
 from __future__ import annotations
@@ -12,63 +12,67 @@ import os
 import shutil
 from array import array
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...config import CorpusConfig
 from ...errors import DocumentError
 from ...hardware import usable_cores
-from ...types import Chunk, Document, Rejected
+from ...types import Block, Chunk, Document, Rejected
+from ..chunking import Chunker
 from ..corpus import SourceFile
 from .child import NONSENSE, DeathError, ParserProcess
 
-# A document, its text as chunks instead of blocks; or what cannot be used.
+# A document with its chunks in place of its blocks; or something that cannot be used.
 Parsed = tuple[Document, Iterator[Chunk]] | Rejected
 
+T = TypeVar("T")
+
 _MOST_WORKERS = 8
-_AHEAD = 4  # files asked of a worker before the first has been read
-_ATTEMPTS = 3  # times that a file, or a member of an archive, is begun
+_AHEAD = 4  # files requested of a worker before the first has been read
+_ATTEMPTS = 3  # times that a file, or a member of an archive, is started
 
 
 class ParserPool:
     """Parses files in order, in as many processes as there is work for.
 
+    The processes also chunk, if the chunker can be copied to them (see `Chunker.recipe`);
+    otherwise this process does.
+
     Args:
         config: fields of rows, and the limits.
-        tokenizer: the embedder's tokenizer.json.
-        max_tokens: budget of a chunk.
     """
 
-    def __init__(self, config: CorpusConfig, tokenizer: Path, max_tokens: int) -> None:
+    def __init__(self, config: CorpusConfig, chunker: Chunker) -> None:
         self._config = config
+        self._chunker = chunker
         self._setup = {
             "corpus": asdict(config),
-            "tokenizer": str(tokenizer),
-            "max_tokens": max_tokens,
+            "chunking": chunker.recipe,
             "parent": os.getpid(),
         }
 
     def read(
         self, files: Iterable[SourceFile], scratch: Path
     ) -> Generator[tuple[SourceFile, Iterator[Parsed]], None, None]:
-        """What is in each file, in the order of `files`, which is drawn from somewhat ahead.
+        """The content of each file, in the order of `files`, which is read somewhat ahead.
 
-        Be done with a file, and in it with a document, before asking for the next one. A
-        document's chunks raise DocumentError where it cannot be used after all.
+        Finish a file, and a document in it, before you ask for the next one. The chunks of a
+        document raise DocumentError if it turns out to be unusable.
 
         Args:
-            scratch: directory for members of archives; nobody else's, and gone afterwards.
+            scratch: directory for members of archives; it must be unused and is removed at the end.
 
         Raises:
             CorpusError: no process can be started.
-            OSError: no room in `scratch`.
+            OSError: the disk is full in `scratch`.
         """
         waiting = iter(files)
         workers: list[_Worker] = []
-        order: deque[_Worker] = deque()  # the worker of each file asked for
+        order: deque[_Worker] = deque()  # the worker of each requested file
         most = self._config.workers or min(_MOST_WORKERS, max(1, usable_cores() - 1))
         shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed
         try:
@@ -78,7 +82,7 @@ class ParserPool:
                     worker = min(free, key=_Worker.load, default=None)
                     if worker is None or (worker.requests and len(workers) < most):
                         place = scratch / str(len(workers))
-                        worker = _Worker(self._setup, self._config, place)
+                        worker = _Worker(self._setup, self._config, self._chunker, place)
                         workers.append(worker)
                     worker.ask(file)
                     order.append(worker)
@@ -94,31 +98,31 @@ class ParserPool:
 
 @dataclass
 class _Request:
-    """A file to parse, and how far that has come."""
+    """A file to parse, and the progress so far."""
 
     file: SourceFile
-    start: int = 0  # the member of an archive that is being read
+    start: int = 0  # number of the archive member that is being read
     skip: int = 0  # documents of it that are done
-    attempts: int = 1  # times it was begun
-    name: str = field(init=False)  # the member's id; the file's, until the worker tells
+    attempts: int = 1  # times it was started
+    name: str = field(init=False)  # the member's id; until that is known, the file's
 
     def __post_init__(self) -> None:
         self.name = self.file.id
 
     def line(self) -> bytes:
-        """As the worker reads it."""
+        """The request as the process reads it."""
         what = [str(self.file.path), self.file.id, self.start, self.skip]
         return json.dumps(what, ensure_ascii=False).encode(errors="surrogateescape")
 
     def enter(self, member: int, name: str) -> None:
-        """Note that the worker has come to a member."""
+        """Note that the process has reached a member."""
         if member > self.start:
             self.start, self.skip, self.attempts = member, 0, 1
         if member == self.start:
             self.name = name
 
     def give_up(self) -> bool:
-        """Step behind the member that is being read; False when there is nothing behind it."""
+        """Skip the member that is being read; False if the file is not an archive."""
         if self.name == self.file.id:
             return False
         self.start, self.skip, self.attempts, self.name = self.start + 1, 0, 1, self.file.id
@@ -126,22 +130,25 @@ class _Request:
 
 
 class _Worker:
-    """One process; started when there is something to do, and again after it has died."""
+    """One process, started when there is something to do, and again after it has died."""
 
-    def __init__(self, setup: Mapping[str, Any], config: CorpusConfig, scratch: Path) -> None:
+    def __init__(
+        self, setup: Mapping[str, Any], config: CorpusConfig, chunker: Chunker, scratch: Path
+    ) -> None:
         self.requests: deque[_Request] = deque()
         self._setup = {**setup, "scratch": str(scratch)}
         self._config = config
+        self._chunker = chunker
         self._scratch = scratch
         self._process: ParserProcess | None = None
         self._open = False  # within a document
 
     def load(self) -> int:
-        """Bytes of the files that it still has to do."""
+        """Bytes of its files that are not done yet."""
         return sum(request.file.size for request in self.requests)
 
     def ask(self, file: SourceFile) -> None:
-        """Have a file parsed after those asked for before."""
+        """Queue a file."""
         self.requests.append(_Request(file))
         if self._process is None:
             self._start()
@@ -149,7 +156,7 @@ class _Worker:
             self._process.send(self.requests[-1].line())
 
     def documents(self) -> Iterator[Parsed]:
-        """What is in the first of the files asked for, which is then done with."""
+        """The content of the first file in the queue, which is then removed from it."""
         request = self.requests[0]
         while self.requests and self.requests[0] is request:
             try:
@@ -161,9 +168,9 @@ class _Worker:
                         request.skip += 1
                     case ["document", str(id_), str(title), str(url), dict(metadata)]:
                         self._open = True
-                        yield Document(id_, title, (), url, metadata), self._chunks()
+                        yield Document(id_, title, (), url, metadata), self._chunks(title)
                         with suppress(DocumentError):
-                            for _ in self._chunks():  # left by a caller with no interest in it
+                            for _ in self._parts():  # the caller may have left some unread
                                 pass
                         request.skip += 1
                         if self._process is None:
@@ -174,28 +181,36 @@ class _Worker:
                         pass
                     case ["done"]:
                         self.requests.popleft()
-                    case ["disk", int(number), str(why)]:  # no fault of any document
+                    case ["disk", int(number), str(why)]:  # not the fault of a document
                         raise OSError(number, why, str(self._scratch))
                     case _:
                         raise DeathError(NONSENSE)
             except DeathError as death:
                 self.stop()
-                rest = "; what follows in it is not read" if request.skip else ""
+                rest = "; the rest of it is not read" if request.skip else ""
                 yield Rejected(request.name, f"{death}{rest}")
                 if not request.give_up():
                     self.requests.popleft()
 
-    def _chunks(self) -> Iterator[Chunk]:
-        """The rest of the open document's chunks.
+    def _chunks(self, title: str) -> Iterator[Chunk]:
+        """The chunks of the open document; raises as `_parts`."""
+        if self._setup["chunking"]:
+            return self._parts()
+        return self._chunker.chunks(self._parts(), title)
+
+    def _parts(self) -> Iterator[Any]:
+        """The rest of the open document: chunks, or blocks if this process chunks.
 
         Raises:
             DocumentError: the document cannot be used to its end.
         """
+        decode: Callable[..., Chunk | Block] = _chunk if self._setup["chunking"] else _block
+        kind = "chunks" if self._setup["chunking"] else "blocks"
         while self._open:
             try:
                 match self._receive():
-                    case ["chunks", list(rows)]:
-                        batch = _decoded(rows)
+                    case [str(sent), list(rows)] if sent == kind:
+                        batch = _decoded(rows, decode)
                     case ["end"]:
                         self._open = False
                         return
@@ -222,7 +237,7 @@ class _Worker:
         return process
 
     def stop(self) -> None:
-        """End the process; what it was asked for is not forgotten."""
+        """End the process; its queue stays."""
         self._open = False
         if self._process is not None:
             self._process.stop()
@@ -230,9 +245,9 @@ class _Worker:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _decoded(rows: list[Any]) -> list[Chunk]:
+def _decoded(rows: list[Any], decode: Callable[..., T]) -> list[T]:
     try:
-        return [_chunk(*row) for row in rows]
+        return [decode(*row) for row in rows]
     except (TypeError, ValueError, OverflowError) as error:
         raise DeathError(NONSENSE) from error
 
@@ -248,10 +263,15 @@ def _chunk(
     page_starts: Sequence[tuple[int, int]],
     ids: Sequence[int] = (),
 ) -> Chunk:
-    """A chunk out of what a worker sent, each field made what it must be."""
+    """A chunk from the fields that a process sent, each converted to its type."""
     return Chunk(
         str(text), int(start), int(end), int(tokens),
         None if page is None else int(page), str(section), str(glue),
         tuple((int(at), int(number)) for at, number in page_starts),
         array("I", ids),
     )  # fmt: skip
+
+
+def _block(text: str, glue: str, page: int | None, section: str) -> Block:
+    """A block, like `_chunk`."""
+    return Block(str(text), str(glue), None if page is None else int(page), str(section))
