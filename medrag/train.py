@@ -16,7 +16,7 @@ from .finetuning import TINY, preflight, train_generator, train_retriever
 from .manifest import Manifest, Parent, model_identity, open_artefact
 from .progress import console, peak_mb
 from .stage import Artefact
-from .stores.local.index import Index
+from .stores import open_index
 from .tracking import track
 
 # Called with a finished directory, before it replaces the old one, and the training's result.
@@ -116,7 +116,7 @@ def corpus_texts(dataset: Manifest) -> Iterator[str]:
         MismatchError: the index has changed since the dataset was made from it.
     """
     parent = dataset.parents["index"]
-    with Index(parent.path) as index:
+    with open_index(parent.path) as index:
         if index.fingerprint != parent.fingerprint:
             raise MismatchError(
                 f"the index {parent.path} has changed since the dataset was made from it "
