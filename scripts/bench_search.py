@@ -35,7 +35,6 @@ from more_itertools import chunked as batched
 from medrag.config import EmbedderConfig, IndexKind, RetrieverConfig
 from medrag.ingestion import TextEmbedder
 from medrag.retrieval import Retriever
-from medrag.stores import Counts
 from medrag.stores.local.database import DATABASE, Database
 from medrag.stores.local.directory import is_sealed
 from medrag.stores.local.lexical import WORDS, WordIndex, write_words
@@ -271,30 +270,22 @@ def fts5_stage(snapshot: Snapshot, corpus: Corpus, work: Path) -> dict[str, Any]
 
 
 def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> dict[str, Any]:
-    """`Retriever.retrieve` with its defaults: embed, search vectors and words, fuse, fetch."""
+    """The whole of `Retriever.retrieve` with its defaults: embed, both sides, fuse, fetch."""
     embedder = TextEmbedder(EmbedderConfig())
-    word_index = WordIndex(work / WORDS)
-    vector_index = VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors)
-
-    def search_vectors(query: np.ndarray, k: int, where: None = None) -> list[tuple[int, float]]:
-        scores, ids = vector_index.search(query, k)
-        return list(zip(ids.tolist(), scores.tolist(), strict=True))
-
-    index: Any = SimpleNamespace(  # the part of an `IndexReader` that retrieval uses
-        location=str(work),
-        counts=Counts(documents=count // 5, chunks=count, tokens=0, characters=0),
-        search_vectors=search_vectors,
-        search_words=lambda wanted, k, where=None: word_index.search(wanted, k),
-        hits=snapshot.hits,
-        chunk_vectors=snapshot.chunk_vectors,
+    index: Any = SimpleNamespace(
+        directory=work,
+        manifest=SimpleNamespace(counts={"chunks": count}),
+        snapshot=snapshot,
+        words=WordIndex(work / WORDS),
+        vectors=VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors),
     )
     retriever = Retriever(index, embedder, RetrieverConfig())
-    vectors = dict(zip(corpus.questions, embedder.embed_queries(corpus.questions), strict=True))
+    vectors = dict(zip(corpus.questions, embedder.embed(corpus.questions), strict=True))
     return {
         **timed(retriever.retrieve, corpus.questions),
-        "embedding": timed(lambda question: embedder.embed_queries([question]), corpus.questions),
-        "dense": timed(lambda question: search_vectors(vectors[question], 50), list(vectors)),
-        "lexical": timed(lambda q: word_index.search(wanted_words(q), 50), corpus.questions),
+        "embedding": timed(lambda question: embedder.embed([question]), corpus.questions),
+        "dense": timed(lambda question: index.vectors.search(vectors[question], 50), list(vectors)),
+        "lexical": timed(lambda q: index.words.search(wanted_words(q), 50), corpus.questions),
     }
 
 

@@ -372,7 +372,7 @@ def test_an_inserted_passage_takes_the_last_place_and_fits_the_budget(world: Con
         assert len(row["contexts"]) >= kept + 1
         with RAGPipeline(world) as rag:
             assert rag._count_tokens(row["prompt"][0]["content"]) <= tokens
-        # every hit except the replaced one is in the prompt or counted as left out
+        # every hit but the one whose place was taken is in the prompt or counted as left out
         assert len(row["contexts"]) - 1 + row["left_out"] in (k - 1, k)
 
 
