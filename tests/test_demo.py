@@ -33,6 +33,7 @@ def environment(outputs: Path) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "DEMO_OUTPUTS": str(outputs),
         "COLUMNS": "200",
+        "PYTHONPATH": str(ROOT),
     }
 
 
@@ -86,7 +87,7 @@ def on_the_demo(outputs: Path, arguments: list[str]) -> subprocess.CompletedProc
         text=True,
         timeout=300,
         cwd=outputs.parent,
-        env=environment(outputs) | {"PYTHONPATH": str(ROOT)},
+        env=environment(outputs),
         check=False,
     )
 

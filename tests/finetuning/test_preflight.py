@@ -80,7 +80,7 @@ def test_a_fresh_laptop_gets_the_whole_list_within_seconds(tmp_path: Path) -> No
     assert said.startswith("PreflightError")
     for needed in (
         "python -m medrag.build_dataset",
-        "not in the hub's local cache",
+        "nor in the hub's local cache",
         "HF_HUB_OFFLINE",
         "finetune.device=cuda",
         "a download of 14.5 GB",
