@@ -35,7 +35,7 @@ from more_itertools import chunked as batched
 from medrag.config import EmbedderConfig, IndexKind, RetrieverConfig
 from medrag.ingestion import TextEmbedder
 from medrag.retrieval import Retriever
-from medrag.stores.local.database import DATABASE, Database
+from medrag.stores.local.database import DATABASE, NEVER, ChunkRow, Database, DocumentRow
 from medrag.stores.local.directory import is_sealed
 from medrag.stores.local.lexical import WORDS, WordIndex, write_words
 from medrag.stores.local.snapshot import Snapshot
@@ -82,11 +82,8 @@ def real_vectors(corpus: Corpus, work: Path) -> tuple[np.ndarray, np.ndarray]:
     if not file.exists():
         embedder = TextEmbedder(EmbedderConfig())
         parts = [embedder.embed_documents(part) for part in batched(corpus.embedded, 2000)]
-        np.savez(
-            file,
-            sentences=np.concatenate(parts),
-            questions=embedder.embed_queries(corpus.questions),
-        )
+        asked = embedder.embed_queries(corpus.questions)
+        np.savez(file, sentences=np.concatenate(parts), questions=asked)
     with np.load(file) as arrays:
         return np.unique(arrays["sentences"], axis=0), arrays["questions"]
 
@@ -140,18 +137,17 @@ def fill_store(corpus: Corpus, vectors: np.ndarray, work: Path) -> None:
         rows = enumerate(zip(chunk_texts(corpus, len(vectors)), vectors, strict=True))
         for batch in batched(rows, 20_000):
             with store.transaction():
-                store.connection.executemany(
-                    "INSERT INTO documents VALUES (?, ?, '', ?, '', '{}', '', 0, 1, NULL, NULL)",
-                    [(n // 5 + 1, f"d{n // 5}", text[0]) for n, (text, _) in batch if n % 5 == 0],
-                )
-                store.connection.executemany(
-                    "INSERT INTO chunks VALUES (?, ?, 0, 200, NULL, '', '', ?, ?, NULL)",
-                    [(n + 1, n // 5 + 1, text[1], n.to_bytes(16)) for n, (text, _) in batch],
-                )
-                store.connection.executemany(
-                    "INSERT INTO vectors VALUES (?, ?, NULL)",
-                    [(n.to_bytes(16), vector.tobytes()) for n, (_, vector) in batch],
-                )
+                for n, ((title, text), vector) in batch:
+                    key, hash_ = n // 5 + 1, n.to_bytes(16)
+                    if n % 5 == 0:
+                        chunks = min(5, len(vectors) - n)
+                        row = DocumentRow(
+                            key, f"d{key}", "", title, "", "{}", "", 0, 0, n + 1, chunks, 1, NEVER
+                        )
+                        store.put("documents", row)
+                    chunk = ChunkRow(n + 1, key, 0, 200, None, "", "", text, "[]", hash_)
+                    store.put("chunks", chunk)
+                    store.put("vectors", (hash_, vector.tobytes()))
         with store.transaction():
             store.set_meta("id", "bench")
         store.connection.execute("PRAGMA journal_mode = DELETE")
@@ -270,22 +266,31 @@ def fts5_stage(snapshot: Snapshot, corpus: Corpus, work: Path) -> dict[str, Any]
 
 
 def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> dict[str, Any]:
-    """The whole of `Retriever.retrieve` with its defaults: embed, both sides, fuse, fetch."""
+    """`Retriever.retrieve` with its defaults: embed, search vectors and words, fuse, fetch."""
     embedder = TextEmbedder(EmbedderConfig())
+    words = WordIndex(work / WORDS)
+    faiss_index = VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors)
+
+    def search_vectors(query: np.ndarray, k: int, where: None = None) -> list[tuple[int, float]]:
+        scores, ids = faiss_index.search(query, k)
+        return list(zip(ids.tolist(), scores.tolist(), strict=True))
+
+    # The part of an `IndexReader` that retrieval uses, over files that no build has published.
     index: Any = SimpleNamespace(
-        directory=work,
-        manifest=SimpleNamespace(counts={"chunks": count}),
-        snapshot=snapshot,
-        words=WordIndex(work / WORDS),
-        vectors=VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors),
+        location=str(work),
+        counts=SimpleNamespace(chunks=count),
+        hits=snapshot.hits,
+        chunk_vectors=snapshot.chunk_vectors,
+        search_words=lambda wanted, k, where=None: words.search(wanted, k),
+        search_vectors=search_vectors,
     )
     retriever = Retriever(index, embedder, RetrieverConfig())
-    vectors = dict(zip(corpus.questions, embedder.embed(corpus.questions), strict=True))
+    vectors = dict(zip(corpus.questions, embedder.embed_queries(corpus.questions), strict=True))
     return {
         **timed(retriever.retrieve, corpus.questions),
-        "embedding": timed(lambda question: embedder.embed([question]), corpus.questions),
-        "dense": timed(lambda question: index.vectors.search(vectors[question], 50), list(vectors)),
-        "lexical": timed(lambda q: index.words.search(wanted_words(q), 50), corpus.questions),
+        "embedding": timed(lambda question: embedder.embed_queries([question]), corpus.questions),
+        "dense": timed(lambda question: search_vectors(vectors[question], 50), list(vectors)),
+        "lexical": timed(lambda q: words.search(wanted_words(q), 50), corpus.questions),
     }
 
 

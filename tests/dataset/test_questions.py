@@ -96,7 +96,7 @@ BAD = [
     ({"question": "Why?", "answer": "So.", "answerable": "no"}, "must be true or false"),
     ({"question": "Why?", "answerable": True}, "neither an answer nor documents"),
     ({"question": "Why? " * 1000}, "4000 are the most"),  # would stop the stage later
-    ('{"question": "a \\ud800 half"}', "surrogates"),  # cannot be written
+    ('{"question": "a \\ud800 half"}', "surrogates"),  # could not be written again
 ]
 
 
