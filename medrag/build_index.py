@@ -20,22 +20,14 @@ def run(config: Config) -> BuildReport:
         CorpusError, MismatchError, BusyError, ConfigError: see `IndexBuilder.mirror`.
     """
     builder = IndexBuilder(config)
-    with track(config.tracking, "build_index", _settings(config)) as tracked:
+    groups = ("corpus", "chunking", "embedder", "index")
+    settings = {name: asdict(getattr(config, name)) for name in groups}
+    with track(config.tracking, "build_index", settings) as tracked:
         report = builder.mirror()
-        tracked.summary(_numbers(report))
+        numbers = asdict(report)
+        del numbers["directory"]
+        tracked.summary(numbers)
     return report
-
-
-def _settings(config: Config) -> dict[str, object]:
-    return {
-        name: asdict(getattr(config, name)) for name in ("corpus", "chunking", "embedder", "index")
-    }
-
-
-def _numbers(report: BuildReport) -> dict[str, object]:
-    numbers = asdict(report)
-    del numbers["directory"]
-    return numbers
 
 
 def summary_table(report: BuildReport) -> Table:

@@ -27,11 +27,6 @@ class Run:
         self._run = wandb_run
         self.enabled = wandb_run is not None
 
-    def log(self, values: Mapping[str, Any]) -> None:
-        """Record values at the next step."""
-        if self._run is not None:
-            self._run.log(dict(values))
-
     def summary(self, values: Mapping[str, Any]) -> None:
         """Record the final values, by which runs are compared."""
         if self._run is not None:

@@ -82,8 +82,9 @@ def real_vectors(corpus: Corpus, work: Path) -> tuple[np.ndarray, np.ndarray]:
     file = work / "real.npz"
     if not file.exists():
         embedder = TextEmbedder(EmbedderConfig())
-        parts = [embedder.embed(part) for part in batched(corpus.embedded, 2000)]
-        np.savez(file, sentences=np.concatenate(parts), questions=embedder.embed(corpus.questions))
+        parts = [embedder.embed_documents(part) for part in batched(corpus.embedded, 2000)]
+        asked = embedder.embed_queries(corpus.questions)
+        np.savez(file, sentences=np.concatenate(parts), questions=asked)
     with np.load(file) as arrays:
         return np.unique(arrays["sentences"], axis=0), arrays["questions"]
 
@@ -275,7 +276,7 @@ def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> 
         scores, ids = faiss_index.search(query, k)
         return list(zip(ids.tolist(), scores.tolist(), strict=True))
 
-    # What a retriever needs of an `IndexReader`, over files that no build has published.
+    # The part of an `IndexReader` that retrieval uses, over files that no build has published.
     index: Any = SimpleNamespace(
         location=str(work),
         counts=SimpleNamespace(chunks=count),
@@ -283,17 +284,14 @@ def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> 
         chunk_vectors=snapshot.chunk_vectors,
         search_words=lambda wanted, k, where=None: words.search(wanted, k),
         search_vectors=search_vectors,
-        snapshot=snapshot,
-        words=words,
-        vectors=faiss_index,
     )
     retriever = Retriever(index, embedder, RetrieverConfig())
-    vectors = dict(zip(corpus.questions, embedder.embed(corpus.questions), strict=True))
+    vectors = dict(zip(corpus.questions, embedder.embed_queries(corpus.questions), strict=True))
     return {
         **timed(retriever.retrieve, corpus.questions),
-        "embedding": timed(lambda question: embedder.embed([question]), corpus.questions),
-        "dense": timed(lambda question: index.vectors.search(vectors[question], 50), list(vectors)),
-        "lexical": timed(lambda q: index.words.search(wanted_words(q), 50), corpus.questions),
+        "embedding": timed(lambda question: embedder.embed_queries([question]), corpus.questions),
+        "dense": timed(lambda question: search_vectors(vectors[question], 50), list(vectors)),
+        "lexical": timed(lambda q: words.search(wanted_words(q), 50), corpus.questions),
     }
 
 

@@ -1,4 +1,4 @@
-"""What someone sees in the shell: a mistake is one clear line and exit status 2."""
+"""In the shell, a mistake prints one clear line and exits with status 2."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from medrag.cli import check_overrides, conf_dir, register_schema, split_options
 from medrag.config import Config
 from medrag.errors import ConfigError
 
+ROOT = Path(__file__).resolve().parents[1]
 HAS_GPU = shutil.which("nvidia-smi") is not None or Path("/dev/nvidiactl").exists()
 
 
 def medrag(where: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a module as someone with an empty home directory, no network and no terminal."""
+    """Run a module with an empty home directory, and without a network or a terminal."""
+    environment = {"HOME": str(where), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.DEVNULL,
@@ -30,13 +32,13 @@ def medrag(where: Path, module: str, *arguments: str) -> subprocess.CompletedPro
         text=True,
         timeout=120,
         cwd=where,
-        env={"HOME": str(where), "PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1"},
+        env=environment | {"HF_HUB_OFFLINE": "1"},
         check=False,
     )
 
 
 def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """The error a stage ended with; nothing else may have been printed."""
+    """The error message of a stage that printed nothing else."""
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
@@ -69,12 +71,12 @@ MISTAKES = [
     ("corpus.fields.text=[a]", "corpus.fields.text"),
     ("retriever=dense", "retriever=dense: "),
     ("++retriever.k=many", "Integer"),
-    # a choice that is none
+    # an unknown choice
     ("retriever.mode=fuzzy", "expected one of [dense, lexical, hybrid"),
     ("generator=gpt", "generator=gpt: the choices of generator are extractive, hf, openai"),
     ("generator.kind=gpt", "expected one of [extractive, hf, openai"),
     ("+experiment=qlra", "the choices of experiment are qlora, qlora_smoke"),
-    # what the shell or a hand got wrong
+    # quotes and brackets
     ("corpus.paths=[a", "corpus.paths=[a:  … put quotes around special values"),
     ("corpus.paths=a]", "put quotes around special values"),
     ("index.dir=a:{b", "put quotes around special values"),
@@ -83,7 +85,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("argument", "told"), MISTAKES)
-def test_a_mistake_is_told_in_one_line(argument: str, told: str) -> None:
+def test_a_mistake_is_reported_in_one_line(argument: str, told: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_overrides(["index.dir=fine", argument, "retriever.k=3"])
     message = str(caught.value)
@@ -109,19 +111,19 @@ RIGHT = [
 
 
 @pytest.mark.parametrize("argument", RIGHT)
-def test_what_hydra_takes_is_not_refused(argument: str) -> None:
+def test_valid_overrides_are_accepted(argument: str) -> None:
     check_overrides([argument])
     if not argument.startswith("hydra."):
         assert composed(argument) != Config() or argument == "corpus.paths=[]"
 
 
-def test_several_values_are_for_sweeps_only() -> None:
+def test_several_values_need_a_sweep() -> None:
     check_overrides(["retriever.k=1,3,5", "generator=extractive"], sweep=True)
     with pytest.raises(ConfigError, match="--multirun"):
         check_overrides(["retriever.k=1,3,5"])
 
 
-def test_options_and_their_values_are_told_from_overrides() -> None:
+def test_options_and_their_values_are_separated_from_overrides() -> None:
     arguments = ["index.dir=x", "--cfg", "job", "+experiment=qlora", "--resolve"]
     options, overrides = split_options(arguments)
     assert options == ["--cfg", "job", "--resolve"]
@@ -138,12 +140,12 @@ def test_options_and_their_values_are_told_from_overrides() -> None:
         ("++index.dri=x", r"did you mean index\.dir\?"),
     ],
 )
-def test_what_hydra_would_refuse_is_refused_before(argument: str, told: str) -> None:
+def test_overrides_that_hydra_would_refuse_are_refused_first(argument: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         check_overrides([argument])
 
 
-def test_a_reference_to_nothing_is_told_in_one_line() -> None:
+def test_a_reference_to_nothing_is_reported_in_one_line() -> None:
     with pytest.raises(ConfigError) as caught:
         composed("index.dir=${nothing}")
     message = str(caught.value)
@@ -161,7 +163,7 @@ def test_a_misspelt_setting(tmp_path: Path) -> None:
         "unknown setting corpus.path; did you mean corpus.paths? corpus has: paths, "
     )
     assert done.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []  # refused before anything was made
+    assert list(tmp_path.iterdir()) == []  # refused before anything was written
 
 
 def test_special_characters_in_a_message_are_shown_as_they_are(tmp_path: Path) -> None:
@@ -195,9 +197,9 @@ def test_asking_without_an_index(tmp_path: Path) -> None:
 def test_fine_tuning_mistral_on_a_laptop_stops_within_seconds(tmp_path: Path) -> None:
     start = time.monotonic()
     told = complaint(medrag(tmp_path, "medrag.train", "+experiment=qlora"))
-    assert time.monotonic() - start < 20  # some two seconds on a machine that is not busy
+    assert time.monotonic() - start < 20  # about two seconds on an idle machine
     assert "mistralai/Mistral-7B-Instruct-v0.2 cannot start here. Missing:" in told
-    for missing in ("the dataset: outputs/dataset", "the weights: ", "a GPU: "):
+    for missing in ("the dataset: there is none", "the weights: ", "a GPU: "):
         assert f"\n  - {missing}" in told
     assert "GB" in told
     assert "python -m medrag.train +experiment=qlora_smoke" in told
@@ -214,13 +216,13 @@ def test_all_settings_are_shown_with_their_defaults(tmp_path: Path, arguments: l
     shown.retriever.k = Config().retriever.k
     assert shown == Config()
     settings = re.findall(r"^ *[\w]+:", done.stdout, re.MULTILINE)
-    assert len(settings) > 60  # all of them, not only those that were given
+    assert len(settings) > 60  # all of them, not only the overrides
 
 
 def test_the_package_names_every_stage(tmp_path: Path) -> None:
     done = medrag(tmp_path, "medrag")
     assert done.returncode == 0
-    package = Path(__file__).resolve().parents[1] / "medrag"
+    package = ROOT / "medrag"
     stages = [
         path.stem
         for path in package.glob("*.py")
@@ -247,7 +249,7 @@ def test_the_package_names_every_stage(tmp_path: Path) -> None:
         pytest.param(["--cfg", "job"], None, ["--cfg", "job"]),
     ],
 )
-def test_the_question_is_told_from_the_settings(
+def test_the_question_is_separated_from_the_settings(
     arguments: list[str], question: str | None, settings: list[str]
 ) -> None:
     assert split_question(arguments) == (question, settings)

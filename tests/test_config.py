@@ -1,4 +1,4 @@
-"""Every YAML under conf/ composes, experiments hold only deltas, wrong values are refused."""
+"""Every YAML in conf/ composes, experiments have only deltas, and wrong values are refused."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ EXPERIMENTS = [name for name in FILES if name.startswith("experiment/")]
 
 
 def composed(*overrides: str) -> Config:
-    """What a stage gets for these words on the command line."""
+    """The configuration a stage gets for these overrides."""
     register_schema()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return to_config(compose("config", overrides=list(overrides)))
 
 
 def override_for(file: str) -> list[str]:
-    """The words on the command line that bring a file of conf/ in."""
+    """The overrides that include a file of conf/."""
     group, _, name = file.removesuffix(".yaml").rpartition("/")
     if not group:
         return []
@@ -71,7 +71,7 @@ def leaves(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def values_in(file: str) -> dict[str, Any]:
-    """The settings a file of conf/ gives, by full name; Hydra's own are left out."""
+    """The settings in a file of conf/, by full name, without Hydra's own."""
     text = (CONF / file).read_text(encoding="utf-8")
     content = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
     assert isinstance(content, dict)
@@ -101,11 +101,11 @@ def test_a_file_composes_and_its_values_arrive(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_says_what_it_is_for(file: str) -> None:
+def test_a_file_starts_with_its_purpose(file: str) -> None:
     assert (CONF / file).read_text(encoding="utf-8").startswith("# ")
 
 
-def test_defaults_live_in_the_dataclasses_alone() -> None:
+def test_only_the_dataclasses_have_defaults() -> None:
     assert composed() == Config()
 
 
@@ -125,7 +125,7 @@ def test_the_qlora_experiment_is_the_published_method_on_mistral() -> None:
     assert finetune.device == Device.cuda
 
 
-def test_the_shell_and_python_speak_of_the_same_tree() -> None:
+def test_the_shell_and_python_use_the_same_tree() -> None:
     config = composed("index.dir=elsewhere", "corpus.fields.text=answer", "retriever.mode=dense")
     config.index.kind = IndexKind.auto
     assert config.index == IndexConfig(dir="elsewhere")
@@ -134,7 +134,7 @@ def test_the_shell_and_python_speak_of_the_same_tree() -> None:
     assert isinstance(config, PipelineConfig)
 
 
-def test_a_value_refused_by_a_dataclass_keeps_its_message_under_hydra() -> None:
+def test_a_dataclass_keeps_its_error_message_under_hydra() -> None:
     with pytest.raises(ConfigError) as caught:
         composed("retriever.k=0")
     assert str(caught.value) == "retriever.k=0 cannot be used: give 1 or more"
@@ -220,7 +220,7 @@ def test_a_value_out_of_range_is_refused_by_name(
         (FineTuneConfig, {"lora_r": 1, "max_length": 1}),
     ],
 )
-def test_a_value_at_the_edge_is_taken(
+def test_a_value_at_the_limit_is_accepted(
     kind: Callable[..., object], values: dict[str, object]
 ) -> None:
     config = kind(**values)
@@ -271,6 +271,6 @@ def enum_fields(kind: Any) -> Iterator[str]:
             yield from enum_fields(type(default))
 
 
-def test_every_choice_there_is_has_been_tried() -> None:
+def test_every_choice_has_been_tried() -> None:
     tried = {f"{kind.__name__}.{name}" for kind, name, _ in CHOICES}  # type: ignore[attr-defined]
     assert set(enum_fields(Config)) <= tried

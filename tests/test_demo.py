@@ -1,4 +1,4 @@
-"""`make demo` as a newcomer runs it: everything is made, and made once."""
+"""`make demo` as a newcomer runs it: it makes everything, and only once."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def environment(outputs: Path) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "DEMO_OUTPUTS": str(outputs),
         "COLUMNS": "200",
+        "PYTHONPATH": str(ROOT),
     }
 
 
@@ -55,7 +56,7 @@ def demo(outputs: Path) -> str:
 
 
 def state(outputs: Path) -> dict[str, tuple[int, bytes]]:
-    """The files that the artefacts consist of, with time of change and content."""
+    """The files of all artefacts, with modification time and content."""
     files: list[Path] = []
     for kind, where in ARTEFACTS.items():
         directory = outputs / where
@@ -78,7 +79,7 @@ def shell_commands() -> list[list[str]]:
 
 
 def on_the_demo(outputs: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run Python where `outputs` and `samples` are those of the demo."""
+    """Run Python in a directory with the demo's `outputs` and `samples`."""
     return subprocess.run(
         [sys.executable, *arguments],
         input="What is gout?\n\n",  # for the dialogue
@@ -86,7 +87,7 @@ def on_the_demo(outputs: Path, arguments: list[str]) -> subprocess.CompletedProc
         text=True,
         timeout=300,
         cwd=outputs.parent,
-        env=environment(outputs) | {"PYTHONPATH": str(ROOT)},
+        env=environment(outputs),
         check=False,
     )
 
@@ -138,18 +139,18 @@ def test_the_demo_makes_everything_once(tmp_path: Path) -> None:
         assert "up to date" in stage, stage
     assert state(outputs) == before
 
-    # what the README shows for Python runs on what the demo made, in its order
+    # the README's Python code runs on the demo's artefacts, in its order
     (tmp_path / "outputs").symlink_to(outputs)
     (tmp_path / "samples").symlink_to(ROOT / "samples")
     done = on_the_demo(outputs, ["-c", "\n".join(python_blocks())])
     assert done.returncode == 0, done.stderr[-3000:]
     assert "etformin" in done.stdout
 
-    # and so does every command it shows for the shell
+    # and so does every shell command in it
     for command in shell_commands():
         needs_gpu = "+experiment=qlora" in command or "generator=hf" in command
         if needs_gpu and shutil.which("nvidia-smi"):
-            continue  # it would start to load, or to train, Mistral-7B
+            continue  # it would load or train Mistral-7B
         done = on_the_demo(outputs, command[1:])
         assert done.returncode == (2 if needs_gpu else 0), (command, done.stderr[-3000:])
         assert "Traceback" not in done.stderr

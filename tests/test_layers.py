@@ -1,4 +1,4 @@
-"""The rules of the code, read from its syntax tree: one direction, no circles, light imports."""
+"""Rules for imports, checked on the syntax tree: one direction, no cycles, nothing heavy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
 
 # Packages and single files of medrag/, in the order data flows. Each imports only from itself and
-# from what is listed before it. A new one must be given its place here.
+# from earlier ones. Add new ones here.
 ORDER = """
     errors config types hardware manifest tracking progress stage text metrics
     clients ingestion embedding stores indexing retrieval generation grounding pipeline
@@ -23,7 +23,7 @@ ORDER = """
     cli build_index build_dataset train evaluate ask __main__
 """.split()  # noqa: SIM905
 
-# Names that a package re-exports from a later one, lazily, because its users look for them there.
+# Packages that lazily re-export names of a later one, because users look for them there.
 RE_EXPORTS = {("medrag.ingestion", "medrag.embedding")}
 
 HEAVY_NAMES = """
@@ -35,7 +35,7 @@ HEAVY = set(HEAVY_NAMES.split())
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module, by absolute name, and how it is imported."""
+    """An imported module, by absolute name, and how it is imported."""
 
     target: str
     line: int
@@ -95,7 +95,7 @@ def imports(module: str) -> tuple[Import, ...]:
 
 
 def inner_imports(module: str) -> list[Import]:
-    """Imports of medrag's own modules; the lazy re-exports, which are for types, are left out."""
+    """Imports of medrag's own modules, without the lazy re-exports."""
     return [
         found
         for found in imports(module)
@@ -123,8 +123,8 @@ def test_a_module_imports_only_from_its_package_and_from_earlier_ones(module: st
     assert wrong == []
 
 
-def test_there_are_no_import_circles() -> None:
-    """Imports inside functions count as well: a circle is no better for being late."""
+def test_there_are_no_import_cycles() -> None:
+    """Imports inside functions count too: a late cycle is still a cycle."""
     graph = {module: {found.target for found in inner_imports(module)} for module in MODULES}
     assert sum(map(len, graph.values())) > len(MODULES)  # the graph is not empty
     while leaves := {module for module, out in graph.items() if not out}:
@@ -133,7 +133,7 @@ def test_there_are_no_import_circles() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_says_first_what_it_is_for(module: str) -> None:
+def test_a_module_starts_with_its_purpose(module: str) -> None:
     tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
 
@@ -149,7 +149,7 @@ def test_heavy_packages_are_imported_where_they_are_used(module: str) -> None:
 
 
 def test_the_heavy_packages_are_really_used_somewhere() -> None:
-    """A misspelt name in HEAVY would guard nothing."""
+    """A misspelt name in HEAVY would check nothing."""
     used = {found.target.split(".")[0] for module in MODULES for found in imports(module)}
     assert used >= HEAVY
 

@@ -1,4 +1,4 @@
-"""Metrics against values worked out by hand, and the properties any ranking must have."""
+"""Metrics against values computed by hand, and the properties of every ranking."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ texts = st.lists(st.sampled_from(["a", "the", "metformin", "500", "mg", "daily"]
         (10, 2 / 3, (1 / math.log2(3) + 1 / math.log2(5)) / (1 + 1 / math.log2(3) + 1 / 2)),
     ],
 )
-def test_a_ranking_worked_out_by_hand(k: int, recall: float, ndcg: float) -> None:
-    """Relevant documents stand at ranks 2 and 4; a third one was not found."""
+def test_a_ranking_computed_by_hand(k: int, recall: float, ndcg: float) -> None:
+    """Relevant documents are at ranks 2 and 4; a third was not found."""
     ranked, relevant = ["x", "gout", "y", "copd"], ["copd", "gout", "asthma"]
     assert recall_at_k(ranked, relevant, k) == pytest.approx(recall)
     assert ndcg_at_k(ranked, relevant, k) == pytest.approx(ndcg)
     assert reciprocal_rank(ranked, relevant) == 0.5
 
 
-def test_nothing_relevant_or_nothing_found_counts_nothing() -> None:
+def test_nothing_relevant_or_nothing_found_gives_zero() -> None:
     for ranked, relevant in (["a"], []), ([], ["a"]), (["b"], ["a"]):
         assert recall_at_k(ranked, relevant, 5) == 0
         assert reciprocal_rank(ranked, relevant) == 0
@@ -127,7 +127,7 @@ def test_token_f1_is_symmetric_and_in_bounds(one: str, other: str) -> None:
 
 
 @given(texts, st.randoms())
-def test_token_f1_does_not_see_the_order_of_words(text: str, random: Random) -> None:
+def test_token_f1_ignores_the_order_of_words(text: str, random: Random) -> None:
     shuffled = text.split()
     random.shuffle(shuffled)
     assert token_f1(" ".join(shuffled), text) == 1
@@ -157,7 +157,7 @@ def test_the_curve_ends_with_every_question_answered(rows: list[tuple[float, flo
     curve = risk_coverage(confidence, correctness)
     coverages = [coverage for coverage, _ in curve]
     assert coverages == sorted(set(coverages))
-    assert len(curve) == len(set(confidence))  # a point for each threshold that can be set
+    assert len(curve) == len(set(confidence))  # a point for each possible threshold
     assert curve[-1] == pytest.approx((1.0, 1 - sum(correctness) / len(correctness)))
     assert all(0 < coverage <= 1 for coverage in coverages)
     assert all(-1e-9 <= risk <= 1 + 1e-9 for _, risk in curve)
@@ -175,8 +175,8 @@ def test_the_order_of_the_questions_does_not_matter(
 
 
 @given(st.lists(shares, min_size=1, max_size=20), st.randoms())
-def test_no_confidence_beats_the_one_that_knows(correctness: list[float], random: Random) -> None:
-    """Ranking questions by how right their answers are gives the smallest area."""
+def test_no_confidence_beats_a_perfect_one(correctness: list[float], random: Random) -> None:
+    """Ranking questions by the correctness of their answers gives the smallest area."""
     guess = list(range(len(correctness)))
     random.shuffle(guess)
     order = sorted(guess, key=lambda row: correctness[row])

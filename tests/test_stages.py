@@ -1,4 +1,4 @@
-"""Training and asking as stages, over a real index and the dataset made from it."""
+"""The train and ask stages, on a real index and a dataset made from it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SMALL = [
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Matrices this small gain nothing from threads, and waiting ones slow a busy machine down."""
+    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -54,7 +54,7 @@ def one_thread() -> Iterator[None]:
 
 
 def composed(root: Path, *overrides: str) -> Config:
-    """The settings that a person's command line makes, with everything below `root`."""
+    """The settings that a command line gives, with everything below `root`."""
     here = [
         f"corpus.paths=[{root}/corpus]",
         f"index.dir={root}/index",
@@ -85,7 +85,7 @@ def write_questions(root: Path, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Path:
-    """Three notes, their index, six questions and the dataset made of them."""
+    """Three notes, their index, six questions and a dataset."""
     root = tmp_path_factory.mktemp("stages")
     for name, text in NOTES.items():
         path = root / "corpus" / name
@@ -105,7 +105,7 @@ def state(directory: str) -> dict[str, tuple[int, bytes]]:
 
 
 def shown(report: train.TrainReport) -> str:
-    console = Console(width=300)  # so that no path is broken
+    console = Console(width=300)  # wide enough for every path
     with console.capture() as captured:
         console.print(train.summary_table(report))
     return captured.get()
@@ -162,7 +162,7 @@ def test_the_dry_run_trains_once_and_again_when_its_dataset_changes(root: Path) 
         build_dataset.run(config)
 
 
-def test_training_stops_where_its_dataset_is_missing_or_damaged(root: Path, tmp_path: Path) -> None:
+def test_training_stops_if_its_dataset_is_missing_or_damaged(root: Path, tmp_path: Path) -> None:
     config = composed(root, "+experiment=qlora_smoke", *SMALL, "finetune.lora_alpha=7")
     config.finetune.dataset = str(tmp_path / "none")
     with pytest.raises(PreflightError, match=r"build_dataset dataset\.dir="):
@@ -181,9 +181,7 @@ def test_training_stops_where_its_dataset_is_missing_or_damaged(root: Path, tmp_
     rows.write_bytes(good)
 
 
-def test_a_dry_run_over_an_index_that_changed_since_is_refused(
-    root: Path, embedder: TextEmbedder
-) -> None:
+def test_a_dry_run_is_refused_if_the_index_has_changed(root: Path, embedder: TextEmbedder) -> None:
     config = composed(root, "+experiment=qlora_smoke", *SMALL, "finetune.lora_alpha=7")
     note = root / "corpus" / "tin.txt"
     note.write_text("Tin\n\nTin is a soft metal.", encoding="utf-8")
@@ -191,7 +189,7 @@ def test_a_dry_run_over_an_index_that_changed_since_is_refused(
     with pytest.raises(MismatchError, match=r"changed since.*build_dataset"):
         train.run(config)
     note.unlink()
-    IndexBuilder(config, embedder).mirror()  # what was indexed is what counts, not how often
+    IndexBuilder(config, embedder).mirror()  # only the content of the index counts
     dataset = read_manifest(root / "dataset", "dataset")
     assert [*train.corpus_texts(dataset)]
 
@@ -239,7 +237,7 @@ def test_the_tuned_retriever_fits_a_new_index_and_is_refused_on_the_old(
 def test_a_finished_training_is_kept_when_the_tracker_fails(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hours of training must not be lost to a server that cannot be reached at the end."""
+    """An unreachable server must not cost hours of training at the end."""
 
     class Lost:
         enabled = False
@@ -271,7 +269,7 @@ def test_a_finished_training_is_kept_when_the_tracker_fails(
     [
         (["dose of x=5?"], "dose of x=5?", []),
         (["Is p=0.05 enough?", "retriever.k=3"], "Is p=0.05 enough?", ["retriever.k=3"]),
-        (["index.dir=a b", "why"], "why", ["index.dir=a b"]),  # a value may hold spaces
+        (["index.dir=a b", "why"], "why", ["index.dir=a b"]),  # a value can have spaces
         (["+experiment=qlora", "why?"], "why?", ["+experiment=qlora"]),
         (["generator=openai", "why?"], "why?", ["generator=openai"]),
         (["corpus.fields.text=body", "hydra/job_logging=none"], None, [...]),
@@ -281,7 +279,7 @@ def test_a_finished_training_is_kept_when_the_tracker_fails(
         ([], None, []),
     ],
 )
-def test_a_question_among_settings(
+def test_a_question_is_found_among_settings(
     arguments: list[str], question: str | None, settings: list[str]
 ) -> None:
     told, others = ask.split_question(arguments)
@@ -290,7 +288,7 @@ def test_a_question_among_settings(
 
 
 def asked(root: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    """`python -m medrag.ask` in a directory of its own, with an empty home and no terminal."""
+    """`python -m medrag.ask` in its own directory, with an empty home and no terminal."""
     home = root / "elsewhere"
     home.mkdir(exist_ok=True)
     settings = [f"index.dir={root}/index", "tracking.wandb=disabled"]

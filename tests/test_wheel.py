@@ -1,4 +1,4 @@
-"""The wheel works outside the checkout: its stages find the configuration packed into it."""
+"""The wheel works outside the checkout: its stages find the configuration inside it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def pip(*arguments: str) -> None:
 
 
 def python(site: Path, where: Path, *arguments: str) -> str:
-    """Run Python elsewhere, with the wheel before everything else; returns what it printed."""
+    """Run Python elsewhere, with the wheel first on the path, and return its output."""
     done = subprocess.run(
         [sys.executable, "-P", *arguments],
         stdin=subprocess.DEVNULL,
@@ -61,7 +61,7 @@ def python(site: Path, where: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_wheel_holds_the_package_and_its_configuration_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_has_the_package_and_its_configuration_and_nothing_else(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
     package = {
         path.relative_to(ROOT).as_posix()
@@ -84,7 +84,7 @@ def test_the_installed_package_is_the_wheels_own(site: Path, tmp_path: Path) -> 
 
 
 def test_stages_find_the_packed_configuration(site: Path, tmp_path: Path) -> None:
-    """A mark put into the packed experiment shows up: the checkout's is not the one read."""
+    """A change to the packed experiment shows, so the checkout's is not read."""
     experiment = site / "medrag" / "conf" / "experiment" / "qlora.yaml"
     text = experiment.read_text(encoding="utf-8")
     experiment.write_text(text.replace("group: qlora", "group: from-the-wheel"), encoding="utf-8")

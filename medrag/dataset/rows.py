@@ -170,15 +170,8 @@ def _gold_passage(answer: str, documents: Sequence[str], rag: RAGPipeline) -> Hi
 
 
 def _context(hit: Hit, documents: Sequence[str]) -> dict[str, Any]:
-    return {
-        "document": hit.document,
-        "title": hit.title,
-        "section": hit.section,
-        "text": hit.text,
-        "start": hit.start,
-        "end": hit.end,
-        "gold": hit.document in documents,
-    }
+    kept = ("document", "title", "section", "text", "start", "end")
+    return {**{name: getattr(hit, name) for name in kept}, "gold": hit.document in documents}
 
 
 def count_rows(rows: Rows, dropped: Counter[str], rejected: int) -> dict[str, Any]:

@@ -12,9 +12,6 @@ from rich.table import Table
 from .run import Outcome
 
 _LABELS = {
-    "questions": "questions",
-    "answerable": "answerable",
-    "answered": "answered",
     "token_f1": "token F1, answerable questions",
     "token_f1_when_answered": "token F1, answered questions",
     "gold_unknown": "answerable, but no gold document is known",
@@ -22,13 +19,14 @@ _LABELS = {
     "coverage": "coverage (share answered)",
     "abstention_precision": "abstention precision (refusals that were right)",
     "abstention_recall": "abstention recall (unanswerable refused)",
-    "citations": "citations",
     "citations_resolved": "citations that quote their span exactly",
     "unsupported_statements": "unsupported statements removed",
     "area_under_risk_coverage": "area under risk–coverage (0 is perfect)",
     "mrr": "MRR",
     "ndcg@10": "nDCG@10",
 }
+
+_SOURCE = ("marker", "document", "start", "end", "page", "text")  # of a citation, in answers.jsonl
 
 
 def metrics_table(summary: Mapping[str, Any], title: str) -> Table:
@@ -67,15 +65,7 @@ def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
                 "gold": list(outcome.gold),
                 "ranked": list(outcome.ranked),
                 "sources": [
-                    {
-                        "marker": source.marker,
-                        "document": source.document,
-                        "start": source.start,
-                        "end": source.end,
-                        "page": source.page,
-                        "text": source.text,
-                    }
-                    for source in answer.sources
+                    {name: getattr(source, name) for name in _SOURCE} for source in answer.sources
                 ],
                 "unsupported": list(answer.unsupported),
             }

@@ -1,4 +1,4 @@
-"""The dataset stage on a real index: the prompt of answering, true citations, no leak."""
+"""The dataset stage on a real index: the answering prompt, correct citations, no leaks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
 from medrag.text.words import words
 
-# id: (title, sentences, question, answer); the answer is said by the note and by no other.
+# id: (title, sentences, question, answer); only this note has the answer.
 NOTES = {
     "gout": ("Gout", "Uric acid crystals form in a joint. Colchicine calms an acute attack.",
              "What calms an acute attack of gout?", "Colchicine calms an acute attack."),
@@ -107,13 +107,13 @@ def make_world(root: Path, embedder: TextEmbedder) -> Config:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Config:
-    """The index that the tests share, and what stands beside it."""
+    """The index that the tests share, with its questions."""
     return make_world(tmp_path_factory.mktemp("world"), embedder)
 
 
 @pytest.fixture(scope="module")
 def built(base: Config) -> Config:
-    """A dataset with one line rejected; only for reading."""
+    """A dataset with one rejected line; tests only read it."""
     config = deepcopy(base)
     with Path(config.dataset.questions).open("a", encoding="utf-8") as file:
         file.write("{oops}\n")
@@ -123,7 +123,7 @@ def built(base: Config) -> Config:
 
 @pytest.fixture
 def world(base: Config, tmp_path: Path) -> Config:
-    """Questions and a place for the dataset of the test's own, over the shared index."""
+    """The shared index, with questions and a dataset directory for one test."""
     config = deepcopy(base)
     config.dataset.questions = write_questions(tmp_path / "questions.jsonl", question_rows())
     config.dataset.dir = str(tmp_path / "dataset")
@@ -145,7 +145,7 @@ def everything(config: Config) -> list[dict[str, Any]]:
 
 
 def state(directory: str) -> dict[str, tuple[int, bytes]]:
-    """Every file with its time of change and content."""
+    """Every file with its modification time and content."""
     files = (path for path in Path(directory).rglob("*") if path.is_file())
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
@@ -159,7 +159,7 @@ def test_it_loads_with_datasets_and_the_jsonl_says_the_same(built: Config) -> No
     rows = rows_of(built)
     assert tuple(loaded) == SPLITS
     assert {split: loaded[split].to_list() for split in SPLITS} == rows
-    assert all(rows.values())  # none of the splits is empty, so that the tests below mean something
+    assert all(rows.values())  # no split is empty, so the tests below mean something
     wanted = {row["id"]: row["question"] for row in question_rows()}
     assert {row["id"]: row["question"] for row in everything(built)} == wanted
 
@@ -213,7 +213,7 @@ def test_replies_cite_the_passage_that_holds_the_answer(built: Config) -> None:
             context = row["contexts"][number - 1]
             assert context["gold"]
             assert context["document"] in row["documents"]
-        # the number in the reply means the passage with that number in the prompt
+        # the number in the reply is that of the passage in the prompt
         (question,) = row["prompt"]
         assert (
             row["contexts"][cited[0] - 1]["text"] in question["content"].split(f"[{cited[0]}] ")[1]
@@ -222,8 +222,8 @@ def test_replies_cite_the_passage_that_holds_the_answer(built: Config) -> None:
     assert len(markers(two["completion"][0]["content"])) == 2  # each sentence cites
 
 
-def test_the_part_of_a_long_document_that_says_it_is_taught(world: Config) -> None:
-    """Another part of the right document, which retrieval finds first, does not hold the answer."""
+def test_the_part_of_a_long_document_with_the_answer_is_taught(world: Config) -> None:
+    """Retrieval first finds another part of the right document, without the answer."""
     rows = [
         {
             "id": str(day),
@@ -249,7 +249,7 @@ def test_unanswerable_rows_teach_the_refusal(built: Config) -> None:
     for row in refusals:
         assert row["completion"] == [{"role": "assistant", "content": REFUSAL}]
         assert (row["gold_rank"], row["inserted"], row["documents"]) == (0, False, [])
-        assert len(row["contexts"]) == 3  # refusing must be learnt over passages, not over nothing
+        assert len(row["contexts"]) == 3  # refusing must be learnt from passages, not without them
 
 
 def test_contexts_are_spans_of_their_documents(built: Config) -> None:
@@ -260,7 +260,7 @@ def test_contexts_are_spans_of_their_documents(built: Config) -> None:
                 text = rag.index.document_text(context["document"]) or ""
                 assert text[context["start"] : context["end"]] == context["text"] != ""
                 seen.add((context["document"], context["start"]))
-    assert any(start > 0 for _, start in seen)  # a later chunk of the long document was among them
+    assert any(start > 0 for _, start in seen)  # a later chunk of the long document is among them
 
 
 def test_the_counts_are_those_of_the_rows(built: Config) -> None:
@@ -286,9 +286,7 @@ def test_the_counts_are_those_of_the_rows(built: Config) -> None:
         assert counts[split] == wanted
 
 
-def test_an_answer_that_nothing_supports_is_not_taught(
-    tmp_path: Path, embedder: TextEmbedder
-) -> None:
+def test_an_unsupported_answer_is_not_taught(tmp_path: Path, embedder: TextEmbedder) -> None:
     world = make_world(tmp_path, embedder)
     made_up = {"question": "Which metal is the softest of all?", "answer": "Caesium melts easily."}
     unanswered = {"question": "What is caesium good for?", "documents": ["gout.txt"]}
@@ -303,7 +301,7 @@ def test_an_answer_that_nothing_supports_is_not_taught(
     assert dropped >= 9 - len(tested) > 0
 
 
-def test_the_card_shows_the_counts_and_where_it_comes_from(built: Config) -> None:
+def test_the_card_shows_the_counts_and_the_origin(built: Config) -> None:
     card = Path(built.dataset.dir, "README.md").read_text(encoding="utf-8")
     manifest = read_manifest(Path(built.dataset.dir), "dataset")
     table = {
@@ -331,7 +329,7 @@ def test_the_manifest_names_its_index_and_every_file(built: Config) -> None:
     assert json.loads(rejected)["id"] == f"questions.jsonl:{len(question_rows()) + 1}"
 
 
-def test_gold_is_put_where_retrieval_missed_it_but_never_into_test_rows(world: Config) -> None:
+def test_gold_is_inserted_if_retrieval_missed_it_but_never_into_test_rows(world: Config) -> None:
     # Every question names the document of another, so that the first hit is never the gold one.
     ids = list(NOTES)
     rows = question_rows()[: len(ids)]
@@ -386,11 +384,11 @@ def test_a_refusal_that_names_a_document_stays_a_refusal(world: Config) -> None:
     run(world)
     row = next(row for row in everything(world) if row["question"] == "What is gout?")
     assert row["completion"][0]["content"] == REFUSAL
-    # the retriever is tuned on gold_rank: a passage that does not answer must not be taught
+    # the retriever is tuned on gold_rank, so it must not point at a passage without the answer
     assert (row["gold_rank"], row["inserted"]) == (0, False)
 
 
-def test_a_planted_leak_does_not_get_through(world: Config) -> None:
+def test_a_planted_leak_is_caught(world: Config) -> None:
     rows = question_rows()
     for row in question_rows()[: len(NOTES)]:
         name = row["documents"][0].removeprefix("notes.jsonl#")
@@ -412,7 +410,7 @@ def test_a_planted_leak_does_not_get_through(world: Config) -> None:
     assert counts["test"]["documents_shared_with_train"] == 0
 
 
-def test_the_same_again_touches_nothing(world: Config) -> None:
+def test_a_repeated_run_changes_nothing(world: Config) -> None:
     first = run(world)
     before = state(world.dataset.dir)
     again = run(world)
@@ -422,7 +420,7 @@ def test_the_same_again_touches_nothing(world: Config) -> None:
     assert "(up to date)" in str(summary_table(again).title)
 
 
-def test_what_changed_is_built_again(tmp_path: Path, embedder: TextEmbedder) -> None:
+def test_a_change_rebuilds_the_dataset(tmp_path: Path, embedder: TextEmbedder) -> None:
     world = make_world(tmp_path, embedder)
 
     def rebuilt() -> bool:
@@ -455,7 +453,7 @@ def test_what_changed_is_built_again(tmp_path: Path, embedder: TextEmbedder) -> 
     assert rebuilt()
 
 
-def test_a_split_without_rows_is_left_out(world: Config) -> None:
+def test_an_empty_split_is_left_out(world: Config) -> None:
     world.dataset.validation_share = 0.0
     report = run(world)
     assert report.counts["validation"]["rows"] == 0
@@ -465,7 +463,7 @@ def test_a_split_without_rows_is_left_out(world: Config) -> None:
     summary_table(report)
 
 
-def test_a_damaged_dataset_is_built_again(world: Config) -> None:
+def test_a_damaged_dataset_is_rebuilt(world: Config) -> None:
     run(world)
     path = Path(world.dataset.dir, "train.jsonl")
     good = path.read_bytes()
@@ -474,7 +472,7 @@ def test_a_damaged_dataset_is_built_again(world: Config) -> None:
     assert path.read_bytes() == good
 
 
-def test_what_stops_the_stage(world: Config, tmp_path: Path) -> None:
+def test_unusable_inputs_stop_the_stage(world: Config, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="build_index"):
         run(replace(world, index=IndexConfig(dir=str(tmp_path / "none"))))
     with pytest.raises(QuestionError, match="No such file"):
@@ -484,4 +482,4 @@ def test_what_stops_the_stage(world: Config, tmp_path: Path) -> None:
     with pytest.raises(QuestionError, match=r"no question is left.*test_share"):
         run(replace(world, dataset=shares))
     assert not Path(world.dataset.dir).exists()
-    assert not list(tmp_path.glob(".dataset*"))  # nothing half-made is left behind
+    assert not list(tmp_path.glob(".dataset*"))  # nothing incomplete is left behind

@@ -1,4 +1,4 @@
-"""Question files as people have them: what is read, what is refused, which document is meant."""
+"""Question files as people have them: accepted lines, rejected lines, document names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from medrag.types import Example, Rejected
 def read(
     folder: Path, *rows: Any, fields: DatasetFieldsConfig | None = None
 ) -> tuple[list[Example], list[Rejected]]:
-    """Read the rows as a file; text stands in it as it is, everything else as JSON."""
+    """Read the rows as a file; strings are written as they are, everything else as JSON."""
     path = folder / "q.jsonl"
     lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
     path.write_text("\n".join(lines), encoding="utf-8")
@@ -48,7 +48,7 @@ def only(folder: Path, row: Any, fields: DatasetFieldsConfig | None = None) -> E
             Example("1", "Why?", "", ("12", "e"), True),
         ),
         ({"question": "Why?", "answer": None, "id": None}, Example("1", "Why?", "", (), False)),
-        # the first of the usual names is taken, not the first of the row
+        # the order of the usual names counts, not that of the row
         ({"text": "a passage", "question": "Why?"}, Example("1", "Why?", "", (), False)),
     ],
 )
@@ -62,7 +62,7 @@ def test_fields_by_other_names(tmp_path: Path) -> None:
     assert only(tmp_path, row, fields) == Example("k", "Why?", "So.", ("d",), True)
 
 
-def test_a_configured_field_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_configured_field_is_named(tmp_path: Path) -> None:
     with pytest.raises(QuestionError, match=r"q\.jsonl:1: no field 'body'.*are question, answer"):
         read(
             tmp_path, {"question": "a", "answer": "b"}, fields=DatasetFieldsConfig(question="body")
@@ -76,8 +76,8 @@ def test_a_configured_field_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({"answer": ""}, False),
         ({}, False),
         ({"answer": "So.", "answerable": True}, True),
-        ({"answer": "So.", "answerable": False}, False),  # what is said goes before what is there
-        ({"answer": "So.", "answerable": None}, True),  # nothing is said
+        ({"answer": "So.", "answerable": False}, False),  # an explicit value comes first
+        ({"answer": "So.", "answerable": None}, True),  # no explicit value
     ],
 )
 def test_what_counts_as_answerable(tmp_path: Path, row: dict[str, Any], answerable: bool) -> None:
@@ -109,7 +109,7 @@ def test_a_bad_line_is_rejected_and_the_rest_kept(tmp_path: Path, row: Any, reas
     assert reason in rejected.reason
 
 
-def test_a_byte_order_mark_costs_no_question(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text('{"question": "Why?"}\n', encoding="utf-8-sig")
     examples, rejected = read_questions(path, DatasetFieldsConfig())
@@ -153,10 +153,10 @@ def test_documents_are_found_by_the_names_people_use(
         assert resolve(["rows.jsonl#5"]) == ["rows.jsonl#5"]
         assert resolve(["5"]) == ["rows.jsonl#5"]
         assert resolve(["99000001"]) == resolve(["PMID:99000001"]) == ["PMID:99000001"]
-        # the same row id in two files: both are meant; a whole id means itself only
+        # a row id in two files means both; a full id means only itself
         assert resolve(["zinc"]) == ["more.csv#zinc", "rows.jsonl#zinc"]
         assert resolve(["gout.txt"]) == ["gout.txt"]
-        # unknown names fall away, repeats are told once, the order is that of the names
+        # unknown names and repeats are dropped, and the order is kept
         assert resolve(["5", "malaria.txt", "", "gout.txt", "rows.jsonl#5"]) == [
             "rows.jsonl#5",
             "gout.txt",

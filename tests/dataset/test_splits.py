@@ -1,4 +1,4 @@
-"""Nothing a model is tested on may have been seen in training, whatever the questions share."""
+"""No test question may be seen in training, whatever questions share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from medrag.dataset.splits import SPLITS, leaks, question_key, split_by_document
 from medrag.types import Example
 
-# Few words and few documents, so that questions meet in both ways, over chains too.
+# Few words and few documents, so that questions share both, also through chains.
 QUESTIONS = st.sampled_from(
     ["Why gout?", "why GOUT", "Why, gout", "How so?", "How?", "how", "Which?", "???", ""]
 )
@@ -50,7 +50,7 @@ def test_splits_share_neither_documents_nor_wording(
             question_key(e.question) for e in two
         )
         assert {d for e in one for d in e.documents}.isdisjoint(d for e in two for d in e.documents)
-    # `leaks` is written apart from the grouping, so it is a second judge
+    # `leaks` does not use the grouping, so it checks it independently
     train = [(e.question, e.documents) for e in splits["train"]]
     for name in ("validation", "test"):
         assert leaks(train, [(e.question, e.documents) for e in splits[name]]) == ([], [])
@@ -81,10 +81,10 @@ def test_shares_are_met_exactly_when_every_group_is_one_question(seed: int) -> N
         "test": 40,
     }
     order = {example.id: place for place, example in enumerate(singletons(200))}
-    for members in splits.values():  # within a split the order of the file is kept
+    for members in splits.values():  # a split keeps the order of the file
         places = [order[example.id] for example in members]
         assert places == sorted(places)
-        # ... and a split is a sample of the file, not a stretch of it
+        # ... and is a sample of the file, not a section of it
         assert places[-1] - places[0] > 100
 
 
@@ -122,7 +122,7 @@ def test_a_question_keeps_its_split_when_the_file_is_reordered() -> None:
             assert {e.question for e in before[name]} == {e.question for e in after[name]}
 
 
-def test_one_document_behind_every_question_leaves_all_in_training() -> None:
+def test_questions_on_a_single_document_all_go_to_training() -> None:
     examples = [Example(str(n), f"Why {n}?", "", ("book",)) for n in range(20)]
     splits = split_by_document(examples, 0.1, 0.2, seed=13)
     assert [len(splits[name]) for name in SPLITS] == [20, 0, 0]
@@ -141,7 +141,7 @@ def test_planted_leaks_are_found() -> None:
     other = [
         ("what CAUSES  gout", ["b"]),  # case, spaces, punctuation
         ("How, is asthma treated??", ["gout.txt", "c"]),
-        ("How, is asthma treated??", ["gout.txt"]),  # told once
+        ("How, is asthma treated??", ["gout.txt"]),  # reported once
         ("What causes gouty pain?", ["a"]),
         ("Gout causes what?", []),  # other order, another question
     ]

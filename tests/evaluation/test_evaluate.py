@@ -1,4 +1,4 @@
-"""The evaluation stage on a real index: its numbers counted by hand, and what it leaves out."""
+"""The evaluation stage on a real index: its numbers by hand, and the questions it leaves out."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ ROWS: list[dict[str, Any]] = [
      "answer": "Allopurinol.", "documents": ["gout.txt"]},
     {"id": "3", "question": "How is severe malaria treated?",
      "answer": "With intravenous artesunate.", "documents": ["sub/malaria.txt"]},
-    # the gold document is not the one that retrieval puts first
+    # retrieval ranks another document first
     {"id": "4", "question": "Which mosquitoes spread malaria?",
      "answer": "Anopheles mosquitoes.", "documents": ["asthma.md"]},
     {"id": "5", "question": "What opens the airways within minutes in asthma?",
-     "answer": "Salbutamol.", "documents": []},  # nobody said where the answer stands
+     "answer": "Salbutamol.", "documents": []},  # its documents are unknown
     {"id": "6", "question": "Who won the chess tournament in Reykjavik?", "answer": ""},
     {"id": "7", "question": "What is given for severe malaria?", "answer": ""},  # a trap
 ]  # fmt: skip
@@ -80,7 +80,7 @@ def mean(values: list[float]) -> float:
 
 
 def f1(said: str, wanted: str) -> float:
-    """Written apart from medrag.metrics: by multiset of words, articles left out."""
+    """Independent of medrag.metrics: by multisets of words, without articles."""
     left, right = ([w for w in words(t) if w not in ("a", "an", "the")] for t in (said, wanted))
     common = sum(min(left.count(w), right.count(w)) for w in set(left))
     return 2 * common / (len(left) + len(right))
@@ -153,7 +153,7 @@ def test_the_numbers_are_those_of_the_answers(settings: Config) -> None:
     assert metrics["left_out_seen_in_training"] == metrics["lines_rejected"] == 0
 
 
-def test_the_picture_is_one(settings: Config) -> None:
+def test_the_plot_is_a_picture(settings: Config) -> None:
     run(settings)
     data = Path(settings.evaluation.dir, "metrics.png").read_bytes()
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
@@ -164,7 +164,7 @@ def test_the_picture_is_one(settings: Config) -> None:
     assert 10_000 < len(data) < 500_000
 
 
-def test_the_same_again_touches_nothing_and_a_change_is_measured(settings: Config) -> None:
+def test_a_repeated_run_changes_nothing_and_a_changed_one_is_measured(settings: Config) -> None:
     def state() -> dict[str, tuple[int, bytes]]:
         files = Path(settings.evaluation.dir).iterdir()
         return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
@@ -198,7 +198,7 @@ def test_rejected_lines_are_counted(settings: Config) -> None:
 
 
 def tuned(folder: Path, kind: str, seen: list[str]) -> str:
-    """A model folder whose manifest says that it was trained on the questions of its dataset."""
+    """A model folder whose manifest names the dataset it was trained on."""
     dataset = folder / f"{kind}-dataset"
     write_rows(dataset / "train.jsonl", [{"question": question} for question in seen])
     write_rows(dataset / "test.jsonl", [{"question": ROWS[2]["question"]}])  # not trained on
@@ -215,7 +215,7 @@ def test_questions_an_adapter_was_trained_on_are_left_out_and_counted(
     settings: Config, tmp_path: Path
 ) -> None:
     seen = [ROWS[0]["question"].upper(), f"  {ROWS[5]['question']}!", "Another one?"]
-    rows = [*ROWS, ROWS[0] | {"id": "again"}]  # asked twice: two questions are left out for it
+    rows = [*ROWS, ROWS[0] | {"id": "again"}]  # asked twice, so two questions are left out
     write_rows(Path(settings.evaluation.questions), rows)
     settings.generator = GeneratorConfig(adapter=tuned(tmp_path, "adapter", seen))
     report = run(settings)
@@ -234,7 +234,7 @@ def examples() -> list[Example]:
     return [Example(row["id"], row["question"], row["answer"]) for row in ROWS]
 
 
-def test_so_are_those_a_retriever_was_tuned_on(tmp_path: Path) -> None:
+def test_questions_a_retriever_was_tuned_on_are_left_out(tmp_path: Path) -> None:
     config = Config()
     assert without_leaks(config, examples()) == (examples(), {})
     config.embedder.model = tuned(tmp_path, "retriever", [ROWS[1]["question"]])
@@ -245,13 +245,13 @@ def test_so_are_those_a_retriever_was_tuned_on(tmp_path: Path) -> None:
     kept, parents = without_leaks(config, examples())
     assert [example.id for example in kept] == ["1", "3", "5", "6", "7"]
     assert set(parents) == {"retriever", "adapter"}
-    # a model from elsewhere has no manifest, and nothing is known of its training
+    # a model from elsewhere has no manifest, so its training is unknown
     config = Config()
     config.embedder.model = str(tmp_path)
     assert without_leaks(config, examples()) == (examples(), {})
 
 
-def test_a_set_that_was_all_seen_is_refused(settings: Config, tmp_path: Path) -> None:
+def test_a_set_seen_entirely_in_training_is_refused(settings: Config, tmp_path: Path) -> None:
     every = [row["question"] for row in ROWS]
     settings.generator = GeneratorConfig(adapter=tuned(tmp_path, "adapter", every))
     with pytest.raises(QuestionError, match=r"seen in training.*dataset/test\.jsonl"):
@@ -259,7 +259,7 @@ def test_a_set_that_was_all_seen_is_refused(settings: Config, tmp_path: Path) ->
     assert not Path(settings.evaluation.dir).exists()
 
 
-def test_where_a_leak_cannot_be_ruled_out_nothing_is_measured(tmp_path: Path) -> None:
+def test_nothing_is_measured_if_a_leak_cannot_be_ruled_out(tmp_path: Path) -> None:
     config = Config(generator=GeneratorConfig(adapter=tuned(tmp_path, "adapter", ["Why?"])))
     train = tmp_path / "adapter-dataset" / "train.jsonl"
     content = train.read_bytes()
@@ -296,7 +296,7 @@ def outcome(
     confidence: float = 0.5,
     resolved: int | None = None,
 ) -> Outcome:
-    """What happened to one question; documents are letters, an empty answer is a refusal."""
+    """The outcome of one question; documents are letters, an empty answer is a refusal."""
     sources = tuple(
         Citation(number, document, "", "", 0, 0, None, "", "", 1.0)
         for number, document in enumerate(cites, 1)
@@ -385,7 +385,7 @@ def test_a_summary_counted_by_hand() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_cannot_be_measured_is_none_and_shown_as_a_dash(
+def test_a_metric_without_data_is_none_and_shown_as_a_dash(
     outcomes: list[Outcome], unknown: set[str], tmp_path: Path
 ) -> None:
     summary = summarise(outcomes, [1])
@@ -400,7 +400,7 @@ def test_what_cannot_be_measured_is_none_and_shown_as_a_dash(
     with console.capture() as captured:
         console.print(metrics_table(summary, "title"))
     shown = captured.get()
-    assert shown.count("–") == len(unknown) + 1  # one stands in "risk–coverage"
+    assert shown.count("–") == len(unknown) + 1  # "risk–coverage" has one
     plot(tmp_path / "plot.png", summary, "title")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 

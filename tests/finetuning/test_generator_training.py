@@ -1,4 +1,4 @@
-"""QLoRA for real, on the CPU: a small Mistral in NF4, TRL's trainer, a few dozen steps."""
+"""Real QLoRA on the CPU: a small Mistral in NF4, TRL's trainer, a few dozen steps."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def save_dataset(folder: Path, **splits: list[dict[str, Any]]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Matrices this small gain nothing from threads, and waiting ones slow a busy machine down."""
+    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -122,7 +122,7 @@ def test_rows_that_do_not_fit_are_left_out_and_counted(
     assert (result.train_rows, result.validation_rows, result.skipped_rows) == (20, 4, 3)
 
 
-def test_what_it_leaves_behind(run: tuple[FineTuneConfig, TrainingResult]) -> None:
+def test_only_the_adapter_is_left(run: tuple[FineTuneConfig, TrainingResult]) -> None:
     config, result = run
     folder = Path(config.dir)
     names = {path.name for path in folder.iterdir()}
@@ -131,7 +131,7 @@ def test_what_it_leaves_behind(run: tuple[FineTuneConfig, TrainingResult]) -> No
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pth", ".pkl"))]
     assert sorted(path.name for path in folder.parent.iterdir()) == ["adapter", "tiny-base"]
     assert result.base_model == str(folder.parent / "tiny-base")
-    # the dataset is an input: nothing may be written into it
+    # nothing is written into the dataset
     assert len(list((Path(config.dataset) / "train").iterdir())) == 3
 
 
@@ -154,8 +154,8 @@ def test_no_dataset(tmp_path: Path) -> None:
         train_generator(settings(tmp_path), TEXTS, report_to=[], run_name="test")
 
 
-def test_our_tokens_and_labels_are_those_of_trl(base: str, tmp_path: Path) -> None:
-    """TRL gets the raw conversations and ours gets tokenised rows; the batches must be equal."""
+def test_tokens_and_labels_equal_those_of_trl(base: str, tmp_path: Path) -> None:
+    """TRL gets raw conversations and ours gets tokenised rows; the batches must be equal."""
     from trl import SFTConfig, SFTTrainer
 
     rows, tokenizer = Dataset.from_list(ROWS[:4]), load_tokenizer(base)
@@ -237,7 +237,7 @@ def test_an_evaluation_between_steps_changes_nothing(base: str, checkpointing: b
         assert torch.equal(left, right)
 
 
-def test_the_mend_reaches_layers_that_say_they_would_repack(base: str) -> None:
+def test_the_fix_reaches_layers_that_would_repack(base: str) -> None:
     from bitsandbytes.nn import Linear4bit
 
     model = load_causal_lm(base, device=Device.cpu, four_bit=True)
@@ -249,7 +249,7 @@ def test_the_mend_reaches_layers_that_say_they_would_repack(base: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_and_ends_as_if_undisturbed(
+def test_a_killed_run_continues_and_ends_like_an_undisturbed_one(
     run: tuple[FineTuneConfig, TrainingResult], tmp_path: Path
 ) -> None:
     config, undisturbed = run
@@ -278,7 +278,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_undisturbed(
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    torn = work / "checkpoint-29"  # as a kill in the middle of a save would leave it
+    torn = work / "checkpoint-29"  # as a kill during a save would leave it
     torn.mkdir()
     (torn / "trainer_state.json").write_text('{"global_st')
 

@@ -1,4 +1,4 @@
-"""Preflight: everything that is missing, at once, before anything heavy is loaded."""
+"""Preflight reports everything that is missing, before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def model_folder(folder: Path, **files: str) -> Path:
     return folder
 
 
-def test_a_fresh_laptop_hears_all_of_it_within_seconds(tmp_path: Path) -> None:
-    """In a new process without a network, as a user would meet it."""
+def test_a_fresh_laptop_gets_the_whole_list_within_seconds(tmp_path: Path) -> None:
+    """In a new process without a network, as for a user."""
     code = (
         "import sys\n"
         "from medrag.config import FineTuneConfig\n"
@@ -80,7 +80,7 @@ def test_a_fresh_laptop_hears_all_of_it_within_seconds(tmp_path: Path) -> None:
     assert said.startswith("PreflightError")
     for needed in (
         "python -m medrag.build_dataset",
-        "not in the hub's local cache",
+        "nor in the hub's local cache",
         "HF_HUB_OFFLINE",
         "finetune.device=cuda",
         "a download of 14.5 GB",
@@ -104,7 +104,7 @@ def test_a_machine_with_everything_passes(config: FineTuneConfig) -> None:
         (replace(H100, disk_free=10**8), "disk space for "),
     ],
 )
-def test_each_lack_is_named(config: FineTuneConfig, machine: Machine, names: str) -> None:
+def test_each_missing_thing_is_named(config: FineTuneConfig, machine: Machine, names: str) -> None:
     missing = find_missing(config, machine, PRESENT)
     assert len(missing) == 1
     assert missing[0].startswith(names)
@@ -124,7 +124,7 @@ def test_on_the_cpu_the_whole_model_must_fit_in_ram(config: FineTuneConfig) -> N
     assert find_missing(config, small, PRESENT) == []
 
 
-def test_model_folders_are_looked_into(config: FineTuneConfig, tmp_path: Path) -> None:
+def test_the_content_of_model_folders_is_checked(config: FineTuneConfig, tmp_path: Path) -> None:
     config.device = Device.cpu
     index = json.dumps({"weight_map": {"a": "a.safetensors", "b": "b.safetensors"}})
     cases = {

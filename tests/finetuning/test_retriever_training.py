@@ -1,4 +1,4 @@
-"""Contrastive tuning of the packaged MiniLM on a handful of pairs, for real."""
+"""Real contrastive tuning of the packaged MiniLM on a handful of pairs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from medrag.embedding.local.embedder import TextEmbedder
 from medrag.errors import ArtefactError
 from medrag.finetuning import train_retriever
 
-# Invented words: nothing the encoder knows ties a question to its passage before training.
+# Invented words: before training, nothing links a question to its passage.
 NAMES = ("zorvex", "quilpa", "mintro", "baskel", "drevon", "plonic", "yertal", "huxmor")
 COLOURS = ("red", "blue", "green", "white", "black", "brown", "pink", "grey")
 
@@ -43,7 +43,7 @@ def save(folder: Path, rows: list[dict[str, Any]]) -> RetrieverTuneConfig:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Matrices this small gain nothing from threads, and waiting ones slow a busy machine down."""
+    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -51,7 +51,7 @@ def one_thread() -> Iterator[None]:
 
 
 def first_places(folder: str) -> int:
-    """Questions whose own passage is the nearest of all."""
+    """How many questions have their own passage as the nearest."""
     embedder = TextEmbedder(EmbedderConfig(model=folder, device=Device.cpu))
     rows = [row(number) for number in range(8)]
     questions = embedder.embed([r["question"] for r in rows])

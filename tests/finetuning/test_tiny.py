@@ -1,4 +1,4 @@
-"""The dry run's model: an outside judge of its prompt format, and the same bytes each time."""
+"""The dry run's model has Mistral's prompt format, and the same bytes every time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_prompts_are_those_of_the_official_mistral_tokenizer(tiny: Path) -> None
         assert ours.apply_chat_template(plain, tokenize=False) == judged
         ids = ours.apply_chat_template(plain)["input_ids"]
         assert ours.decode(ids) == judged
-        # Tokens that mean "start" and "end of turn" stand at the same places in the text.
+        # The "start" and "end of turn" tokens are at the same places in the text.
         marks = {
             official.tokenizer.bos_id: ours.bos_token_id,
             official.tokenizer.eos_id: ours.eos_token_id,
@@ -70,7 +70,7 @@ def test_other_role_orders_are_refused(tiny: Path, roles: list[str]) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"hidden_size": 100}, {"kv_heads": 3}, {"heads": 0}])
-def test_shapes_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
+def test_impossible_shapes_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=r"finetune\.tiny\."):
         TinyModelConfig(**wrong)
 
@@ -99,4 +99,4 @@ def test_a_current_model_is_kept_and_another_input_makes_another(tmp_path: Path)
     before = weights.read_bytes()
     build_tiny_model(SHAPE, TEXTS, target, seed=4)
     assert weights.read_bytes() != before
-    assert [path.name for path in tmp_path.iterdir()] == ["base"]  # nothing left beside it
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]  # and nothing beside it
