@@ -83,7 +83,7 @@ class Place:
         (watch / "sitecustomize.py").write_text(_WATCH, encoding="utf-8")
         environment = {
             **os.environ,
-            "PYTHONPATH": str(watch),
+            "PYTHONPATH": os.pathsep.join([str(watch), str(ROOT)]),
             "WATCHED": str(self.root / "log"),
             "XDG_CACHE_HOME": str(self.root / "cache"),
             "CUDA_VISIBLE_DEVICES": "",
