@@ -1,4 +1,4 @@
-"""The queue of texts that wait for their vectors keeps what it was given, in memory or on disk."""
+"""The queue of texts without vectors returns what was added, from memory or from disk."""
 
 from __future__ import annotations
 

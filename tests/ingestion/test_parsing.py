@@ -1,4 +1,4 @@
-"""Parsing in child processes: the same result, in order, whatever a file does to its parser."""
+"""Parsing in child processes gives the same result, in order, whatever a file does to them."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_half_characters_come_through_where_json_allows_them(root: Path) -> None
     assert document.metadata["note"].encode("utf-8", "replace") == b"?"
 
 
-def test_documents_that_nobody_reads_are_passed_over(root: Path) -> None:
+def test_documents_that_are_not_read_are_skipped(root: Path) -> None:
     write_rows(root / "rows.jsonl", 3, sentences=2_000)
     pool = ParserPool(CorpusConfig(workers=1), _CHUNKER)
     seen = []
@@ -210,7 +210,7 @@ def test_a_document_that_eats_memory_costs_itself(root: Path) -> None:
     assert reasons(parse(root, CorpusConfig(workers=1, max_parser_mb=2_000))) == {}
 
 
-def test_a_parser_waits_until_it_is_listened_to(root: Path) -> None:
+def test_a_parser_waits_until_it_is_read(root: Path) -> None:
     (root / "long.txt").write_text("Zinc is a metal. " * 4_000_000, encoding="utf-8")
     pool = ParserPool(CorpusConfig(workers=1), _CHUNKER)
     with closing(pool.read(files_in(root), root.with_name("scratch"))) as files:
@@ -302,7 +302,7 @@ def test_a_file_whose_parser_keeps_crashing_is_given_up(root: Path) -> None:
 def test_a_file_is_given_up_where_its_parser_fails_before_any_text(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The child writes what is no message, as one might that has been taken over."""
+    """The child writes bytes that are not a message, as it might if it were compromised."""
     (root / "a.txt").write_text("Zinc.", encoding="utf-8")
     (root / "b.txt").write_text("Iron.", encoding="utf-8")
     ready = b'["ready"]'
