@@ -1,4 +1,4 @@
-"""Text becomes vectors: the `Embedder` protocol, and what a configuration names."""
+"""Text becomes vectors: the `Embedder` protocol, and how a configuration opens one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Cut cleaned text into chunks that end at sentences and fit the embedder's token budget.
 
-The chunks of a document tile its cleaned text: nothing but whitespace lies between two of them,
+The chunks of a document tile its cleaned text: only whitespace is between two of them,
 no text is in two of them, and `cleaned[start:end] == chunk.text` for each.
 """
 
@@ -33,7 +33,7 @@ _Piece = tuple[str, str, int, Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A sentence, or a piece of one that is too long: the smallest thing chunks are packed from."""
+    """A sentence, or a piece of a long one: chunks are packed from units."""
 
     glue: str  # whitespace between the unit before and this one
     text: str

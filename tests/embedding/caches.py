@@ -1,4 +1,4 @@
-"""What the tests of the embedding cache share: entries, and what comes back of them."""
+"""Shared by the tests of the embedding cache: entries, and checks of what is read back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def keys_of(numbers: range) -> list[bytes]:
 
 
 def vectors_of(numbers: range, dimension: int = DIMENSION) -> Vectors:
-    """The one right vector of each number: any other value that comes back is wrong."""
+    """The one correct vector of each number."""
     rows = [np.random.default_rng(number).standard_normal(dimension) for number in numbers]
     return np.array(rows, dtype=np.float32).reshape(len(numbers), dimension)
 
@@ -40,7 +40,7 @@ def fill(place: object, numbers: range) -> None:
 
 
 def held(place: object, numbers: range) -> int:
-    """How many of the numbers the cache has; none of them wrong."""
+    """How many of the numbers the cache has; their vectors must be correct."""
     with closing(opened(place)) as cache:
         return count_right(cache, numbers)
 

@@ -1,4 +1,4 @@
-"""The embedding cache gives back what was put in or nothing, and never stops a build."""
+"""The embedding cache returns what was stored or nothing, and never stops a build."""
 
 from __future__ import annotations
 
@@ -124,14 +124,14 @@ def test_a_value_of_another_type_is_not_taken_for_a_vector(tmp_path: Path) -> No
     assert held(place, range(20)) == 18
 
 
-# ------------------------------------------------------------------ where it lies
+# ------------------------------------------------------------------ where it is
 
 
 def test_without_a_name_there_is_no_cache() -> None:
     assert open_cache(CacheConfig(embeddings=""), "minilm") is None
 
 
-def test_the_default_lies_in_the_users_cache_directory_for_the_user_alone(
+def test_the_default_is_in_the_users_cache_directory_and_private(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

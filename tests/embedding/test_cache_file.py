@@ -75,7 +75,7 @@ def test_several_processes_make_and_fill_one_file_at_once(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_writer_that_is_killed_harms_nobody(tmp_path: Path) -> None:
+def test_a_killed_writer_does_no_harm(tmp_path: Path) -> None:
     place = tmp_path / "cache.sqlite"
     victim, other = write_in_processes(place, tmp_path, [range(100_000), range(1000)])
     with closing(opened(place)) as cache:
@@ -157,7 +157,7 @@ def test_the_log_of_a_damaged_file_is_not_taken_for_that_of_the_new_one(tmp_path
     assert place.with_name("cache.sqlite.damaged").exists()
 
 
-def test_nobody_opens_the_file_while_another_sets_it_aside(tmp_path: Path) -> None:
+def test_no_process_opens_the_file_while_another_renames_it(tmp_path: Path) -> None:
     place = tmp_path / "cache.sqlite"
     with place.with_name("cache.sqlite.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -229,7 +229,7 @@ def test_a_file_that_is_locked_for_long_is_done_without(
 
 
 @pytest.mark.parametrize("kind", ["text", "database"])
-def test_a_file_that_is_no_cache_is_refused_and_left_alone(kind: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_cache_is_refused_and_left_alone(kind: str, tmp_path: Path) -> None:
     place = tmp_path / "mine"
     if kind == "text":
         place.write_text("dear diary\n" * 100, encoding="utf-8")

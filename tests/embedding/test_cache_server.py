@@ -76,7 +76,7 @@ def test_a_server_that_is_full_can_still_be_read(
             cache.put(keys_of(numbers), vectors_of(numbers))
         assert 500 <= count_right(cache, range(6000)) < 5000
         (warning,) = warnings(caplog)
-        assert "no further vectors" in warning and "maxmemory" in warning
+        assert "stores no more vectors" in warning and "maxmemory" in warning
         assert warning.isprintable()
 
 

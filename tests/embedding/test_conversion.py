@@ -1,4 +1,4 @@
-"""Models are converted once, whatever happens, without a word to the network, and faithfully."""
+"""Models are converted once, whatever happens, without network access, and faithfully."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ print(json.dumps([embedder.chosen.backend.value, torch, vectors.tolist()]))
 
 @dataclass(frozen=True)
 class Place:
-    """A cache directory of its own, with what processes did that used it.
+    """A separate cache directory, and a log of the processes that used it.
 
     Attributes:
         log: a line for each process, conversion and connection.
@@ -72,18 +72,18 @@ class Place:
 
     @property
     def models(self) -> list[Path]:
-        """What lies among the converted models, the lock left out."""
+        """The folders of converted models."""
         models = (self.root / "cache/medrag/models").glob("*")
         return sorted(path for path in models if path.name != ".lock")
 
     def start(self, model: Path) -> subprocess.Popen[str]:
-        """Embed `TEXTS` in a new process, and a session, of its own."""
+        """Embed `TEXTS` in a new process with a session of its own."""
         watch = self.root / "watch"
         watch.mkdir(parents=True, exist_ok=True)
         (watch / "sitecustomize.py").write_text(_WATCH, encoding="utf-8")
         environment = {
             **os.environ,
-            "PYTHONPATH": str(watch),
+            "PYTHONPATH": os.pathsep.join([str(watch), str(ROOT)]),
             "WATCHED": str(self.root / "log"),
             "XDG_CACHE_HOME": str(self.root / "cache"),
             "CUDA_VISIBLE_DEVICES": "",
@@ -139,7 +139,7 @@ def first(
     return place, place.embed(tiny)
 
 
-# For what has nothing to do with the backend.
+# For tests that do not depend on the backend.
 with_one = pytest.mark.parametrize("first", [Backend.onnxruntime], indirect=True)
 
 
@@ -156,7 +156,7 @@ def place(first: tuple[Place, Outcome], tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_converting_and_embedding_sends_nothing(first: tuple[Place, Outcome]) -> None:
     place, outcome = first
-    # ONNX Runtime, which connects where no Python sees it, would keep what it is going to send.
+    # ONNX Runtime connects where Python cannot see it, but would store its usage data here first.
     assert [path.name for path in (place.root / "cache").iterdir()] == ["medrag"]
     assert outcome.backend == place.backend
     assert place.log == [
@@ -180,7 +180,7 @@ def test_the_next_process_converts_nothing_and_loads_no_torch(
 @pytest.mark.parametrize(
     "damage", ["a flipped bit", pytest.param("a missing file", marks=pytest.mark.long)]
 )
-def test_a_damaged_model_is_converted_anew(
+def test_a_damaged_model_is_converted_again(
     damage: str, first: tuple[Place, Outcome], place: Place, tiny: Path
 ) -> None:
     (folder,) = place.models
@@ -214,7 +214,7 @@ def test_two_processes_at_once_convert_other_weights_once(
 
 @pytest.mark.slow
 @with_one
-def test_a_kill_amid_converting_leaves_nothing_that_is_used(
+def test_a_kill_during_conversion_leaves_nothing_that_is_used(
     first: tuple[Place, Outcome], tiny: Path, tmp_path: Path
 ) -> None:
     place = Place(tmp_path, first[0].backend)
@@ -252,10 +252,10 @@ def test_files_in_the_working_directory_are_not_imported(
 
 
 @with_one
-def test_a_copy_that_cannot_be_opened_is_done_without(
+def test_a_copy_that_cannot_be_opened_is_not_used(
     place: Place, tiny: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As one of another machine's in a shared home, for example."""
+    """For example one from another machine, in a shared home directory."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setattr("medrag.embedding.local.encoders.cpu_has_bf16", lambda: False)
     embedder = embedder_of(tiny)

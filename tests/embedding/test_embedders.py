@@ -42,7 +42,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def exact() -> TextEmbedder:
-    """In float32, where the order of sums is all that differs."""
+    """In float32, where only the order of sums differs."""
     return TextEmbedder(EmbedderConfig(precision=Precision.fp32, device=Device.cpu))
 
 
@@ -75,11 +75,11 @@ def test_openvino_gives_what_torch_gives(exact: TextEmbedder) -> None:
     assert (exact.chosen.backend, torch.chosen.backend) == (Backend.openvino, Backend.torch)
 
 
-def test_a_cpu_takes_what_is_fastest_on_it() -> None:
+def test_a_cpu_gets_the_fastest_backend_for_it() -> None:
     flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split()
     fast_bf16 = {"avx512_bf16", "amx_bf16"} & set(flags)
     embedder = TextEmbedder(EmbedderConfig(device=Device.cpu))
-    embedder.embed(["Gout"])  # were it to fail, another would step in now
+    embedder.embed(["Gout"])  # a fallback would show now
     fastest = (
         (Backend.openvino, Precision.bf16) if fast_bf16 else (Backend.onnxruntime, Precision.int8)
     )
@@ -109,13 +109,13 @@ def test_the_default_precision_is_close_to_the_exact_one(
         ({"backend": "onnxruntime", "precision": "fp32"}, "precision='fp32'.*computes in int8"),
     ],
 )
-def test_a_backend_is_not_asked_for_what_it_has_not(wrong: dict[str, Any], said: str) -> None:
+def test_a_setting_that_a_backend_lacks_is_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         EmbedderConfig(**wrong)
 
 
 def test_padding_stays_within_what_the_model_reads(tmp_path: Path) -> None:
-    model = str(make_tiny_encoder(tmp_path, length=30))  # no multiple of what is padded to
+    model = str(make_tiny_encoder(tmp_path, length=30))  # not a multiple of the padding step
     embedder = TextEmbedder(EmbedderConfig(model=model, backend=Backend.torch, device=Device.cpu))
     full, cut = embedder.embed_ids([[*range(5, 35)], [*range(5, 34), *range(50, 90), 34]])
     np.testing.assert_allclose(cut, full, atol=1e-6)
@@ -166,7 +166,7 @@ def test_no_text_gives_no_vector() -> None:
     assert vectors.shape == (0, 384)
 
 
-def test_a_cut_text_is_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_cut_texts_are_counted_and_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     embedder = TextEmbedder()
     limit = embedder.max_tokens
     assert limit == 256
@@ -221,13 +221,13 @@ def test_a_missing_package_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> 
         TextEmbedder().embed(["Gout"])
 
 
-def test_a_folder_that_is_no_model_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"tokenizer\.json"):
         TextEmbedder(EmbedderConfig(model=str(tmp_path))).embed(["Gout"])
 
 
-def test_a_name_that_is_nothing_here_is_a_clear_error() -> None:
+def test_an_unknown_name_is_a_clear_error() -> None:
     with pytest.raises(ModelError, match="nobody/nothing"):
         TextEmbedder(EmbedderConfig(model="nobody/nothing")).embed(["Gout"])
 

@@ -1,4 +1,4 @@
-"""What runs the encoder where OpenVINO cannot, and what is said where nothing can."""
+"""Fallbacks where OpenVINO cannot run an encoder, and errors where nothing can."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""int8: close to fp32, the same whatever stands beside a text, and refused where it is not."""
+"""int8: close to fp32, independent of the rest of a batch, and refused where it is too far off."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_the_packaged_model_is_converted_without_torch_to_the_same(tmp_path: Pat
 @given(lengths=st.lists(st.integers(1, 250), min_size=1, max_size=30))
 @settings(max_examples=20, deadline=None)
 def test_a_vector_depends_on_its_text_alone(tiny: Path, lengths: list[int]) -> None:
-    """So a build that was killed and goes on has the vectors of one that was not."""
+    """So a build that was killed and resumed has the same vectors as any other."""
     embedder = embedder_of(tiny, precision=Precision.int8, batch_tokens=700)
     rows = [
         [5 + (3 * number + place) % 200 for place in range(n)] for number, n in enumerate(lengths)
@@ -112,7 +112,7 @@ def test_threads_share_an_embedder(tiny: Path) -> None:
 
 @pytest.fixture
 def too_rough(tiny: Path, tmp_path: Path) -> Path:
-    """A model with a value, read by nothing, beside which 8 bits leave nothing of the others."""
+    """A model with one unused value so large that 8 bits leave nothing of the others."""
     from safetensors.numpy import load_file, save_file
 
     folder = shutil.copytree(tiny, tmp_path / "too-rough")
@@ -127,7 +127,7 @@ def too_rough(tiny: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_bert(tiny: Path, tmp_path: Path) -> Path:
-    """Another activation than BERT's own."""
+    """A model with an activation that is not BERT's."""
     folder = shutil.copytree(tiny, tmp_path / "no-bert")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"hidden_act": "relu"}))

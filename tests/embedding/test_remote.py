@@ -51,7 +51,7 @@ def expected(*texts: str) -> NDArray[np.float32]:
 
 
 def good(request: dict[str, Any], number: int = 1) -> Reply:
-    """What a server in order replies; OpenAI's rows in reverse, as their index allows."""
+    """The reply of a good server; OpenAI's rows are in reverse, as their index allows."""
     if "input" in request:
         rows = [{"index": n, "embedding": vector(text)} for n, text in enumerate(request["input"])]
         return 200, {}, {"data": rows[::-1], "usage": {"total_tokens": 7 * len(rows)}}
@@ -62,7 +62,7 @@ def good(request: dict[str, Any], number: int = 1) -> Reply:
 
 @dataclass
 class Server:
-    """What it plays, and what it has seen."""
+    """The server's behaviour, and the requests it has seen."""
 
     url: str = ""
     play: Play = good
@@ -141,7 +141,7 @@ def make(server: Server) -> Iterator[Callable[..., RemoteEmbedder]]:
 Make = Callable[..., RemoteEmbedder]
 
 
-# --- what is sent, and what comes of it --------------------------------------------------------
+# --- requests and replies ----------------------------------------------------------------------
 
 
 @both
@@ -197,7 +197,7 @@ def test_the_dimension_is_asked_for_once(make: Make, server: Server) -> None:
 
 
 @both
-def test_odd_texts_are_sent_in_a_form_that_servers_take(
+def test_odd_texts_are_sent_in_a_form_that_servers_accept(
     kind: EmbedderKind, make: Make, server: Server
 ) -> None:
     assert make(kind).embed_documents(["", "a\ud83d"]).shape == (2, DIMENSION)
@@ -350,7 +350,7 @@ def test_a_refused_key_is_named_by_its_variable(make: Make, server: Server) -> N
     assert len(server.seen) == 1
 
 
-def test_what_is_no_key_is_not_sent(
+def test_a_malformed_key_is_not_sent(
     make: Make, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "“quoted”")
@@ -467,7 +467,7 @@ def test_an_index_is_built_and_answers_and_nothing_is_embedded_twice(
         answer = rag.query("Which drug lowers uric acid?")
     assert "Allopurinol lowers uric acid" in answer.answer
 
-    # Reopened from what the index says of itself, the key of a provider goes to no other address.
+    # The address now comes from the index, so the key of a provider must not be sent there.
     with RAGPipeline.open(config.index.dir) as rag:
         assert rag.retrieve("Which drug lowers uric acid?")[0].document == "gout.txt"
     assert "Authorization" in server.seen[0][1]

@@ -1,4 +1,4 @@
-"""The embedding cache in a build: it saves work, and never changes what comes of it."""
+"""The embedding cache in a build: it saves work, and never changes the result."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ def same(one: dict[int, NDArray[np.float32]], other: dict[int, NDArray[np.float3
 
 
 def near(one: dict[int, NDArray[np.float32]], other: dict[int, NDArray[np.float32]]) -> bool:
-    """Whether only the order of sums in the embedder tells them apart."""
+    """Whether they differ only by the order of sums in the embedder."""
     return one.keys() == other.keys() and all(np.abs(one[n] - other[n]).max() < 1e-5 for n in one)
 
 
 @pytest.fixture
 def no_model(build: Builds, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EmbedderConfig:
-    """An embedder of the same vectors that fails as soon as its model has to be loaded."""
+    """An embedder of the same vectors that fails when its model must be loaded."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     no_model = replace(build.exact, backend=Backend.openvino)
@@ -191,7 +191,7 @@ def test_a_damaged_cache_costs_its_hits_alone(build: Builds, tmp_path: Path) -> 
     assert 0 < hits < lookups and embedded == lookups - hits
     assert near(first, second)
     build(cache)
-    assert build.numbers == (0, lookups, lookups)  # mended
+    assert build.numbers == (0, lookups, lookups)  # repaired
 
     cache.write_bytes(os.urandom(cache.stat().st_size))
     assert near(first, build(cache))

@@ -1,4 +1,4 @@
-"""The queue of texts that wait for their vectors keeps what it was given, in memory or on disk."""
+"""The queue of texts without vectors returns what was added, from memory or from disk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from medrag.indexing import embedding as pending
 from medrag.indexing.embedding import Pending, Text
 
-texts = st.lists(
-    st.tuples(st.binary(min_size=16, max_size=16), st.lists(st.integers(0, 2**32 - 1), max_size=40))
-)
+ids = st.lists(st.integers(0, 2**32 - 1), max_size=40)
+texts = st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.one_of(ids, st.text())))
 
 
 def taken(queue: Pending) -> list[Text]:
-    return [(key, list(ids)) for key, ids in queue.take()]
+    return [(key, text if isinstance(text, str) else list(text)) for key, text in queue.take()]
 
 
 @given(kept=texts, dropped=texts, later=texts)

@@ -1,4 +1,4 @@
-"""Parsing in child processes: the same result, in order, whatever a file does to its parser."""
+"""Parsing in child processes gives the same result, in order, whatever a file does to them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,16 @@ _EMBEDDER = TextEmbedder()
 _CHUNKER = Chunker(_EMBEDDER, 256)
 
 
+class Counter:
+    """An embedder that only counts tokens, so that its chunks are made in this process."""
+
+    def count_tokens(self, text: str) -> int:
+        return len(text) // 4
+
+
+CHUNKERS = {"in the child": _CHUNKER, "here": Chunker(Counter(), 256)}
+
+
 def files_in(root: Path) -> Iterator[SourceFile]:
     for source in find_files([str(root)], root.with_name("index") / "downloads"):
         assert isinstance(source, SourceFile), source
@@ -38,9 +48,10 @@ def parse(
     config: CorpusConfig | None = None,
     *,
     at: Callable[[Document], None] = lambda document: None,
+    chunker: Chunker = _CHUNKER,
 ) -> list[Read]:
     """Everything under `root`; `at` is called when a document begins."""
-    pool = ParserPool(config or CorpusConfig(workers=1), _CHUNKER)
+    pool = ParserPool(config or CorpusConfig(workers=1), chunker)
     found: list[Read] = []
     with closing(pool.read(files_in(root), root.with_name("scratch"))) as files:
         for _, items in files:
@@ -84,6 +95,14 @@ def workers_of(parent: int) -> list[int]:
     return found
 
 
+def read_until_it_waits(worker: int) -> int:
+    """Bytes that a parser has read once its pipe is full and it goes no further."""
+    last = -1
+    while last != (last := int(Path(f"/proc/{worker}/io").read_text().split()[1])):
+        time.sleep(0.5)
+    return last
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """An empty corpus."""
@@ -103,10 +122,12 @@ def write_rows(path: Path, count: int, sentences: int = 1) -> None:
 # --- the same result --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_corpus_comes_in_order_and_as_if_it_were_read_here(workers: int) -> None:
+@pytest.mark.parametrize(
+    ("workers", "where"), [(1, "in the child"), (3, "in the child"), (2, "here")]
+)
+def test_a_corpus_comes_in_order_and_as_if_it_were_read_here(workers: int, where: str) -> None:
     samples = Path(__file__).parents[2] / "samples/corpus"
-    chunker = Chunker(_EMBEDDER.tokenizer, 256)
+    chunker = CHUNKERS[where]
     expected = []
     for source in files_in(samples):
         for item in read_documents(source.path, source.id, CorpusConfig()):
@@ -117,7 +138,7 @@ def test_a_corpus_comes_in_order_and_as_if_it_were_read_here(workers: int) -> No
             ]
             expected.append((item.id, item.title, item.url, dict(item.metadata), chunks))
     found = []
-    pool = ParserPool(CorpusConfig(workers=workers), _CHUNKER)
+    pool = ParserPool(CorpusConfig(workers=workers), chunker)
     with closing(pool.read(files_in(samples), Path("unused"))) as files:
         for _, items in files:
             for item in items:
@@ -146,7 +167,7 @@ def test_half_characters_come_through_where_json_allows_them(root: Path) -> None
     assert document.metadata["note"].encode("utf-8", "replace") == b"?"
 
 
-def test_documents_that_nobody_reads_are_passed_over(root: Path) -> None:
+def test_documents_that_are_not_read_are_skipped(root: Path) -> None:
     write_rows(root / "rows.jsonl", 3, sentences=2_000)
     pool = ParserPool(CorpusConfig(workers=1), _CHUNKER)
     seen = []
@@ -189,7 +210,7 @@ def test_a_document_that_eats_memory_costs_itself(root: Path) -> None:
     assert reasons(parse(root, CorpusConfig(workers=1, max_parser_mb=2_000))) == {}
 
 
-def test_a_parser_waits_until_it_is_listened_to(root: Path) -> None:
+def test_a_parser_waits_until_it_is_read(root: Path) -> None:
     (root / "long.txt").write_text("Zinc is a metal. " * 4_000_000, encoding="utf-8")
     pool = ParserPool(CorpusConfig(workers=1), _CHUNKER)
     with closing(pool.read(files_in(root), root.with_name("scratch"))) as files:
@@ -197,15 +218,8 @@ def test_a_parser_waits_until_it_is_listened_to(root: Path) -> None:
         item = next(items)
         assert not isinstance(item, Rejected)
         next(item[1])
-        (worker,) = workers_of(os.getpid())
-
-        def read() -> int:
-            return int(Path(f"/proc/{worker}/io").read_text().split()[1])
-
-        last = -1
-        while last != (last := read()):
-            time.sleep(0.5)
-        assert last < 16 << 20  # of 68 MB; what it loads to start with is part of it
+        # Of 68 MB; what it loads to start with is part of it.
+        assert read_until_it_waits(*workers_of(os.getpid())) < 16 << 20
 
 
 def test_as_many_processes_as_there_are_files_and_none_for_none(root: Path) -> None:
@@ -229,24 +243,31 @@ def kill_workers() -> None:
         os.kill(worker, signal.SIGKILL)
 
 
-def test_a_crash_costs_one_document_of_many(root: Path) -> None:
-    write_rows(root / "rows.jsonl", 60, sentences=1_000)
+# Blocks are smaller than chunks with their ids, so it takes longer documents to fill the pipe.
+@pytest.mark.parametrize(
+    ("where", "count", "sentences"), [("in the child", 60, 1_000), ("here", 15, 20_000)]
+)
+def test_a_crash_costs_one_document_of_many(
+    where: str, count: int, sentences: int, root: Path
+) -> None:
+    write_rows(root / "rows.jsonl", count, sentences)
     (root / "z.txt").write_text("Behind.", encoding="utf-8")
     killed = []
 
     def at(document: Document) -> None:
         if document.id.endswith("#005"):
             killed.extend(workers_of(os.getpid()))
+            read_until_it_waits(*killed)  # within a document, most probably
             kill_workers()
 
-    found = parse(root, at=at)
+    found = parse(root, at=at, chunker=CHUNKERS[where])
     assert len(killed) == 1
-    assert names(found) == [*(f"rows.jsonl#{number:03}" for number in range(60)), "z.txt"]
+    assert names(found) == [*(f"rows.jsonl#{number:03}" for number in range(count)), "z.txt"]
     ((lost, why),) = reasons(found).items()
     assert lost >= "rows.jsonl#005"
     assert "SIGKILL" in why
     whole = [len(item[1]) for item in found[:-1] if not isinstance(item, Rejected)]
-    assert len(whole) == 59 and len(set(whole)) == 1
+    assert len(whole) == count - 1 and len(set(whole)) == 1
 
 
 @pytest.mark.slow
@@ -281,7 +302,7 @@ def test_a_file_whose_parser_keeps_crashing_is_given_up(root: Path) -> None:
 def test_a_file_is_given_up_where_its_parser_fails_before_any_text(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The child writes what is no message, as one might that has been taken over."""
+    """The child writes bytes that are not a message, as it might if it were compromised."""
     (root / "a.txt").write_text("Zinc.", encoding="utf-8")
     (root / "b.txt").write_text("Iron.", encoding="utf-8")
     ready = b'["ready"]'

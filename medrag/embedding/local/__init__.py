@@ -1,4 +1,4 @@
-"""Embedders that run on this machine; here, what they need to survive threads and forks."""
+"""Embedders that run on this machine; this file makes them safe for threads and forks."""
 
 from __future__ import annotations
 

@@ -138,6 +138,8 @@ def _convert_apart(files: ModelFolder, target: Path, backend: Backend, lock: Tex
     if done.returncode:
         reason = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
         raise ModelError(f"{files.path} cannot be converted for {backend}: {reason}")
+    if not any((target / name).exists() for name in (_MODELS[backend], _REFUSAL)):
+        raise ModelError(f"{files.path} cannot be converted for {backend}: nothing was written")
 
 
 # --- in the other process ---------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A sentence encoder's folder: where it is, and what its files say about the model."""
+"""Find the folder of a sentence encoder, and read the facts about the model in its files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128
 _POOLINGS = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
 # Fields of a model's configuration that do not affect its vectors.
 _INERT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
-# Families that count positions from behind the padding token's number.
+# Families whose first position follows the number of the padding token.
 _COUNTED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 # The modules of sentence-transformers that are supported.
 _MODULES = ("Transformer", "Pooling", "Normalize")
@@ -30,9 +30,9 @@ _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
 class ModelFolder:
-    """What the files of a sentence-transformers model, or of a bare BERT encoder, say.
+    """The files of a sentence-transformers model, or of a bare BERT encoder.
 
-    Files are read when a property needs them.
+    Each is read when a property first needs it.
 
     Args:
         model: a folder or a hub id, which is downloaded; "" for the packaged MiniLM.
@@ -197,8 +197,8 @@ def locate(model: str) -> Path:
     """The folder of a model.
 
     Args:
-        model: a folder, or a hub id, of which only safetensors weights are downloaded; "" for the
-            packaged MiniLM.
+        model: a folder, or a hub id, whose files are downloaded (weights as safetensors only); ""
+            for the packaged MiniLM.
 
     Raises:
         ModelError: it cannot be found, or the packaged weights were altered.
