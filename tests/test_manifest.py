@@ -258,7 +258,7 @@ def test_a_killed_process_leaves_one_whole_directory(
     assert directory.exists() == (renames != 1)  # between the two renames it is nowhere
     recover_directory(directory)
     assert content(directory) == expected
-    recover_directory(directory)  # a second time there is nothing to mend
+    recover_directory(directory)  # the second call does nothing
     assert content(directory) == expected
 
 
@@ -335,7 +335,7 @@ def test_a_missing_artefact_names_the_command_that_makes_it(tmp_path: Path, kind
         b'{"kind": "dataset", "fingerprint": "x", "parents": [], "files": {"a": 1}}',
     ],
 )
-def test_garbage_names_the_file_and_the_mend(artefact: Path, garbage: bytes) -> None:
+def test_garbage_names_the_file_and_the_fix(artefact: Path, garbage: bytes) -> None:
     (artefact / MANIFEST).write_bytes(garbage)
     with pytest.raises(ArtefactError) as caught:
         read_manifest(artefact, "dataset")
@@ -370,7 +370,7 @@ def test_a_newer_format_names_both_versions(artefact: Path) -> None:
         assert part in str(caught.value)
 
 
-def test_the_format_of_an_index_is_mended_by_asking_for_it(artefact: Path) -> None:
+def test_an_index_of_another_format_names_the_rebuild_command(artefact: Path) -> None:
     edit_manifest(artefact, kind="index", schema=SCHEMA + 1)
     with pytest.raises(FormatError, match=r"build_index .* index\.rebuild=true$"):
         read_manifest(artefact, "index")

@@ -227,7 +227,7 @@ class IndexReader(Protocol):
     def document_text(self, id_: str) -> str | None:
         """The cleaned text of a document; None if it is unknown."""
 
-    def document_chunk_ids(self, id_: str) -> list[int]:
+    def document_chunk_ids(self, document: str) -> list[int]:
         """Ids of a document's chunks, in text order; none if it is unknown."""
 
     def page_at(self, id_: str, offset: int) -> int | None:

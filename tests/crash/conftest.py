@@ -108,7 +108,7 @@ class Near(float):
 
 
 def see(index: Index, embedder: TextEmbedder) -> dict[str, Any]:
-    """What an opened index shows: ids, texts, vectors, counts, and what searches find."""
+    """Everything an opened index shows: ids, texts, vectors, counts, and search results."""
     snapshot = index.snapshot
     found = {
         f"{mode.value}: {question}": [
@@ -240,7 +240,7 @@ def is_published(index: Path, update: Update) -> bool:
 
 
 def check_then_continue(crashes: Crashes, update: Update, index: Path) -> None:
-    """What is open after a kill is a committed state; what comes of continuing is the new one."""
+    """After a kill readers see a committed state, and continuing gives the new one."""
     assert crashes.state(index) == (update.after if is_published(index, update) else update.before)
     crashes.must_build(update.corpus, index)
     assert crashes.state(index) == update.after

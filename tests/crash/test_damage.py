@@ -29,7 +29,7 @@ def flip(path: Path, draw: random.Random) -> None:
 
 
 def state_or_error(crashes: Crashes, index: Path) -> dict[str, Any] | None:
-    """What a reader sees; None when it is told that something is damaged."""
+    """What a reader sees; None if an error says that something is damaged."""
     try:
         return crashes.state(index)
     except ArtefactError as error:
@@ -63,13 +63,13 @@ def test_a_flipped_bit_in_the_store(crashes: Crashes, update: Update, index: Pat
 
 
 @pytest.mark.long
-def test_many_a_flipped_bit_in_the_store(crashes: Crashes, update: Update, index: Path) -> None:
+def test_many_flipped_bits_in_the_store(crashes: Crashes, update: Update, index: Path) -> None:
     seeds = range(_FLIPS, _FLIPS + _MANY_FLIPS)
     assert check_flips(crashes, update, index, "store.sqlite", seeds) > 0
 
 
 @pytest.mark.parametrize("name", ["vectors.faiss", "words.tantivy"])
-def test_a_derived_file_is_made_again_from_the_store(
+def test_a_derived_file_is_rebuilt_from_the_store(
     crashes: Crashes, update: Update, index: Path, name: str
 ) -> None:
     (path,) = index.glob(f"generations/000002/{name}")
@@ -123,7 +123,7 @@ def test_a_damaged_store_is_replaced_when_that_is_asked_for(
     assert crashes.state(index) == state  # a sound store is kept
 
 
-def test_a_damaged_manifest_is_written_anew_by_the_next_build(
+def test_a_damaged_manifest_is_replaced_by_the_next_build(
     crashes: Crashes, update: Update, index: Path
 ) -> None:
     (index / "manifest.json").write_bytes(b"{")
@@ -321,7 +321,7 @@ def test_an_index_copied_without_the_log_of_a_killed_build(
 def test_a_published_index_copied_without_the_log(
     crashes: Crashes, update: Update, index: Path
 ) -> None:
-    """What is published does not hang on the log: it may be away, and lies there after a kill."""
+    """A published index does not depend on the log, which a kill may leave behind."""
     assert crashes.build(update.corpus, index, point="manifest replaced").killed
     for left in index.glob("store.sqlite-*"):
         left.unlink()

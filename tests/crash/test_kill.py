@@ -88,7 +88,7 @@ def long_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long_state(
     crashes: Crashes, long_corpus: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """What an undisturbed build makes of it."""
+    """The state after an undisturbed build."""
     index = tmp_path_factory.mktemp("long") / "index"
     crashes.must_build(long_corpus, index)
     return crashes.state(index)

@@ -33,7 +33,7 @@ def change(corpus: Path, draw: random.Random) -> None:
 
 
 def without_chunk_ids(state: dict[str, Any]) -> dict[str, Any]:
-    """What must not depend on the way that led to an index; equal scores may come in any order."""
+    """The parts of a state that must not depend on its history; equal scores have no order."""
     found = {
         question: {tuple(hit[1:4]): hit[4] for hit in hits}
         for question, hits in state["found"].items()

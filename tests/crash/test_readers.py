@@ -146,7 +146,7 @@ def test_a_reader_is_not_disturbed_by_a_rebuild_with_other_settings(
     others = {"embedder": {"model": str(twin)}, "index": {"rebuild": True}}
     assert crashes.build(update.corpus, index, settings=others, point="manifest renamed").killed
     assert reader.look_again() == as_json(update.before)
-    assert crashes.state(index) == update.before  # opened anew, too
+    assert crashes.state(index) == update.before  # also when it is opened again
     crashes.must_build(update.corpus, index, settings=others)
     assert reader.look_again() == as_json(update.before)
     fresh = tmp_path / "fresh"

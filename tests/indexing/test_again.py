@@ -1,4 +1,4 @@
-"""A build after one that broke off, or that could not use everything: as if it were the first."""
+"""A build after an interrupted or incomplete one gives the same result as a first build."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_an_entry_that_is_written_otherwise_is_the_same_one(
 
 
 def test_threads_may_share_an_index(config: PipelineConfig) -> None:
-    """In one connection to SQLite they would wait for each other for ever."""
+    """They share one connection to SQLite."""
     mirror(config)
     with Index(config.index.dir) as index, ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda _: index.snapshot.hits([1]), range(2_000)))

@@ -156,7 +156,7 @@ def test_bad_files_are_quarantined_with_reasons_and_the_build_goes_on(
     assert build().quarantined == report.quarantined
 
 
-def test_a_mended_file_leaves_the_quarantine(
+def test_a_fixed_file_leaves_the_quarantine(
     build: Build, corpus: Path, config: PipelineConfig
 ) -> None:
     (corpus / "note.txt").write_bytes(b"")

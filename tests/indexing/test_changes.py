@@ -1,4 +1,4 @@
-"""What changes under a build, or around it: nothing is lost, taken for damage, or cleared away."""
+"""Changes during a build and around it: nothing is lost, mistaken for damage, or cleared away."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def interrupted(after: float, work: Callable[[], object]) -> BaseException | None:
-    """What comes of Ctrl-C so many seconds after a piece of work has begun."""
+    """The error after Ctrl-C, so many seconds after a piece of work was started."""
     timer = threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT))
     try:
         timer.start()
@@ -46,7 +46,7 @@ def interrupted(after: float, work: Callable[[], object]) -> BaseException | Non
 
 @pytest.fixture
 def _heeds_ctrl_c() -> Iterator[None]:
-    """What was started in the background of a shell ignores it."""
+    """Processes started in the background of a shell ignore Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -31,7 +31,7 @@ Build = Callable[[], BuildReport]
 
 
 def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[list[Text]], list[int]]:
-    """What reading asks to be embedded, and the documents committed each time it does."""
+    """The texts that reading hands on to be embedded, and the documents committed each time."""
     steps, documents = [], []
     Path(config.index.dir).mkdir(exist_ok=True)
     path = Path(config.index.dir, "store.sqlite")
@@ -199,7 +199,7 @@ def test_rows_that_share_an_id_with_a_numbered_one_are_all_kept(
     ]
 
 
-# --- directories that may not be read ---------------------------------------------------------
+# --- directories without permission to read ---------------------------------------------------
 
 
 class _Capabilities(ctypes.Structure):

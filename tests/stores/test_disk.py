@@ -1,4 +1,4 @@
-"""What the file system refuses ends in one line that blames the right path."""
+"""Errors of the file system end in one line that blames the right path."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_file_in_the_place_of_the_index(build: Build, config: PipelineConfig, 
     assert file.read_text() == "mine"
 
 
-def test_what_is_refused_elsewhere_is_not_blamed_on_the_index(tmp_path: Path) -> None:
+def test_an_error_elsewhere_is_not_blamed_on_the_index(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     elsewhere = tmp_path / "file" / "cache"
     with pytest.raises(DiskError) as caught, writing(tmp_path / "index"):
@@ -38,7 +38,7 @@ def test_what_is_refused_elsewhere_is_not_blamed_on_the_index(tmp_path: Path) ->
     assert str(caught.value) == f"{elsewhere}: Not a directory"
 
 
-def test_what_is_refused_on_the_way_to_the_index_is_blamed_on_it(
+def test_an_error_on_the_way_to_the_index_is_blamed_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -52,7 +52,7 @@ def test_what_is_refused_on_the_way_to_the_index_is_blamed_on_it(
 def test_opening_while_a_build_removes_what_another_reader_made(
     build: Build, config: PipelineConfig
 ) -> None:
-    """The folder of the generation may go between two calls of one that opens it."""
+    """The folder of the generation may vanish between two calls of a reader."""
     build()
     folder = generation_folder(Path(config.index.dir), 1)
     for file in folder.iterdir():

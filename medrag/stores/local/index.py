@@ -119,8 +119,8 @@ class Index:
     def document_text(self, id_: str) -> str | None:
         return self.snapshot.document_text(id_)
 
-    def document_chunk_ids(self, id_: str) -> list[int]:
-        return self.snapshot.document_chunk_ids(id_)
+    def document_chunk_ids(self, document: str) -> list[int]:
+        return self.snapshot.document_chunk_ids(document)
 
     def page_at(self, id_: str, offset: int) -> int | None:
         return self.snapshot.page_at(id_, offset)

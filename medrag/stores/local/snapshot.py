@@ -60,8 +60,8 @@ class Snapshot:
         row = self._document(id_)
         return "".join(chunk.glue + chunk.text for chunk in self._chunks_of(row)) if row else None
 
-    def document_chunk_ids(self, id_: str) -> list[int]:
-        row = self._document(id_)
+    def document_chunk_ids(self, document: str) -> list[int]:
+        row = self._document(document)
         return list(row.chunk_ids) if row else []
 
     def page_at(self, id_: str, offset: int) -> int | None:
