@@ -228,6 +228,22 @@ def test_the_maps_name_the_code_that_is_there() -> None:
             assert [*ROOT.glob(f"medrag/**/{name}"), *ROOT.glob(f"tests/{name}")], name
 
 
+def test_the_protocols_on_the_page_are_those_of_the_code() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    table = page.partition("\n## Seams")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    assert len(rows) > 5
+    for protocols, where, *_ in rows:
+        place = ROOT / "medrag" / where.strip("`")
+        code = "".join(
+            path.read_text(encoding="utf-8")
+            for path in (*place.rglob("*.py"), place)
+            if path.is_file()
+        )
+        for name in re.findall(r"`(\w+)`", protocols):
+            assert re.search(rf"^class {name}\(.*\bProtocol\)", code, re.M), name
+
+
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"].values()
