@@ -250,18 +250,19 @@ def test_threads_share_one_index_and_one_generator(
     opened: list[str] = []
     together = threading.Barrier(8)  # so that all first uses meet
 
-    class Opened(Index):
-        def __init__(self, path: str | Path) -> None:
-            opened.append("index")
-            time.sleep(0.05)
-            super().__init__(path)
+    construct = Index.__init__
+
+    def count(self: Index, path: str | Path) -> None:
+        opened.append("index")
+        time.sleep(0.05)
+        construct(self, path)
 
     def open_quoting(config: GeneratorConfig) -> Quoting:
         opened.append(config.kind)
         time.sleep(0.05)
         return Quoting()
 
-    monkeypatch.setattr(pipeline, "Index", Opened)
+    monkeypatch.setattr(Index, "__init__", count)
     monkeypatch.setattr(pipeline, "open_generator", open_quoting)
 
     def ask(question: str) -> Answer:
