@@ -11,15 +11,14 @@ from rich.table import Table
 from . import __version__
 from .cli import launch
 from .config import Config
+from .dataset import SPLITS, split_by_document
 from .dataset.questions import DocumentNames, read_questions
 from .dataset.rows import count_rows, make_rows, save_rows, write_card
-from .dataset.splits import SPLITS, split_by_document
 from .errors import QuestionError
 from .generation.prompts import build_messages
-from .manifest import Parent, file_sha256
+from .manifest import Artefact, Parent, file_sha256
 from .pipeline import RAGPipeline
 from .progress import console, progress
-from .stage import Artefact
 from .tracking import track
 
 

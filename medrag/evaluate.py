@@ -12,12 +12,11 @@ from . import __version__
 from .cli import launch
 from .config import Config
 from .dataset.questions import read_questions
+from .evaluation import run_questions, summarise, without_leaks
 from .evaluation.report import metrics_table, plot, write_outcomes
-from .evaluation.run import run_questions, summarise, without_leaks
-from .manifest import Parent, file_sha256, model_identity
+from .manifest import Artefact, Parent, file_sha256, model_identity
 from .pipeline import RAGPipeline
 from .progress import console, progress
-from .stage import Artefact
 from .tracking import track
 
 

@@ -273,3 +273,49 @@ def is_current(directory: Path, kind: str, wanted: str) -> bool:
         return open_artefact(directory, kind).fingerprint == wanted
     except (ArtefactError, FileNotFoundError):  # the latter while it is being replaced
         return False
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A directory that a stage makes, and what it is made from.
+
+    Attributes:
+        settings: kept in the manifest, and in the tracked run.
+        made_from: everything that decides the content: settings, inputs and parents. Two artefacts
+            made from the same have the same fingerprint.
+        parents: the artefacts it is made from, by kind.
+    """
+
+    kind: str
+    directory: Path
+    settings: Mapping[str, Any]
+    made_from: Mapping[str, Any]
+    parents: Mapping[str, Parent]
+
+    def found(self) -> Manifest | None:
+        """The manifest in `directory`, if the same artefact is already there and undamaged."""
+        if is_current(self.directory, self.kind, fingerprint(self.made_from)):
+            return read_manifest(self.directory, self.kind)
+        return None
+
+    @contextmanager
+    def replacing(self, counts: Mapping[str, Any]) -> Iterator[Path]:
+        """An empty directory to write into; it replaces `directory`, sealed, when the block ends.
+
+        On an exception `directory` stays as it is.
+        """
+        with replacing_directory(self.directory) as fresh:
+            yield fresh
+            self.seal(fresh, counts)
+
+    def seal(self, fresh: Path, counts: Mapping[str, Any]) -> None:
+        """Write the manifest over the files in `fresh`; `counts` are for people."""
+        manifest = Manifest(
+            kind=self.kind,
+            fingerprint=fingerprint(self.made_from),
+            parents=self.parents,
+            settings=self.settings,
+            counts=counts,
+            files=describe_files(fresh),
+        )
+        write_manifest(fresh, manifest)

@@ -13,11 +13,10 @@ from typing import Self
 
 from .config import PipelineConfig
 from .embedding import Embedder, open_embedder
-from .generation import Generator, open_generator
-from .generation.extractive import ExtractiveGenerator
+from .generation import ExtractiveGenerator, Generator, open_generator
 from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
-from .grounding import confidence, ground, parse_statements, weigh
-from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration
+from .grounding import ground, parse_statements
+from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration, confidence, weigh
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
 from .stores import IndexReader, check_embedder, open_index

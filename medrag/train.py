@@ -12,10 +12,12 @@ from rich.table import Table
 from .cli import launch
 from .config import Config, FineTuneConfig, RetrieverTuneConfig, TrainTarget
 from .errors import ArtefactError, MismatchError
-from .finetuning import TINY, preflight, train_generator, train_retriever
-from .manifest import Manifest, Parent, model_identity, open_artefact
+from .finetuning.generator import train_generator
+from .finetuning.preflight import preflight
+from .finetuning.retriever import train_retriever
+from .finetuning.tiny import TINY
+from .manifest import Artefact, Manifest, Parent, model_identity, open_artefact
 from .progress import console, peak_mb
-from .stage import Artefact
 from .stores import open_index
 from .tracking import track
 

@@ -14,8 +14,15 @@ from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig
 from .dataset import DatasetConfig, DatasetFieldsConfig, EvaluationConfig
 from .embedder import Backend, CacheConfig, Device, EmbedderConfig, EmbedderKind, Precision
 from .finetuning import FineTuneConfig, RetrieverTuneConfig, TinyModelConfig, TrainTarget
-from .generator import GeneratorConfig, GeneratorKind, GroundingConfig
-from .index import IndexConfig, IndexKind, RetrieverConfig, RetrieverMode
+from .retrieval import (
+    GeneratorConfig,
+    GeneratorKind,
+    GroundingConfig,
+    IndexConfig,
+    IndexKind,
+    RetrieverConfig,
+    RetrieverMode,
+)
 
 __all__ = [
     "Backend", "CacheConfig", "ChunkingConfig", "Config", "CorpusConfig", "DatasetConfig",

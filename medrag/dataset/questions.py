@@ -12,7 +12,7 @@ from typing import Any
 
 from ..config import DatasetFieldsConfig
 from ..errors import QuestionError
-from ..retrieval.retriever import check_question
+from ..retrieval import check_question
 from ..stores import IndexReader
 from ..types import Example, Rejected
 

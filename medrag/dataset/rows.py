@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ..generation.prompts import REFUSAL, Message, Prompt, completion
-from ..grounding.support import best_span, parse_statements
+from ..grounding import best_span, parse_statements
 from ..manifest import Parent
 from ..metrics import token_recall
 from ..pipeline import RAGPipeline
 from ..types import Example, Hit, Rejected
+from . import SPLITS, leaks
 from .questions import DocumentNames
-from .splits import SPLITS, leaks
 
 _CITED = re.compile(r"\[\d+\]")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from .run import Outcome
+from . import Outcome
 
 _LABELS = {
     "token_f1": "token F1, answerable questions",

@@ -23,8 +23,8 @@ from ..manifest import (
     recover_directory,
     replacing_directory,
 )
+from . import load_dataset, quiet_libraries, tokenize_rows, watched
 from .tiny import TINY, build_tiny_model
-from .trainer import load_dataset, quiet_libraries, tokenize_rows, watched
 
 if TYPE_CHECKING:
     from datasets import Dataset

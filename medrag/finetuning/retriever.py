@@ -15,7 +15,7 @@ from ..embedding.local.folder import locate
 from ..errors import ArtefactError
 from ..generation.hf import resolve_device
 from ..manifest import recover_directory, replacing_directory
-from .trainer import load_dataset, quiet_libraries, watched
+from . import load_dataset, quiet_libraries, watched
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..embedding import Embedder
 from ..stores import Vector
-from ..text.sentences import split_sentences
+from ..text import split_sentences
 from ..text.words import STOPWORDS, stem, terms, words
 from ..types import Evidence, Hit
 

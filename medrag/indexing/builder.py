@@ -21,7 +21,7 @@ from ..config import PipelineConfig, Precision
 from ..embedding import Embedder, open_embedder
 from ..errors import ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
-from ..ingestion.parsing.pool import ParserPool
+from ..ingestion.parsing import ParserPool
 from ..manifest import REBUILD_INDEX, fingerprint
 from ..progress import peak_mb
 from ..stores import IndexWriter, open_store

@@ -13,7 +13,7 @@ from ..config import CorpusConfig
 from ..errors import CorpusError, DocumentError
 from ..ingestion.chunking import Chunker
 from ..ingestion.corpus import Away, SourceFile, find_files
-from ..ingestion.parsing.pool import Parsed, ParserPool
+from ..ingestion.parsing import Parsed, ParserPool
 from ..manifest import file_sha256
 from ..progress import Advance, progress
 from ..stores import Change, FileState, IndexWriter, Origin, RejectCode

@@ -14,8 +14,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ..errors import ConfigError
+from ..text import split_sentences
 from ..text.cleaning import may_cut
-from ..text.sentences import split_sentences
 from ..types import Block, Chunk
 from .tokens import CountedTokens, TokenCounter, TokenIds, TokenSource
 

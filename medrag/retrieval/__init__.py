@@ -1,5 +1,158 @@
-"""From a question to ranked hits."""
+"""Find the chunks that may answer a question: candidates, fusion, reranking, cut."""
 
-from .retriever import Reranker, Retriever, check_question
+from __future__ import annotations
 
-__all__ = ["Reranker", "Retriever", "check_question"]
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Protocol
+
+from ..config import RetrieverConfig, RetrieverMode
+from ..embedding import Embedder
+from ..errors import ArtefactError, ConfigError, QuestionError
+from ..stores import Filter, IndexReader
+from ..text.cleaning import clean_text
+from ..text.words import STOPWORDS, words
+from ..types import Hit
+
+_MAX_QUESTION = 4000  # characters
+
+
+class Reranker(Protocol):
+    """Orders the candidates of a question again, before the best ones are taken."""
+
+    def rerank(self, question: str, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """The same hits, best first, each with its new score."""
+
+
+class Retriever:
+    """Searches one opened index.
+
+    Args:
+        embedder: the one that the index was built with.
+        reranker: reranks `retriever.candidates` chunks; without one, the fused score decides.
+    """
+
+    def __init__(
+        self,
+        index: IndexReader,
+        embedder: Embedder,
+        config: RetrieverConfig,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._index = index
+        self._config = config
+        self._reranker = reranker
+        # Weighing the evidence needs the same vector again.
+        self.query_vector = lru_cache(maxsize=64)(lambda text: embedder.embed_queries([text])[0])
+
+    def retrieve(
+        self, question: str, k: int | None = None, where: Filter | None = None
+    ) -> list[Hit]:
+        """The best chunks for a question, best first.
+
+        Args:
+            k: how many at most; `retriever.k` by default.
+            where: search only the chunks that pass this filter.
+
+        Raises:
+            QuestionError: the question is empty or too long.
+            ConfigError: `k` is below 1.
+            ArtefactError: the index is damaged.
+        """
+        question = check_question(question)
+        k = self._config.k if k is None else k
+        if k < 1:
+            raise ConfigError(f"k={k} cannot be used: give 1 or more")
+        mode = self._config.mode
+        # At most the number of chunks: a search allocates memory for as many as it is asked for.
+        depth = min(max(k, self._config.candidates), self._index.counts.chunks)
+        bm25 = {} if mode == RetrieverMode.dense else self._search_words(question, depth, where)
+        if mode == RetrieverMode.lexical:
+            similarity: dict[int, float] = {}
+            scores = bm25
+        else:
+            similarity = self._search_vectors(question, depth, where, also=list(bm25))
+            weight = self._config.dense_weight if mode == RetrieverMode.hybrid else 1.0
+            scores = (
+                similarity
+                if mode == RetrieverMode.dense
+                else convex_combination(similarity, bm25, weight)
+            )
+        # With equal scores (the same text in two documents) the older chunk comes first.
+        ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
+        ranked = ranked[: depth if self._reranker else k]
+        found = self._index.hits(ranked)
+        self._check_all_found(len(found), len(ranked))
+        hits: Sequence[Hit] = [
+            replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
+            for chunk in ranked
+        ]
+        if self._reranker:
+            hits = self._reranker.rerank(question, hits)
+        return list(hits[:k])
+
+    def _search_words(self, question: str, depth: int, where: Filter | None) -> dict[int, float]:
+        wanted = [word for word in words(question) if word not in STOPWORDS] or words(question)
+        return dict(self._index.search_words(wanted, depth, where)) if wanted else {}
+
+    def _search_vectors(
+        self, question: str, depth: int, where: Filter | None, also: list[int]
+    ) -> dict[int, float]:
+        """Cosine of the nearest chunks, and of those that only the word search found."""
+        query = self.query_vector(question)
+        similarity = dict(self._index.search_vectors(query, depth, where))
+        missing = [chunk for chunk in also if chunk not in similarity]
+        vectors = self._index.chunk_vectors(missing)
+        self._check_all_found(len(vectors), len(missing))
+        for chunk, vector in vectors.items():
+            similarity[chunk] = float(vector @ query)
+        return similarity
+
+    def _check_all_found(self, found: int, wanted: int) -> None:
+        if found < wanted:
+            raise ArtefactError(
+                f"{self._index.location} is damaged (the store lacks chunks that its index files "
+                "name); rebuild it with index.rebuild=true"
+            )
+
+
+def check_question(question: str) -> str:
+    """The question cleaned like the texts in an index: plain spaces, nothing invisible.
+
+    Raises:
+        QuestionError: it is empty or too long.
+    """
+    question = clean_text(question)
+    if not question:
+        raise QuestionError('the question is empty; ask e.g. "What is first-line treatment of …?"')
+    if len(question) > _MAX_QUESTION:
+        raise QuestionError(
+            f"the question has {len(question)} characters; the limit is {_MAX_QUESTION}"
+        )
+    return question
+
+
+def convex_combination(
+    similarity: Mapping[int, float], bm25: Mapping[int, float], dense_weight: float
+) -> dict[int, float]:
+    """Fused score in [0, 1] of every candidate, by chunk id.
+
+    Both scores are scaled between their theoretical minimum (cosine -1, BM25 0) and the best
+    candidate, then averaged by weight. Bruch, Gai and Ingber 2023, "An Analysis of Fusion
+    Functions for Hybrid Retrieval" (TOIS 42), found this better and more stable than fusing ranks,
+    which ignores how far apart two candidates are.
+
+    Args:
+        similarity: cosine of every candidate with the query.
+        bm25: BM25 score of the candidates that share a word with the query.
+        dense_weight: weight of the cosine, 0..1.
+    """
+    best_cosine = max(similarity.values(), default=0.0)
+    best_bm25 = max(bm25.values(), default=0.0)
+    fused = {}
+    for chunk, cosine in similarity.items():
+        dense = (cosine + 1.0) / (best_cosine + 1.0) if best_cosine > -1.0 else 0.0
+        lexical = bm25.get(chunk, 0.0) / best_bm25 if best_bm25 > 0.0 else 0.0
+        fused[chunk] = dense_weight * dense + (1.0 - dense_weight) * lexical
+    return fused

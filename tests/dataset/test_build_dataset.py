@@ -23,7 +23,7 @@ from medrag import (
 )
 from medrag.build_dataset import run, summary_table
 from medrag.config import Config, WandbMode
-from medrag.dataset.splits import SPLITS, question_key
+from medrag.dataset import SPLITS, question_key
 from medrag.errors import ArtefactError, QuestionError
 from medrag.generation.prompts import REFUSAL, Prompt
 from medrag.indexing import IndexBuilder

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.dataset.splits import SPLITS, leaks, question_key, split_by_document
+from medrag.dataset import SPLITS, leaks, question_key, split_by_document
 from medrag.types import Example
 
 # Few words and few documents, so that questions share both, also through chains.

@@ -21,7 +21,7 @@ from medrag.embedding import Accountable, Embedder, TokenEmbedder, embed_chunks,
 from medrag.embedding.local.embedder import TextEmbedder
 from medrag.embedding.remote import RemoteEmbedder
 from medrag.errors import MismatchError
-from medrag.evaluation.run import run_questions, summarise
+from medrag.evaluation import run_questions, summarise
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import Chunker, clean_blocks, split_chunks
 from medrag.stores.local.index import Index

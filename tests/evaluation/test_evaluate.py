@@ -24,8 +24,8 @@ from medrag import (
 from medrag.config import Config, WandbMode
 from medrag.errors import ArtefactError, MismatchError, QuestionError
 from medrag.evaluate import run
+from medrag.evaluation import Outcome, summarise, without_leaks
 from medrag.evaluation.report import metrics_table, plot
-from medrag.evaluation.run import Outcome, summarise, without_leaks
 from medrag.indexing import BuildReport
 from medrag.manifest import Manifest, Parent, describe_files, read_manifest, write_manifest
 from medrag.stores.local.index import Index

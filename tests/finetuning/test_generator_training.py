@@ -21,9 +21,9 @@ from safetensors.torch import load_file
 
 from medrag.config import Device, FineTuneConfig, GeneratorConfig, TinyModelConfig
 from medrag.errors import ArtefactError, ConfigError
-from medrag.finetuning import TrainingResult, build_tiny_model, train_generator
-from medrag.finetuning.generator import build_trainer
-from medrag.finetuning.trainer import tokenize_rows
+from medrag.finetuning import tokenize_rows
+from medrag.finetuning.generator import TrainingResult, build_trainer, train_generator
+from medrag.finetuning.tiny import build_tiny_model
 from medrag.generation.hf import (
     HFGenerator,
     keep_cpu_weights_unpacked,

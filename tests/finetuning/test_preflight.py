@@ -13,14 +13,15 @@ import pytest
 
 from medrag.config import Device, FineTuneConfig
 from medrag.errors import PreflightError
-from medrag.finetuning import estimate_memory, preflight
 from medrag.finetuning.preflight import (
     GB,
     MISTRAL_7B,
     Machine,
     ModelShape,
     Weights,
+    estimate_memory,
     find_missing,
+    preflight,
     read_shape,
 )
 

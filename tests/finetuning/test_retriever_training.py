@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from medrag.config import Device, EmbedderConfig, RetrieverTuneConfig
 from medrag.embedding.local.embedder import TextEmbedder
 from medrag.errors import ArtefactError
-from medrag.finetuning import train_retriever
+from medrag.finetuning.retriever import train_retriever
 
 # Invented words: before training, nothing links a question to its passage.
 NAMES = ("zorvex", "quilpa", "mintro", "baskel", "drevon", "plonic", "yertal", "huxmor")

@@ -12,7 +12,7 @@ from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
 from medrag.config import TinyModelConfig
 from medrag.errors import ConfigError
-from medrag.finetuning import build_tiny_model
+from medrag.finetuning.tiny import build_tiny_model
 from medrag.generation.hf import load_tokenizer
 
 SHAPE = TinyModelConfig(

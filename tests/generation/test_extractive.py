@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag.config import GeneratorConfig
-from medrag.generation.extractive import ExtractiveGenerator
+from medrag.generation import ExtractiveGenerator
 from medrag.generation.prompts import REFUSAL, Prompt, without_markers
 from medrag.grounding import ground, parse_statements
 from medrag.grounding.evidence import sentence_spans

@@ -16,7 +16,7 @@ import torch
 
 from medrag.config import Device, GeneratorConfig, TinyModelConfig
 from medrag.errors import ModelError
-from medrag.finetuning import build_tiny_model
+from medrag.finetuning.tiny import build_tiny_model
 from medrag.generation import hf
 from medrag.generation.hf import HFGenerator, load_causal_lm, load_tokenizer, resolve_device
 from medrag.generation.prompts import Prompt

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag.generation.prompts import REFUSAL
-from medrag.grounding.support import Grounded, Statement, best_span, ground, parse_statements
+from medrag.grounding import Grounded, Statement, best_span, ground, parse_statements
 from medrag.types import Hit
 
 GOUT = (

@@ -21,7 +21,7 @@ from medrag.indexing import BuildReport, IndexBuilder
 from medrag.indexing.documents import CorpusReader
 from medrag.indexing.embedding import Text
 from medrag.ingestion import Chunker, TextEmbedder
-from medrag.ingestion.parsing.pool import ParserPool
+from medrag.ingestion.parsing import ParserPool
 from medrag.stores.local import LocalWriter
 from medrag.stores.local.index import Index
 from medrag.stores.local.store import Store

@@ -17,7 +17,7 @@ import pytest
 
 from medrag.config import CorpusConfig
 from medrag.errors import DocumentError
-from medrag.ingestion import archives
+from medrag.ingestion import corpus as archives
 from medrag.ingestion.corpus import is_supported
 from medrag.types import Document, Rejected
 from tests.ingestion.test_parsing import names, parse, reasons, workers_of

@@ -52,7 +52,7 @@ READ = """
 import json, sys
 from pathlib import Path
 from medrag.config import CorpusConfig
-from medrag.ingestion.archives import members
+from medrag.ingestion.corpus import members
 from medrag.ingestion.corpus import SourceFile, find_files
 from medrag.ingestion.readers import read_documents
 

@@ -18,7 +18,7 @@ from medrag.config import CorpusConfig
 from medrag.errors import CorpusError, DocumentError
 from medrag.ingestion import Chunker, TextEmbedder, clean_blocks, read_documents
 from medrag.ingestion.corpus import SourceFile, find_files
-from medrag.ingestion.parsing.pool import ParserPool
+from medrag.ingestion.parsing import ParserPool
 from medrag.types import Chunk, Document, Rejected
 
 Read = tuple[Document, list[Chunk]] | Rejected
@@ -369,7 +369,7 @@ from pathlib import Path
 from medrag.config import CorpusConfig
 from medrag.ingestion import Chunker, TextEmbedder
 from medrag.ingestion.corpus import find_files
-from medrag.ingestion.parsing.pool import ParserPool
+from medrag.ingestion.parsing import ParserPool
 root = sys.argv[1]
 pool = ParserPool(CorpusConfig(workers=1), Chunker(TextEmbedder(), 256))
 files = pool.read(find_files([root], Path("unused")), Path(root, "../scratch"))

@@ -18,8 +18,7 @@ from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.ingestion.chunking import Chunker
-from medrag.retrieval import Retriever
-from medrag.retrieval.retriever import convex_combination
+from medrag.retrieval import Retriever, convex_combination
 from medrag.stores import Filter
 from medrag.stores.local.database import DATABASE, Database
 from medrag.stores.local.index import Index

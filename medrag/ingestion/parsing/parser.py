@@ -2,7 +2,7 @@
 
     python -m medrag.ingestion.parsing.parser DESCRIPTOR
 
-`child.py` starts it, and `pool.py` says why. Requests are lines of JSON on stdin, the setup first.
+`child.py` starts it, and `__init__.py` says why. Requests are lines of JSON on stdin, the setup first.
 Messages go to the file DESCRIPTOR, each a length (4 bytes, big-endian) and a list in JSON:
 
     ready                                  the setup is done
@@ -36,8 +36,8 @@ from ...config import CorpusConfig, FieldsConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_blocks, clean_text
 from ...types import Block, Chunk, Document, Rejected
-from ..archives import is_archive, members
 from ..chunking import Chunker
+from ..corpus import is_archive, members
 from ..readers import read_documents
 
 FRAME_LIMIT = 16 << 20  # bytes in a message

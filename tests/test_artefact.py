@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medrag.manifest import Parent, open_artefact
-from medrag.stage import Artefact
+from medrag.manifest import Artefact, Parent, open_artefact
 
 
 @pytest.fixture
