@@ -1,16 +1,15 @@
-"""Search at a million chunks: every kind of FAISS file, tantivy beside FTS5, and the hybrid whole.
+"""Search a million chunks: every kind of FAISS file, tantivy beside FTS5, and hybrid retrieval.
 
     python scripts/bench_search.py medquad.jsonl BIOASQ WORK OUT.json OUT.png [--count N]
         [--only STAGE ...]
 
-BIOASQ is a folder with `corpus.jsonl` and `queries.jsonl`. A million real vectors are not at hand:
-they are made of 30,000 real ones, of sentences from both sets. Between one and one of its ten
-nearest a point is drawn, and noise half as long as their distance added, as often as it takes.
-Chunks are 750 characters of sentences, three that belong together and others from anywhere. The
-queries are 1,000 real questions.
+BIOASQ is a folder with `corpus.jsonl` and `queries.jsonl`. The million vectors are derived from
+30,000 real ones, of sentences from both sets: each is a random point between a real vector and one
+of its ten nearest neighbours, plus noise half as long as their distance. Chunks are 750 characters
+of sentences: three that belong together, the others random. The queries are 1,000 real questions.
 
-WORK keeps what was made (9 GB for a million). A stage that is in OUT.json already is run again only
-when it is named.
+WORK keeps the files for the next run (9 GB for a million). A stage that is already in OUT.json runs
+again only if --only names it.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ SEED = 13
 SENTENCES, QUESTIONS, WARM, CHUNK = 30_000, 1000, 50, 750
 DIMENSION = 384
 KINDS = ("flat", "hnsw", "ivfpq")
-STAGES = ("ivfpq", "tantivy", "hybrid", "flat", "fts5", "hnsw")  # the slowest at the end
+STAGES = ("ivfpq", "tantivy", "hybrid", "flat", "fts5", "hnsw")  # the slowest last
 
 
 class Corpus(NamedTuple):
@@ -90,7 +89,7 @@ def real_vectors(corpus: Corpus, work: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def extended(real: np.ndarray, count: int, work: Path) -> np.ndarray:
-    """`count` vectors in a mapped file: the real ones, and others between them."""
+    """`count` vectors in a mapped file: the real ones, and others derived from them."""
     file = work / "vectors.npy"
     if not file.exists():
         draw = np.random.default_rng(SEED)
@@ -116,7 +115,7 @@ def extended(real: np.ndarray, count: int, work: Path) -> np.ndarray:
 
 
 def chunk_texts(corpus: Corpus, count: int) -> Iterator[tuple[str, str]]:
-    """(title, text), always the same."""
+    """(title, text) of each chunk; the same on every run."""
     draw = random.Random(SEED)
     sentences = corpus.sentences
     for _ in range(count):
@@ -128,7 +127,7 @@ def chunk_texts(corpus: Corpus, count: int) -> Iterator[tuple[str, str]]:
 
 
 def fill_store(corpus: Corpus, vectors: np.ndarray, work: Path) -> None:
-    """A store like a build's, five chunks a document, without reading and embedding."""
+    """A store like one from a build, with five chunks per document."""
     if (work / DATABASE).exists():
         return
     making = work / "store.new"
@@ -188,9 +187,9 @@ def build_kind(kind: str, snapshot: Snapshot, count: int, work: Path) -> dict[st
 
 
 def open_kind(kind: str, snapshot: Snapshot, questions: np.ndarray, work: Path) -> dict[str, Any]:
-    """In a process of its own, with one thread: what an opened file takes and how it answers."""
+    """Memory, recall and speed of an opened file, in its own process with one thread."""
     truth = np.load(work / "truth.npy")
-    if kind == "flat":  # exact and slow: fewer will do
+    if kind == "flat":  # exact and slow: fewer are enough
         questions, truth = questions[: 2 * WARM], truth[: 2 * WARM]
     path = work / f"{kind}.faiss"
     before = memory_mb()
@@ -267,7 +266,7 @@ def fts5_stage(snapshot: Snapshot, corpus: Corpus, work: Path) -> dict[str, Any]
 
 
 def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> dict[str, Any]:
-    """The whole of `Retriever.retrieve` with its defaults: embed, both sides, fuse, fetch."""
+    """`Retriever.retrieve` with its defaults: embed, search vectors and words, fuse, fetch."""
     embedder = TextEmbedder(EmbedderConfig())
     words = WordIndex(work / WORDS)
     faiss_index = VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors)
@@ -320,15 +319,15 @@ def plot(results: dict[str, Any], path: Path) -> None:
     quality.axvline(5, color="black", lw=0.8, ls="--")
     quality.set(xscale="log", xlim=(0.5, 2000), ylim=(0.9, 1.01))
     quality.set(xlabel="p50 of one query, ms (one thread)", ylabel="recall@10 (real questions)")
-    quality.set(title="Dense; to reach: above, left of the lines")
+    quality.set(title="Dense; goal: above and left of the lines")
     bars = speed.bar(KINDS, [results[k]["build_s"] for k in KINDS], color=list(colours.values()))
     speed.bar_label(bars, fmt="%.0f s")
     speed.margins(y=0.15)
-    speed.set(ylabel="seconds", title="Writing the file, recall measured")
+    speed.set(ylabel="seconds", title="Writing the file, including the recall check")
     places = np.arange(len(KINDS))
     for shift, field, label, alpha in (
         (-0.2, "file_mb", "file", 1.0),
-        (0.2, "own_mb_opened", "memory of its own when opened", 0.5),
+        (0.2, "own_mb_opened", "private memory when opened", 0.5),
     ):
         values = [max(results[kind][field], 0.1) for kind in KINDS]
         bars = space.bar(
@@ -350,7 +349,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     lexical.axhline(25, color="black", lw=0.8, ls="--")
     lexical.set(
         xticks=range(3), xticklabels=names, yscale="log", ylabel="ms",
-        title="Lexical, and hybrid (line: 25 ms, to reach)",
+        title="Lexical and hybrid (line: goal of 25 ms)",
     )  # fmt: skip
     lexical.legend()
     figure.suptitle(f"Search over {results['count']:,} chunks, 384 dimensions")
@@ -393,7 +392,7 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--only", nargs="*", choices=STAGES, default=[])
-    parser.add_argument("--stage", help=argparse.SUPPRESS)  # this one, in this process
+    parser.add_argument("--stage", help=argparse.SUPPRESS)  # run one stage in this process
     parser.add_argument("--opened", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
@@ -408,7 +407,7 @@ def main() -> None:
             continue
         row: dict[str, Any] = {}
         for extra in ([], ["--opened"]) if stage in KINDS else ([],):
-            # A process of its own, so that one stage's memory is not another's.
+            # Each stage has its own process, so that their memory is apart.
             done = subprocess.run(
                 [sys.executable, *sys.argv, "--stage", stage, *extra],
                 stdout=subprocess.PIPE,
