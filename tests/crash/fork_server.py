@@ -230,7 +230,7 @@ def _look(look: Look) -> None:
     from tests.crash.conftest import see
 
     embedder = TextEmbedder(EmbedderConfig(model=look.model, backend=Backend.torch))
-    embedder.embed(["loads the model"])
+    embedder.embed_queries(["loads the model and its prompts"])
     with Path(look.reads).open() as asked, Path(look.writes).open("w") as told:
         if look.nobody and os.geteuid() == 0:
             os.setgid(_NOBODY)
