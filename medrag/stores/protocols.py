@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..config import ChunkingConfig, EmbedderConfig, FieldsConfig, IndexKind, Precision
 from ..embedding import Embedder
-from ..errors import FormatError, MismatchError
+from ..errors import ConfigError, FormatError, MismatchError
 from ..manifest import REBUILD_INDEX, Manifest
 from ..types import Chunk, Document, Hit, Rejected
 
@@ -165,7 +165,7 @@ class IndexManifest:
                 settings,
                 replace(VectorsRecord(**vectors), kind=IndexKind(vectors["kind"])),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise FormatError(
                 f"{directory} was made by medrag {manifest.package_version}, whose indexes this "
                 f"one cannot read ({error}); rebuild it: {REBUILD_INDEX.format(dir=directory)}"
