@@ -266,11 +266,11 @@ def test_a_damaged_index_over_names_is_no_unknown_document(index: Path) -> None:
         (size,) = database.execute("PRAGMA page_size").fetchone()
     start, end = (page - 1) * size, page * size
     assert content[start:end].count(b"note03.txt") == 1
-    store.write_bytes(
-        content[:start] + content[start:end].replace(b"note03.txt", b"note83.txt") + content[end:]
-    )
-    with Index(index) as opened, pytest.raises(ArtefactError, match="is damaged"):
-        opened.document_text("note03.txt")
+    for name in (b"note03", b"note0"):  # one damaged entry, and many
+        page_of_index = content[start:end].replace(name, name[:-1] + b"8")
+        store.write_bytes(content[:start] + page_of_index + content[end:])
+        with Index(index) as opened, pytest.raises(ArtefactError, match="is damaged"):
+            opened.document_text("note03.txt")
 
 
 @pytest.fixture

@@ -91,7 +91,8 @@ class Snapshot:
             found += [row for row in rows if row.is_in(self.generation)]
         if len(found) < len(wanted) and not self._names_checked:
             # SQLite's indexes have no checksums: a damaged one would pass for an unknown id.
-            ((result,),) = self._database.select("PRAGMA integrity_check(documents)")
+            # The check gives a row for each error that it finds.
+            (result,) = next(self._database.select("PRAGMA integrity_check(documents)"))
             if result != "ok":
                 raise self._database.damaged(result)
             self._names_checked = True
