@@ -129,7 +129,6 @@ class RemoteEmbedder:
 
     @property
     def name(self) -> str:
-        """See `Embedder.name`."""
         return f"{self._config.model} ({self._config.kind.value})"
 
     @property
@@ -145,7 +144,6 @@ class RemoteEmbedder:
 
     @property
     def fingerprint(self) -> str:
-        """See `Embedder.fingerprint`."""
         config = self._config
         return fingerprint(
             {"kind": config.kind.value, "model": config.model, "dimension": config.dimension}
@@ -153,7 +151,6 @@ class RemoteEmbedder:
 
     @property
     def space(self) -> str:
-        """See `Embedder.space`."""
         return fingerprint({"space": self.fingerprint, "address": self._address})
 
     @property
@@ -162,7 +159,6 @@ class RemoteEmbedder:
         return self._config.max_tokens or _MAX_TOKENS
 
     def runs_on(self) -> str:
-        """See `Accountable`."""
         return f"{self.name} on {self._address}"
 
     def precision(self) -> str:

@@ -44,7 +44,6 @@ class ExtractiveGenerator:
         return "\n".join(self._lines(prompt)) or REFUSAL
 
     def stream(self, prompt: Prompt) -> Iterator[str]:
-        """See `Generator.stream`."""
         yield self.generate(prompt)
 
     def close(self) -> None:

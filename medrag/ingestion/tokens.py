@@ -78,16 +78,13 @@ class TokenIds(CountedTokens):
         self.head, self.tail = full[:start], full[start + len(plain) :]
 
     def of(self, text: str) -> Sequence[int]:
-        """See `CountedTokens`."""
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def of_each(self, texts: Sequence[str]) -> Iterable[Sequence[int]]:
-        """See `CountedTokens`."""
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return (encoding.ids for encoding in encoded)
 
     def prefix(self, text: str, limit: int) -> tuple[Sequence[int], int]:
-        """See `CountedTokens`."""
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         fits = len(encoded.ids) <= limit
         return encoded.ids, len(text) if fits else encoded.offsets[limit][0]

@@ -68,7 +68,6 @@ class RedisCache:
         self._client: Redis | None = client
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """See `EmbeddingCache.get`."""
         from redis import RedisError
 
         self.lookups += len(keys)
@@ -90,7 +89,6 @@ class RedisCache:
         return found
 
     def put(self, keys: Sequence[bytes], vectors: Vectors) -> None:
-        """See `EmbeddingCache.put`."""
         from redis import RedisError, ResponseError
 
         for some in chunked(zip(keys, vectors, strict=True), _BATCH):
@@ -111,7 +109,6 @@ class RedisCache:
                 _log.warning("%s stores no more vectors (%s)", self._place, refusals[0])
 
     def close(self) -> None:
-        """See `EmbeddingCache.close`."""
         if self._client is not None:
             self._client.close()
             self._client = None

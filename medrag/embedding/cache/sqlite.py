@@ -86,7 +86,6 @@ class SqliteCache:
             raise
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """See `EmbeddingCache.get`."""
         self.lookups += len(keys)
         found: dict[bytes, Vectors] = {}
         self._try(lambda database: self._read(database, keys, found))
@@ -94,7 +93,6 @@ class SqliteCache:
         return found
 
     def put(self, keys: Sequence[bytes], vectors: Vectors) -> None:
-        """See `EmbeddingCache.put`."""
         now = int(time.time())
         names = [self._codec.name(key) for key in keys]
         rows = [
@@ -104,7 +102,6 @@ class SqliteCache:
         self._try(lambda database: self._write(database, rows))
 
     def close(self) -> None:
-        """See `EmbeddingCache.close`."""
         self._try(self._shrink)
         if self._database is not None:
             self._database.close()

@@ -55,7 +55,6 @@ class OnnxEncoder:
         self._session = open_session(model)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """See `Encoder.encode`."""
         lengths = mask.sum(axis=1)
         texts = [row[None, :length] for row, length in zip(ids, lengths, strict=True)]
         if len(texts) == 1:
@@ -116,7 +115,6 @@ class OpenVinoEncoder:
         _ENCODERS.add(self)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """See `Encoder.encode`."""
         with self._loading:
             if self._loaded is None:
                 self._loaded = _Loaded(self._path, self.chosen)
@@ -202,7 +200,6 @@ class TorchEncoder:
         self._process = os.getpid()
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """See `Encoder.encode`."""
         import torch
 
         if self._model.device.type == "cuda" and self._process != os.getpid():

@@ -47,7 +47,6 @@ class TextEmbedder:
 
     @property
     def name(self) -> str:
-        """See `Embedder.name`."""
         return self._config.model or "all-MiniLM-L6-v2 (packaged)"
 
     @property
@@ -71,7 +70,6 @@ class TextEmbedder:
 
     @property
     def fingerprint(self) -> str:
-        """See `Embedder.fingerprint`."""
         return self._files.fingerprint
 
     @property
@@ -81,12 +79,10 @@ class TextEmbedder:
 
     @property
     def tokenizer_file(self) -> Path:
-        """See `TokenSource`."""
         return self._files.tokenizer_file
 
     @property
     def document_prompt(self) -> str:
-        """See `TokenSource`."""
         return self._files.document_prompt
 
     @loaded_once
@@ -111,11 +107,9 @@ class TextEmbedder:
         return self._planned
 
     def runs_on(self) -> str:
-        """See `Accountable`."""
         return str(self.chosen)
 
     def precision(self) -> str:
-        """See `Accountable`."""
         return self.chosen.precision.value
 
     def load(self) -> None:
@@ -127,7 +121,6 @@ class TextEmbedder:
         _ = self._encoder
 
     def count_tokens(self, text: str) -> int:
-        """See `TokenCounter`."""
         return len(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
