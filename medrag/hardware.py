@@ -57,16 +57,6 @@ def cpu_has_bf16() -> bool:
     return bool(cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
-def has_amx() -> bool:
-    """True if the CPU has Intel's matrix tiles."""
-    return "amx_tile" in cpu_flags()
-
-
-def has_vnni() -> bool:
-    """True if the CPU has the instructions that sum products of int8."""
-    return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "asimddp"})
-
-
 def has_gpu_driver() -> bool:
     """True if a GPU driver is installed; tells when importing torch to look for a GPU pays."""
     return any(Path(file).exists() for file in _GPU_DRIVERS) or bool(shutil.which("nvidia-smi"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..clients import AsyncHttpClient, EventLoopThread
+from ..clients import AsyncHttpClient, EventLoopThread, bearer
 from ..config import EmbedderConfig, EmbedderKind
-from ..errors import ConfigError, HttpError
+from ..errors import HttpError
 from ..ingestion.tokens import longest_prefix
 from ..manifest import fingerprint
 from .cache import Vectors
@@ -249,7 +248,7 @@ class RemoteEmbedder:
             reply = await self._client.post_json(
                 self._address + self._provider.path,
                 self._provider.body(config.model, texts, is_query, config.dimension),
-                headers=_headers(key_env),
+                headers=bearer(key_env),
                 retry=True,  # a repeated request changes nothing on the server
             )
         except HttpError as error:
@@ -293,10 +292,3 @@ class RemoteEmbedder:
         self._dimension = wanted
         normalised: Vectors = (vectors / norms).astype(np.float32)
         return normalised
-
-
-def _headers(key_env: str) -> dict[str, str]:
-    key = os.environ.get(key_env, "").strip()
-    if not key.isascii():
-        raise ConfigError(f"{key_env} does not hold a key: keys are plain ASCII")
-    return {"Authorization": f"Bearer {key}"} if key else {}

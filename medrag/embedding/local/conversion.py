@@ -14,8 +14,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TextIO
@@ -73,12 +71,16 @@ def converted(files: ModelFolder, backend: Backend) -> Path:
     Raises:
         ModelError: it cannot be converted or stored, or int8 would change its vectors too much.
     """
+    try:
+        installed = version(backend.value)
+    except PackageNotFoundError as error:
+        raise ModelError(f"{backend} is not installed") from error
     settings = {
         "weights": files.weights,
         "config": file_sha256(files.path / "config.json"),
         "tokenizer": file_sha256(files.tokenizer_file),  # the int8 check uses it
         "pooling": files.pooling,
-        backend.value: _version(backend),
+        backend.value: installed,
         "format": FORMAT,
     }
     key = fingerprint(settings)
@@ -86,7 +88,8 @@ def converted(files: ModelFolder, backend: Backend) -> Path:
         folder = expand(_KEPT) / key
         if not is_current(folder, "encoder", key):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(folder.parent / ".lock") as lock:
+            with (folder.parent / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
                 if not is_current(folder, "encoder", key):  # another process may have been faster
                     shutil.rmtree(folder, ignore_errors=True)  # a folder that is there is damaged
                     with replacing_directory(folder) as target:
@@ -102,20 +105,6 @@ def converted(files: ModelFolder, backend: Backend) -> Path:
         why = refusal.read_text(encoding="utf-8")
         raise ModelError(f"{files.path} cannot be run by {backend} in int8: {why}")
     return folder / _MODELS[backend]
-
-
-def _version(backend: Backend) -> str:
-    try:
-        return version(backend.value)
-    except PackageNotFoundError as error:
-        raise ModelError(f"{backend} is not installed") from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[TextIO]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
 
 
 def _convert_apart(files: ModelFolder, target: Path, backend: Backend, lock: TextIO) -> None:
