@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from ..config import Device, FineTuneConfig
@@ -209,17 +209,14 @@ def look_for_weights(config: FineTuneConfig) -> Weights:
     """Find the base model in a folder, in the hub's cache, or on the hub."""
     model = config.base_model
     if model == TINY:
-        t = config.tiny
-        head = t.hidden_size // t.heads
-        shape = ModelShape(
-            t.vocab_size, t.hidden_size, t.intermediate_size, t.layers, t.heads, t.kv_heads, head
-        )
-        return Weights(shape=shape)
+        t, head = config.tiny, config.tiny.hidden_size // config.tiny.heads
+        sizes = (t.vocab_size, t.hidden_size, t.intermediate_size, t.layers, t.heads, t.kv_heads)
+        return Weights(shape=ModelShape(*sizes, head))
     folder = Path(model)
     if folder.is_dir():
         problem = folder_problem(folder)
-        shape_found = read_shape(folder / "config.json")
-        return Weights(f"{model} {problem}" if problem else "", shape=shape_found)
+        shape = read_shape(folder / "config.json")
+        return Weights(f"{model} {problem}" if problem else "", shape=shape)
     if not is_hub_id(model):
         return Weights(f"{model} is neither a folder here nor a hub id (owner/name)")
     return _look_at_hub(model)
@@ -286,7 +283,7 @@ class MemoryEstimate:
     @property
     def total(self) -> int:
         """The sum, in bytes."""
-        return sum(getattr(self, field.name) for field in fields(self))
+        return sum(astuple(self))
 
 
 def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate:
@@ -319,8 +316,7 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate
     scales = 1 / 64 + 4 / 16384 if config.double_quant else 1 / 16
     weights = shape.linear_parameters * (0.5 + scales) + shape.other_parameters * size
 
-    inputs = sum(i for i, _ in shape.linears)
-    outputs = sum(o for _, o in shape.linears)
+    inputs, outputs = map(sum, zip(*shape.linears, strict=True))
     adapters = shape.layers * config.lora_r * (inputs + outputs) * (16 if on_cpu else 10)
 
     kept = (inputs + outputs + shape.intermediate) * size + inputs * (size + 1) + shape.hidden * 16

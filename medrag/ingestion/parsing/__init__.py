@@ -12,7 +12,7 @@ import os
 import shutil
 from array import array
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -204,13 +204,13 @@ class _Worker:
         Raises:
             DocumentError: the document cannot be used to its end.
         """
-        decode: Callable[..., Chunk | Block] = _chunk if self._setup["chunking"] else _block
-        kind = "chunks" if self._setup["chunking"] else "blocks"
+        decode: Callable[[list[Any]], Chunk | Block]
+        kind, decode = ("chunks", _chunk) if self._setup["chunking"] else ("blocks", _block)
         while self._open:
             try:
                 match self._receive():
                     case [str(sent), list(rows)] if sent == kind:
-                        batch = _decoded(rows, decode)
+                        batch = list(map(decode, rows))
                     case ["end"]:
                         self._open = False
                         return
@@ -219,9 +219,10 @@ class _Worker:
                         raise DocumentError(reason)
                     case _:
                         raise DeathError(NONSENSE)
-            except DeathError as death:
+            except (DeathError, TypeError, ValueError, OverflowError) as death:
                 self.stop()
-                raise DocumentError(str(death)) from death
+                why = str(death) if isinstance(death, DeathError) else NONSENSE
+                raise DocumentError(why) from death
             yield from batch
 
     def _receive(self) -> Any:
@@ -245,25 +246,9 @@ class _Worker:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _decoded(rows: list[Any], decode: Callable[..., T]) -> list[T]:
-    try:
-        return [decode(*row) for row in rows]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DeathError(NONSENSE) from error
-
-
-def _chunk(
-    text: str,
-    start: int,
-    end: int,
-    tokens: int,
-    page: int | None,
-    section: str,
-    glue: str,
-    page_starts: Sequence[tuple[int, int]],
-    ids: Sequence[int] = (),
-) -> Chunk:
+def _chunk(row: list[Any]) -> Chunk:
     """A chunk from the fields that a process sent, each converted to its type."""
+    text, start, end, tokens, page, section, glue, page_starts, ids = row
     return Chunk(
         str(text), int(start), int(end), int(tokens),
         None if page is None else int(page), str(section), str(glue),
@@ -272,6 +257,7 @@ def _chunk(
     )  # fmt: skip
 
 
-def _block(text: str, glue: str, page: int | None, section: str) -> Block:
+def _block(row: list[Any]) -> Block:
     """A block, like `_chunk`."""
+    text, glue, page, section = row
     return Block(str(text), str(glue), None if page is None else int(page), str(section))
