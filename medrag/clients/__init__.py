@@ -350,12 +350,19 @@ class EventLoopThread:
         Args:
             last: releases what belongs to this loop, such as `AsyncHttpClient.close`.
         """
+
+        async def finish() -> None:
+            running = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.gather(*running, return_exceptions=True)
+            if last is not None:
+                await last()
+
         with self._lock:
             if self._running is None:
                 return
             loop, thread = self._running
             self._running = None
-            ending = asyncio.run_coroutine_threadsafe(_finish(last), loop)
+            ending = asyncio.run_coroutine_threadsafe(finish(), loop)
         try:
             ending.result()
         finally:
@@ -388,10 +395,3 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
 def _stop(loop: asyncio.AbstractEventLoop) -> None:
     with suppress(RuntimeError):  # it is closed
         loop.call_soon_threadsafe(loop.stop)
-
-
-async def _finish(last: Callable[[], Coroutine[Any, Any, object]] | None) -> None:
-    running = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*running, return_exceptions=True)
-    if last is not None:
-        await last()

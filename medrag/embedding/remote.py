@@ -106,10 +106,6 @@ class RemoteEmbedder:
     The vector space is identified by kind, model name and the dimension asked for. The address is
     left out, so that an index can be used wherever the same model is served. It is part of
     `space`, because servers differ in precision: cached vectors are shared only per address.
-
-    Attributes:
-        truncated: texts that were longer than `max_tokens` and lost their end, so far.
-        billed_tokens: tokens that the server has counted, so far.
     """
 
     def __init__(self, config: EmbedderConfig) -> None:

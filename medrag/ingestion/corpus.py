@@ -107,10 +107,8 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
             is_directory = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
             yield Away(root, "path does not exist; check corpus.paths", root)
-        except OSError as error:
-            yield Away(root, f"cannot be read: {error.strerror}", root)
-        except (ValueError, RuntimeError) as error:  # a NUL byte, or an unknown `~user`
-            yield Away(root, f"cannot be read: {error}", root)
+        except (OSError, ValueError, RuntimeError) as error:  # e.g. a NUL, or an unknown `~user`
+            yield Away(root, f"cannot be read: {getattr(error, 'strerror', error)}", root)
         else:
             if not is_directory:
                 yield _source(path, path.name, root)

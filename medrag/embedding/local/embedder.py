@@ -34,10 +34,6 @@ class TextEmbedder:
     """An `Embedder` on this machine; also a `TokenEmbedder` and `Accountable`.
 
     The model is loaded on first use. Threads may share one, and it works in a forked process.
-
-    Attributes:
-        truncated: texts that were longer than `max_tokens` and lost their end, so far.
-        billed_tokens: always 0.
     """
 
     def __init__(self, config: EmbedderConfig | None = None) -> None:
