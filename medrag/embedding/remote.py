@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,75 +25,56 @@ _TOKENS = re.compile(r"[0-9]{1,3}|[A-Za-z]{1,4}|[^\s0-9A-Za-z]")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Provider:
-    """What differs between the two interfaces.
+class _OpenAI:
+    """OpenAI's interface: where it is, and how its requests and replies are written.
 
     Attributes:
         batch: the most texts in one request.
-        body: the request for a model, texts, whether they are questions, and a dimension or 0.
-        read: the vectors in a reply, by the number of their text, and the tokens billed. It may
-            raise KeyError, TypeError, ValueError or AttributeError.
     """
 
-    base_url: str
-    path: str
-    key_env: str
-    batch: int
-    body: Callable[[str, Sequence[str], bool, int], dict[str, Any]]
-    read: Callable[[Any], tuple[Mapping[int, Any], int]]
+    base_url, path, key_env = "https://api.openai.com/v1", "/embeddings", "OPENAI_API_KEY"
+    batch = 32  # Hugging Face's Text Embeddings Inference takes no more by default
+
+    @staticmethod
+    def body(config: EmbedderConfig, texts: Sequence[str], is_query: bool) -> dict[str, Any]:
+        """The request for the vectors of questions or documents."""
+        body = {"model": config.model, "input": list(texts), "encoding_format": "float"}
+        return body | ({"dimensions": config.dimension} if config.dimension else {})
+
+    @staticmethod
+    def read(reply: Any) -> tuple[Mapping[int, Any], int]:
+        """The vectors in a reply, by the number of their text, and the tokens billed.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is not such a reply.
+        """
+        rows = {int(row["index"]): row["embedding"] for row in reply["data"]}
+        if len(rows) < len(reply["data"]):
+            raise ValueError("it numbers two rows alike")
+        return rows, int((reply.get("usage") or {}).get("total_tokens") or 0)
 
 
-def _openai_body(
-    model: str, texts: Sequence[str], is_query: bool, dimension: int
-) -> dict[str, Any]:
-    body = {"model": model, "input": list(texts), "encoding_format": "float"}
-    return body | ({"dimensions": dimension} if dimension else {})
+class _Cohere(_OpenAI):
+    """Cohere's interface."""
 
+    base_url, path, key_env = "https://api.cohere.com/v2", "/embed", "CO_API_KEY"
+    batch = 96
 
-def _read_openai(reply: Any) -> tuple[Mapping[int, Any], int]:
-    rows = {int(row["index"]): row["embedding"] for row in reply["data"]}
-    if len(rows) < len(reply["data"]):
-        raise ValueError("it numbers two rows alike")
-    return rows, int((reply.get("usage") or {}).get("total_tokens") or 0)
+    @staticmethod
+    def body(config: EmbedderConfig, texts: Sequence[str], is_query: bool) -> dict[str, Any]:
+        body = {
+            "model": config.model,
+            "texts": list(texts),
+            "input_type": "search_query" if is_query else "search_document",
+            "embedding_types": ["float"],
+            "truncate": "NONE",  # no text loses its end silently
+        }
+        return body | ({"output_dimension": config.dimension} if config.dimension else {})
 
-
-def _cohere_body(
-    model: str, texts: Sequence[str], is_query: bool, dimension: int
-) -> dict[str, Any]:
-    body = {
-        "model": model,
-        "texts": list(texts),
-        "input_type": "search_query" if is_query else "search_document",
-        "embedding_types": ["float"],
-        "truncate": "NONE",  # no text loses its end silently
-    }
-    return body | ({"output_dimension": dimension} if dimension else {})
-
-
-def _read_cohere(reply: Any) -> tuple[Mapping[int, Any], int]:
-    billed = (reply.get("meta") or {}).get("billed_units") or {}
-    return dict(enumerate(reply["embeddings"]["float"])), int(billed.get("input_tokens") or 0)
-
-
-_PROVIDERS = {
-    EmbedderKind.openai: _Provider(
-        base_url="https://api.openai.com/v1",
-        path="/embeddings",
-        key_env="OPENAI_API_KEY",
-        batch=32,  # Hugging Face's Text Embeddings Inference takes no more by default
-        body=_openai_body,
-        read=_read_openai,
-    ),
-    EmbedderKind.cohere: _Provider(
-        base_url="https://api.cohere.com/v2",
-        path="/embed",
-        key_env="CO_API_KEY",
-        batch=96,
-        body=_cohere_body,
-        read=_read_cohere,
-    ),
-}
+    @staticmethod
+    def read(reply: Any) -> tuple[Mapping[int, Any], int]:
+        billed = (reply.get("meta") or {}).get("billed_units") or {}
+        return dict(enumerate(reply["embeddings"]["float"])), int(billed.get("input_tokens") or 0)
 
 
 class RemoteEmbedder:
@@ -109,7 +89,7 @@ class RemoteEmbedder:
     """
 
     def __init__(self, config: EmbedderConfig) -> None:
-        self._provider = _PROVIDERS[config.kind]
+        self._provider = _OpenAI if config.kind == EmbedderKind.openai else _Cohere
         self._config = config
         self._address = (config.base_url or self._provider.base_url).rstrip("/")
         self._dimension = config.dimension
@@ -180,7 +160,6 @@ class RemoteEmbedder:
         return self._embed(texts, is_query=False)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """See `Embedder`; raises as `embed_documents`."""
         return self._embed(texts, is_query=True)
 
     def close(self) -> None:
@@ -243,7 +222,7 @@ class RemoteEmbedder:
         try:
             reply = await self._client.post_json(
                 self._address + self._provider.path,
-                self._provider.body(config.model, texts, is_query, config.dimension),
+                self._provider.body(config, texts, is_query),
                 headers=bearer(key_env),
                 retry=True,  # a repeated request changes nothing on the server
             )
