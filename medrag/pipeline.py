@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -47,7 +48,6 @@ class RAGPipeline:
         self._lock = Lock()  # guards what is opened at first use
         self._opened: Retriever | None = None
         self._generator: Generator | None = None
-        self._warned = False
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
@@ -107,7 +107,7 @@ class RAGPipeline:
         hits = retriever.retrieve(question)
         vector = retriever.query_vector(question)
         evidence = weigh(question, vector, hits, self._embedder, retriever.rarity)
-        certainty = confidence(evidence, self._calibration())
+        certainty = confidence(evidence, self._calibration)
         if certainty < self.config.grounding.min_confidence:
             return _refusal(question, certainty, hits)
         reply = self._generate(question, hits, evidence)
@@ -197,12 +197,10 @@ class RAGPipeline:
             )
         return generator.generate(prompt)
 
+    @cached_property  # so that it warns once
     def _calibration(self) -> Calibration:
         calibration = CALIBRATIONS.get(self._embedder.fingerprint)
-        with self._lock:
-            warn = calibration is None and not self._warned
-            self._warned |= warn
-        if warn:
+        if calibration is None:
             _log.warning(
                 "confidence is calibrated for the packaged MiniLM, not for %s: the pipeline may "
                 "answer or abstain too often. Measure it with python -m medrag.evaluate and adjust "

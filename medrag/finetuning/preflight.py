@@ -31,7 +31,13 @@ def preflight(config: FineTuneConfig) -> None:
     Raises:
         PreflightError: lists everything that is missing, what the run needs, and what can run.
     """
-    machine, weights = look_at_machine(config), look_for_weights(config)
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    gpu_problem, gpu_free = ("", 0) if config.device is Device.cpu else _look_at_gpu()
+    machine = Machine(
+        gpu_problem, gpu_free, memory_limit(), disk_free(config.dir), disk_free(HF_HUB_CACHE)
+    )
+    weights = look_for_weights(config)
     missing = find_missing(config, machine, weights)
     if missing:
         raise PreflightError(_describe(config, missing, weights))
@@ -171,20 +177,6 @@ def _describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> s
     lines.append("The same code runs here on a small model (a dry run):")
     lines.append("  python -m medrag.train +experiment=qlora_smoke")
     return "\n".join(lines)
-
-
-def look_at_machine(config: FineTuneConfig) -> Machine:
-    """Measure this machine."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    problem, free = ("", 0) if config.device is Device.cpu else _look_at_gpu()
-    return Machine(
-        gpu_problem=problem,
-        gpu_free=free,
-        ram=memory_limit(),
-        disk_free=disk_free(config.dir),
-        cache_free=disk_free(HF_HUB_CACHE),
-    )
 
 
 def _look_at_gpu() -> tuple[str, int]:

@@ -85,12 +85,9 @@ class Retriever:
             scores = bm25
         else:
             similarity = self._search_vectors(question, depth, where, also=list(bm25))
-            weight = self._config.dense_weight if mode == RetrieverMode.hybrid else 1.0
-            scores = (
-                similarity
-                if mode == RetrieverMode.dense
-                else convex_combination(similarity, bm25, weight)
-            )
+            scores = similarity
+            if mode == RetrieverMode.hybrid:
+                scores = convex_combination(similarity, bm25, self._config.dense_weight)
         # With equal scores (the same text in two documents) the older chunk comes first.
         ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
         ranked = ranked[: depth if self._reranker else k]

@@ -121,14 +121,14 @@ def _convert_apart(files: ModelFolder, target: Path, backend: Backend, lock: Tex
             pass_fds=[lock.fileno()],
         )
     if done.returncode < 0:  # the system does this when memory runs out
-        raise ModelError(
-            f"converting {files.path} for {backend} was killed by signal {-done.returncode}"
-        )
-    if done.returncode:
+        reason = f"it was killed by signal {-done.returncode}"
+    elif done.returncode:
         reason = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ModelError(f"{files.path} cannot be converted for {backend}: {reason}")
-    if not any((target / name).exists() for name in (_MODELS[backend], _REFUSAL)):
-        raise ModelError(f"{files.path} cannot be converted for {backend}: nothing was written")
+    elif any((target / name).exists() for name in (_MODELS[backend], _REFUSAL)):
+        return
+    else:
+        reason = "nothing was written"
+    raise ModelError(f"{files.path} cannot be converted for {backend}: {reason}")
 
 
 # --- in the other process ---------------------------------------------------------------------
