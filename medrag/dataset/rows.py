@@ -256,28 +256,27 @@ _MEANING = {
 
 def write_card(directory: Path, counts: Mapping[str, Any], questions: str, index: Parent) -> None:
     """Write `README.md` into the dataset directory."""
-    lines = [
-        "# QA dataset made by medrag",
-        "",
-        f"Questions from `{questions}`, contexts from the index `{index.path}` "
-        f"(fingerprint `{index.fingerprint}`).",
-        "",
-        "Each row holds the answering prompt (`prompt`), the reply to learn (`completion`), and",
-        "the passages with their exact position in the documents (`contexts`). Splits are grouped",
-        "by document and by the words of the question. Load it with `datasets.load_from_disk`, or",
-        "read the JSONL files. For research; not medical advice.",
-        "",
-        "| | " + " | ".join(SPLITS) + " | meaning |",
-        "|---|" + "---:|" * len(SPLITS) + "---|",
-    ]
+    rows = []
     for name, meaning in _MEANING.items():
         values = " | ".join(str(counts[split].get(name, "")) for split in SPLITS)
-        lines.append(f"| {name} | {values} | {meaning} |")
-    lines += [
-        "",
-        "Training rows may have passages of test documents as distractors: splits separate what is",
-        "asked and answered, not what is read.",
-        "",
-        f"Lines of the question file that could not be used: {counts['rejected_questions']}",
-    ]
-    (directory / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows.append(f"| {name} | {values} | {meaning} |\n")
+    text = f"""\
+# QA dataset made by medrag
+
+Questions from `{questions}`, contexts from the index `{index.path}` (fingerprint
+`{index.fingerprint}`).
+
+Each row holds the answering prompt (`prompt`), the reply to learn (`completion`), and
+the passages with their exact position in the documents (`contexts`). Splits are grouped
+by document and by the words of the question. Load it with `datasets.load_from_disk`, or
+read the JSONL files. For research; not medical advice.
+
+| | {" | ".join(SPLITS)} | meaning |
+|---|{"---:|" * len(SPLITS)}---|
+{"".join(rows)}
+Training rows may have passages of test documents as distractors: splits separate what is
+asked and answered, not what is read.
+
+Lines of the question file that could not be used: {counts["rejected_questions"]}
+"""
+    (directory / "README.md").write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -94,11 +95,5 @@ def longest_prefix(text: str, limit: int, counter: TokenCounter) -> int:
     """How many characters of a text `limit` tokens hold; exact if more text has more tokens."""
     if counter.count_tokens(text) <= limit:
         return len(text)
-    fits, too_long = 0, len(text)
-    while too_long - fits > 1:
-        middle = (fits + too_long) // 2
-        if counter.count_tokens(text[:middle]) <= limit:
-            fits = middle
-        else:
-            too_long = middle
-    return fits
+    sizes = range(1, len(text))
+    return bisect_right(sizes, limit, key=lambda size: counter.count_tokens(text[:size]))

@@ -14,7 +14,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,7 +79,10 @@ class ParserPool:
             while True:
                 while len(order) < _AHEAD * most and (file := next(waiting, None)):
                     free = [worker for worker in workers if len(worker.requests) < _AHEAD]
-                    worker = min(free, key=_Worker.load, default=None)
+                    # The one whose files that are not done yet have the fewest bytes.
+                    worker = min(
+                        free, key=lambda w: sum(r.file.size for r in w.requests), default=None
+                    )
                     if worker is None or (worker.requests and len(workers) < most):
                         place = scratch / str(len(workers))
                         worker = _Worker(self._setup, self._config, self._chunker, place)
@@ -101,13 +104,10 @@ class _Request:
     """A file to parse, and the progress so far."""
 
     file: SourceFile
+    name: str  # the member's id; until that is known, the file's
     start: int = 0  # number of the archive member that is being read
     skip: int = 0  # documents of it that are done
     attempts: int = 1  # times it was started
-    name: str = field(init=False)  # the member's id; until that is known, the file's
-
-    def __post_init__(self) -> None:
-        self.name = self.file.id
 
     def line(self) -> bytes:
         """The request as the process reads it."""
@@ -138,18 +138,14 @@ class _Worker:
         self.requests: deque[_Request] = deque()
         self._setup = {**setup, "scratch": str(scratch)}
         self._config = config
-        self._chunker = chunker
+        self._chunker, self._chunked = chunker, chunker.recipe is not None  # by the process
         self._scratch = scratch
         self._process: ParserProcess | None = None
         self._open = False  # within a document
 
-    def load(self) -> int:
-        """Bytes of its files that are not done yet."""
-        return sum(request.file.size for request in self.requests)
-
     def ask(self, file: SourceFile) -> None:
         """Queue a file."""
-        self.requests.append(_Request(file))
+        self.requests.append(_Request(file, file.id))
         if self._process is None:
             self._start()
         else:
@@ -168,7 +164,9 @@ class _Worker:
                         request.skip += 1
                     case ["document", str(id_), str(title), str(url), dict(metadata)]:
                         self._open = True
-                        yield Document(id_, title, (), url, metadata), self._chunks(title)
+                        parts = self._parts()
+                        chunks = parts if self._chunked else self._chunker.chunks(parts, title)
+                        yield Document(id_, title, (), url, metadata), chunks
                         with suppress(DocumentError):
                             for _ in self._parts():  # the caller may have left some unread
                                 pass
@@ -192,12 +190,6 @@ class _Worker:
                 if not request.give_up():
                     self.requests.popleft()
 
-    def _chunks(self, title: str) -> Iterator[Chunk]:
-        """The chunks of the open document; raises as `_parts`."""
-        if self._setup["chunking"]:
-            return self._parts()
-        return self._chunker.chunks(self._parts(), title)
-
     def _parts(self) -> Iterator[Any]:
         """The rest of the open document: chunks, or blocks if this process chunks.
 
@@ -205,7 +197,7 @@ class _Worker:
             DocumentError: the document cannot be used to its end.
         """
         decode: Callable[[list[Any]], Chunk | Block]
-        kind, decode = ("chunks", _chunk) if self._setup["chunking"] else ("blocks", _block)
+        kind, decode = ("chunks", _chunk) if self._chunked else ("blocks", _block)
         while self._open:
             try:
                 match self._receive():
