@@ -65,9 +65,9 @@ def test_a_container_bounds_the_memory(files: dict[str, str], expected: int, gro
 def cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A file in place of /proc/cpuinfo."""
     monkeypatch.setattr(hardware, "_CPUINFO", tmp_path / "cpuinfo")
-    hardware.cpu_flags.cache_clear()
+    hardware.cpu_has_bf16.cache_clear()
     yield tmp_path / "cpuinfo"
-    hardware.cpu_flags.cache_clear()
+    hardware.cpu_has_bf16.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_instructions_are_those_of_the_cpu(line: str, bf16: bool, cpuinfo: P
 
 
 def test_without_cpuinfo_no_instruction_is_known(cpuinfo: Path) -> None:
-    assert hardware.cpu_flags() == frozenset()
+    assert not hardware.cpu_has_bf16()
 
 
 def test_the_free_disk_space_is_that_of_the_nearest_folder(tmp_path: Path) -> None:

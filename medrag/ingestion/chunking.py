@@ -69,6 +69,7 @@ class Chunker:
             }
             tokens = tokens.tokenizer
         self._tokens = TokenIds(tokens) if isinstance(tokens, Tokenizer) else CountedTokens(tokens)
+        self._special = len(self._tokens.head) + len(self._tokens.tail)
         self._prompt = prompt
         self._max_tokens = max_tokens
         self._prefix = lru_cache(maxsize=1024)(self._make_prefix)
@@ -91,10 +92,6 @@ class Chunker:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return cls(tokenizer, recipe["max_tokens"], recipe["prompt"])
-
-    @property
-    def _special(self) -> int:
-        return len(self._tokens.head) + len(self._tokens.tail)
 
     def embedded_text(self, title: str, text: str) -> str:
         """The text that is embedded for a chunk, without the prompt."""

@@ -51,12 +51,9 @@ class Retriever:
         # Weighing the evidence needs the same vector again.
         self.query_vector = lru_cache(maxsize=64)(lambda text: embedder.embed_queries([text])[0])
         chunks = index.counts.chunks
-
-        @lru_cache(maxsize=4096)
-        def rarity(word: str) -> float:
-            return math.log(1.0 + chunks / (1.0 + index.word_frequency(word)))
-
-        self.rarity = rarity
+        self.rarity = lru_cache(maxsize=4096)(
+            lambda word: math.log(1.0 + chunks / (1.0 + index.word_frequency(word)))
+        )
 
     def retrieve(
         self, question: str, k: int | None = None, where: Filter | None = None
