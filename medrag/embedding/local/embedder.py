@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -127,12 +127,11 @@ class TextEmbedder:
         """See `Embedder`; the model's query prompt, if any, goes before each text."""
         return self.embed([self._files.query_prompt + text for text in texts])
 
-    def embed(self, texts: Sequence[str], advance: Callable[[int], None] | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts as they are, without a prompt.
 
         Args:
             texts: any number; each is cut to `max_tokens` tokens, and `truncated` counts the cuts.
-            advance: called after each forward pass with the number of its texts.
 
         Returns:
             float32 [n, dimension], each row of length 1, in the order given.
@@ -141,18 +140,14 @@ class TextEmbedder:
             ModelError: the model cannot be loaded.
         """
         encoded = self.tokenizer.encode_batch_fast(list(texts))
-        return self.embed_ids([encoding.ids for encoding in encoded], advance)
+        return self.embed_ids([encoding.ids for encoding in encoded])
 
-    def embed_ids(
-        self, rows: Sequence[Sequence[int]], advance: Callable[[int], None] | None = None
-    ) -> Vectors:
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> Vectors:
         """Like `embed`, from token ids, special tokens included."""
         rows = self._cut(rows)
         vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
         for batch in self._batches(rows):
             vectors[batch] = self._forward([rows[row] for row in batch])
-            if advance:
-                advance(len(batch))
         return vectors
 
     def _cut(self, rows: Sequence[Sequence[int]]) -> list[Sequence[int]]:
