@@ -294,7 +294,7 @@ def test_an_embedder_without_calibration_is_warned_of_once(
     build: Build, config: PipelineConfig, tiny: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config.embedder = EmbedderConfig(model=str(tiny))
-    config.chunking.max_tokens = 16
+    config.chunking.max_tokens = 32
     with RAGPipeline(config) as rag:
         IndexBuilder(config, TextEmbedder(config.embedder)).mirror()
         for _ in range(2):
