@@ -303,7 +303,7 @@ def _asked_wait_s(retry_after: str) -> float:
 
 
 def bearer(variable: str) -> dict[str, str]:
-    """The header for the key in an environment variable, none if it is empty; or a ConfigError."""
+    """The header with the key in an environment variable, if any; ConfigError if not ASCII."""
     key = os.environ.get(variable, "").strip()
     if not key.isascii():
         raise ConfigError(f"{variable} does not hold a key: keys are plain ASCII")

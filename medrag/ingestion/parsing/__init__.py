@@ -138,7 +138,8 @@ class _Worker:
         self.requests: deque[_Request] = deque()
         self._setup = {**setup, "scratch": str(scratch)}
         self._config = config
-        self._chunker, self._chunked = chunker, chunker.recipe is not None  # by the process
+        self._chunker = chunker
+        self._chunked = chunker.recipe is not None  # by the process, not here
         self._scratch = scratch
         self._process: ParserProcess | None = None
         self._open = False  # within a document
