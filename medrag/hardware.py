@@ -42,29 +42,14 @@ def _cpu_quota() -> float | None:
 
 
 @cache
-def cpu_flags() -> frozenset[str]:
-    """Instruction set flags as Linux names them; empty on other systems."""
+def cpu_has_bf16() -> bool:
+    """True if Linux lists native bf16 products; without them bf16 is far slower than fp32."""
     with suppress(OSError):
         for line in _CPUINFO.read_text(encoding="ascii", errors="replace").splitlines():
-            name, _, value = line.partition(":")
+            name, _, flags = line.partition(":")
             if name.strip() in ("flags", "Features"):  # x86, ARM
-                return frozenset(value.split())
-    return frozenset()
-
-
-def cpu_has_bf16() -> bool:
-    """True if the CPU multiplies bf16 natively; elsewhere bf16 is far slower than fp32."""
-    return bool(cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
-
-
-def has_amx() -> bool:
-    """True if the CPU has Intel's matrix tiles."""
-    return "amx_tile" in cpu_flags()
-
-
-def has_vnni() -> bool:
-    """True if the CPU has the instructions that sum products of int8."""
-    return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "asimddp"})
+                return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags.split())
+    return False
 
 
 def has_gpu_driver() -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -47,9 +46,8 @@ class RAGPipeline:
         self._embedder = embedder or open_embedder(self.config.embedder)
         self._shared_generator = generator
         self._lock = Lock()  # guards what is opened at first use
-        self._opened: _Reader | None = None
+        self._opened: Retriever | None = None
         self._generator: Generator | None = None
-        self._warned = False
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
@@ -82,7 +80,7 @@ class RAGPipeline:
             ArtefactError: there is no index, or it is damaged.
             MismatchError: it was built with another embedder.
         """
-        return self._reader().index
+        return self._retriever().index
 
     def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
         """The best chunks for a question, without an answer.
@@ -94,7 +92,7 @@ class RAGPipeline:
             QuestionError: the question is empty or too long.
             ArtefactError: there is no usable index.
         """
-        return self._reader().retriever.retrieve(question, k)
+        return self._retriever().retrieve(question, k)
 
     def query(self, question: str) -> Answer:
         """Answer a question from the index, or say that the documents do not contain the answer.
@@ -105,11 +103,11 @@ class RAGPipeline:
             ModelError, HttpError: the generator cannot be loaded or reached.
         """
         question = check_question(question)
-        reader = self._reader()
-        hits = reader.retriever.retrieve(question)
-        vector = reader.retriever.query_vector(question)
-        evidence = weigh(question, vector, hits, self._embedder, reader.rarity)
-        certainty = confidence(evidence, self._calibration())
+        retriever = self._retriever()
+        hits = retriever.retrieve(question)
+        vector = retriever.query_vector(question)
+        evidence = weigh(question, vector, hits, self._embedder, retriever.rarity)
+        certainty = confidence(evidence, self._calibration)
         if certainty < self.config.grounding.min_confidence:
             return _refusal(question, certainty, hits)
         reply = self._generate(question, hits, evidence)
@@ -118,7 +116,7 @@ class RAGPipeline:
         if not grounded.citations:
             return _refusal(question, certainty, hits, grounded.unsupported)
         sources = tuple(
-            replace(source, page=reader.index.page_at(source.document, source.start))
+            replace(source, page=retriever.index.page_at(source.document, source.start))
             for source in grounded.citations
         )
         return Answer(
@@ -158,18 +156,24 @@ class RAGPipeline:
         self._close_index()
         return report
 
-    def _reader(self) -> _Reader:
-        """The opened index and what belongs to it; a query uses the same one to its end."""
+    def _retriever(self) -> Retriever:
+        """Searches the opened index; a query uses the same one to its end."""
         with self._lock:
             if self._opened is None:
-                self._opened = _Reader.open(self.config, self._embedder)
+                index = open_index(self.config.index)
+                try:
+                    check_embedder(index, self._embedder)
+                except BaseException:
+                    index.close()
+                    raise
+                self._opened = Retriever(index, self._embedder, self.config.retriever)
             return self._opened
 
     def _close_index(self) -> None:
         """Let the next query open the index again; queries under way keep theirs open."""
         with self._lock:
-            reader, self._opened = self._opened, None
-        del reader  # outside the lock, because the last reference closes the files
+            retriever, self._opened = self._opened, None
+        del retriever  # outside the lock, because the last reference closes the files
 
     def _open_generator(self) -> Generator:
         if self._shared_generator is not None:
@@ -193,12 +197,10 @@ class RAGPipeline:
             )
         return generator.generate(prompt)
 
+    @cached_property  # so that it warns once
     def _calibration(self) -> Calibration:
         calibration = CALIBRATIONS.get(self._embedder.fingerprint)
-        with self._lock:
-            warn = calibration is None and not self._warned
-            self._warned |= warn
-        if warn:
+        if calibration is None:
             _log.warning(
                 "confidence is calibrated for the packaged MiniLM, not for %s: the pipeline may "
                 "answer or abstain too often. Measure it with python -m medrag.evaluate and adjust "
@@ -206,35 +208,6 @@ class RAGPipeline:
                 self._embedder.name,
             )
         return calibration or PACKAGED_MINILM
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """An opened index, its retriever, and how much a word weighs in it."""
-
-    index: IndexReader
-    retriever: Retriever
-    rarity: Callable[[str], float]
-
-    @classmethod
-    def open(cls, config: PipelineConfig, embedder: Embedder) -> Self:
-        index = open_index(config.index)
-        try:
-            check_embedder(index, embedder)
-        except BaseException:
-            index.close()
-            raise
-        return cls(index, Retriever(index, embedder, config.retriever), _rarity(index))
-
-
-def _rarity(index: IndexReader) -> Callable[[str], float]:
-    chunks = index.counts.chunks
-
-    @lru_cache(maxsize=4096)
-    def rarity(word: str) -> float:
-        return math.log(1.0 + chunks / (1.0 + index.word_frequency(word)))
-
-    return rarity
 
 
 def _refusal(

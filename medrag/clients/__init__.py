@@ -9,7 +9,7 @@ import secrets
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import tenacity
 
-from ..errors import HttpError
+from ..errors import ConfigError, HttpError
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs URLs with their keys
 
@@ -302,6 +302,14 @@ def _asked_wait_s(retry_after: str) -> float:
     return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
+def bearer(variable: str) -> dict[str, str]:
+    """The header with the key in an environment variable, if any; ConfigError if not ASCII."""
+    key = os.environ.get(variable, "").strip()
+    if not key.isascii():
+        raise ConfigError(f"{variable} does not hold a key: keys are plain ASCII")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 class EventLoopThread:
     """An event loop in a background thread, which runs coroutines for code that is not async.
 
@@ -342,12 +350,19 @@ class EventLoopThread:
         Args:
             last: releases what belongs to this loop, such as `AsyncHttpClient.close`.
         """
+
+        async def finish() -> None:
+            running = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.gather(*running, return_exceptions=True)
+            if last is not None:
+                await last()
+
         with self._lock:
             if self._running is None:
                 return
             loop, thread = self._running
             self._running = None
-            ending = asyncio.run_coroutine_threadsafe(_finish(last), loop)
+            ending = asyncio.run_coroutine_threadsafe(finish(), loop)
         try:
             ending.result()
         finally:
@@ -380,16 +395,3 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
 def _stop(loop: asyncio.AbstractEventLoop) -> None:
     with suppress(RuntimeError):  # it is closed
         loop.call_soon_threadsafe(loop.stop)
-
-
-async def _finish(last: Callable[[], Coroutine[Any, Any, object]] | None) -> None:
-    running = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.gather(*running, return_exceptions=True)
-    if last is not None:
-        await last()
-
-
-def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run one coroutine and return its result, even where an event loop is already running."""
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        return executor.submit(asyncio.run, coroutine).result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
 from ..text.words import words
@@ -31,8 +31,11 @@ def split_by_document(
         validation_share, test_share: of the questions, 0..1; met as closely as whole groups allow,
             and never exceeded by more than one group.
     """
-    groups = _groups(examples)
-    order = sorted(groups, key=lambda group: min(_draw(example, seed) for example in group))
+
+    def draw(example: Example) -> bytes:
+        return sha256(f"{seed}\0{question_key(example.question)}".encode()).digest()
+
+    order = sorted(_groups(examples), key=lambda group: min(map(draw, group)))
     targets = {
         "test": round(test_share * len(examples)),
         "validation": round(validation_share * len(examples)),
@@ -56,11 +59,6 @@ def split_by_document(
     return splits
 
 
-def _draw(example: Example, seed: int) -> bytes:
-    """A random key for the question that does not depend on its place in the file."""
-    return sha256(f"{seed}\0{question_key(example.question)}".encode()).digest()
-
-
 def _groups(examples: Sequence[Example]) -> list[list[Example]]:
     """Connected components over shared documents and shared wording (union–find)."""
     parent: dict[str, str] = {}
@@ -82,20 +80,11 @@ def _groups(examples: Sequence[Example]) -> list[list[Example]]:
 
 
 def leaks(
-    train: Iterable[tuple[str, Sequence[str]]], other: Iterable[tuple[str, Sequence[str]]]
+    train: Sequence[tuple[str, Sequence[str]]], other: Sequence[tuple[str, Sequence[str]]]
 ) -> tuple[list[str], list[str]]:
     """The questions, by their words, and the document ids that two sets share."""
-    questions: set[str] = set()
-    documents: set[str] = set()
-    for question, names in train:
-        questions.add(question_key(question))
-        documents.update(names)
-    shared_questions: dict[str, None] = {}
-    shared_documents: dict[str, None] = {}
-    for question, names in other:
-        if question_key(question) in questions:
-            shared_questions[question] = None
-        for name in names:
-            if name in documents:
-                shared_documents[name] = None
-    return list(shared_questions), list(shared_documents)
+    asked = {question_key(question) for question, _ in train}
+    used = {name for _, names in train for name in names}
+    questions = (question for question, _ in other if question_key(question) in asked)
+    documents = (name for _, names in other for name in names if name in used)
+    return list(dict.fromkeys(questions)), list(dict.fromkeys(documents))

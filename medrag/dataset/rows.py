@@ -20,6 +20,7 @@ from . import SPLITS, leaks
 from .questions import DocumentNames
 
 _CITED = re.compile(r"\[\d+\]")
+_KEPT = ("document", "title", "section", "text", "start", "end")  # of a hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def make_rows(
         for example in members:
             documents = names.resolve(example.documents)
             row = _make_row(example, documents, rag, insert_gold=split != "test")
-            if split == "test" or _is_grounded(row):
+            refused_or_cited = not row.answerable or _CITED.search(row.completion[0]["content"])
+            if split == "test" or refused_or_cited:
                 rows[split].append(row)
             else:
                 dropped[split] += 1
@@ -111,18 +113,16 @@ def _make_row(
         answer=answer,
         answerable=example.answerable,
         documents=list(documents),
-        contexts=[_context(hit, documents) for hit in contexts],
+        contexts=[
+            {**{name: getattr(hit, name) for name in _KEPT}, "gold": hit.document in documents}
+            for hit in contexts
+        ],
         gold_rank=gold,
         inserted=inserted,
         left_out=prompt.left_out,
         prompt=prompt.messages,
         completion=completion(reply),
     )
-
-
-def _is_grounded(row: Row) -> bool:
-    """True for a refusal, and for an answer that cites a passage."""
-    return not row.answerable or _CITED.search(row.completion[0]["content"]) is not None
 
 
 def _cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
@@ -167,11 +167,6 @@ def _gold_passage(answer: str, documents: Sequence[str], rag: RAGPipeline) -> Hi
     chunks = [chunk for document in documents for chunk in rag.index.document_chunk_ids(document)]
     passages = rag.index.hits(chunks).values()
     return max(passages, key=lambda hit: (_held(answer, hit), -hit.chunk_id))
-
-
-def _context(hit: Hit, documents: Sequence[str]) -> dict[str, Any]:
-    kept = ("document", "title", "section", "text", "start", "end")
-    return {**{name: getattr(hit, name) for name in kept}, "gold": hit.document in documents}
 
 
 def count_rows(rows: Rows, dropped: Counter[str], rejected: int) -> dict[str, Any]:
@@ -261,28 +256,27 @@ _MEANING = {
 
 def write_card(directory: Path, counts: Mapping[str, Any], questions: str, index: Parent) -> None:
     """Write `README.md` into the dataset directory."""
-    lines = [
-        "# QA dataset made by medrag",
-        "",
-        f"Questions from `{questions}`, contexts from the index `{index.path}` "
-        f"(fingerprint `{index.fingerprint}`).",
-        "",
-        "Each row holds the answering prompt (`prompt`), the reply to learn (`completion`), and",
-        "the passages with their exact position in the documents (`contexts`). Splits are grouped",
-        "by document and by the words of the question. Load it with `datasets.load_from_disk`, or",
-        "read the JSONL files. For research; not medical advice.",
-        "",
-        "| | " + " | ".join(SPLITS) + " | meaning |",
-        "|---|" + "---:|" * len(SPLITS) + "---|",
-    ]
+    rows = []
     for name, meaning in _MEANING.items():
         values = " | ".join(str(counts[split].get(name, "")) for split in SPLITS)
-        lines.append(f"| {name} | {values} | {meaning} |")
-    lines += [
-        "",
-        "Training rows may have passages of test documents as distractors: splits separate what is",
-        "asked and answered, not what is read.",
-        "",
-        f"Lines of the question file that could not be used: {counts['rejected_questions']}",
-    ]
-    (directory / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows.append(f"| {name} | {values} | {meaning} |\n")
+    text = f"""\
+# QA dataset made by medrag
+
+Questions from `{questions}`, contexts from the index `{index.path}` (fingerprint
+`{index.fingerprint}`).
+
+Each row holds the answering prompt (`prompt`), the reply to learn (`completion`), and
+the passages with their exact position in the documents (`contexts`). Splits are grouped
+by document and by the words of the question. Load it with `datasets.load_from_disk`, or
+read the JSONL files. For research; not medical advice.
+
+| | {" | ".join(SPLITS)} | meaning |
+|---|{"---:|" * len(SPLITS)}---|
+{"".join(rows)}
+Training rows may have passages of test documents as distractors: splits separate what is
+asked and answered, not what is read.
+
+Lines of the question file that could not be used: {counts["rejected_questions"]}
+"""
+    (directory / "README.md").write_text(text, encoding="utf-8")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..clients import AsyncHttpClient, EventLoopThread
+from ..clients import AsyncHttpClient, EventLoopThread, bearer
 from ..config import EmbedderConfig, EmbedderKind
-from ..errors import ConfigError, HttpError
+from ..errors import HttpError
 from ..ingestion.tokens import longest_prefix
 from ..manifest import fingerprint
 from .cache import Vectors
@@ -27,75 +25,56 @@ _TOKENS = re.compile(r"[0-9]{1,3}|[A-Za-z]{1,4}|[^\s0-9A-Za-z]")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Provider:
-    """What differs between the two interfaces.
+class _OpenAI:
+    """OpenAI's interface: where it is, and how its requests and replies are written.
 
     Attributes:
         batch: the most texts in one request.
-        body: the request for a model, texts, whether they are questions, and a dimension or 0.
-        read: the vectors in a reply, by the number of their text, and the tokens billed. It may
-            raise KeyError, TypeError, ValueError or AttributeError.
     """
 
-    base_url: str
-    path: str
-    key_env: str
-    batch: int
-    body: Callable[[str, Sequence[str], bool, int], dict[str, Any]]
-    read: Callable[[Any], tuple[Mapping[int, Any], int]]
+    base_url, path, key_env = "https://api.openai.com/v1", "/embeddings", "OPENAI_API_KEY"
+    batch = 32  # Hugging Face's Text Embeddings Inference takes no more by default
+
+    @staticmethod
+    def body(config: EmbedderConfig, texts: Sequence[str], is_query: bool) -> dict[str, Any]:
+        """The request for the vectors of questions or documents."""
+        body = {"model": config.model, "input": list(texts), "encoding_format": "float"}
+        return body | ({"dimensions": config.dimension} if config.dimension else {})
+
+    @staticmethod
+    def read(reply: Any) -> tuple[Mapping[int, Any], int]:
+        """The vectors in a reply, by the number of their text, and the tokens billed.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is not such a reply.
+        """
+        rows = {int(row["index"]): row["embedding"] for row in reply["data"]}
+        if len(rows) < len(reply["data"]):
+            raise ValueError("it numbers two rows alike")
+        return rows, int((reply.get("usage") or {}).get("total_tokens") or 0)
 
 
-def _openai_body(
-    model: str, texts: Sequence[str], is_query: bool, dimension: int
-) -> dict[str, Any]:
-    body = {"model": model, "input": list(texts), "encoding_format": "float"}
-    return body | ({"dimensions": dimension} if dimension else {})
+class _Cohere(_OpenAI):
+    """Cohere's interface."""
 
+    base_url, path, key_env = "https://api.cohere.com/v2", "/embed", "CO_API_KEY"
+    batch = 96
 
-def _read_openai(reply: Any) -> tuple[Mapping[int, Any], int]:
-    rows = {int(row["index"]): row["embedding"] for row in reply["data"]}
-    if len(rows) < len(reply["data"]):
-        raise ValueError("it numbers two rows alike")
-    return rows, int((reply.get("usage") or {}).get("total_tokens") or 0)
+    @staticmethod
+    def body(config: EmbedderConfig, texts: Sequence[str], is_query: bool) -> dict[str, Any]:
+        body = {
+            "model": config.model,
+            "texts": list(texts),
+            "input_type": "search_query" if is_query else "search_document",
+            "embedding_types": ["float"],
+            "truncate": "NONE",  # no text loses its end silently
+        }
+        return body | ({"output_dimension": config.dimension} if config.dimension else {})
 
-
-def _cohere_body(
-    model: str, texts: Sequence[str], is_query: bool, dimension: int
-) -> dict[str, Any]:
-    body = {
-        "model": model,
-        "texts": list(texts),
-        "input_type": "search_query" if is_query else "search_document",
-        "embedding_types": ["float"],
-        "truncate": "NONE",  # no text loses its end silently
-    }
-    return body | ({"output_dimension": dimension} if dimension else {})
-
-
-def _read_cohere(reply: Any) -> tuple[Mapping[int, Any], int]:
-    billed = (reply.get("meta") or {}).get("billed_units") or {}
-    return dict(enumerate(reply["embeddings"]["float"])), int(billed.get("input_tokens") or 0)
-
-
-_PROVIDERS = {
-    EmbedderKind.openai: _Provider(
-        base_url="https://api.openai.com/v1",
-        path="/embeddings",
-        key_env="OPENAI_API_KEY",
-        batch=32,  # Hugging Face's Text Embeddings Inference takes no more by default
-        body=_openai_body,
-        read=_read_openai,
-    ),
-    EmbedderKind.cohere: _Provider(
-        base_url="https://api.cohere.com/v2",
-        path="/embed",
-        key_env="CO_API_KEY",
-        batch=96,
-        body=_cohere_body,
-        read=_read_cohere,
-    ),
-}
+    @staticmethod
+    def read(reply: Any) -> tuple[Mapping[int, Any], int]:
+        billed = (reply.get("meta") or {}).get("billed_units") or {}
+        return dict(enumerate(reply["embeddings"]["float"])), int(billed.get("input_tokens") or 0)
 
 
 class RemoteEmbedder:
@@ -107,14 +86,10 @@ class RemoteEmbedder:
     The vector space is identified by kind, model name and the dimension asked for. The address is
     left out, so that an index can be used wherever the same model is served. It is part of
     `space`, because servers differ in precision: cached vectors are shared only per address.
-
-    Attributes:
-        truncated: texts that were longer than `max_tokens` and lost their end, so far.
-        billed_tokens: tokens that the server has counted, so far.
     """
 
     def __init__(self, config: EmbedderConfig) -> None:
-        self._provider = _PROVIDERS[config.kind]
+        self._provider = _OpenAI if config.kind == EmbedderKind.openai else _Cohere
         self._config = config
         self._address = (config.base_url or self._provider.base_url).rstrip("/")
         self._dimension = config.dimension
@@ -129,7 +104,6 @@ class RemoteEmbedder:
 
     @property
     def name(self) -> str:
-        """See `Embedder.name`."""
         return f"{self._config.model} ({self._config.kind.value})"
 
     @property
@@ -145,7 +119,6 @@ class RemoteEmbedder:
 
     @property
     def fingerprint(self) -> str:
-        """See `Embedder.fingerprint`."""
         config = self._config
         return fingerprint(
             {"kind": config.kind.value, "model": config.model, "dimension": config.dimension}
@@ -153,7 +126,6 @@ class RemoteEmbedder:
 
     @property
     def space(self) -> str:
-        """See `Embedder.space`."""
         return fingerprint({"space": self.fingerprint, "address": self._address})
 
     @property
@@ -162,7 +134,6 @@ class RemoteEmbedder:
         return self._config.max_tokens or _MAX_TOKENS
 
     def runs_on(self) -> str:
-        """See `Accountable`."""
         return f"{self.name} on {self._address}"
 
     def precision(self) -> str:
@@ -189,7 +160,6 @@ class RemoteEmbedder:
         return self._embed(texts, is_query=False)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """See `Embedder`; raises as `embed_documents`."""
         return self._embed(texts, is_query=True)
 
     def close(self) -> None:
@@ -252,8 +222,8 @@ class RemoteEmbedder:
         try:
             reply = await self._client.post_json(
                 self._address + self._provider.path,
-                self._provider.body(config.model, texts, is_query, config.dimension),
-                headers=_headers(key_env),
+                self._provider.body(config, texts, is_query),
+                headers=bearer(key_env),
                 retry=True,  # a repeated request changes nothing on the server
             )
         except HttpError as error:
@@ -297,10 +267,3 @@ class RemoteEmbedder:
         self._dimension = wanted
         normalised: Vectors = (vectors / norms).astype(np.float32)
         return normalised
-
-
-def _headers(key_env: str) -> dict[str, str]:
-    key = os.environ.get(key_env, "").strip()
-    if not key.isascii():
-        raise ConfigError(f"{key_env} does not hold a key: keys are plain ASCII")
-    return {"Authorization": f"Bearer {key}"} if key else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +26,13 @@ def load_dataset(directory: Path) -> DatasetDict:
 
     try:
         dataset = load_from_disk(str(directory))
+        if not isinstance(dataset, DatasetDict) or "train" not in dataset:
+            raise ValueError("it has no train split")
     except (OSError, ValueError) as error:
         raise ArtefactError(
-            f"{directory} has no readable dataset; make one with: "
+            f"{directory} has no usable dataset ({error}); make one with: "
             f"python -m medrag.build_dataset dataset.dir={directory}"
         ) from error
-    if not isinstance(dataset, DatasetDict) or "train" not in dataset:
-        raise ArtefactError(
-            f"the dataset in {directory} has no train split; rebuild it: "
-            f"python -m medrag.build_dataset dataset.dir={directory}"
-        )
     return dataset
 
 
@@ -64,7 +62,8 @@ def tokenize_rows(
         wholes = render(whole)
         kept: dict[str, list[list[int]]] = {"input_ids": [], "completion_mask": []}
         for prompt, ids in zip(prompts["input_ids"], wholes["input_ids"], strict=True):
-            start = _common_prefix(prompt, ids)
+            alike = takewhile(lambda pair: pair[0] == pair[1], zip(prompt, ids, strict=False))
+            start = len(list(alike))
             if start < len(ids) <= max_length:
                 kept["input_ids"].append(ids)
                 kept["completion_mask"].append([0] * start + [1] * (len(ids) - start))
@@ -82,11 +81,6 @@ def tokenize_rows(
         load_from_cache_file=False,
         desc=f"Tokenising {file.stem} rows",
     )
-
-
-def _common_prefix(left: list[int], right: list[int]) -> int:
-    pairs = zip(left, right, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
 
 
 @contextmanager

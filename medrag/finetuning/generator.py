@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -264,25 +265,13 @@ def _prepare_checkpoints(work: Path, config: FineTuneConfig, base: str) -> str |
         shutil.rmtree(work, ignore_errors=True)
         atomic_write(marker, json.dumps(identity))
         return None
-    complete = {
-        int(path.name.removeprefix("checkpoint-")): path
-        for path in work.glob("checkpoint-*")
-        if _is_complete(path)
-    }
-    if not complete:
-        return None
-    last = complete[max(complete)]
-    logger.warning("continuing the interrupted run from %s", last)
-    return str(last)
-
-
-def _is_complete(checkpoint: Path) -> bool:
-    """False if a save was interrupted: `trainer_state.json` is written last."""
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
+    checkpoints = {int(path.name.partition("-")[2]): path for path in work.glob("checkpoint-*")}
+    for _, last in sorted(checkpoints.items(), reverse=True):
+        with suppress(OSError, ValueError):  # `trainer_state.json` is written last
+            json.loads((last / "trainer_state.json").read_text(encoding="utf-8"))
+            logger.warning("continuing the interrupted run from %s", last)
+            return str(last)
+    return None
 
 
 def _final_eval_loss(trainer: SFTTrainer) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from ..config import Device, FineTuneConfig
@@ -31,7 +31,13 @@ def preflight(config: FineTuneConfig) -> None:
     Raises:
         PreflightError: lists everything that is missing, what the run needs, and what can run.
     """
-    machine, weights = look_at_machine(config), look_for_weights(config)
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    gpu_problem, gpu_free = ("", 0) if config.device is Device.cpu else _look_at_gpu()
+    machine = Machine(
+        gpu_problem, gpu_free, memory_limit(), disk_free(config.dir), disk_free(HF_HUB_CACHE)
+    )
+    weights = look_for_weights(config)
     missing = find_missing(config, machine, weights)
     if missing:
         raise PreflightError(_describe(config, missing, weights))
@@ -173,20 +179,6 @@ def _describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> s
     return "\n".join(lines)
 
 
-def look_at_machine(config: FineTuneConfig) -> Machine:
-    """Measure this machine."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    problem, free = ("", 0) if config.device is Device.cpu else _look_at_gpu()
-    return Machine(
-        gpu_problem=problem,
-        gpu_free=free,
-        ram=memory_limit(),
-        disk_free=disk_free(config.dir),
-        cache_free=disk_free(HF_HUB_CACHE),
-    )
-
-
 def _look_at_gpu() -> tuple[str, int]:
     """Why no GPU can be used ("" if one can), and its free memory in bytes."""
     if not has_gpu_driver():
@@ -209,17 +201,14 @@ def look_for_weights(config: FineTuneConfig) -> Weights:
     """Find the base model in a folder, in the hub's cache, or on the hub."""
     model = config.base_model
     if model == TINY:
-        t = config.tiny
-        head = t.hidden_size // t.heads
-        shape = ModelShape(
-            t.vocab_size, t.hidden_size, t.intermediate_size, t.layers, t.heads, t.kv_heads, head
-        )
-        return Weights(shape=shape)
+        t, head = config.tiny, config.tiny.hidden_size // config.tiny.heads
+        sizes = (t.vocab_size, t.hidden_size, t.intermediate_size, t.layers, t.heads, t.kv_heads)
+        return Weights(shape=ModelShape(*sizes, head))
     folder = Path(model)
     if folder.is_dir():
         problem = folder_problem(folder)
-        shape_found = read_shape(folder / "config.json")
-        return Weights(f"{model} {problem}" if problem else "", shape=shape_found)
+        shape = read_shape(folder / "config.json")
+        return Weights(f"{model} {problem}" if problem else "", shape=shape)
     if not is_hub_id(model):
         return Weights(f"{model} is neither a folder here nor a hub id (owner/name)")
     return _look_at_hub(model)
@@ -286,7 +275,7 @@ class MemoryEstimate:
     @property
     def total(self) -> int:
         """The sum, in bytes."""
-        return sum(getattr(self, field.name) for field in fields(self))
+        return sum(astuple(self))
 
 
 def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate:
@@ -319,8 +308,7 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate
     scales = 1 / 64 + 4 / 16384 if config.double_quant else 1 / 16
     weights = shape.linear_parameters * (0.5 + scales) + shape.other_parameters * size
 
-    inputs = sum(i for i, _ in shape.linears)
-    outputs = sum(o for _, o in shape.linears)
+    inputs, outputs = map(sum, zip(*shape.linears, strict=True))
     adapters = shape.layers * config.lora_r * (inputs + outputs) * (16 if on_cpu else 10)
 
     kept = (inputs + outputs + shape.intermediate) * size + inputs * (size + 1) + shape.hidden * 16

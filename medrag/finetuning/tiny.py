@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -20,7 +19,7 @@ TINY = "tiny"  # the value of `finetune.base_model` that asks for it
 
 # Enough to learn 4,096 merges well, and bounded however large the corpus is.
 _TEXT_BUDGET = 4_000_000  # characters
-_RECIPE = "medrag_tiny.json"
+_RECIPE = "medrag_tiny.txt"
 _FORMAT = 1
 
 # The prompt format of Mistral-7B-Instruct-v0.2: no system role, user and assistant in turn.
@@ -57,13 +56,14 @@ def build_tiny_model(
         {"format": _FORMAT, "shape": asdict(config), "seed": seed, "texts": digest}
     )
     recover_directory(directory)
-    if _recipe_of(directory) == recipe:
+    made_by = directory / _RECIPE
+    if made_by.is_file() and made_by.read_text(encoding="utf-8") == recipe:
         return directory
     with replacing_directory(directory) as fresh:
         tokenizer = _train_tokenizer(sample, config.vocab_size)
         tokenizer.save_pretrained(fresh)
         _save_random_mistral(config, tokenizer, fresh, seed)
-        (fresh / _RECIPE).write_text(json.dumps({"recipe": recipe}) + "\n", encoding="utf-8")
+        (fresh / _RECIPE).write_text(recipe, encoding="utf-8")
     return directory
 
 
@@ -73,13 +73,6 @@ def _up_to(characters: int, texts: Iterable[str]) -> Iterator[str]:
         characters -= len(text)
         if characters <= 0:
             return
-
-
-def _recipe_of(directory: Path) -> str:
-    try:
-        return str(json.loads((directory / _RECIPE).read_text(encoding="utf-8"))["recipe"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def _train_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast:

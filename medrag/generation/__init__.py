@@ -41,16 +41,6 @@ class ExtractiveGenerator:
 
     def generate(self, prompt: Prompt) -> str:
         """See `Generator.generate`; each line is one sentence of a passage and its marker."""
-        return "\n".join(self._lines(prompt)) or REFUSAL
-
-    def stream(self, prompt: Prompt) -> Iterator[str]:
-        """See `Generator.stream`."""
-        yield self.generate(prompt)
-
-    def close(self) -> None:
-        """See `Generator.close`; there is nothing to release."""
-
-    def _lines(self, prompt: Prompt) -> list[str]:
         chosen: list[Evidence] = []
         for item in prompt.evidence:
             good = item.score >= _NEARLY * prompt.evidence[0].score
@@ -61,7 +51,14 @@ class ExtractiveGenerator:
         # The best document comes first; sentences of one hit keep their order.
         ranks = {item.number: rank for rank, item in reversed(list(enumerate(chosen)))}
         chosen.sort(key=lambda item: (ranks[item.number], item.start))
-        return [f"{without_markers(item.text)} [{item.number}]" for item in chosen]
+        lines = [f"{without_markers(item.text)} [{item.number}]" for item in chosen]
+        return "\n".join(lines) or REFUSAL
+
+    def stream(self, prompt: Prompt) -> Iterator[str]:
+        yield self.generate(prompt)
+
+    def close(self) -> None:
+        """See `Generator.close`; there is nothing to release."""
 
 
 def open_generator(config: GeneratorConfig) -> Generator:

@@ -175,9 +175,7 @@ def resolve_device(device: Device) -> torch.device:
     """
     import torch
 
-    if device is Device.cpu:
-        return torch.device("cpu")
-    if torch.cuda.is_available():
+    if device is not Device.cpu and torch.cuda.is_available():
         return torch.device("cuda", torch.cuda.current_device())
     if device is Device.cuda:
         raise ModelError("device=cuda, but there is no usable CUDA GPU; use device=cpu or auto")
@@ -188,9 +186,7 @@ def compute_dtype(device: torch.device) -> torch.dtype:
     """bf16 on a GPU and on CPUs with bf16 instructions; fp32 elsewhere, where bf16 is slow."""
     import torch
 
-    if device.type == "cuda":
-        return torch.bfloat16
-    return torch.bfloat16 if cpu_has_bf16() else torch.float32
+    return torch.bfloat16 if device.type == "cuda" or cpu_has_bf16() else torch.float32
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
@@ -202,10 +198,11 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
-    source = {"local_files_only": True} if Path(model).is_dir() else {}
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            _checked(model, weights=False), trust_remote_code=False, **source
+            _checked(model, weights=False),
+            trust_remote_code=False,
+            local_files_only=Path(model).is_dir(),
         )
     except (OSError, ValueError) as error:
         raise ModelError(_unreachable(model, "tokenizer", error)) from error
@@ -240,14 +237,6 @@ def load_causal_lm(
 
     target = resolve_device(device)
     dtype = compute_dtype(target)
-    options: dict[str, Any] = {"local_files_only": True} if Path(model).is_dir() else {}
-    if four_bit:
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=double_quant,
-            bnb_4bit_compute_dtype=dtype,
-        )
     try:
         network: Any = AutoModelForCausalLM.from_pretrained(
             _checked(model),
@@ -255,7 +244,15 @@ def load_causal_lm(
             device_map={"": target},
             use_safetensors=True,
             trust_remote_code=False,
-            **options,
+            local_files_only=Path(model).is_dir(),
+            quantization_config=BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=double_quant,
+                bnb_4bit_compute_dtype=dtype,
+            )
+            if four_bit
+            else None,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(_unreachable(model, "weights", error)) from error

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
 
-from ..clients import AsyncHttpClient, EventLoopThread
+from ..clients import AsyncHttpClient, EventLoopThread, bearer
 from ..config import GeneratorConfig
 from ..errors import ConfigError, HttpError
 from .prompts import Prompt
@@ -38,9 +37,9 @@ class OpenAIGenerator:
 
         Raises:
             HttpError: the endpoint cannot be reached, refuses, or sends something else.
-            ConfigError: the environment variable does not hold a valid key.
+            ConfigError: the environment variable does not hold a key.
         """
-        payload, headers = self._payload(prompt), self._headers()
+        payload, headers = self._payload(prompt), bearer(self._config.api_key_env)
         # A retry is safe: a question changes nothing on the server.
         call = self._http.post_json(self._url, payload, headers=headers, retry=True)
         reply = self._loop.run(call)
@@ -51,13 +50,13 @@ class OpenAIGenerator:
 
     def stream(self, prompt: Prompt) -> Iterator[str]:
         """As `generate`, in pieces sent as server-sent events; see `Generator.stream`."""
-        payload, headers = self._payload(prompt) | {"stream": True}, self._headers()
+        payload, headers = self._payload(prompt), bearer(self._config.api_key_env)
         lines: SimpleQueue[str | None] = SimpleQueue()
 
         async def ask() -> None:
             try:
                 await self._http.post_lines(
-                    self._url, payload, lines.put, headers=headers, retry=True
+                    self._url, payload | {"stream": True}, lines.put, headers=headers, retry=True
                 )
             finally:
                 lines.put(None)
@@ -102,11 +101,3 @@ class OpenAIGenerator:
             "max_tokens": self._config.max_new_tokens,
             "temperature": 0,
         }
-
-    def _headers(self) -> dict[str, str]:
-        key = os.environ.get(self._config.api_key_env, "").strip()
-        if not key.isascii():
-            raise ConfigError(
-                f"{self._config.api_key_env} does not hold a valid key: keys are plain ASCII"
-            )
-        return {"Authorization": f"Bearer {key}"} if key else {}

@@ -119,7 +119,18 @@ def ground(
             continue
         key = (hit.document, hit.start + start, hit.start + end)
         if key not in citations:
-            citations[key] = _citation(len(citations) + 1, hit, start, end, support)
+            citations[key] = Citation(
+                marker=len(citations) + 1,
+                document=hit.document,
+                title=hit.title,
+                text=hit.text[start:end],
+                start=hit.start + start,
+                end=hit.start + end,
+                page=hit.page,
+                section=hit.section,
+                url=hit.url,
+                score=support,
+            )
         parts.append(f"{statement.text} [{citations[key].marker}]")
     return Grounded(" ".join(parts), tuple(citations.values()), tuple(unsupported))
 
@@ -136,18 +147,3 @@ def _numbers(text: str, named: Collection[tuple[str, str]] = ()) -> set[str]:
 
 def _denies(text: str) -> bool:
     return _NEGATION.search(text) is not None
-
-
-def _citation(marker: int, hit: Hit, start: int, end: int, support: float) -> Citation:
-    return Citation(
-        marker=marker,
-        document=hit.document,
-        title=hit.title,
-        text=hit.text[start:end],
-        start=hit.start + start,
-        end=hit.start + end,
-        page=hit.page,
-        section=hit.section,
-        url=hit.url,
-        score=support,
-    )

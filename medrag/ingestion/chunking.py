@@ -69,6 +69,7 @@ class Chunker:
             }
             tokens = tokens.tokenizer
         self._tokens = TokenIds(tokens) if isinstance(tokens, Tokenizer) else CountedTokens(tokens)
+        self._special = len(self._tokens.head) + len(self._tokens.tail)
         self._prompt = prompt
         self._max_tokens = max_tokens
         self._prefix = lru_cache(maxsize=1024)(self._make_prefix)
@@ -91,10 +92,6 @@ class Chunker:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return cls(tokenizer, recipe["max_tokens"], recipe["prompt"])
-
-    @property
-    def _special(self) -> int:
-        return len(self._tokens.head) + len(self._tokens.tail)
 
     def embedded_text(self, title: str, text: str) -> str:
         """The text that is embedded for a chunk, without the prompt."""
@@ -128,7 +125,8 @@ class Chunker:
         """
         fitting = len(units)
         while True:
-            text = _join(units[:fitting])
+            rest = "".join(unit.glue + unit.text for unit in units[1:fitting])
+            text = units[0].text + rest
             ids = self._joined_ids(units[:fitting], title, text)
             if len(ids) <= self._max_tokens or (fitting == 1 and len(text) == 1):
                 break
@@ -280,10 +278,6 @@ def split_chunks(
         yield chunk.text
 
 
-def _join(units: Sequence[_Unit]) -> str:
-    return units[0].text + "".join(unit.glue + unit.text for unit in units[1:])
-
-
 def _page_starts(units: Sequence[_Unit]) -> tuple[tuple[int, int], ...]:
     starts: list[tuple[int, int]] = []
     for unit in units:
@@ -298,24 +292,20 @@ def _place(blocks: Sequence[Block], offset: int) -> tuple[int | None, str]:
     for block in blocks:
         end += len(block.glue) + len(block.text)
         if offset < end:
-            return block.page, block.section
-    return blocks[-1].page, blocks[-1].section
+            break
+    return block.page, block.section
 
 
 def _cut_blocks(blocks: Sequence[Block], offset: int) -> list[Block]:
     """The rest of joined blocks from a character offset on."""
     rest: list[Block] = []
-    end = 0
     for block in blocks:
         joined = block.glue + block.text
-        start, end = end, end + len(joined)
-        if end <= offset:
-            continue
-        if start >= offset:
+        if offset <= 0:
             rest.append(block)
-            continue
-        tail = joined[offset - start :]
-        rest.append(Block(tail, "", block.page, block.section))
+        elif offset < len(joined):
+            rest.append(Block(joined[offset:], "", block.page, block.section))
+        offset -= len(joined)
     return rest
 
 

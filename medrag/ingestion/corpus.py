@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import DocumentError, HttpError
@@ -107,10 +107,8 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
             is_directory = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
             yield Away(root, "path does not exist; check corpus.paths", root)
-        except OSError as error:
-            yield Away(root, f"cannot be read: {error.strerror}", root)
-        except (ValueError, RuntimeError) as error:  # a NUL byte, or an unknown `~user`
-            yield Away(root, f"cannot be read: {error}", root)
+        except (OSError, ValueError, RuntimeError) as error:  # e.g. a NUL, or an unknown `~user`
+            yield Away(root, f"cannot be read: {getattr(error, 'strerror', error)}", root)
         else:
             if not is_directory:
                 yield _source(path, path.name, root)
@@ -187,27 +185,23 @@ def _fetch(url: str, downloads: Path) -> SourceFile | Rejected:
     for left in downloads.glob("*.part"):  # left by a build that was killed
         left.unlink()
     arriving = downloads / f"{fingerprint(url)[:12]}.part"
-    try:
-        from ..clients import run_async  # only URLs need HTTP
+    from ..clients import AsyncHttpClient, EventLoopThread  # only URLs need HTTP
 
-        content_type = run_async(_download(url, arriving))
+    http, loop = AsyncHttpClient(deadline_s=_DOWNLOAD_DEADLINE), EventLoopThread()
+    try:
+        got = loop.run(http.download(url, arriving, max_bytes=_MAX_DOWNLOAD))
     except HttpError as error:
         return Away(url, str(error), url)
+    finally:
+        loop.close(http.close)
     # The suffix of the address gives the format, else the content type does.
     name = PurePosixPath(address.path).name[-80:]
     if not is_supported(name):
-        name += _SUFFIX_OF.get(content_type.partition(";")[0].strip().lower(), ".html")
+        name += _SUFFIX_OF.get(got.content_type.partition(";")[0].strip().lower(), ".html")
     target = downloads / f"{arriving.stem}-{name}"
     arriving.replace(target)
     status = target.stat()
     return SourceFile(url, url, target, status.st_size, status.st_mtime_ns)
-
-
-async def _download(url: str, target: Path) -> str:
-    from ..clients import AsyncHttpClient
-
-    async with AsyncHttpClient(deadline_s=_DOWNLOAD_DEADLINE) as client:
-        return (await client.download(url, target, max_bytes=_MAX_DOWNLOAD)).content_type
 
 
 # --- archives -------------------------------------------------------------------------------------
@@ -227,7 +221,7 @@ class Member:
     id: str
     size: int
     problem: str
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], Any]  # a binary file; None for a tar member that `problem` excludes
 
     @contextmanager
     def unpacked(self, scratch: Path) -> Iterator[Path]:
@@ -282,8 +276,8 @@ def members(path: Path, id_: str, max_mb: int) -> Iterator[Member]:
                 raise DocumentError(f"more than {_MEMBER_LIMIT:,} files in it; split the archive")
             inner = PurePosixPath(member.id)
             if not any(part.startswith(".") and part != ".." for part in inner.parts):
-                shown = f"{id_}/{inner}".encode(errors="replace").decode()
-                yield replace(member, id=shown, problem=member.problem or _problem(inner))
+                problem = member.problem or _problem(inner)
+                yield replace(member, id=_writable(f"{id_}/{inner}"), problem=problem)
     except _DAMAGE as error:
         raise DocumentError(f"damaged archive ({error}); copy it again") from error
 
@@ -293,8 +287,8 @@ def _problem(inner: PurePosixPath) -> str:
     name = str(inner)
     if ".." in inner.parts or inner.is_absolute() or "\\" in name:
         return "its path leads out of the archive"
-    if name.encode(errors="replace").decode() != name or "\0" in name:
-        return "the name is not UTF-8; rename it"
+    if _writable(name) != name or "\0" in name:
+        return _NOT_UTF8
     if is_archive(name):
         return "an archive in an archive; unpack the outer one"
     if not name.lower().endswith(SUFFIXES):
@@ -329,11 +323,5 @@ def _in_tar(path: Path) -> Iterator[Member]:
             # A sparse file may unpack to any size.
             problem = "" if info.isreg() and not info.issparse() else _NOT_REGULAR
             if not info.isdir():
-                yield Member(info.name, info.size, problem, partial(_extracted, archive, info))
+                yield Member(info.name, info.size, problem, partial(archive.extractfile, info))
             archive.members.clear()  # type: ignore[attr-defined]  # otherwise it keeps them all
-
-
-def _extracted(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-    content = archive.extractfile(info)
-    assert content is not None  # it is a regular file
-    return content

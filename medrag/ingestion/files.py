@@ -7,7 +7,6 @@ import gzip
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 from ..errors import DocumentError
@@ -72,12 +71,7 @@ class FileChunkIterator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -127,13 +121,8 @@ def read_chunks(path: str | Path, chunk_size: int = 1 << 16) -> Iterator[str]:
     """
     text = ""
     for decoded in _decode(path, chunk_size):
-        text += decoded
-        start = 0
-        while len(text) - start > chunk_size:
-            end = cut_at(text, chunk_size, start)
-            yield text[start:end]
-            start = end
-        text = text[start:]
+        *pieces, text = split_text(text + decoded, chunk_size)
+        yield from pieces
     if text:
         yield text
 

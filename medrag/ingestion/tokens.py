@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -78,16 +79,13 @@ class TokenIds(CountedTokens):
         self.head, self.tail = full[:start], full[start + len(plain) :]
 
     def of(self, text: str) -> Sequence[int]:
-        """See `CountedTokens`."""
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def of_each(self, texts: Sequence[str]) -> Iterable[Sequence[int]]:
-        """See `CountedTokens`."""
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return (encoding.ids for encoding in encoded)
 
     def prefix(self, text: str, limit: int) -> tuple[Sequence[int], int]:
-        """See `CountedTokens`."""
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         fits = len(encoded.ids) <= limit
         return encoded.ids, len(text) if fits else encoded.offsets[limit][0]
@@ -97,11 +95,5 @@ def longest_prefix(text: str, limit: int, counter: TokenCounter) -> int:
     """How many characters of a text `limit` tokens hold; exact if more text has more tokens."""
     if counter.count_tokens(text) <= limit:
         return len(text)
-    fits, too_long = 0, len(text)
-    while too_long - fits > 1:
-        middle = (fits + too_long) // 2
-        if counter.count_tokens(text[:middle]) <= limit:
-            fits = middle
-        else:
-            too_long = middle
-    return fits
+    sizes = range(1, len(text))
+    return bisect_right(sizes, limit, key=lambda size: counter.count_tokens(text[:size]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -31,6 +32,10 @@ class Retriever:
     Args:
         embedder: the one that the index was built with.
         reranker: reranks `retriever.candidates` chunks; without one, the fused score decides.
+
+    Attributes:
+        query_vector: embeds a question.
+        rarity: the weight of a word: the fewer chunks contain it, the higher.
     """
 
     def __init__(
@@ -40,11 +45,15 @@ class Retriever:
         config: RetrieverConfig,
         reranker: Reranker | None = None,
     ) -> None:
-        self._index = index
+        self.index = index
         self._config = config
         self._reranker = reranker
         # Weighing the evidence needs the same vector again.
         self.query_vector = lru_cache(maxsize=64)(lambda text: embedder.embed_queries([text])[0])
+        chunks = index.counts.chunks
+        self.rarity = lru_cache(maxsize=4096)(
+            lambda word: math.log(1.0 + chunks / (1.0 + index.word_frequency(word)))
+        )
 
     def retrieve(
         self, question: str, k: int | None = None, where: Filter | None = None
@@ -66,23 +75,20 @@ class Retriever:
             raise ConfigError(f"k={k} cannot be used: give 1 or more")
         mode = self._config.mode
         # At most the number of chunks: a search allocates memory for as many as it is asked for.
-        depth = min(max(k, self._config.candidates), self._index.counts.chunks)
+        depth = min(max(k, self._config.candidates), self.index.counts.chunks)
         bm25 = {} if mode == RetrieverMode.dense else self._search_words(question, depth, where)
         if mode == RetrieverMode.lexical:
             similarity: dict[int, float] = {}
             scores = bm25
         else:
             similarity = self._search_vectors(question, depth, where, also=list(bm25))
-            weight = self._config.dense_weight if mode == RetrieverMode.hybrid else 1.0
-            scores = (
-                similarity
-                if mode == RetrieverMode.dense
-                else convex_combination(similarity, bm25, weight)
-            )
+            scores = similarity
+            if mode == RetrieverMode.hybrid:
+                scores = convex_combination(similarity, bm25, self._config.dense_weight)
         # With equal scores (the same text in two documents) the older chunk comes first.
         ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
         ranked = ranked[: depth if self._reranker else k]
-        found = self._index.hits(ranked)
+        found = self.index.hits(ranked)
         self._check_all_found(len(found), len(ranked))
         hits: Sequence[Hit] = [
             replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
@@ -94,16 +100,16 @@ class Retriever:
 
     def _search_words(self, question: str, depth: int, where: Filter | None) -> dict[int, float]:
         wanted = [word for word in words(question) if word not in STOPWORDS] or words(question)
-        return dict(self._index.search_words(wanted, depth, where)) if wanted else {}
+        return dict(self.index.search_words(wanted, depth, where)) if wanted else {}
 
     def _search_vectors(
         self, question: str, depth: int, where: Filter | None, also: list[int]
     ) -> dict[int, float]:
         """Cosine of the nearest chunks, and of those that only the word search found."""
         query = self.query_vector(question)
-        similarity = dict(self._index.search_vectors(query, depth, where))
+        similarity = dict(self.index.search_vectors(query, depth, where))
         missing = [chunk for chunk in also if chunk not in similarity]
-        vectors = self._index.chunk_vectors(missing)
+        vectors = self.index.chunk_vectors(missing)
         self._check_all_found(len(vectors), len(missing))
         for chunk, vector in vectors.items():
             similarity[chunk] = float(vector @ query)
@@ -112,7 +118,7 @@ class Retriever:
     def _check_all_found(self, found: int, wanted: int) -> None:
         if found < wanted:
             raise ArtefactError(
-                f"{self._index.location} is damaged (the store lacks chunks that its index files "
+                f"{self.index.location} is damaged (the store lacks chunks that its index files "
                 "name); rebuild it with index.rebuild=true"
             )
 

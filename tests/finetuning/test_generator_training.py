@@ -258,7 +258,7 @@ def test_a_killed_run_continues_and_ends_like_an_undisturbed_one(
     code = (
         "import json, sys\n"
         "from medrag.config import Device, FineTuneConfig, TinyModelConfig\n"
-        "from medrag.finetuning import train_generator\n"
+        "from medrag.finetuning.generator import train_generator\n"
         "given = json.loads(sys.argv[1])\n"
         "given.update(device=Device.cpu, tiny=TinyModelConfig(**given['tiny']))\n"
         "texts = json.loads(sys.argv[2])\n"

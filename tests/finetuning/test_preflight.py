@@ -59,7 +59,7 @@ def test_a_fresh_laptop_gets_the_whole_list_within_seconds(tmp_path: Path) -> No
     code = (
         "import sys\n"
         "from medrag.config import FineTuneConfig\n"
-        "from medrag.finetuning import preflight\n"
+        "from medrag.finetuning.preflight import preflight\n"
         "try: preflight(FineTuneConfig())\n"
         "except Exception as error: print(type(error).__name__, error)\n"
         "heavy = {'torch', 'transformers', 'datasets', 'trl'} & set(sys.modules)\n"

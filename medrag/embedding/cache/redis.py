@@ -54,21 +54,16 @@ class RedisCache:
                 url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT
             )
             client.ping()
-        except (ValueError, TypeError):
-            # These errors, and the chain of causes, may quote the password.
+        except (ValueError, TypeError, redis.RedisError) as error:
+            # The error for a bad address, and the chain of causes, may quote the password.
+            why = error if isinstance(error, redis.RedisError) else "not a Redis server's address"
             raise ConfigError(
-                f"cache.embeddings={self._place} is not the address of a Redis server; give "
-                "redis://HOST:PORT/DATABASE or unix:///PATH, or '' for no cache"
+                f"cache.embeddings={self._place} cannot be used ({why}); start the server, or give "
+                "another redis://HOST:PORT/DATABASE or unix:///PATH, a file, or '' for no cache"
             ) from None
-        except redis.RedisError as error:
-            raise ConfigError(
-                f"cache.embeddings={self._place} cannot be used ({error}); start the server, or "
-                "give another address, a file, or '' for no cache"
-            ) from error
         self._client: Redis | None = client
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """See `EmbeddingCache.get`."""
         from redis import RedisError
 
         self.lookups += len(keys)
@@ -90,7 +85,6 @@ class RedisCache:
         return found
 
     def put(self, keys: Sequence[bytes], vectors: Vectors) -> None:
-        """See `EmbeddingCache.put`."""
         from redis import RedisError, ResponseError
 
         for some in chunked(zip(keys, vectors, strict=True), _BATCH):
@@ -111,7 +105,6 @@ class RedisCache:
                 _log.warning("%s stores no more vectors (%s)", self._place, refusals[0])
 
     def close(self) -> None:
-        """See `EmbeddingCache.close`."""
         if self._client is not None:
             self._client.close()
             self._client = None

@@ -86,7 +86,6 @@ class SqliteCache:
             raise
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        """See `EmbeddingCache.get`."""
         self.lookups += len(keys)
         found: dict[bytes, Vectors] = {}
         self._try(lambda database: self._read(database, keys, found))
@@ -94,17 +93,14 @@ class SqliteCache:
         return found
 
     def put(self, keys: Sequence[bytes], vectors: Vectors) -> None:
-        """See `EmbeddingCache.put`."""
         now = int(time.time())
-        names = [self._codec.name(key) for key in keys]
         rows = [
-            (name, now, self._codec.pack(name, vector))
-            for name, vector in zip(names, vectors, strict=True)
+            (name := self._codec.name(key), now, self._codec.pack(name, vector))
+            for key, vector in zip(keys, vectors, strict=True)
         ]
         self._try(lambda database: self._write(database, rows))
 
     def close(self) -> None:
-        """See `EmbeddingCache.close`."""
         self._try(self._shrink)
         if self._database is not None:
             self._database.close()
@@ -121,9 +117,7 @@ class SqliteCache:
         Raises:
             FAILURES: see `_is_damage`.
         """
-        os.close(
-            os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        )  # SQLite would let others read it
+        self._path.touch(mode=0o600)  # SQLite would let others read it
         database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         database.text_factory = bytes  # there is no text here unless it is damaged
         try:
@@ -178,9 +172,12 @@ class SqliteCache:
 
     def _evict(self, database: sqlite3.Connection) -> None:
         """Drop the least recently used entries until the rest fits."""
-        while (excess := _content_bytes(database) - self._max_bytes) > 0:
+        most = self._max_bytes // _pragma(database, "page_size")  # in pages
+        while (
+            excess := _pragma(database, "page_count") - _pragma(database, "freelist_count") - most
+        ) > 0:
             # A row takes up to about a page, so this is seldom too many.
-            rows = min(_STEP, 1 + excess // _pragma(database, "page_size"))
+            rows = min(_STEP, 1 + excess)
             done = database.execute(
                 "DELETE FROM embeddings WHERE id IN "
                 "(SELECT id FROM embeddings ORDER BY used, id LIMIT ?)",
@@ -246,12 +243,6 @@ def _is_damage(error: Exception) -> bool:
     # The low byte is the kind of error; a file that is busy, full or forbidden is not damaged.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in _DAMAGE or isinstance(error, UnicodeDecodeError)
-
-
-def _content_bytes(database: sqlite3.Connection) -> int:
-    """Bytes of the file that are in use; the rest is free for new entries."""
-    pages = _pragma(database, "page_count") - _pragma(database, "freelist_count")
-    return pages * _pragma(database, "page_size")
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:

@@ -55,7 +55,6 @@ class OnnxEncoder:
         self._session = open_session(model)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """See `Encoder.encode`."""
         lengths = mask.sum(axis=1)
         texts = [row[None, :length] for row, length in zip(ids, lengths, strict=True)]
         if len(texts) == 1:
@@ -75,7 +74,11 @@ def open_session(path: Path) -> Any:
     Raises:
         ModelError: ONNX Runtime is not installed or cannot load it.
     """
-    onnxruntime = _import_onnxruntime()
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it would start on import
+    try:
+        import onnxruntime
+    except (ImportError, OSError) as error:
+        raise ModelError(f"ONNX Runtime cannot be loaded ({error})") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors
@@ -90,16 +93,6 @@ def open_session(path: Path) -> Any:
         raise ModelError(f"ONNX Runtime cannot load {path}: {reason}") from error
 
 
-def _import_onnxruntime() -> Any:
-    """The package, with telemetry off; it would start on import."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    try:
-        import onnxruntime
-    except (ImportError, OSError) as error:
-        raise ModelError(f"ONNX Runtime cannot be loaded ({error})") from error
-    return onnxruntime
-
-
 class OpenVinoEncoder:
     """A converted model that includes pooling and normalisation (see `Encoder`).
 
@@ -111,52 +104,38 @@ class OpenVinoEncoder:
     def __init__(self, model: Path, chosen: Choice) -> None:
         self.chosen = chosen
         self._path = model
-        self._loading = threading.Lock()
-        self._loaded: _Loaded | None = _Loaded(model, chosen)
+        self._lock = threading.Lock()
+        self._request = self._load()
         _ENCODERS.add(self)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """See `Encoder.encode`."""
-        with self._loading:
-            if self._loaded is None:
-                self._loaded = _Loaded(self._path, self.chosen)
-            loaded = self._loaded
-        return loaded.encode(ids, mask)
+        with self._lock:  # a request serves one thread at a time
+            if self._request is None:
+                self._request = self._load()
+            vectors: NDArray[np.float32] = self._request.infer([ids, mask])[0]
+        return vectors
 
     def forget_parent(self) -> None:
         """In a forked process: make sure that the parent's model is never freed here."""
-        self._loading = threading.Lock()  # another thread of the parent may have held the old one
-        if self._loaded is not None:
-            self._loaded.never_free()
-            self._loaded = None
+        self._lock = threading.Lock()  # another thread of the parent may have held the old one
+        if self._request is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._request))
+            self._request = None
 
-
-class _Loaded:
-    """A compiled model and its one request."""
-
-    def __init__(self, path: Path, chosen: Choice) -> None:
+    def _load(self) -> Any:
+        """Compile the model; returns its one request."""
+        bf16 = self.chosen.precision == Precision.bf16
         settings = {
             "PERFORMANCE_HINT": "LATENCY",  # one pass at a time, on all cores
-            "INFERENCE_PRECISION_HINT": "bf16" if chosen.precision == Precision.bf16 else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
             "ENABLE_CPU_PINNING": False,  # other processes need the cores too
         }
         try:
-            compiled = import_openvino().Core().compile_model(path, "CPU", settings)
+            compiled = import_openvino().Core().compile_model(self._path, "CPU", settings)
         except RuntimeError as error:
             reason = textwrap.shorten(str(error), 300, placeholder=" …")
-            raise ModelError(f"OpenVINO cannot load {path}: {reason}") from error
-        self._request = compiled.create_infer_request()
-        self._output = compiled.output(0)
-        self._lock = threading.Lock()
-
-    def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        with self._lock:  # a request serves one thread at a time
-            vectors: NDArray[np.float32] = self._request.infer([ids, mask])[self._output]
-        return vectors
-
-    def never_free(self) -> None:
-        for part in (self._request, self._output):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(part))
+            raise ModelError(f"OpenVINO cannot load {self._path}: {reason}") from error
+        return compiled.create_infer_request()
 
 
 _ENCODERS: weakref.WeakSet[OpenVinoEncoder] = weakref.WeakSet()
@@ -193,16 +172,11 @@ class TorchEncoder:
 
         self.chosen = chosen
         self._pooling = pooling
-        dtypes = {
-            Precision.fp32: torch.float32,
-            Precision.bf16: torch.bfloat16,
-            Precision.fp16: torch.float16,
-        }
+        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self._model = load_model(folder, dtypes[chosen.precision]).to(chosen.device.value)
         self._process = os.getpid()
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """See `Encoder.encode`."""
         import torch
 
         if self._model.device.type == "cuda" and self._process != os.getpid():
@@ -210,14 +184,9 @@ class TorchEncoder:
                 "the embedder was loaded on a GPU before this process was forked, and CUDA does "
                 "not work after a fork; start processes with the method 'spawn'"
             )
-        device = self._model.device
+        on_device = [torch.from_numpy(values).to(self._model.device) for values in (ids, mask)]
         with torch.inference_mode():
-            vectors = pooled(
-                self._model,
-                self._pooling,
-                torch.from_numpy(ids).to(device),
-                torch.from_numpy(mask).to(device),
-            )
+            vectors = pooled(self._model, self._pooling, *on_device)
         result: NDArray[np.float32] = vectors.cpu().numpy()
         return result
 

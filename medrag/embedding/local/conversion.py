@@ -14,8 +14,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TextIO
@@ -73,12 +71,16 @@ def converted(files: ModelFolder, backend: Backend) -> Path:
     Raises:
         ModelError: it cannot be converted or stored, or int8 would change its vectors too much.
     """
+    try:
+        installed = version(backend.value)
+    except PackageNotFoundError as error:
+        raise ModelError(f"{backend} is not installed") from error
     settings = {
         "weights": files.weights,
         "config": file_sha256(files.path / "config.json"),
         "tokenizer": file_sha256(files.tokenizer_file),  # the int8 check uses it
         "pooling": files.pooling,
-        backend.value: _version(backend),
+        backend.value: installed,
         "format": FORMAT,
     }
     key = fingerprint(settings)
@@ -86,7 +88,8 @@ def converted(files: ModelFolder, backend: Backend) -> Path:
         folder = expand(_KEPT) / key
         if not is_current(folder, "encoder", key):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(folder.parent / ".lock") as lock:
+            with (folder.parent / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
                 if not is_current(folder, "encoder", key):  # another process may have been faster
                     shutil.rmtree(folder, ignore_errors=True)  # a folder that is there is damaged
                     with replacing_directory(folder) as target:
@@ -104,20 +107,6 @@ def converted(files: ModelFolder, backend: Backend) -> Path:
     return folder / _MODELS[backend]
 
 
-def _version(backend: Backend) -> str:
-    try:
-        return version(backend.value)
-    except PackageNotFoundError as error:
-        raise ModelError(f"{backend} is not installed") from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[TextIO]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
-
-
 def _convert_apart(files: ModelFolder, target: Path, backend: Backend, lock: TextIO) -> None:
     """Run `main` in a process of its own."""
     # -P: a file in the working directory must not be imported in place of a library.
@@ -132,14 +121,14 @@ def _convert_apart(files: ModelFolder, target: Path, backend: Backend, lock: Tex
             pass_fds=[lock.fileno()],
         )
     if done.returncode < 0:  # the system does this when memory runs out
-        raise ModelError(
-            f"converting {files.path} for {backend} was killed by signal {-done.returncode}"
-        )
-    if done.returncode:
+        reason = f"it was killed by signal {-done.returncode}"
+    elif done.returncode:
         reason = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ModelError(f"{files.path} cannot be converted for {backend}: {reason}")
-    if not any((target / name).exists() for name in (_MODELS[backend], _REFUSAL)):
-        raise ModelError(f"{files.path} cannot be converted for {backend}: nothing was written")
+    elif any((target / name).exists() for name in (_MODELS[backend], _REFUSAL)):
+        return
+    else:
+        reason = "nothing was written"
+    raise ModelError(f"{files.path} cannot be converted for {backend}: {reason}")
 
 
 # --- in the other process ---------------------------------------------------------------------

