@@ -156,7 +156,10 @@ def check_overrides(overrides: Sequence[str], sweep: bool = False) -> None:
             try:
                 OmegaConf.update(schema, name, override.value())
             except OmegaConfBaseException as error:
-                raise ConfigError(f"{argument}: {str(error).splitlines()[0]}") from error
+                reason = str(error).splitlines()[0]
+                if "ListConfig" in reason:
+                    reason = f"it takes a list; write '{name}=[{override.value()}]'"
+                raise ConfigError(f"{argument}: {reason}") from error
 
 
 def _check_name(name: str) -> None:

@@ -23,6 +23,11 @@ def coerce_enums(config: object) -> None:
                 ) from None
 
 
+def key_env(name: str, value: str) -> None:
+    """Require the name of an environment variable; the value is not shown: it may be a key."""
+    require(not value or value.isidentifier(), name, "…", "name an environment variable")
+
+
 def require(condition: bool, name: str, value: object, fix: str) -> None:
     """Raise a ConfigError that names the setting, its value and the fix, unless `condition`."""
     if not condition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .checks import at_least, coerce_enums, positive, require
+from .checks import at_least, coerce_enums, key_env, positive, require
 
 
 class Device(StrEnum):
@@ -77,8 +77,16 @@ class EmbedderConfig:
             not self.base_url or (scheme in ("http", "https") and "@" not in rest),
             "embedder.base_url",
             f"{scheme[:8]}…",  # the rest may hold a password
-            "give http(s)://HOST/PATH, and the key by embedder.api_key_env",
+            "give an address like http://HOST/v1; the key goes into an environment variable, and "
+            "embedder.api_key_env names it",
         )
+        require(
+            not self.base_url or self.kind != EmbedderKind.local,
+            "embedder.base_url",
+            self.base_url,
+            "it also needs embedder.kind=openai or embedder.kind=cohere",
+        )
+        key_env("embedder.api_key_env", self.api_key_env)
         formats = _PRECISIONS.get(self.backend, tuple(Precision))
         right = self.precision == Precision.auto or self.precision in formats
         what = f"embedder.backend={self.backend.value}"

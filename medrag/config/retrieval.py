@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .checks import at_least, coerce_enums, positive, share
+from .checks import at_least, coerce_enums, key_env, positive, share
 
 
 class IndexKind(StrEnum):
@@ -78,6 +78,7 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         coerce_enums(self)
+        key_env("generator.api_key_env", self.api_key_env)
         at_least(1, "generator", self, "max_new_tokens", "max_sentences")
         at_least(128, "generator", self, "context_tokens")
         positive("generator", self, "timeout_s")

@@ -11,8 +11,11 @@ from more_itertools import chunked
 from numpy.typing import NDArray
 
 from ..config import CacheConfig, EmbedderConfig, EmbedderKind
+from ..errors import MismatchError, ModelError
 from ..ingestion.tokens import TokenCounter, TokenSource
 from .cache import EmbeddingCache, Vectors, expand
+
+_ROUNDING = 1e-3  # by which the length of a vector may differ from 1
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +78,37 @@ class Accountable(Protocol):
 
     def load(self) -> None:
         """Load the model or connect now, so that the time of the first text is not misleading."""
+
+
+def checked_vectors(vectors: object, count: int, dimension: int, name: str) -> Vectors:
+    """What an embedder returned, as the rest of the package relies on it.
+
+    Args:
+        dimension: the length that vectors must have; 0 if it is not known yet.
+        name: of the embedder, for errors.
+
+    Returns:
+        float32 [count, dimension], each vector of length 1.
+
+    Raises:
+        MismatchError: the vectors have another dimension.
+        ModelError: they are not `count` finite vectors other than zero.
+    """
+    found = np.asarray(vectors)
+    if found.ndim != 2 or len(found) != count or found.dtype.kind not in "fiu":
+        raise ModelError(f"{name} did not return one vector for each of {count} texts")
+    if dimension and found.shape[1] != dimension:
+        raise MismatchError(
+            f"{name} returned vectors of {found.shape[1]} numbers, but the index holds vectors of "
+            f"{dimension}: the model has changed. Use the former model, or build an index in "
+            "another index.dir with embedder.dimension set"
+        )
+    lengths = np.linalg.norm(found.astype(np.float64), axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and lengths.all()):
+        raise ModelError(f"{name} returned a vector that is zero or not finite")
+    if np.abs(lengths - 1).max(initial=0) > _ROUNDING:
+        found = found / lengths
+    return found.astype(np.float32, copy=False)
 
 
 def open_embedder(config: EmbedderConfig) -> Embedder:

@@ -219,16 +219,18 @@ class RemoteEmbedder:
     async def _request(self, texts: Sequence[str], is_query: bool) -> Vectors:
         config = self._config
         key_env = config.api_key_env or self._provider.key_env
+        headers = bearer(key_env)
         try:
             reply = await self._client.post_json(
                 self._address + self._provider.path,
                 self._provider.body(config, texts, is_query),
-                headers=bearer(key_env),
+                headers=headers,
                 retry=True,  # a repeated request changes nothing on the server
             )
         except HttpError as error:
+            key = f"the key in {key_env}" if headers else f"{key_env} is not set"
             raise HttpError(
-                f"{error}. Settings: embedder.model={config.model}, the key in {key_env}, "
+                f"{error}. Settings: embedder.model={config.model}, {key}, "
                 f"embedder.timeout_s={config.timeout_s:g}, embedder.concurrency="
                 f"{config.concurrency}",
                 status=error.status,

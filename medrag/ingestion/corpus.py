@@ -106,7 +106,7 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
             path = Path(root).expanduser()
             is_directory = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
-            yield Away(root, "path does not exist; check corpus.paths", root)
+            yield Away(root, "path does not exist", root)
         except (OSError, ValueError, RuntimeError) as error:  # e.g. a NUL, or an unknown `~user`
             yield Away(root, f"cannot be read: {getattr(error, 'strerror', error)}", root)
         else:

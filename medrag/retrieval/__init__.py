@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from ..config import RetrieverConfig, RetrieverMode
-from ..embedding import Embedder
+from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
 from ..stores import Filter, IndexReader
 from ..text.cleaning import clean_text
@@ -49,7 +49,11 @@ class Retriever:
         self._config = config
         self._reranker = reranker
         # Weighing the evidence needs the same vector again.
-        self.query_vector = lru_cache(maxsize=64)(lambda text: embedder.embed_queries([text])[0])
+        self.query_vector = lru_cache(maxsize=64)(
+            lambda text: checked_vectors(
+                embedder.embed_queries([text]), 1, index.embedder.dimension, embedder.name
+            )[0]
+        )
         chunks = index.counts.chunks
         self.rarity = lru_cache(maxsize=4096)(
             lambda word: math.log(1.0 + chunks / (1.0 + index.word_frequency(word)))

@@ -81,7 +81,7 @@ def test_unusable_files_are_rejected_with_a_reason(tmp_path: Path) -> None:
     assert "unsupported type" in why["b.png"] and ".pdf" in why["b.png"]
     assert "No such file" in why["gone.txt"]
     assert why["pipe.txt"] == "not a regular file"
-    assert why[str(tmp_path / "missing")] == "path does not exist; check corpus.paths"
+    assert why[str(tmp_path / "missing")] == "path does not exist"
 
 
 def test_symlink_loops_do_not_hang_and_linked_files_are_read(tmp_path: Path) -> None:
