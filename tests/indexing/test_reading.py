@@ -114,10 +114,8 @@ def test_the_number_of_parsers_changes_nothing(
         corpus_config = replace(config.corpus, workers=workers)
         IndexBuilder(replace(config, corpus=corpus_config, index=index), embedder).mirror()
         with Index(index.dir) as opened:
-            snapshot = opened.snapshot
             rows = [
-                (chunk, hit.document, hit.text)
-                for chunk, hit in snapshot.hits(range(1, 200)).items()
+                (chunk, hit.document, hit.text) for chunk, hit in opened.hits(range(1, 200)).items()
             ]
             return opened.manifest.fingerprint, sorted(rows)
 
@@ -281,7 +279,7 @@ def test_what_was_added_by_hand_is_read_again_with_other_settings(
     assert contents(config) == before
     with Index(config.index.dir) as index:
         for name in added:
-            assert len(index.snapshot.document_chunk_ids(name)) > 2
+            assert len(index.document_chunk_ids(name)) > 2
     assert build().published is False
 
 

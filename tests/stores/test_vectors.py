@@ -329,7 +329,7 @@ def test_a_document_removed_from_many_is_found_no_more(
         with Index(config.index.dir) as index:
             (query,) = embedder.embed([notes[5025]["text"]])
             _, ids = index.vectors.search(query, 50)
-            found.append({hit.document for hit in index.snapshot.hits(ids.tolist()).values()})
+            found.append({hit.document for hit in index.hits(ids.tolist()).values()})
             assert len(found[-1]) == 50
     gone = {f"notes.jsonl#n{number}" for number in range(5000, 5050)}
     assert "notes.jsonl#n5025" in found[0] & gone
@@ -351,7 +351,7 @@ def test_a_damaged_file_of_any_kind_is_made_again(
         path.unlink() if damage is None else path.write_bytes(damage)
         with Index(config.index.dir) as index:
             assert answers(index, embedder, config) == before
-            assert is_sealed(path, index.snapshot.identity)
+            assert is_sealed(path, index.identity)
     names = {found.name for found in path.parent.iterdir()}
     assert not [name for name in names if "rebuilt" in name or "flat" in name]
 

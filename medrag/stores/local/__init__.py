@@ -130,7 +130,7 @@ class LocalWriter(Store):
         vectors = write_vectors(
             folder / VECTORS,
             snapshot.identity,
-            snapshot.vectors(),
+            snapshot.all_vectors(),
             content.counts.chunks,
             settings.embedder.dimension,
             settings.kind,

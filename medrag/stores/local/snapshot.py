@@ -139,7 +139,11 @@ class Snapshot:
             documents = {row.key: row for row in rows if row.is_in(self.generation)}
             for chunk in chunks:
                 if document := documents.get(chunk.document):
-                    found[chunk.id] = _hit(chunk, document)
+                    found[chunk.id] = Hit(
+                        chunk.id, document.id, document.title, chunk.text, chunk.start,
+                        chunk.start + len(chunk.text), chunk.page, chunk.section, document.url,
+                        0.0, None, json.loads(document.metadata),
+                    )  # fmt: skip
         return found
 
     def _chunk(self, id_: int) -> ChunkRow:
@@ -150,7 +154,8 @@ class Snapshot:
 
     def _chunks_of(self, document: DocumentRow) -> Iterator[ChunkRow]:
         ids, number = document.chunk_ids, 0
-        for row in self._database.chunks("WHERE id >= ? AND id < ? ORDER BY id", _ends(ids)):
+        where = "WHERE id >= ? AND id < ? ORDER BY id"
+        for row in self._database.chunks(where, (ids.start, ids.stop)):
             number += row.document == document.key
             yield row
         self._check_complete(document, number)
@@ -161,12 +166,12 @@ class Snapshot:
 
     # --- vectors ----------------------------------------------------------------------------
 
-    def vectors(self) -> Iterator[tuple[int, bytes]]:
+    def all_vectors(self) -> Iterator[tuple[int, bytes]]:
         """(chunk id, float32 bytes) of every chunk of the generation, in id order."""
         for row in self._documents("key"):
-            number = 0
+            ids, number = row.chunk_ids, 0
             where = "chunks.id >= ? AND chunks.id < ? ORDER BY chunks.id"
-            for found in self._vectors(where, _ends(row.chunk_ids)):
+            for found in self._vector_rows(where, (ids.start, ids.stop)):
                 number += 1
                 yield found
             self._check_complete(row, number)
@@ -174,11 +179,11 @@ class Snapshot:
     def chunk_vectors(self, chunk_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
         for ids in chunked(chunk_ids, _IDS):
-            for id_, vector in self._vectors(f"chunks.id IN ({_marks(ids)})", ids):
+            for id_, vector in self._vector_rows(f"chunks.id IN ({_marks(ids)})", ids):
                 found[id_] = np.frombuffer(vector, dtype="<f4")
         return found
 
-    def _vectors(self, where: str, values: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    def _vector_rows(self, where: str, values: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         # A damaged hash of a chunk matches no vector: then one is missing, which callers check.
         for id_, *row in self._database.select(
             "SELECT chunks.id, vectors.hash, vectors.vector, vectors.sum FROM chunks "
@@ -188,17 +193,5 @@ class Snapshot:
             yield id_, self._database.verified(row)[1]
 
 
-def _hit(chunk: ChunkRow, document: DocumentRow) -> Hit:
-    return Hit(
-        chunk.id, document.id, document.title, chunk.text, chunk.start,
-        chunk.start + len(chunk.text), chunk.page, chunk.section, document.url,
-        0.0, None, json.loads(document.metadata),
-    )  # fmt: skip
-
-
 def _marks(ids: Sequence[object]) -> str:
     return ", ".join("?" * len(ids))
-
-
-def _ends(ids: range) -> tuple[int, int]:
-    return ids.start, ids.stop
