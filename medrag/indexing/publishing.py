@@ -10,7 +10,8 @@ from typing import Any
 from ..config import CacheConfig, CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
 from ..embedding import Embedder
 from ..manifest import replacing_file
-from ..stores import Counts, EmbedderRecord, IndexSettings, IndexWriter, open_store
+from ..stores import IndexWriter, open_store
+from ..stores.records import Counts, EmbedderRecord, IndexSettings
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
 TEXT_VERSION = 3

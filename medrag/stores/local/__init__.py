@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import ArtefactError, ConfigError, FormatError, MismatchError
 from ...manifest import MANIFEST, fsync_path, read_manifest, write_manifest
-from ..protocols import Content, IndexManifest, IndexSettings
+from ..records import Content, IndexManifest, IndexSettings
 from .database import DATABASE, NEVER, Database
 from .directory import build_lock, generation_folder, remove_unheld, writing
 from .index import Index

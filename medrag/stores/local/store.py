@@ -18,7 +18,7 @@ from more_itertools import chunked
 
 from ...config import Precision
 from ...types import Chunk, Document, Rejected
-from ..protocols import Change, FileState, Origin, RejectCode, Vector
+from .. import Change, FileState, Origin, RejectCode, Vector
 from .database import NEVER, Database, DocumentRow, checksum
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ...config import IndexKind
 from ...errors import ArtefactError
-from ..protocols import Vector, VectorsRecord
+from .. import Vector
+from ..records import VectorsRecord
 from .directory import SealedFile
 
 VECTORS = "vectors.faiss"  # in the folder of a generation
