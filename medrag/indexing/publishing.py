@@ -10,8 +10,7 @@ from typing import Any
 from ..config import CacheConfig, CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
 from ..embedding import Embedder
 from ..manifest import replacing_file
-from ..stores import IndexWriter, open_store
-from ..stores.records import Counts, EmbedderRecord, IndexSettings
+from ..stores import Counts, EmbedderRecord, IndexSettings, IndexWriter, open_store
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
 TEXT_VERSION = 3
@@ -61,6 +60,11 @@ class BuildReport:
         if not self.embed_seconds:
             return ""
         return f"{self.embedded_tokens / self.embed_seconds:,.0f} tokens/s"
+
+
+def precisions(writer: IndexWriter) -> list[str]:
+    """The precisions that the vectors in a store were made in."""
+    return (writer.get_meta("precisions") or "").split()
 
 
 def recipe(config: PipelineConfig, embedder: Embedder) -> dict[str, Any]:

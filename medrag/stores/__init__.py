@@ -1,353 +1,51 @@
-"""Where an index is kept: the contracts of a store, and how a configuration opens one."""
+"""Where an index is kept. The rest of medrag opens one here, and knows it by its protocols."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..config import IndexConfig, Precision
-from ..embedding import Embedder
-from ..errors import MismatchError
-from ..manifest import REBUILD_INDEX
-from ..types import Chunk, Document, Hit, Rejected
-from .records import Content, Counts, EmbedderRecord, IndexManifest, IndexSettings
-
-if TYPE_CHECKING:
-    from ..ingestion.corpus import Away, SourceFile
-
-Vector = NDArray[np.float32]
-# (chunk id, score), best first
-Scored = list[tuple[int, float]]
-
-
-# --- reading --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which chunks a search may return; it is applied inside the search, never after the cut.
-
-    Attributes:
-        documents: ids of the documents whose chunks may be found.
-    """
-
-    documents: frozenset[str]
-
-
-class IndexReader(Protocol):
-    """One published generation of an index: what retrieval, answers and evaluation read.
-
-    Later builds do not disturb it. Every method raises ArtefactError when the store turns out to be
-    damaged. It may be shared by threads.
-
-    Attributes:
-        location: where the index is kept, as people know it.
-        fingerprint: of the index; artefacts made from it name it as their parent.
-    """
-
-    @property
-    def location(self) -> str: ...
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def counts(self) -> Counts: ...
-    @property
-    def embedder(self) -> EmbedderRecord: ...
-
-    def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
-        """The `k` chunks nearest to a query [dimension], by cosine."""
-
-    def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Scored:
-        """The `k` best chunks by BM25 over title, section and text."""
-
-    def word_frequency(self, word: str) -> int:
-        """In how many chunks a word, or another form of its stem, occurs."""
-
-    def hits(self, chunk_ids: Sequence[int]) -> dict[int, Hit]:
-        """The chunks with these ids, by id; scores are 0."""
-
-    def chunk_vectors(self, chunk_ids: Sequence[int]) -> Mapping[int, Vector]:
-        """Vectors [dimension] of some chunks, by id."""
-
-    def document_ids(self) -> Iterator[str]:
-        """Ids of all documents, sorted."""
-
-    def document_text(self, id_: str) -> str | None:
-        """The cleaned text of a document; None if it is unknown."""
-
-    def document_chunk_ids(self, document: str) -> list[int]:
-        """Ids of a document's chunks, in text order; none if it is unknown."""
-
-    def page_at(self, id_: str, offset: int) -> int | None:
-        """The page on which a character offset of a document lies, if it has pages."""
-
-    def texts(self) -> Iterator[str]:
-        """Every chunk's text, in id order."""
-
-    def close(self) -> None:
-        """Close the index; a second call does nothing."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exc: object) -> None: ...
-
-
-def check_embedder(index: IndexReader, embedder: Embedder) -> None:
-    """Refuse an embedder whose vectors live in another space than those of an index.
-
-    Raises:
-        MismatchError: names both sides and the settings that fix it.
-    """
-    made_with = index.embedder
-    if embedder.fingerprint != made_with.fingerprint:
-        raise MismatchError(
-            f"{index.location} was made with the embedder {made_with.name} "
-            f"({made_with.fingerprint[:8]}), but {embedder.name} "
-            f"({embedder.fingerprint[:8]}) is configured; use embedder.model={made_with.model!r}, "
-            f"or rebuild the index: {REBUILD_INDEX.format(dir=index.location)}"
-        )
-
-
-# --- writing --------------------------------------------------------------------------------------
-
-
-class Origin(StrEnum):
-    """Why a file is in an index."""
-
-    corpus = "corpus"  # found under corpus.paths, which the index mirrors
-    added = "added"  # added by hand; stays until it is removed by hand
-
-
-class RejectCode(StrEnum):
-    """Why a document was rejected, as far as a later build acts on it."""
-
-    unusable = "unusable"
-    duplicate = "duplicate"  # another file holds the document; it is read again when that one goes
-
-
-class Change(StrEnum):
-    """The effect of storing a document."""
-
-    added = "added"
-    changed = "changed"
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """A file as it was when it was last read."""
-
-    root: str
-    origin: Origin
-    size: int
-    mtime_ns: int
-    sha256: str
-
-    def unread(self) -> FileState:
-        """The same file, to be read again."""
-        return replace(self, size=-1, mtime_ns=-1, sha256="")
-
-
-class IndexWriter(Protocol):
-    """Prepares the next generation of an index, and publishes it. One build at a time has it.
-
-    Readers see nothing of it until `publish`. Committed transactions survive a kill, and the next
-    writer continues from there. Everything that can grow with the corpus is kept on disk.
-
-    Attributes:
-        previous: the manifest of the published generation; None if there is none.
-        is_new: whether nothing was ever published from this store.
-    """
-
-    @property
-    def previous(self) -> IndexManifest | None: ...
-    @property
-    def is_new(self) -> bool: ...
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Everything inside is committed at the end, or nothing is."""
-
-    def get_meta(self, name: str) -> str | None:
-        """A named value, or None."""
-
-    def set_meta(self, name: str, value: str | None) -> None:
-        """Set a named value; None forgets it."""
-
-    # --- files: what was read, and when ---
-
-    def file(self, id_: str) -> FileState | None:
-        """The state a file was last read in, or None."""
-
-    def put_file(self, id_: str, state: FileState) -> None:
-        """Remember a file as read."""
-
-    def forget_file(self, id_: str) -> int:
-        """Forget a file, its documents and what was rejected in it; returns how many documents."""
-
-    def forget_all(self) -> None:
-        """Remove every document; files that were added by hand are kept as unread."""
-
-    def added_files(self) -> list[tuple[str, FileState]]:
-        """(id, state) of the files that were added by hand."""
-
-    def unread_rejected(self) -> None:
-        """Mark the files in which something was rejected as unread."""
-
-    def unread_freed(self) -> int:
-        """Mark files as unread that hold a duplicate whose other copy is gone; returns how many."""
-
-    def put_rejected(self, file: str, rejected: Rejected, code: RejectCode) -> None:
-        """Note a document that could not be used."""
-
-    def clear_rejected(self, file: str) -> None:
-        """Drop the notes about a file before it is read again."""
-
-    def rejected(self) -> Iterator[tuple[str, str, str]]:
-        """(file, document id, reason) of everything that could not be used, by file."""
-
-    # --- the worklist: the files found for this build ---
-
-    def clear_found(self) -> None:
-        """Empty the worklist."""
-
-    def add_found(self, source: SourceFile) -> str | None:
-        """Put a file on the worklist, or return the root of the one there with the same id."""
-
-    def add_away(self, away: Away) -> None:
-        """Note a place that cannot be looked at: the files in it have not vanished."""
-
-    def vanished(self) -> Iterator[str]:
-        """Ids of the corpus files that an earlier build read and that are gone."""
-
-    def drop_unchanged(self) -> int:
-        """Take files off the worklist that an earlier build read as they are; returns how many."""
-
-    def found_bytes(self) -> int:
-        """Size of all files on the worklist."""
-
-    def found(self) -> Iterator[SourceFile]:
-        """The files on the worklist, in the order in which they were added."""
-
-    # --- documents, one file at a time ---
-
-    def begin_file(self, file: str) -> None:
-        """Start to write the documents of a file."""
-
-    def holder(self, id_: str) -> str | None:
-        """The file that holds a document now, or None."""
-
-    def free_id(self, id_: str) -> str:
-        """The id, or `id~2`, `id~3`, … if the file being written holds such a document already."""
-
-    def put_document(
-        self,
-        document: Document,
-        chunks: Iterable[Chunk],
-        embedded_text: Callable[[str, str], str],
-        note: Callable[[bytes, str, Chunk], None],
-    ) -> Change | None:
-        """Store a document and its chunks, in constant memory; call in a transaction.
-
-        Args:
-            embedded_text: gives the text to embed for (title, text).
-            note: called with the key and the embedded text of each chunk, and the chunk.
-
-        Returns:
-            None if the same document was there already; then nothing is written.
-
-        Raises:
-            Whatever reading the chunks raises; nothing of the document is stored then.
-        """
-
-    def holds_any(self) -> bool:
-        """True when the file being written holds a document."""
-
-    def end_file(self) -> int:
-        """Remove what the file does not hold any more; returns how many documents."""
-
-    def is_empty(self) -> bool:
-        """True when the generation being prepared holds no document."""
-
-    # --- vectors, by the key of their text ---
-
-    def note_precision(self, precision: Precision) -> None:
-        """Note that vectors were made in a precision."""
-
-    def precisions(self) -> list[str]:
-        """The precisions that the vectors were made in."""
-
-    def known_vectors(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Those of the keys whose texts have vectors."""
-
-    def count_unembedded(self) -> int:
-        """How many chunks have no vector yet."""
-
-    def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str]]]:
-        """Windows of up to `limit` (key, title, text) of chunks without a vector.
-
-        Each window is read when the one before has been dealt with.
-        """
-
-    def put_vectors(self, keys: Sequence[bytes], vectors: Sequence[Vector] | Vector) -> None:
-        """Store vectors [n, dimension] under the keys of their texts."""
-
-    # --- publishing ---
-
-    def content(self) -> Content:
-        """The content of the generation being prepared; costs nothing if nothing has changed."""
-
-    def publish(self, fingerprint: str, settings: IndexSettings, content: Content) -> IndexManifest:
-        """Make what was prepared the current generation.
-
-        It becomes visible in one step at the end. If it is already published (the same store,
-        fingerprint and kind), the published manifest is returned.
-        """
-
-    def clean_up(self) -> None:
-        """Erase what no reader can see any more."""
-
-
-class IndexStore(Protocol):
-    """A place that holds one index, or none yet."""
-
-    def manifest(self) -> IndexManifest:
-        """The manifest of the published index.
-
-        Raises:
-            ArtefactError: there is none, or it cannot be read.
-            MismatchError: the place holds something else, or another format.
-        """
-
-    def open_reader(self) -> IndexReader:
-        """Open the published generation.
-
-        Raises:
-            ArtefactError, MismatchError: see `manifest`; or the store is damaged.
-        """
-
-    def open_writer(
-        self, space: str, *, rebuild: bool = False
-    ) -> AbstractContextManager[IndexWriter]:
-        """Open the store to prepare a generation; it is created if it is missing.
-
-        Args:
-            space: fingerprint of the embedder. The vector of a text depends on it.
-            rebuild: replace a store that is damaged or has another format.
-
-        Raises:
-            BusyError: another process is building.
-            ArtefactError, MismatchError: the store is damaged or has another format.
-            ConfigError: the place is used by something else.
-            DiskError: the disk is full or not writable; also while the block runs.
-        """
-
-
-# --- opening ------------------------------------------------------------------------------------
+from ..config import IndexConfig
+from .protocols import (
+    Change,
+    Content,
+    Counts,
+    EmbedderRecord,
+    FileState,
+    Filter,
+    IndexManifest,
+    IndexReader,
+    IndexSettings,
+    IndexStore,
+    IndexWriter,
+    Origin,
+    RejectCode,
+    Scored,
+    Vector,
+    VectorsRecord,
+    check_embedder,
+)
+
+__all__ = [
+    "Change",
+    "Content",
+    "Counts",
+    "EmbedderRecord",
+    "FileState",
+    "Filter",
+    "IndexManifest",
+    "IndexReader",
+    "IndexSettings",
+    "IndexStore",
+    "IndexWriter",
+    "Origin",
+    "RejectCode",
+    "Scored",
+    "Vector",
+    "VectorsRecord",
+    "check_embedder",
+    "open_index",
+    "open_store",
+]
 
 
 def open_store(config: IndexConfig) -> IndexStore:

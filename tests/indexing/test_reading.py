@@ -21,7 +21,6 @@ from medrag.indexing import BuildReport, IndexBuilder
 from medrag.indexing.documents import CorpusReader
 from medrag.indexing.embedding import Text
 from medrag.ingestion import Chunker, TextEmbedder
-from medrag.ingestion.parsing import ParserPool
 from medrag.stores.local import LocalWriter
 from medrag.stores.local.index import Index
 from medrag.stores.local.store import Store
@@ -37,14 +36,7 @@ def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[list[Text
     path = Path(config.index.dir, "store.sqlite")
     with LocalWriter(path, "space", None) as store, Store(path, "space") as other:
         chunker = Chunker(embedder, 256)
-        reader = CorpusReader(
-            store,
-            config.corpus,
-            ParserPool(config.corpus, chunker),
-            chunker,
-            Path(config.index.dir, "downloads"),
-            BuildReport(Path(config.index.dir)),
-        )
+        reader = CorpusReader(store, config.corpus, chunker, Path(config.index.dir))
         with closing(reader.mirror(config.corpus.paths)) as pending:
             for texts in pending:
                 steps.append(texts)

@@ -22,7 +22,7 @@ from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.progress import console
 from medrag.retrieval import Retriever
-from medrag.stores import Vector, open_store
+from medrag.stores import Vector, VectorsRecord, open_store
 from medrag.stores.local.directory import SealedFile, is_sealed
 from medrag.stores.local.index import Index
 from medrag.stores.local.vectors import (
@@ -32,7 +32,6 @@ from medrag.stores.local.vectors import (
     choose_kind,
     write_vectors,
 )
-from medrag.stores.records import VectorsRecord
 from tests.crash.tiny_encoder import make_tiny_encoder
 
 Build = Callable[[], BuildReport]

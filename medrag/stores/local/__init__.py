@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import ArtefactError, ConfigError, FormatError, MismatchError
 from ...manifest import MANIFEST, fsync_path, read_manifest, write_manifest
-from ..records import Content, IndexManifest, IndexSettings
+from ..protocols import Content, FileState, IndexManifest, IndexSettings, Origin
 from .database import DATABASE, NEVER, Database
 from .directory import build_lock, generation_folder, remove_unheld, writing
 from .index import Index
@@ -187,7 +187,8 @@ def _replace_damaged(directory: Path, space: str, previous: IndexManifest | None
         )
         _log.warning("rebuilding the index, %s; %s", rest, error)
         with Store(fresh, space) as store, store.transaction():
-            store.put_unread(added or ())
+            for id_, root in added or ():
+                store.put_file(id_, FileState(root, Origin.added, -1, -1, ""))
         # Readers that have the old one open keep it until they close it. Its log must go first:
         # it would be taken for the log of the new one.
         for left in (Path(f"{path}-wal"), Path(f"{path}-shm")):

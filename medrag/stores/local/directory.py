@@ -20,7 +20,7 @@ import xxhash
 
 from ...errors import ArtefactError, BusyError, DiskError
 from ...manifest import read_manifest
-from ..records import IndexManifest
+from ..protocols import IndexManifest
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}

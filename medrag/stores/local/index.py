@@ -15,8 +15,7 @@ from typing import Self
 
 from ...errors import MismatchError
 from ...manifest import REBUILD_INDEX, fsync_path
-from .. import Filter, Scored, Vector
-from ..records import Counts, EmbedderRecord
+from ..protocols import Counts, EmbedderRecord, Filter, Scored, Vector
 from .database import DATABASE, Database
 from .directory import generation_folder, hold_current, is_sealed, scratch, writing
 from .lexical import WORDS, WordIndex, write_words

@@ -13,7 +13,7 @@ from more_itertools import chunked
 from numpy.typing import NDArray
 
 from ...types import Hit
-from ..records import Content, Counts
+from ..protocols import Content, Counts
 from .database import ChunkRow, Database, DocumentRow
 
 _IDS = 500  # ids in one statement; SQLite bounds its length

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from ...config import IndexKind
 from ...errors import ArtefactError
-from .. import Vector
-from ..records import VectorsRecord
+from ..protocols import Vector, VectorsRecord
 from .directory import SealedFile
 
 VECTORS = "vectors.faiss"  # in the folder of a generation
