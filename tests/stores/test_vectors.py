@@ -23,7 +23,7 @@ from medrag.ingestion import TextEmbedder
 from medrag.progress import console
 from medrag.retrieval import Retriever
 from medrag.stores import Vector, VectorsRecord, open_store
-from medrag.stores.local.directory import SealedFile, is_sealed
+from medrag.stores.local.directory import is_sealed, sealed_file
 from medrag.stores.local.index import Index
 from medrag.stores.local.vectors import (
     AUTO_FLAT,
@@ -153,8 +153,8 @@ def test_damage_is_noticed(tmp_path: Path, kind: IndexKind) -> None:
 
 def test_what_is_no_faiss_file_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "vectors.faiss"
-    with SealedFile(path, "me") as file:
-        file.write(b"no FAISS file at all")
+    with sealed_file(path, "me") as write_bytes:
+        write_bytes(b"no FAISS file at all")
     with pytest.raises(ArtefactError, match=r"vectors\.faiss is not a FAISS file"):
         VectorIndex(path, IndexKind.flat, lambda ids: {})
 

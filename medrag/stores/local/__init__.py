@@ -94,29 +94,21 @@ class LocalWriter(Store):
             # A new store, or an older copy: its files must not be mistaken for published ones.
             with self.transaction():
                 self.set_meta("id", uuid.uuid4().hex)
+        # The manifest that was published from this store.
+        self._before = previous if previous and previous.store == self.get_meta("id") else None
 
     def content(self) -> Content:
-        if before := self._unchanged():
-            return before.content
-        if before := self._same_store():
+        if before := self._before:
+            last = next(self.documents("ORDER BY key DESC LIMIT 1"), None)
+            removed = f"SELECT 1 FROM documents WHERE removed > ? AND removed < {NEVER}"
+            is_any_added = last is not None and last.added > before.generation
+            if not is_any_added and not self._is_any(removed, before.generation):
+                return before.content
             _published(self, before).check_documents()
         return Snapshot(self, self.build).content()
 
-    def _unchanged(self) -> IndexManifest | None:
-        """The published manifest, if nothing was added or removed since."""
-        before = self._same_store()
-        last = next(self.documents("ORDER BY key DESC LIMIT 1"), None)
-        removed = f"SELECT 1 FROM documents WHERE removed > ? AND removed < {NEVER}"
-        if before is None or (last and last.added > before.generation):
-            return None
-        return None if self._is_any(removed, before.generation) else before
-
-    def _same_store(self) -> IndexManifest | None:
-        same = self.previous is not None and self.previous.store == self.get_meta("id")
-        return self.previous if same else None
-
     def publish(self, fingerprint: str, settings: IndexSettings, content: Content) -> IndexManifest:
-        before = self._same_store()
+        before = self._before
         if before and (before.fingerprint, before.settings.kind) == (fingerprint, settings.kind):
             # A build that was killed may have left files.
             for number in range(self._published + 1, self.build + 1):
@@ -127,14 +119,9 @@ class LocalWriter(Store):
         folder = generation_folder(self._directory, self.build)
         shutil.rmtree(folder, ignore_errors=True)  # left by a build that was killed
         folder.mkdir(parents=True)
-        vectors = write_vectors(
-            folder / VECTORS,
-            snapshot.identity,
-            snapshot.all_vectors(),
-            content.counts.chunks,
-            settings.embedder.dimension,
-            settings.kind,
-        )
+        size = content.counts.chunks, settings.embedder.dimension
+        rows = snapshot.all_vectors()
+        vectors = write_vectors(folder / VECTORS, snapshot.identity, rows, *size, settings.kind)
         base = None
         if before:
             words = generation_folder(self._directory, before.generation) / WORDS

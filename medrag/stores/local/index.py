@@ -15,7 +15,7 @@ from typing import Self
 
 from ...errors import MismatchError
 from ...manifest import REBUILD_INDEX, fsync_path
-from ..protocols import Counts, EmbedderRecord, Filter, Scored, Vector
+from ..protocols import Filter, Scored, Vector
 from .database import DATABASE, Database
 from .directory import generation_folder, hold_current, is_sealed, scratch, writing
 from .lexical import WORDS, WordIndex, write_words
@@ -40,11 +40,15 @@ class Index(Snapshot):
         self.directory = Path(directory)
         self._place = self.directory.absolute()  # the working directory may change
         self.manifest, held = hold_current(self.directory)
+        self.location = str(directory)
+        self.fingerprint = self.manifest.fingerprint
+        self.counts = self.manifest.content.counts
+        self.embedder = self.manifest.settings.embedder
         with ExitStack() as opened:
             opened.callback(os.close, held)
             store = opened.enter_context(Database(self.directory / DATABASE, read_only=True))
             self._check(store)
-            pinned = store, self.manifest.generation, self.manifest.content.counts.documents
+            pinned = store, self.manifest.generation, self.counts.documents
             super().__init__(*pinned)
             self._opening = Lock()
             # Both sides of a search ask for the same selection. Not a method of `self`: an index
@@ -78,22 +82,6 @@ class Index(Snapshot):
         self.close()
 
     # --- IndexReader ------------------------------------------------------------------------
-
-    @property
-    def location(self) -> str:
-        return str(self.directory)
-
-    @property
-    def fingerprint(self) -> str:
-        return self.manifest.fingerprint
-
-    @property
-    def counts(self) -> Counts:
-        return self.manifest.content.counts
-
-    @property
-    def embedder(self) -> EmbedderRecord:
-        return self.manifest.settings.embedder
 
     def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
         selected = None if where is None else self._selected(where.documents)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...config import IndexKind
 from ...errors import ArtefactError
 from ..protocols import Vector, VectorsRecord
-from .directory import SealedFile
+from .directory import sealed_file
 
 VECTORS = "vectors.faiss"  # in the folder of a generation
 
@@ -217,7 +217,7 @@ def write_vectors(
     1.00. Any neighbour as near as the tenth counts as found.
 
     Args:
-        identity: see `SealedFile`.
+        identity: see `sealed_file`.
         rows: sorted by id.
         count: how many rows there are.
 
@@ -252,17 +252,17 @@ def _write_flat(
 ) -> NDArray[np.int64]:
     """Write what FAISS would write for an IndexIDMap over an IndexFlatIP, row by row."""
     ids = array("q")
-    with SealedFile(path, identity) as file:
-        file.write(_flat_header(count, dimension))
+    with sealed_file(path, identity) as write:
+        write(_flat_header(count, dimension))
         for batch in chunked(rows, _WRITE_ROWS):
             ids.extend(id_ for id_, _ in batch)
-            file.write(b"".join(vector for _, vector in batch))
+            write(b"".join(vector for _, vector in batch))
         if len(ids) != count:
             raise ArtefactError(
                 f"{path} cannot be written: the store gave {len(ids)} vectors instead of {count}; "
                 "rebuild the index with index.rebuild=true"
             )
-        file.write(struct.pack("<Q", count) + ids.tobytes())
+        write(struct.pack("<Q", count) + ids.tobytes())
     return np.frombuffer(ids, dtype=np.int64)
 
 
@@ -336,8 +336,8 @@ def _write_index(path: Path, identity: str, index: Any) -> None:
     import faiss
 
     # FAISS's own file writer neither syncs nor notices every short write. This does both.
-    with SealedFile(path, identity) as file:
-        faiss.write_index(index, vars(faiss)["PyCallbackIOWriter"](file.write, _WRITE_BYTES))
+    with sealed_file(path, identity) as write:
+        faiss.write_index(index, vars(faiss)["PyCallbackIOWriter"](write, _WRITE_BYTES))
 
 
 def _recall(path: Path, kind: IndexKind, vectors: _Vectors, ids: NDArray[np.int64]) -> float:
