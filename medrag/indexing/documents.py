@@ -242,6 +242,10 @@ class CorpusReader:
         writer = self.writer
         known = writer.file(source.id)
         by_hand = known is not None and known.origin is Origin.added
+        # A file that was added by hand is removed by the name it was added by.
+        root = known.root if known and by_hand else source.root
+        kept = known.origin if known else origin
+        state = FileState(root, kept, source.size, source.mtime_ns, "")
         if known and (by_hand or origin is Origin.added) and not _same_place(known, source):
             reason = f"same name as a document from {known.root}; rename it"
             if origin is Origin.added:
@@ -262,24 +266,14 @@ class CorpusReader:
             writer.clear_rejected(source.id)
             self._reject(source.id, Rejected(source.id, reason))
             # Known from now on, so that it leaves the quarantine when it is gone or readable.
-            writer.put_file(source.id, (known or self._state(source, None, origin, "")).unread())
+            writer.put_file(source.id, (known or state).unread())
             return None
-        state = self._state(source, known, origin, digest)
+        state = replace(state, sha256=digest)
         if known and known.sha256 == digest:
             self.report.unchanged_files += 1
             writer.put_file(source.id, state)
             return None
         return state
-
-    def _state(
-        self, source: SourceFile, known: FileState | None, origin: Origin, digest: str
-    ) -> FileState:
-        root = source.root
-        if known:
-            origin = known.origin
-            if origin is Origin.added:  # it is removed by the name it was added by
-                root = known.root
-        return FileState(root, origin, source.size, source.mtime_ns, digest)
 
     # --- documents --------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..config import ChunkingConfig, EmbedderConfig, FieldsConfig, IndexKind
 from ..embedding import Embedder
 from ..errors import FormatError, MismatchError
-from ..manifest import REBUILD_INDEX, Manifest
+from ..manifest import REBUILD_INDEX, Manifest, read_manifest
 from ..types import Chunk, Document, Hit, Rejected
 
 if TYPE_CHECKING:
@@ -128,12 +128,14 @@ class IndexManifest:
         )
 
     @classmethod
-    def from_manifest(cls, manifest: Manifest, directory: Path) -> Self:
-        """The manifest of the index in a directory, typed.
+    def read(cls, directory: Path) -> Self:
+        """The manifest of the index in a directory.
 
         Raises:
+            ArtefactError, MismatchError: see `read_manifest`.
             FormatError: it has other fields, because another version of medrag wrote it.
         """
+        manifest = read_manifest(directory, "index")
         given = manifest.settings
         try:
             made_with = given["embedder"]

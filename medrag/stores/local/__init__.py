@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ...errors import ArtefactError, ConfigError, FormatError, MismatchError
-from ...manifest import MANIFEST, fsync_path, read_manifest, write_manifest
+from ...manifest import MANIFEST, fsync_path, write_manifest
 from ..protocols import Content, FileState, IndexManifest, IndexSettings, Origin
 from .database import DATABASE, NEVER, Database
 from .directory import build_lock, generation_folder, remove_unheld, writing
@@ -31,8 +31,7 @@ class LocalStore:
         self._directory = directory
 
     def manifest(self) -> IndexManifest:
-        manifest = read_manifest(self._directory, "index")
-        return IndexManifest.from_manifest(manifest, self._directory)
+        return IndexManifest.read(self._directory)
 
     def open_reader(self) -> Index:
         return Index(self._directory)

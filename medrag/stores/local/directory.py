@@ -18,7 +18,6 @@ from tempfile import mkdtemp
 import xxhash
 
 from ...errors import ArtefactError, BusyError, DiskError
-from ...manifest import read_manifest
 from ..protocols import IndexManifest
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -269,12 +268,11 @@ def hold_current(directory: Path) -> tuple[IndexManifest, int]:
         The manifest, and a descriptor that holds the generation until it is closed.
 
     Raises:
-        ArtefactError, MismatchError: see `read_manifest`.
+        ArtefactError, MismatchError: see `IndexManifest.read`.
     """
     while True:
-        manifest = read_manifest(directory, "index")
-        typed = IndexManifest.from_manifest(manifest, directory)
-        folder = generation_folder(directory, typed.generation)
+        manifest = IndexManifest.read(directory)
+        folder = generation_folder(directory, manifest.generation)
         try:
             held = _open(folder)
         except FileNotFoundError:
@@ -284,8 +282,8 @@ def hold_current(directory: Path) -> tuple[IndexManifest, int]:
             continue
         locked = _lock(held, fcntl.LOCK_SH, folder)
         # Builds may have published and removed between the reading and the locking.
-        if locked and read_manifest(directory, "index") == manifest:
-            return typed, held
+        if locked and IndexManifest.read(directory) == manifest:
+            return manifest, held
         os.close(held)
 
 

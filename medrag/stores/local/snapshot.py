@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 from more_itertools import chunked
@@ -16,6 +17,7 @@ from ...types import Hit
 from ..protocols import Content, Counts
 from .database import ChunkRow, Database, DocumentRow
 
+Row = TypeVar("Row")
 _IDS = 500  # ids in one statement; SQLite bounds its length
 
 
@@ -116,11 +118,11 @@ class Snapshot:
     # --- chunks -----------------------------------------------------------------------------
 
     def texts(self) -> Iterator[str]:
-        for row in self._documents("key"):
-            for chunk in self._chunks_of(row):
-                yield chunk.text
+        return (text for *_, text in self.texts_to_find())
 
-    def texts_to_find(self, missing_in: Snapshot | None) -> Iterator[tuple[int, str, str, str]]:
+    def texts_to_find(
+        self, missing_in: Snapshot | None = None
+    ) -> Iterator[tuple[int, str, str, str]]:
         """(chunk id, title, section, text) of every chunk, except those that another one holds."""
         for row in self._documents("key", missing_in):
             for chunk in self._chunks_of(row):
@@ -153,14 +155,16 @@ class Snapshot:
         return row
 
     def _chunks_of(self, document: DocumentRow) -> Iterator[ChunkRow]:
-        ids, number = document.chunk_ids, 0
-        where = "WHERE id >= ? AND id < ? ORDER BY id"
-        for row in self._database.chunks(where, (ids.start, ids.stop)):
-            number += row.document == document.key
-            yield row
-        self._check_complete(document, number)
+        ids = document.chunk_ids
+        where = "WHERE id >= ? AND id < ? AND document = ? ORDER BY id"
+        rows = self._database.chunks(where, (ids.start, ids.stop, document.key))
+        return self._complete(document, rows)
 
-    def _check_complete(self, document: DocumentRow, number: int) -> None:
+    def _complete(self, document: DocumentRow, rows: Iterator[Row]) -> Iterator[Row]:
+        """Pass on one row for each chunk of a document."""
+        number = 0
+        for number, row in enumerate(rows, start=1):
+            yield row
         if number != document.chunks:
             raise self._database.damaged(f"{document.id} lacks some of its chunks or vectors")
 
@@ -169,12 +173,9 @@ class Snapshot:
     def all_vectors(self) -> Iterator[tuple[int, bytes]]:
         """(chunk id, float32 bytes) of every chunk of the generation, in id order."""
         for row in self._documents("key"):
-            ids, number = row.chunk_ids, 0
+            ids = row.chunk_ids
             where = "chunks.id >= ? AND chunks.id < ? ORDER BY chunks.id"
-            for found in self._vector_rows(where, (ids.start, ids.stop)):
-                number += 1
-                yield found
-            self._check_complete(row, number)
+            yield from self._complete(row, self._vector_rows(where, (ids.start, ids.stop)))
 
     def chunk_vectors(self, chunk_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
