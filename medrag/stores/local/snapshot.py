@@ -93,7 +93,8 @@ class Snapshot:
             found += [row for row in rows if row.is_in(self.generation)]
         if len(found) < len(wanted) and not self._names_checked:
             # SQLite's indexes have no checksums: a damaged one would pass for an unknown id.
-            ((result,),) = self._database.select("PRAGMA integrity_check(documents)")
+            # It gives a row for each problem.
+            (result,) = next(self._database.select("PRAGMA integrity_check(documents)"))
             if result != "ok":
                 raise self._database.damaged(result)
             self._names_checked = True
@@ -118,11 +119,9 @@ class Snapshot:
     # --- chunks -----------------------------------------------------------------------------
 
     def texts(self) -> Iterator[str]:
-        return (text for *_, text in self.texts_to_find())
+        return (text for *_, text in self.texts_to_find(missing_in=None))
 
-    def texts_to_find(
-        self, missing_in: Snapshot | None = None
-    ) -> Iterator[tuple[int, str, str, str]]:
+    def texts_to_find(self, missing_in: Snapshot | None) -> Iterator[tuple[int, str, str, str]]:
         """(chunk id, title, section, text) of every chunk, except those that another one holds."""
         for row in self._documents("key", missing_in):
             for chunk in self._chunks_of(row):
@@ -163,7 +162,8 @@ class Snapshot:
     def _complete(self, document: DocumentRow, rows: Iterator[Row]) -> Iterator[Row]:
         """Pass on one row for each chunk of a document."""
         number = 0
-        for number, row in enumerate(rows, start=1):
+        for row in rows:
+            number += 1
             yield row
         if number != document.chunks:
             raise self._database.damaged(f"{document.id} lacks some of its chunks or vectors")
