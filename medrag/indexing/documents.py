@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -293,19 +293,22 @@ class CorpusReader:
         left = source.size
         reason = "no document in it"
 
-        def progressed(characters: int) -> None:
+        def counted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
             # Characters read stand for bytes; the end makes up for the difference.
             nonlocal left
-            step = min(left, characters)
-            left -= step
-            advance(step / 1e6)
+            for chunk in chunks:
+                step = min(left, len(chunk.glue) + len(chunk.text))
+                left -= step
+                advance(step / 1e6)
+                yield chunk
 
         for item in documents:
             if isinstance(item, Rejected):
                 reason = item.reason
                 self._reject(source.id, item)
             else:
-                reason = self._put(*item, source.id, progressed) or reason
+                document, chunks = item
+                reason = self._put(document, counted(chunks), source.id) or reason
             # Of a file added by hand, nothing is committed before something in it can be used.
             if origin is Origin.corpus or writer.holds_any():
                 yield
@@ -316,13 +319,7 @@ class CorpusReader:
         writer.put_file(source.id, state if _is_as_found(source) else state.unread())
         advance(left / 1e6)
 
-    def _put(
-        self,
-        document: Document,
-        chunks: Iterable[Chunk],
-        file: str,
-        progressed: Callable[[int], None],
-    ) -> str:
+    def _put(self, document: Document, chunks: Iterable[Chunk], file: str) -> str:
         """Store one document under a free id; returns why it was rejected, or ""."""
         holder = self.writer.holder(document.id)
         if holder not in (None, file):
@@ -330,19 +327,13 @@ class CorpusReader:
             self._reject(file, rejected, RejectCode.duplicate)
             return rejected.reason
         id_ = self.writer.free_id(document.id)
-
-        def noted() -> Iterator[Chunk]:
-            for chunk in chunks:
-                progressed(len(chunk.glue) + len(chunk.text))
-                yield chunk
-
-        def pend(key: bytes, text: str, chunk: Chunk) -> None:
-            self._pending.add(key, chunk.ids or text)
-
         before = self._pending.mark()
         try:
             change = self.writer.put_document(
-                replace(document, id=id_), noted(), self._chunker.embedded_text, pend
+                replace(document, id=id_),
+                chunks,
+                self._chunker.embedded_text,
+                lambda key, text, chunk: self._pending.add(key, chunk.ids or text),
             )
         except DocumentError as error:
             self._pending.cut(before)

@@ -38,27 +38,18 @@ class LocalStore:
 
     @contextmanager
     def open_writer(self, space: str, *, rebuild: bool = False) -> Iterator[LocalWriter]:
-        self._check_ours()
+        there = any((self._directory / name).exists() for name in (MANIFEST, DATABASE))
+        if not there and (self._directory / "generations").exists():  # of somebody else's
+            raise ConfigError(
+                f"index.dir={self._directory} holds no index, but a folder named generations, "
+                "which builds use and clear; choose another directory, or move the folder away"
+            )
         with writing(self._directory), build_lock(self._directory):
             previous = self._previous(rebuild)
             if rebuild:
                 _replace_damaged(self._directory, space, previous)
             with LocalWriter(self._directory / DATABASE, space, previous) as writer:
                 yield writer
-
-    def _check_ours(self) -> None:
-        """Keep a build from clearing a folder of somebody else's.
-
-        Raises:
-            ConfigError: there is such a folder, and no index.
-        """
-        if any((self._directory / name).exists() for name in (MANIFEST, DATABASE)):
-            return
-        if (self._directory / "generations").exists():
-            raise ConfigError(
-                f"index.dir={self._directory} holds no index, but a folder named generations, "
-                "which builds use and clear; choose another directory, or move the folder away"
-            )
 
     def _previous(self, rebuild: bool) -> IndexManifest | None:
         """The manifest, or None; a damaged one is no loss, because the store holds everything."""

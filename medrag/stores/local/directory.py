@@ -216,6 +216,9 @@ def build_lock(directory: Path) -> Iterator[None]:
 def hold_still(directory: Path, kind: int = fcntl.LOCK_SH) -> int:
     """Keep builds out of a directory until the returned descriptor is closed.
 
+    Args:
+        kind: of the lock; a build itself takes `LOCK_EX`.
+
     Raises:
         BusyError: a build is running.
     """

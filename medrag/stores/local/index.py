@@ -40,7 +40,7 @@ class Index(Snapshot):
         self.directory = Path(directory)
         self._place = self.directory.absolute()  # the working directory may change
         self.manifest, held = hold_current(self.directory)
-        self.location = str(directory)
+        self.location = str(self.directory)
         self.fingerprint = self.manifest.fingerprint
         self.counts = self.manifest.content.counts
         self.embedder = self.manifest.settings.embedder

@@ -237,12 +237,16 @@ def write_vectors(
     if kind is IndexKind.flat:
         _write_flat(path, identity, rows, count, dimension)
         return VectorsRecord(kind, {}, 1.0)
+    import faiss
+
     with TemporaryDirectory(prefix="flat-", dir=path.parent) as folder:
         flat = Path(folder) / path.name
         ids = _write_flat(flat, identity, rows, count, dimension)
         vectors = _Vectors(flat, count, dimension)
         index, parameters = (_hnsw if kind is IndexKind.hnsw else _ivfpq)(vectors, ids)
-        _write_index(path, identity, index)
+        with sealed_file(path, identity) as write:
+            # FAISS's own file writer neither syncs nor notices every short write. This does both.
+            faiss.write_index(index, vars(faiss)["PyCallbackIOWriter"](write, _WRITE_BYTES))
         del index
         return VectorsRecord(kind, parameters, _recall(path, kind, vectors, ids))
 
@@ -330,14 +334,6 @@ def _ivfpq(vectors: _Vectors, ids: NDArray[np.int64]) -> tuple[Any, dict[str, in
         index.add_with_ids(batch, ids[start : start + len(batch)])
     faiss.extract_index_ivf(index).nprobe = _PROBES
     return index, {"lists": lists, "probes": _PROBES, "codes": codes}
-
-
-def _write_index(path: Path, identity: str, index: Any) -> None:
-    import faiss
-
-    # FAISS's own file writer neither syncs nor notices every short write. This does both.
-    with sealed_file(path, identity) as write:
-        faiss.write_index(index, vars(faiss)["PyCallbackIOWriter"](write, _WRITE_BYTES))
 
 
 def _recall(path: Path, kind: IndexKind, vectors: _Vectors, ids: NDArray[np.int64]) -> float:
