@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from . import __version__
 from .errors import ArtefactError, FormatError, MismatchError
@@ -39,6 +39,11 @@ class FileEntry:
 
     size: int
     sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """The size and hash that a file has now."""
+        return cls(path.stat().st_size, file_sha256(path))
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,7 @@ def recover_directory(directory: Path) -> None:
 def describe_files(directory: Path) -> dict[str, FileEntry]:
     """Size and hash of every file below `directory`, except the manifest itself."""
     return {
-        path.relative_to(directory).as_posix(): FileEntry(path.stat().st_size, file_sha256(path))
+        path.relative_to(directory).as_posix(): FileEntry.of(path)
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
@@ -220,16 +225,11 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
                 f"{content.get('package_version')}; this is medrag {__version__}, which reads "
                 f"format {SCHEMA}; rebuild it: {remake}"
             )
-        return Manifest(
-            **{
-                **content,
-                "parents": {
-                    name: Parent(os.path.normpath(directory / p["path"]), p["fingerprint"])
-                    for name, p in content["parents"].items()
-                },
-                "files": {name: FileEntry(**f) for name, f in content["files"].items()},
-            }
-        )
+        for parent in content["parents"].values():
+            parent["path"] = os.path.normpath(directory / parent["path"])
+        content["parents"] = {name: Parent(**p) for name, p in content["parents"].items()}
+        content["files"] = {name: FileEntry(**f) for name, f in content["files"].items()}
+        return Manifest(**content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(
             f"{path} cannot be read ({type(error).__name__}: {error}); rebuild it: {make}"
@@ -238,16 +238,11 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
 
 def damaged_files(directory: Path, manifest: Manifest) -> list[str]:
     """Names of the files whose size or hash does not match the manifest."""
-    damaged = []
-    for name, entry in manifest.files.items():
-        path = directory / name
-        if (
-            not path.is_file()
-            or path.stat().st_size != entry.size
-            or file_sha256(path) != entry.sha256
-        ):
-            damaged.append(name)
-    return damaged
+    return [
+        name
+        for name, entry in manifest.files.items()
+        if not (directory / name).is_file() or FileEntry.of(directory / name) != entry
+    ]
 
 
 def open_artefact(directory: Path, kind: str) -> Manifest:

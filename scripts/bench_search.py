@@ -176,7 +176,7 @@ def build_kind(kind: str, snapshot: Snapshot, count: int, work: Path) -> dict[st
     path = work / f"{kind}.faiss"
     started = time.perf_counter()
     made = write_vectors(
-        path, snapshot.identity, snapshot.vectors(), count, DIMENSION, IndexKind(kind)
+        path, snapshot.identity, snapshot.all_vectors(), count, DIMENSION, IndexKind(kind)
     )
     return {
         "build_s": round(time.perf_counter() - started, 1),

@@ -13,21 +13,18 @@ import shutil
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from ..config import PipelineConfig, Precision
 from ..embedding import Embedder, open_embedder
 from ..errors import ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
-from ..ingestion.parsing import ParserPool
 from ..manifest import REBUILD_INDEX, fingerprint
 from ..progress import peak_mb
 from ..stores import IndexWriter, open_store
 from .documents import CorpusReader
 from .embedding import Embedding, Text
-from .publishing import BuildReport, index_settings, recipe, write_quarantine
+from .publishing import BuildReport, index_settings, precisions, recipe, write_quarantine
 
 _log = logging.getLogger(__name__)
 
@@ -70,13 +67,13 @@ class IndexBuilder:
             )
         # One name for "notes", "notes/" and "~/notes": files are known by it when they are away.
         paths = [_absolute(path) for path in self._config.corpus.paths]
-        with self._session(rebuild=self._config.index.rebuild) as session:
-            self._embed(session, session.reader.mirror(paths))
-            if session.writer.is_empty():
-                raise CorpusError(_nothing_usable(session.writer, paths))
-            session.reader.end_mirror()
-            self._publish(session)
-        return session.report
+        with self._open(rebuild=self._config.index.rebuild) as reader:
+            self._embed(reader, reader.mirror(paths))
+            if reader.writer.is_empty():
+                raise CorpusError(_nothing_usable(reader.writer, paths))
+            reader.end_mirror()
+            self._publish(reader)
+        return reader.report
 
     def add(self, path: str | Path) -> BuildReport:
         """Add one file or URL; it stays until it is removed by hand, whatever the corpus is.
@@ -84,11 +81,11 @@ class IndexBuilder:
         Raises:
             CorpusError: the document cannot be used, and why.
         """
-        with self._session() as session:
-            session.reader.check_mirrored()
-            self._embed(session, session.reader.add(_absolute(path)))
-            self._publish(session)
-        return session.report
+        with self._open() as reader:
+            reader.check_mirrored()
+            self._embed(reader, reader.add(_absolute(path)))
+            self._publish(reader)
+        return reader.report
 
     def remove(self, path: str | Path) -> BuildReport:
         """Remove one file or URL that was added by hand.
@@ -96,32 +93,27 @@ class IndexBuilder:
         Raises:
             CorpusError: it was not added by hand, or nothing would be left.
         """
-        with self._session() as session:
-            session.reader.check_mirrored()
-            session.reader.remove(_absolute(path))
-            self._embed(session)
-            self._publish(session)
-        return session.report
+        with self._open() as reader:
+            reader.check_mirrored()
+            reader.remove(_absolute(path))
+            self._embed(reader)
+            self._publish(reader)
+        return reader.report
 
     # --- what the three have in common ------------------------------------------------------
 
     @contextmanager
-    def _session(self, *, rebuild: bool = False) -> Iterator[_Session]:
+    def _open(self, *, rebuild: bool = False) -> Iterator[CorpusReader]:
         """Open the store for one build, and finish its report at the end."""
         started = time.monotonic()
         store = open_store(self._config.index)
         with store.open_writer(self._embedder.fingerprint, rebuild=rebuild) as writer:
             self._check_recipe(writer, rebuild)
-            downloads = self._directory / ".medrag-downloads"  # a name that nobody else uses
-            report = BuildReport(self._directory)
-            parsers = ParserPool(self._config.corpus, self._chunker)
-            reader = CorpusReader(
-                writer, self._config.corpus, parsers, self._chunker, downloads, report
-            )
-            yield _Session(writer, reader, report)
-            shutil.rmtree(downloads, ignore_errors=True)  # everything is in the store
-        report.seconds = time.monotonic() - started
-        report.peak_mb = peak_mb()
+            reader = CorpusReader(writer, self._config.corpus, self._chunker, self._directory)
+            yield reader
+            shutil.rmtree(reader.downloads, ignore_errors=True)  # everything is in the store
+        reader.report.seconds = time.monotonic() - started
+        reader.report.peak_mb = peak_mb()
 
     def _check_recipe(self, writer: IndexWriter, rebuild: bool) -> None:
         """Make sure that the content of the store was, and will be, made with one recipe."""
@@ -151,7 +143,7 @@ class IndexBuilder:
         They are not computed again: they stand for the same texts in the same space.
         """
         wanted = self._config.embedder.precision
-        others = [name for name in writer.precisions() if name != wanted]
+        others = [name for name in precisions(writer) if name != wanted]
         if wanted == Precision.auto or not others:
             return
         holds = f"{self._directory} holds vectors in {' and '.join(others)}"
@@ -162,24 +154,20 @@ class IndexBuilder:
             )
         _log.warning("%s; only new texts get embedder.precision=%s", holds, wanted)
 
-    def _embed(
-        self, session: _Session, stored: Generator[list[Text], None, None] | None = None
-    ) -> None:
+    def _embed(self, reader: CorpusReader, *stored: Generator[list[Text], None, None]) -> None:
         """Embed texts as they are stored, and those that a build that was killed has left."""
-        writer, report = session.writer, session.report
-        with (
-            Embedding(writer, self._embedder, self._config.cache, report) as embedding,
-            closing(stored or _none()) as new,
-            closing(session.reader.add_unread()) as again,
-        ):
-            # While these are embedded, the parsers go on in their processes.
-            for texts in chain(new, again):
-                embedding.embed(texts)
+        embedding = Embedding(reader.writer, self._embedder, self._config.cache, reader.report)
+        with closing(embedding):
+            for new in (*stored, reader.add_unread()):
+                # While these are embedded, the parsers go on in their processes.
+                with closing(new):
+                    for texts in new:
+                        embedding.embed(texts)
             embedding.embed_rest(self._chunker)
 
-    def _publish(self, session: _Session) -> None:
+    def _publish(self, reader: CorpusReader) -> None:
         """Publish what was prepared, unless it is published already."""
-        writer, report = session.writer, session.report
+        writer, report = reader.writer, reader.report
         content = writer.content()
         made_of = {
             "recipe": recipe(self._config, self._embedder),
@@ -195,19 +183,6 @@ class IndexBuilder:
         report.kind = published.vectors.kind
         report.recall_at_10 = published.vectors.recall_at_10
         report.quarantined = write_quarantine(self._directory, writer)
-
-
-@dataclass(frozen=True)
-class _Session:
-    """One build under way."""
-
-    writer: IndexWriter
-    reader: CorpusReader
-    report: BuildReport
-
-
-def _none() -> Generator[list[Text], None, None]:
-    yield from ()
 
 
 def _absolute(path: str | Path) -> str:

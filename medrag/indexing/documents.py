@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -34,27 +34,27 @@ class CorpusReader:
 
     Args:
         writer: of the index.
-        parsers: turn the files into documents and chunks.
-        chunker: the one that the parsers use too.
+        directory: of the index.
+
+    Attributes:
         downloads: directory for files fetched from URLs.
-        report: counts are added to it.
+        report: what the build has done so far.
     """
 
     def __init__(
         self,
         writer: IndexWriter,
         config: CorpusConfig,
-        parsers: ParserPool,
         chunker: Chunker,
-        downloads: Path,
-        report: BuildReport,
+        directory: Path,
     ) -> None:
-        self._writer = writer
+        self.writer = writer
         self._config = config
-        self._parsers = parsers
+        self._parsers = ParserPool(config, chunker)
         self._chunker = chunker
-        self._downloads = downloads
-        self._report = report
+        self._directory = directory
+        self.downloads = directory / ".medrag-downloads"  # a name that nobody else uses
+        self.report = BuildReport(directory)
         self._states: dict[str, FileState] = {}  # of the files that are being parsed
         self._pending: Pending  # of the transaction under way
 
@@ -66,11 +66,11 @@ class CorpusReader:
         Raises:
             CorpusError: with `corpus.strict`, the first document that cannot be used.
         """
-        writer = self._writer
+        writer = self.writer
         with writer.transaction():
             writer.clear_found()
             writer.clear_rejected("")
-            for source in find_files(paths, self._downloads):
+            for source in find_files(paths, self.downloads):
                 self._list(source)
         self._drop_vanished()
         with writer.transaction():
@@ -78,19 +78,19 @@ class CorpusReader:
                 writer.unread_rejected()
                 writer.set_meta("limits", _limits(self._config))
             writer.unread_freed()
-        self._report.unchanged_files += writer.drop_unchanged()
+        self.report.unchanged_files += writer.drop_unchanged()
         yield from self._read(Origin.corpus)
         if writer.unread_freed():
             # A document has moved to a file that was read before the file that lost it.
-            unchanged = self._report.unchanged_files
+            unchanged = self.report.unchanged_files
             yield from self.mirror(paths)
-            self._report.unchanged_files = unchanged
+            self.report.unchanged_files = unchanged
 
     def end_mirror(self) -> None:
         """Note that a mirror has read and embedded everything."""
-        if self._writer.get_meta("unfinished"):
-            with self._writer.transaction():
-                self._writer.set_meta("unfinished", None)
+        if self.writer.get_meta("unfinished"):
+            with self.writer.transaction():
+                self.writer.set_meta("unfinished", None)
 
     def check_mirrored(self) -> None:
         """Refuse to publish a mirror that did not finish together with a change by hand.
@@ -98,11 +98,11 @@ class CorpusReader:
         Raises:
             CorpusError: the last mirror did not finish.
         """
-        if self._writer.get_meta("unfinished"):
+        if self.writer.get_meta("unfinished"):
             raise CorpusError(
                 "the last build of this index did not finish; run it again first: "
                 "python -m medrag.build_index 'corpus.paths=[DIR]' "
-                f"index.dir={self._downloads.parent}"
+                f"index.dir={self._directory}"
             )
 
     def add(self, path: str) -> Generator[list[Text], None, None]:
@@ -111,9 +111,9 @@ class CorpusReader:
         Raises:
             CorpusError: nothing in it can be used; its old documents stay.
         """
-        with self._writer.transaction():
-            self._writer.clear_found()
-            for source in find_files([path], self._downloads):
+        with self.writer.transaction():
+            self.writer.clear_found()
+            for source in find_files([path], self.downloads):
                 if not isinstance(source, SourceFile):
                     raise CorpusError(f"{source.id}: {source.reason}")
                 self._list(source)
@@ -124,14 +124,14 @@ class CorpusReader:
 
         Unreadable files are listed as rejected, and the next build tries them again.
         """
-        for file, state in self._writer.added_files():
+        for file, state in self.writer.added_files():
             if state.sha256:  # it has been read
                 continue
             try:
                 yield from self.add(state.root)
             except CorpusError as error:
-                with self._writer.transaction():
-                    self._writer.clear_rejected(file)
+                with self.writer.transaction():
+                    self.writer.clear_rejected(file)
                     self._reject(file, Rejected(file, f"added by hand: {error}"))
 
     def remove(self, path: str) -> None:
@@ -140,16 +140,16 @@ class CorpusReader:
         Raises:
             CorpusError: nothing was, or nothing would be left; then nothing is removed.
         """
-        added = [id_ for id_, state in self._writer.added_files() if state.root == path]
+        added = [id_ for id_, state in self.writer.added_files() if state.root == path]
         if not added:
             raise CorpusError(
                 f"{path} was not added by hand; to remove a document of the corpus, delete its "
                 "file and build again"
             )
-        with self._writer.transaction():
+        with self.writer.transaction():
             for file in added:
-                self._report.removed += self._writer.forget_file(file)
-            if self._writer.is_empty():
+                self.report.removed += self.writer.forget_file(file)
+            if self.writer.is_empty():
                 raise CorpusError(f"{path} is all that the index holds; delete the directory")
 
     # --- files ------------------------------------------------------------------------------
@@ -157,13 +157,13 @@ class CorpusReader:
     def _list(self, source: SourceFile | Rejected) -> None:
         """Put a file on the worklist, or reject it."""
         if isinstance(source, SourceFile):
-            if root := self._writer.add_found(source):
+            if root := self.writer.add_found(source):
                 reason = f"same name as in {root}; index one directory above"
                 self._reject("", Rejected(f"{source.root}/{source.id}", reason))
             return
         self._reject("", source)
         if isinstance(source, Away):
-            self._writer.add_away(source)
+            self.writer.add_away(source)
 
     def _drop_vanished(self) -> None:
         """Remove the documents of files that are gone.
@@ -172,33 +172,32 @@ class CorpusReader:
         without permission) must not empty the index: its documents are kept, and it is listed as
         rejected.
         """
-        for files in chunked(self._writer.vanished(), _COMMIT_DOCUMENTS):
-            with self._writer.transaction():
+        for files in chunked(self.writer.vanished(), _COMMIT_DOCUMENTS):
+            with self.writer.transaction():
                 self._begin_changes()
                 for file in files:
-                    self._report.removed += self._writer.forget_file(file)
+                    self.report.removed += self.writer.forget_file(file)
 
     def _begin_changes(self) -> None:
         """Note, before a mirror changes a document, that it has not finished."""
-        if not self._writer.get_meta("unfinished"):
-            self._writer.set_meta("unfinished", "mirror")
+        if not self.writer.get_meta("unfinished"):
+            self.writer.set_meta("unfinished", "mirror")
 
     def _read(self, origin: Origin) -> Generator[list[Text], None, None]:
         """Read the files on the worklist."""
         self._states.clear()
-        scratch = self._downloads.with_name(".medrag-scratch")
         with (
-            progress("indexing", self._writer.found_bytes() / 1e6, "MB") as advance,
-            closing(self._documents(origin, scratch, advance)) as documents,
-            closing(Pending(self._downloads.parent)) as self._pending,
+            progress("indexing", self.writer.found_bytes() / 1e6, "MB") as advance,
+            closing(self._documents(origin, advance)) as documents,
+            closing(Pending(self._directory)) as self._pending,
         ):
             more = True
             while more:
-                with self._writer.transaction():
+                with self.writer.transaction():
                     more = self._store_some(documents)
                 for texts in self._lacking():
                     yield texts
-                    advance(0, self._report.embedding_rate)
+                    advance(0, self.report.embedding_rate)
 
     def _lacking(self) -> Iterator[list[Text]]:
         """The pending texts that have no vector, each of them once."""
@@ -207,11 +206,11 @@ class CorpusReader:
         with shown as advance:
             for window in chunked(self._pending.take(), WINDOW):
                 texts = dict(window)
-                known = self._writer.known_vectors(list(texts))
+                known = self.writer.known_vectors(list(texts))
                 if lacking := [text for text in texts.items() if text[0] not in known]:
                     yield lacking
                 if advance:
-                    advance(len(window), self._report.embedding_rate)
+                    advance(len(window), self.report.embedding_rate)
 
     def _store_some(self, documents: Iterator[None]) -> bool:
         """Store documents until a commit is due; False when there are none left."""
@@ -220,18 +219,17 @@ class CorpusReader:
                 return True
         return False
 
-    def _documents(
-        self, origin: Origin, scratch: Path, advance: Advance
-    ) -> Generator[None, None, None]:
+    def _documents(self, origin: Origin, advance: Advance) -> Generator[None, None, None]:
         """Bring one document after another up to date; yields after each."""
         changed = self._changed(origin, advance)
+        scratch = self._directory / ".medrag-scratch"
         with closing(self._parsers.read(changed, scratch)) as parsed:
             for source, documents in parsed:
                 yield from self._read_file(source, documents, origin, advance)
 
     def _changed(self, origin: Origin, advance: Advance) -> Iterator[SourceFile]:
         """The files that must be read."""
-        for source in self._writer.found():
+        for source in self.writer.found():
             state = self._new_state(source, origin)
             if state is None:
                 advance(source.size / 1e6)
@@ -241,9 +239,13 @@ class CorpusReader:
 
     def _new_state(self, source: SourceFile, origin: Origin) -> FileState | None:
         """The state to note when a file has been read; None if it must not be read."""
-        writer = self._writer
+        writer = self.writer
         known = writer.file(source.id)
         by_hand = known is not None and known.origin is Origin.added
+        # A file that was added by hand is removed by the name it was added by.
+        root = known.root if known and by_hand else source.root
+        kept = known.origin if known else origin
+        state = FileState(root, kept, source.size, source.mtime_ns, "")
         if known and (by_hand or origin is Origin.added) and not _same_place(known, source):
             reason = f"same name as a document from {known.root}; rename it"
             if origin is Origin.added:
@@ -253,7 +255,7 @@ class CorpusReader:
         # Under another root it may be another file of the same size and time.
         unchanged = known and (known.size, known.mtime_ns) == (source.size, source.mtime_ns)
         if known and unchanged and (known.root == source.root or by_hand):
-            self._report.unchanged_files += 1
+            self.report.unchanged_files += 1
             return None
         try:
             digest = file_sha256(source.path)
@@ -264,24 +266,14 @@ class CorpusReader:
             writer.clear_rejected(source.id)
             self._reject(source.id, Rejected(source.id, reason))
             # Known from now on, so that it leaves the quarantine when it is gone or readable.
-            writer.put_file(source.id, (known or self._state(source, None, origin, "")).unread())
+            writer.put_file(source.id, (known or state).unread())
             return None
-        state = self._state(source, known, origin, digest)
+        state = replace(state, sha256=digest)
         if known and known.sha256 == digest:
-            self._report.unchanged_files += 1
+            self.report.unchanged_files += 1
             writer.put_file(source.id, state)
             return None
         return state
-
-    def _state(
-        self, source: SourceFile, known: FileState | None, origin: Origin, digest: str
-    ) -> FileState:
-        root = source.root
-        if known:
-            origin = known.origin
-            if origin is Origin.added:  # it is removed by the name it was added by
-                root = known.root
-        return FileState(root, origin, source.size, source.mtime_ns, digest)
 
     # --- documents --------------------------------------------------------------------------
 
@@ -289,7 +281,7 @@ class CorpusReader:
         self, source: SourceFile, documents: Iterable[Parsed], origin: Origin, advance: Advance
     ) -> Iterator[None]:
         """Bring the documents of one file up to date."""
-        writer = self._writer
+        writer = self.writer
         if origin is Origin.corpus:
             self._begin_changes()
         writer.clear_rejected(source.id)
@@ -301,63 +293,54 @@ class CorpusReader:
         left = source.size
         reason = "no document in it"
 
-        def progressed(characters: int) -> None:
+        def counted(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
             # Characters read stand for bytes; the end makes up for the difference.
             nonlocal left
-            step = min(left, characters)
-            left -= step
-            advance(step / 1e6)
+            for chunk in chunks:
+                step = min(left, len(chunk.glue) + len(chunk.text))
+                left -= step
+                advance(step / 1e6)
+                yield chunk
 
         for item in documents:
             if isinstance(item, Rejected):
                 reason = item.reason
                 self._reject(source.id, item)
             else:
-                reason = self._put(*item, source.id, progressed) or reason
+                document, chunks = item
+                reason = self._put(document, counted(chunks), source.id) or reason
             # Of a file added by hand, nothing is committed before something in it can be used.
             if origin is Origin.corpus or writer.holds_any():
                 yield
         if origin is Origin.added and not writer.holds_any():
             raise CorpusError(f"{source.path}: {reason}")
-        self._report.removed += writer.end_file()
+        self.report.removed += writer.end_file()
         # A file that changed while it was read is read again by the next build.
         writer.put_file(source.id, state if _is_as_found(source) else state.unread())
         advance(left / 1e6)
 
-    def _put(
-        self,
-        document: Document,
-        chunks: Iterable[Chunk],
-        file: str,
-        progressed: Callable[[int], None],
-    ) -> str:
+    def _put(self, document: Document, chunks: Iterable[Chunk], file: str) -> str:
         """Store one document under a free id; returns why it was rejected, or ""."""
-        holder = self._writer.holder(document.id)
+        holder = self.writer.holder(document.id)
         if holder not in (None, file):
             rejected = Rejected(document.id, f"already in {holder}; remove one of the two")
             self._reject(file, rejected, RejectCode.duplicate)
             return rejected.reason
-        id_ = self._writer.free_id(document.id)
-
-        def noted() -> Iterator[Chunk]:
-            for chunk in chunks:
-                progressed(len(chunk.glue) + len(chunk.text))
-                yield chunk
-
-        def pend(key: bytes, text: str, chunk: Chunk) -> None:
-            self._pending.add(key, chunk.ids or text)
-
+        id_ = self.writer.free_id(document.id)
         before = self._pending.mark()
         try:
-            change = self._writer.put_document(
-                replace(document, id=id_), noted(), self._chunker.embedded_text, pend
+            change = self.writer.put_document(
+                replace(document, id=id_),
+                chunks,
+                self._chunker.embedded_text,
+                lambda key, text, chunk: self._pending.add(key, chunk.ids or text),
             )
         except DocumentError as error:
             self._pending.cut(before)
             self._reject(file, Rejected(id_, str(error)))
             return str(error)
-        self._report.added += change is Change.added
-        self._report.changed += change is Change.changed
+        self.report.added += change is Change.added
+        self.report.changed += change is Change.changed
         return ""
 
     def _reject(
@@ -368,7 +351,7 @@ class CorpusReader:
                 f"{rejected.id}: {rejected.reason} (corpus.strict=true; without it the document "
                 "is quarantined and the build goes on)"
             )
-        self._writer.put_rejected(file, rejected, code)
+        self.writer.put_rejected(file, rejected, code)
 
 
 def _limits(config: CorpusConfig) -> str:

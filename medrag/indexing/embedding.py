@@ -8,17 +8,16 @@ from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from types import TracebackType
 
 import numpy as np
 
-from ..config import CacheConfig, Precision
+from ..config import CacheConfig
 from ..embedding import Accountable, Embedder, TokenEmbedder, open_cache
 from ..embedding.cache import EmbeddingCache, Vectors
 from ..ingestion.chunking import Chunker
 from ..progress import progress
 from ..stores import IndexWriter
-from .publishing import BuildReport
+from .publishing import BuildReport, precisions
 
 # A text without a vector: its key in the store, and its token ids, or the text itself if the
 # embedder does not take ids.
@@ -26,7 +25,7 @@ Text = tuple[bytes, Sequence[int] | str]
 
 
 class Embedding:
-    """Writes vectors into a store; use as a context manager.
+    """Writes vectors into a store.
 
     Args:
         report: its counts are updated.
@@ -47,15 +46,8 @@ class Embedding:
         self._report = report
         self._before = self._totals()
 
-    def __enter__(self) -> Embedding:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the cache."""
         if self._cache:
             self._cache.close()
 
@@ -84,7 +76,8 @@ class Embedding:
         vectors, tokens = self._vectors(list(new.values()))
         with self._store.transaction():
             if self._figures and (precision := self._figures.precision()):
-                self._store.note_precision(Precision(precision))
+                noted = {precision, *precisions(self._store)}
+                self._store.set_meta("precisions", " ".join(sorted(noted)))
             self._store.put_vectors(list(known), list(known.values()))
             self._store.put_vectors(list(new), vectors)
         if self._cache:

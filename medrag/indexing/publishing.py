@@ -62,6 +62,11 @@ class BuildReport:
         return f"{self.embedded_tokens / self.embed_seconds:,.0f} tokens/s"
 
 
+def precisions(writer: IndexWriter) -> list[str]:
+    """The precisions that the vectors in a store were made in."""
+    return (writer.get_meta("precisions") or "").split()
+
+
 def recipe(config: PipelineConfig, embedder: Embedder) -> dict[str, Any]:
     """Everything besides the corpus that decides what an index holds."""
     return {

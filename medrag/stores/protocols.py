@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import ChunkingConfig, EmbedderConfig, FieldsConfig, IndexKind, Precision
+from ..config import ChunkingConfig, EmbedderConfig, FieldsConfig, IndexKind
 from ..embedding import Embedder
 from ..errors import ConfigError, FormatError, MismatchError
-from ..manifest import REBUILD_INDEX, Manifest
+from ..manifest import REBUILD_INDEX, Manifest, read_manifest
 from ..types import Chunk, Document, Hit, Rejected
 
 if TYPE_CHECKING:
@@ -113,7 +113,6 @@ class IndexManifest:
 
     def to_manifest(self) -> Manifest:
         """As it is written to `manifest.json`."""
-        settings = self.settings
         return Manifest(
             kind="index",
             fingerprint=self.fingerprint,
@@ -121,25 +120,22 @@ class IndexManifest:
                 "generation": self.generation,
                 "store": self.store,
                 "corpus": self.content.fingerprint,
-                "kind": settings.kind.value,
                 "vectors": asdict(self.vectors),
-                "embedder": asdict(settings.embedder),
-                "embedder_config": asdict(settings.embedder_config),
-                "chunking": asdict(settings.chunking),
-                "fields": asdict(settings.fields),
-                "cache": settings.cache,
+                **asdict(self.settings),
             },
             # No files: those of a generation carry checksums, and are rebuilt from the store.
             counts=asdict(self.content.counts),
         )
 
     @classmethod
-    def from_manifest(cls, manifest: Manifest, directory: Path) -> Self:
-        """The manifest of the index in a directory, typed.
+    def read(cls, directory: Path) -> Self:
+        """The manifest of the index in a directory.
 
         Raises:
+            ArtefactError, MismatchError: see `read_manifest`.
             FormatError: it has other fields, because another version of medrag wrote it.
         """
+        manifest = read_manifest(directory, "index")
         given = manifest.settings
         try:
             made_with = given["embedder"]
@@ -274,6 +270,13 @@ class RejectCode(StrEnum):
 
     unusable = "unusable"
     duplicate = "duplicate"  # another file holds the document; it is read again when that one goes
+
+
+class Change(StrEnum):
+    """The effect of storing a document."""
+
+    added = "added"
+    changed = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,12 +416,6 @@ class IndexWriter(Protocol):
 
     # --- vectors, by the key of their text ---
 
-    def note_precision(self, precision: Precision) -> None:
-        """Note that vectors were made in a precision."""
-
-    def precisions(self) -> list[str]:
-        """The precisions that the vectors were made in."""
-
     def known_vectors(self, keys: Sequence[bytes]) -> set[bytes]:
         """Those of the keys whose texts have vectors."""
 
@@ -448,13 +445,6 @@ class IndexWriter(Protocol):
 
     def clean_up(self) -> None:
         """Erase what no reader can see any more."""
-
-
-class Change(StrEnum):
-    """The effect of storing a document."""
-
-    added = "added"
-    changed = "changed"
 
 
 class IndexStore(Protocol):

@@ -109,7 +109,6 @@ class Near(float):
 
 def see(index: Index, embedder: TextEmbedder) -> dict[str, Any]:
     """Everything an opened index shows: ids, texts, vectors, counts, and search results."""
-    snapshot = index.snapshot
     found = {
         f"{mode.value}: {question}": [
             [hit.chunk_id, hit.document, hit.text, hit.start, Near(hit.score)]
@@ -121,12 +120,12 @@ def see(index: Index, embedder: TextEmbedder) -> dict[str, Any]:
         for question in QUESTIONS
     }
     return {
-        "texts": {id_: snapshot.document_text(id_) for id_ in snapshot.document_ids()},
+        "texts": {id_: index.document_text(id_) for id_ in index.document_ids()},
         "vectors": [
             [chunk, [Near(number) for number in np.frombuffer(vector, dtype="<f4")]]
-            for chunk, vector in snapshot.vectors()
+            for chunk, vector in index.all_vectors()
         ],
-        "counts": asdict(snapshot.content().counts),
+        "counts": asdict(index.content().counts),
         "manifest counts": asdict(index.counts),
         "fingerprint": index.fingerprint,
         "in faiss": len(index.vectors),

@@ -64,10 +64,9 @@ def test_any_way_to_a_corpus_gives_the_same_index(
         state = crashes.state(index)
         assert documents_found(state) <= set(state["texts"])  # no removed one, in no kind
         with Index(index) as opened:
-            snapshot = opened.snapshot
-            for document in snapshot.document_ids():
-                text = snapshot.document_text(document)
-                for chunk in snapshot.document_chunk_ids(document):
+            for document in opened.document_ids():
+                text = opened.document_text(document)
+                for chunk in opened.document_chunk_ids(document):
                     # An id never stands for another document, nor for another text of it.
                     assert owners.setdefault(chunk, f"{document}: {text}") == f"{document}: {text}"
         fresh = tmp_path / f"fresh{step}"

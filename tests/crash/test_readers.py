@@ -152,7 +152,7 @@ def test_a_reader_is_not_disturbed_by_a_rebuild_with_other_settings(
     fresh = tmp_path / "fresh"
     crashes.must_build(update.corpus, fresh, settings=others)
     with Index(index) as opened, Index(fresh) as wanted:
-        vectors = [sorted(bytes(v) for _, v in i.snapshot.vectors()) for i in (opened, wanted)]
+        vectors = [sorted(bytes(v) for _, v in i.all_vectors()) for i in (opened, wanted)]
     assert np.allclose(*[np.frombuffer(b"".join(v), dtype="<f4") for v in vectors], atol=1e-5)
 
 

@@ -19,6 +19,7 @@ from medrag.errors import CorpusError
 from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
+from medrag.stores import IndexReader, check_embedder
 from medrag.stores.local import LocalWriter
 from medrag.stores.local.index import Index
 
@@ -60,8 +61,7 @@ def mirror(config: PipelineConfig) -> BuildReport:
 
 def texts(config: PipelineConfig) -> dict[str, str | None]:
     with Index(config.index.dir) as index:
-        snapshot = index.snapshot
-        return {id_: snapshot.document_text(id_) for id_ in snapshot.document_ids()}
+        return {id_: index.document_text(id_) for id_ in index.document_ids()}
 
 
 def rows(word: str, count: int = ROWS) -> str:
@@ -266,7 +266,7 @@ def test_threads_may_share_an_index(config: PipelineConfig) -> None:
     """They share one connection to SQLite."""
     mirror(config)
     with Index(config.index.dir) as index, ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda _: index.snapshot.hits([1]), range(2_000)))
+        found = list(threads.map(lambda _: index.hits([1]), range(2_000)))
     assert {hits[1].document for hits in found} == {"keep.txt"}
 
 
@@ -293,17 +293,17 @@ def test_what_is_removed_while_the_index_is_being_opened_is_gone(
     mirror(config)
     more = tmp_path / "more.txt"
     more.write_text("Malaria is spread by mosquitoes.")
-    check, opening, go_on = Index.check_embedder, Event(), Event()
+    check, opening, go_on = check_embedder, Event(), Event()
 
-    def slowly(self: Index, embedder: TextEmbedder) -> None:
+    def slowly(index: IndexReader, embedder: TextEmbedder) -> None:
         opening.set()
         go_on.wait(60)
-        check(self, embedder)
+        check(index, embedder)
 
     with RAGPipeline(config) as rag, ThreadPoolExecutor(2) as threads:
         rag.ingest_document(more)
         before = read_manifest(Path(config.index.dir), "index")
-        monkeypatch.setattr(Index, "check_embedder", slowly)
+        monkeypatch.setattr("medrag.pipeline.check_embedder", slowly)
         asking = threads.submit(rag.retrieve, "malaria")
         opening.wait(60)
         removing = threads.submit(rag.remove_document, more)

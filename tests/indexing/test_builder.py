@@ -16,6 +16,7 @@ from medrag.errors import ArtefactError, ConfigError, CorpusError, MismatchError
 from medrag.indexing import BuildReport, IndexBuilder, config_from_manifest
 from medrag.ingestion import TextEmbedder, clean_text
 from medrag.manifest import read_manifest
+from medrag.stores import check_embedder
 from medrag.stores.local.index import Index
 from tests.conftest import NOTES
 
@@ -29,8 +30,7 @@ def quarantined(config: PipelineConfig) -> dict[str, str]:
 
 def contents(config: PipelineConfig) -> dict[str, str | None]:
     with Index(config.index.dir) as index:
-        snapshot = index.snapshot
-        return {id_: snapshot.document_text(id_) for id_ in snapshot.document_ids()}
+        return {id_: index.document_text(id_) for id_ in index.document_ids()}
 
 
 def twin_of(embedder: TextEmbedder, folder: Path) -> TextEmbedder:
@@ -101,7 +101,7 @@ def test_only_new_text_is_embedded(build: Build, corpus: Path) -> None:
 def test_chunk_ids_are_never_reused(build: Build, corpus: Path, config: PipelineConfig) -> None:
     def ids() -> set[int]:
         with Index(config.index.dir) as index:
-            return {chunk for chunk, _ in index.snapshot.vectors()}
+            return {chunk for chunk, _ in index.all_vectors()}
 
     build()
     seen = ids()
@@ -280,13 +280,11 @@ def test_a_reader_keeps_its_generation_during_and_after_a_build(
 ) -> None:
     build()
     with Index(config.index.dir) as reader:
-        before = {id_: reader.snapshot.document_text(id_) for id_ in reader.snapshot.document_ids()}
+        before = {id_: reader.document_text(id_) for id_ in reader.document_ids()}
         (corpus / "gout.txt").unlink()
         (corpus / "asthma.md").write_text("# Asthma\n\nRewritten.", encoding="utf-8")
         build()
-        assert {
-            i: reader.snapshot.document_text(i) for i in reader.snapshot.document_ids()
-        } == before
+        assert {i: reader.document_text(i) for i in reader.document_ids()} == before
         assert len(reader.vectors) == reader.counts.chunks
     assert "gout.txt" not in contents(config)
 
@@ -338,7 +336,7 @@ def test_another_embedder_of_the_same_dimension_is_refused(
     build()
     other = twin_of(embedder, tmp_path / "twin")
     with Index(config.index.dir) as index, pytest.raises(MismatchError, match="embedder"):
-        index.check_embedder(other)
+        check_embedder(index, other)
     with pytest.raises(MismatchError, match="rebuild"):
         IndexBuilder(config, other).mirror()
 
@@ -355,10 +353,10 @@ def test_another_embedder_takes_over_no_vector_of_a_build_that_broke_off(
     other = twin_of(embedder, tmp_path / "twin")
     IndexBuilder(config, other).mirror()
     with Index(config.index.dir) as index:
-        (chunk,) = index.snapshot.document_chunk_ids("notes.jsonl#1")
-        hit = index.snapshot.hits([chunk])[chunk]
+        (chunk,) = index.document_chunk_ids("notes.jsonl#1")
+        hit = index.hits([chunk])[chunk]
         (expected,) = other.embed([f"{hit.title}\n{hit.text}"])
-        assert index.snapshot.chunk_vectors([chunk])[chunk] @ expected > 0.999
+        assert index.chunk_vectors([chunk])[chunk] @ expected > 0.999
 
 
 def test_every_error_of_the_index_is_a_medrag_error(tmp_path: Path) -> None:

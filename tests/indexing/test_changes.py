@@ -76,9 +76,9 @@ def test_ctrl_c_is_not_taken_for_damage(
 
     with Index(store.parent) as index:
         for share in range(1, 20):
-            error = interrupted(takes * share / 30, lambda: list(index.snapshot.vectors()))
+            error = interrupted(takes * share / 30, lambda: list(index.all_vectors()))
             assert error is None or isinstance(error, KeyboardInterrupt)
-        assert index.snapshot.content().counts.documents == 303
+        assert index.content().counts.documents == 303
 
 
 def test_running_out_of_files_is_not_taken_for_damage(build: Build, config: PipelineConfig) -> None:
@@ -243,7 +243,7 @@ def test_a_build_goes_on_when_nobody_looks_any_more(corpus: Path, tmp_path: Path
     os.close(looked_at)
     assert build.wait(timeout=120) == 0
     with Index(tmp_path / "i") as index:
-        assert index.snapshot.content().counts.documents == 3
+        assert index.content().counts.documents == 3
 
 
 def test_who_wants_no_cache_gets_none_by_opening_the_index(

@@ -63,7 +63,7 @@ class Builds:
         )
         self.last = IndexBuilder(config, TextEmbedder(config.embedder)).mirror()
         with Index(config.index.dir) as index:
-            vectors = index.snapshot.vectors()
+            vectors = index.all_vectors()
             return {chunk: np.frombuffer(blob, "<f4") for chunk, blob in vectors}
 
     @property

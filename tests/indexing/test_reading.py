@@ -21,7 +21,6 @@ from medrag.indexing import BuildReport, IndexBuilder
 from medrag.indexing.documents import CorpusReader
 from medrag.indexing.embedding import Text
 from medrag.ingestion import Chunker, TextEmbedder
-from medrag.ingestion.parsing import ParserPool
 from medrag.stores.local import LocalWriter
 from medrag.stores.local.index import Index
 from medrag.stores.local.store import Store
@@ -37,14 +36,7 @@ def read(config: PipelineConfig, embedder: TextEmbedder) -> tuple[list[list[Text
     path = Path(config.index.dir, "store.sqlite")
     with LocalWriter(path, "space", None) as store, Store(path, "space") as other:
         chunker = Chunker(embedder, 256)
-        reader = CorpusReader(
-            store,
-            config.corpus,
-            ParserPool(config.corpus, chunker),
-            chunker,
-            Path(config.index.dir, "downloads"),
-            BuildReport(Path(config.index.dir)),
-        )
+        reader = CorpusReader(store, config.corpus, chunker, Path(config.index.dir))
         with closing(reader.mirror(config.corpus.paths)) as pending:
             for texts in pending:
                 steps.append(texts)
@@ -114,10 +106,8 @@ def test_the_number_of_parsers_changes_nothing(
         corpus_config = replace(config.corpus, workers=workers)
         IndexBuilder(replace(config, corpus=corpus_config, index=index), embedder).mirror()
         with Index(index.dir) as opened:
-            snapshot = opened.snapshot
             rows = [
-                (chunk, hit.document, hit.text)
-                for chunk, hit in snapshot.hits(range(1, 200)).items()
+                (chunk, hit.document, hit.text) for chunk, hit in opened.hits(range(1, 200)).items()
             ]
             return opened.manifest.fingerprint, sorted(rows)
 
@@ -281,7 +271,7 @@ def test_what_was_added_by_hand_is_read_again_with_other_settings(
     assert contents(config) == before
     with Index(config.index.dir) as index:
         for name in added:
-            assert len(index.snapshot.document_chunk_ids(name)) > 2
+            assert len(index.document_chunk_ids(name)) > 2
     assert build().published is False
 
 

@@ -98,11 +98,11 @@ def test_as_many_as_there_are_may_be_asked_for_and_more(find: Find, mode: str) -
 
 
 def test_any_number_of_vectors_may_be_asked_for(index: Index) -> None:
-    stored = dict(index.snapshot.vectors())
+    stored = dict(index.all_vectors())
     with Database(index.directory / DATABASE, read_only=True) as database:
         # SQLite's own default; the one that Python has here may allow for more.
         database.connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 1_000_000)
-        found = Snapshot(database, index.snapshot.generation).chunk_vectors(range(200_000))
+        found = Snapshot(database, index.generation).chunk_vectors(range(200_000))
     assert {id_: vector.tobytes() for id_, vector in found.items()} == stored
 
 

@@ -18,6 +18,7 @@ from medrag.ingestion import TextEmbedder
 from medrag.stores.local.directory import scratch
 from medrag.stores.local.index import Index
 from medrag.stores.local.lexical import WORDS, WordIndex, write_words
+from medrag.stores.local.snapshot import Snapshot
 
 Build = Callable[[], BuildReport]
 Found = list[tuple[str, float]]
@@ -30,7 +31,7 @@ def find(config: PipelineConfig) -> Callable[..., Found]:
     def search(*words: str, k: int = 50) -> Found:
         with Index(config.index.dir) as index:
             found = index.words.search(words, k)
-            hits = index.snapshot.hits([chunk for chunk, _ in found])
+            hits = index.hits([chunk for chunk, _ in found])
             return [(hits[chunk].document, score) for chunk, score in found]
 
     return search
@@ -99,14 +100,14 @@ def test_what_is_added_is_added_to_the_file_before(
     build()
     added: list[int] = []
     whole = Index(config.index.dir)
-    texts = type(whole.snapshot).texts_to_find
+    texts = Snapshot.texts_to_find
 
     def counted(*args: object, **options: object) -> object:
         for row in texts(*args, **options):  # type: ignore[arg-type]
             added.append(row[0])
             yield row
 
-    monkeypatch.setattr(type(whole.snapshot), "texts_to_find", counted)
+    monkeypatch.setattr(Snapshot, "texts_to_find", counted)
     (corpus / "flu.txt").write_text("Flu\n\nA virus attacks the airways.")
     build()
     assert len(added) == 1
@@ -123,7 +124,7 @@ def test_an_open_index_needs_its_file_no_more(
     build()
     with Index(config.index.dir) as index:
         path = tmp_path / WORDS
-        write_words(path, index.snapshot, None)
+        write_words(path, index, None)
         words = WordIndex(path)
         path.unlink()
         assert words.search(["gout"], 5) == index.words.search(["gout"], 5) != []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sqlite3
@@ -18,8 +19,8 @@ from reportlab.pdfgen.canvas import Canvas
 from medrag import PipelineConfig
 from medrag.errors import FormatError, MismatchError
 from medrag.indexing import BuildReport
-from medrag.manifest import MANIFEST, SCHEMA, fingerprint
-from medrag.stores import open_index, open_store
+from medrag.manifest import MANIFEST, SCHEMA, fingerprint, write_manifest
+from medrag.stores import Filter, open_index, open_store
 from medrag.stores.local.index import Index
 
 Build = Callable[[], BuildReport]
@@ -35,9 +36,9 @@ def write_pdf(path: Path, pages: list[str]) -> None:
 
 def page_of(config: PipelineConfig, document: str, sentence: str) -> int | None:
     with Index(config.index.dir) as index:
-        text = index.snapshot.document_text(document)
+        text = index.document_text(document)
         assert text and sentence in text
-        return index.snapshot.page_at(document, text.index(sentence))
+        return index.page_at(document, text.index(sentence))
 
 
 def test_pages_put_in_between_move_what_is_behind_them(
@@ -74,7 +75,7 @@ def test_a_manifest_of_another_format_is_replaced_on_request(
     report = build()
     assert (report.published, report.embedded_chunks) == (True, 0)
     with Index(config.index.dir) as index:
-        assert index.snapshot.content().counts.documents == 3
+        assert index.content().counts.documents == 3
 
 
 def test_a_digit_of_the_format_that_was_flipped_is_damage(
@@ -87,7 +88,7 @@ def test_a_digit_of_the_format_that_was_flipped_is_damage(
     assert path.read_text(encoding="utf-8") != sound
     assert build().embedded_chunks == 0
     with Index(config.index.dir) as index:
-        assert index.snapshot.content().counts.documents == 3
+        assert index.content().counts.documents == 3
 
 
 def test_another_kind_of_artefact_is_not_replaced_even_on_request(
@@ -111,8 +112,8 @@ def test_the_manifest_says_what_the_index_was_made_with(
     assert manifest.content.counts == report.counts
     assert manifest.settings.embedder_config == config.embedder
     assert manifest.settings.chunking == config.chunking
-    again = type(manifest).from_manifest(manifest.to_manifest(), Path(config.index.dir))
-    assert again == manifest
+    write_manifest(Path(config.index.dir), manifest.to_manifest())
+    assert open_store(config.index).manifest() == manifest
 
 
 def test_an_older_manifest_names_only_the_model(build: Build, config: PipelineConfig) -> None:
@@ -150,6 +151,20 @@ def _threads_switch_often() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+def test_an_index_is_closed_when_nothing_refers_to_it(build: Build, config: PipelineConfig) -> None:
+    build()
+    index = Index(config.index.dir)
+    query = index.chunk_vectors([1])[1]
+    assert index.search_vectors(query, 1, Filter(frozenset(index.document_ids())))
+    gc.disable()  # it would also free an index that refers to itself, but later
+    try:
+        del index
+        links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+    finally:
+        gc.enable()
+    assert str(Path(config.index.dir, "store.sqlite")) not in links
+
+
 @pytest.mark.usefixtures("_threads_switch_often")
 def test_an_index_may_be_closed_while_threads_read_it(build: Build, config: PipelineConfig) -> None:
     """Python would crash if a connection were closed while a statement is executed."""
@@ -162,7 +177,7 @@ def test_an_index_may_be_closed_while_threads_read_it(build: Build, config: Pipe
             reading.wait()
             with suppress(sqlite3.ProgrammingError):  # it was closed
                 while True:
-                    assert index.hits([1]) and index.snapshot.identity
+                    assert index.hits([1]) and index.identity
 
         threads = [threading.Thread(target=read) for _ in range(3)]
         for thread in threads:

@@ -23,7 +23,7 @@ from medrag.ingestion import TextEmbedder
 from medrag.progress import console
 from medrag.retrieval import Retriever
 from medrag.stores import Vector, VectorsRecord, open_store
-from medrag.stores.local.directory import SealedFile, is_sealed
+from medrag.stores.local.directory import is_sealed, sealed_file
 from medrag.stores.local.index import Index
 from medrag.stores.local.vectors import (
     AUTO_FLAT,
@@ -153,8 +153,8 @@ def test_damage_is_noticed(tmp_path: Path, kind: IndexKind) -> None:
 
 def test_what_is_no_faiss_file_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "vectors.faiss"
-    with SealedFile(path, "me") as file:
-        file.write(b"no FAISS file at all")
+    with sealed_file(path, "me") as write_bytes:
+        write_bytes(b"no FAISS file at all")
     with pytest.raises(ArtefactError, match=r"vectors\.faiss is not a FAISS file"):
         VectorIndex(path, IndexKind.flat, lambda ids: {})
 
@@ -329,7 +329,7 @@ def test_a_document_removed_from_many_is_found_no_more(
         with Index(config.index.dir) as index:
             (query,) = embedder.embed([notes[5025]["text"]])
             _, ids = index.vectors.search(query, 50)
-            found.append({hit.document for hit in index.snapshot.hits(ids.tolist()).values()})
+            found.append({hit.document for hit in index.hits(ids.tolist()).values()})
             assert len(found[-1]) == 50
     gone = {f"notes.jsonl#n{number}" for number in range(5000, 5050)}
     assert "notes.jsonl#n5025" in found[0] & gone
@@ -351,7 +351,7 @@ def test_a_damaged_file_of_any_kind_is_made_again(
         path.unlink() if damage is None else path.write_bytes(damage)
         with Index(config.index.dir) as index:
             assert answers(index, embedder, config) == before
-            assert is_sealed(path, index.snapshot.identity)
+            assert is_sealed(path, index.identity)
     names = {found.name for found in path.parent.iterdir()}
     assert not [name for name in names if "rebuilt" in name or "flat" in name]
 

@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ...errors import ArtefactError, ConfigError, FormatError, MismatchError
-from ...manifest import MANIFEST, fsync_path, read_manifest, write_manifest
-from ..protocols import Content, IndexManifest, IndexSettings
+from ...manifest import MANIFEST, fsync_path, write_manifest
+from ..protocols import Content, FileState, IndexManifest, IndexSettings, Origin
 from .database import DATABASE, NEVER, Database
 from .directory import build_lock, generation_folder, remove_unheld, writing
 from .index import Index
@@ -31,35 +31,25 @@ class LocalStore:
         self._directory = directory
 
     def manifest(self) -> IndexManifest:
-        manifest = read_manifest(self._directory, "index")
-        return IndexManifest.from_manifest(manifest, self._directory)
+        return IndexManifest.read(self._directory)
 
     def open_reader(self) -> Index:
         return Index(self._directory)
 
     @contextmanager
     def open_writer(self, space: str, *, rebuild: bool = False) -> Iterator[LocalWriter]:
-        self._check_ours()
+        there = any((self._directory / name).exists() for name in (MANIFEST, DATABASE))
+        if not there and (self._directory / "generations").exists():  # of somebody else's
+            raise ConfigError(
+                f"index.dir={self._directory} holds no index, but a folder named generations, "
+                "which builds use and clear; choose another directory, or move the folder away"
+            )
         with writing(self._directory), build_lock(self._directory):
             previous = self._previous(rebuild)
             if rebuild:
                 _replace_damaged(self._directory, space, previous)
             with LocalWriter(self._directory / DATABASE, space, previous) as writer:
                 yield writer
-
-    def _check_ours(self) -> None:
-        """Keep a build from clearing a folder of somebody else's.
-
-        Raises:
-            ConfigError: there is such a folder, and no index.
-        """
-        if any((self._directory / name).exists() for name in (MANIFEST, DATABASE)):
-            return
-        if (self._directory / "generations").exists():
-            raise ConfigError(
-                f"index.dir={self._directory} holds no index, but a folder named generations, "
-                "which builds use and clear; choose another directory, or move the folder away"
-            )
 
     def _previous(self, rebuild: bool) -> IndexManifest | None:
         """The manifest, or None; a damaged one is no loss, because the store holds everything."""
@@ -94,29 +84,21 @@ class LocalWriter(Store):
             # A new store, or an older copy: its files must not be mistaken for published ones.
             with self.transaction():
                 self.set_meta("id", uuid.uuid4().hex)
+        # The manifest that was published from this store.
+        self._before = previous if previous and previous.store == self.get_meta("id") else None
 
     def content(self) -> Content:
-        if before := self._unchanged():
-            return before.content
-        if before := self._same_store():
+        if before := self._before:
+            last = next(self.documents("ORDER BY key DESC LIMIT 1"), None)
+            removed = f"SELECT 1 FROM documents WHERE removed > ? AND removed < {NEVER}"
+            is_any_added = last is not None and last.added > before.generation
+            if not is_any_added and not self._is_any(removed, before.generation):
+                return before.content
             _published(self, before).check_documents()
         return Snapshot(self, self.build).content()
 
-    def _unchanged(self) -> IndexManifest | None:
-        """The published manifest, if nothing was added or removed since."""
-        before = self._same_store()
-        last = next(self.documents("ORDER BY key DESC LIMIT 1"), None)
-        removed = f"SELECT 1 FROM documents WHERE removed > ? AND removed < {NEVER}"
-        if before is None or (last and last.added > before.generation):
-            return None
-        return None if self._is_any(removed, before.generation) else before
-
-    def _same_store(self) -> IndexManifest | None:
-        same = self.previous is not None and self.previous.store == self.get_meta("id")
-        return self.previous if same else None
-
     def publish(self, fingerprint: str, settings: IndexSettings, content: Content) -> IndexManifest:
-        before = self._same_store()
+        before = self._before
         if before and (before.fingerprint, before.settings.kind) == (fingerprint, settings.kind):
             # A build that was killed may have left files.
             for number in range(self._published + 1, self.build + 1):
@@ -127,14 +109,9 @@ class LocalWriter(Store):
         folder = generation_folder(self._directory, self.build)
         shutil.rmtree(folder, ignore_errors=True)  # left by a build that was killed
         folder.mkdir(parents=True)
-        vectors = write_vectors(
-            folder / VECTORS,
-            snapshot.identity,
-            snapshot.vectors(),
-            content.counts.chunks,
-            settings.embedder.dimension,
-            settings.kind,
-        )
+        size = content.counts.chunks, settings.embedder.dimension
+        rows = snapshot.all_vectors()
+        vectors = write_vectors(folder / VECTORS, snapshot.identity, rows, *size, settings.kind)
         base = None
         if before:
             words = generation_folder(self._directory, before.generation) / WORDS
@@ -187,7 +164,8 @@ def _replace_damaged(directory: Path, space: str, previous: IndexManifest | None
         )
         _log.warning("rebuilding the index, %s; %s", rest, error)
         with Store(fresh, space) as store, store.transaction():
-            store.put_unread(added or ())
+            for id_, root in added or ():
+                store.put_file(id_, FileState(root, Origin.added, -1, -1, ""))
         # Readers that have the old one open keep it until they close it. Its log must go first:
         # it would be taken for the log of the new one.
         for left in (Path(f"{path}-wal"), Path(f"{path}-shm")):

@@ -8,18 +8,16 @@ import os
 import shutil
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Self
 
 import xxhash
 
 from ...errors import ArtefactError, BusyError, DiskError
-from ...manifest import read_manifest
 from ..protocols import IndexManifest
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -133,42 +131,36 @@ SEAL = xxhash.xxh3_128().digest_size  # bytes
 _READ = 1 << 18  # bytes at once: they stay in the processor's cache
 
 
-class SealedFile:
-    """Writes a file and its seal, and syncs it; an unfinished file is removed.
+@contextmanager
+def sealed_file(path: Path, identity: str) -> Iterator[Callable[[bytes], None]]:
+    """Write a file and its seal, and sync it; an unfinished file is removed.
 
     Args:
         identity: what the file belongs to. The seal covers it, so a file of another index does not
             match.
 
+    Yields:
+        A function that appends to the file.
+
     Raises:
         OSError: the file could not be written completely, mostly because the disk is full.
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
-        self._path = path
-        self._seal = xxhash.xxh3_128(identity.encode())
+    seal = xxhash.xxh3_128(identity.encode())
+    try:
+        with path.open("wb") as file:
 
-    def __enter__(self) -> Self:
-        self._file = self._path.open("wb")
-        return self
+            def write(data: bytes) -> None:
+                file.write(data)
+                seal.update(data)
 
-    def write(self, data: bytes) -> None:
-        """Append to the file."""
-        self._file.write(data)
-        self._seal.update(data)
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        try:
-            with self._file as file:
-                if kind is None:
-                    file.write(self._seal.digest())
-                    file.flush()
-                    os.fsync(file.fileno())
-        except OSError:
-            self._path.unlink(missing_ok=True)
-            raise
-        if kind is not None:
-            self._path.unlink(missing_ok=True)  # space may be short
+            yield write
+            file.write(seal.digest())
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)  # space may be short
+        raise
 
 
 def seal(path: Path, identity: str) -> None:
@@ -211,10 +203,8 @@ def build_lock(directory: Path) -> Iterator[None]:
         ArtefactError: the file system has no locks.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    held = _open(directory)
+    held = hold_still(directory, fcntl.LOCK_EX)
     try:
-        if not _lock(held, fcntl.LOCK_EX, directory):
-            raise BusyError(_why_busy(held, directory))
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         who = f"process {os.getpid()} on {socket.gethostname()} since {since}"
         (directory / _HOLDER).write_text(who, encoding="utf-8")
@@ -223,15 +213,18 @@ def build_lock(directory: Path) -> Iterator[None]:
         os.close(held)
 
 
-def hold_still(directory: Path) -> int:
+def hold_still(directory: Path, kind: int = fcntl.LOCK_SH) -> int:
     """Keep builds out of a directory until the returned descriptor is closed.
+
+    Args:
+        kind: of the lock; a build itself takes `LOCK_EX`.
 
     Raises:
         BusyError: a build is running.
     """
     held = _open(directory)
     try:
-        if not _lock(held, fcntl.LOCK_SH, directory):
+        if not _lock(held, kind, directory):
             raise BusyError(_why_busy(held, directory))
     except ArtefactError:
         os.close(held)
@@ -278,12 +271,11 @@ def hold_current(directory: Path) -> tuple[IndexManifest, int]:
         The manifest, and a descriptor that holds the generation until it is closed.
 
     Raises:
-        ArtefactError, MismatchError: see `read_manifest`.
+        ArtefactError, MismatchError: see `IndexManifest.read`.
     """
     while True:
-        manifest = read_manifest(directory, "index")
-        typed = IndexManifest.from_manifest(manifest, directory)
-        folder = generation_folder(directory, typed.generation)
+        manifest = IndexManifest.read(directory)
+        folder = generation_folder(directory, manifest.generation)
         try:
             held = _open(folder)
         except FileNotFoundError:
@@ -293,8 +285,8 @@ def hold_current(directory: Path) -> tuple[IndexManifest, int]:
             continue
         locked = _lock(held, fcntl.LOCK_SH, folder)
         # Builds may have published and removed between the reading and the locking.
-        if locked and read_manifest(directory, "index") == manifest:
-            return typed, held
+        if locked and IndexManifest.read(directory) == manifest:
+            return manifest, held
         os.close(held)
 
 

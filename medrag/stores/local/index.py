@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,11 +13,9 @@ from tempfile import gettempdir
 from threading import Lock
 from typing import Self
 
-from ...embedding import Embedder
 from ...errors import MismatchError
 from ...manifest import REBUILD_INDEX, fsync_path
-from ...types import Hit
-from ..protocols import Counts, EmbedderRecord, Filter, Scored, Vector, check_embedder
+from ..protocols import Filter, Scored, Vector
 from .database import DATABASE, Database
 from .directory import generation_folder, hold_current, is_sealed, scratch, writing
 from .lexical import WORDS, WordIndex, write_words
@@ -27,10 +25,11 @@ from .vectors import VECTORS, VectorIndex, write_vectors
 _log = logging.getLogger(__name__)
 
 
-class Index:
+class Index(Snapshot):
     """The `IndexReader` of an index directory, pinned to one generation.
 
-    It is closed at the latest when nothing refers to it any more.
+    Its rows are those of `Snapshot`, and its searches use the files derived from them. It is closed
+    at the latest when nothing refers to it any more.
 
     Raises (on construction):
         ArtefactError: no index there, or its store is missing or damaged.
@@ -41,15 +40,20 @@ class Index:
         self.directory = Path(directory)
         self._place = self.directory.absolute()  # the working directory may change
         self.manifest, held = hold_current(self.directory)
+        self.location = str(self.directory)
+        self.fingerprint = self.manifest.fingerprint
+        self.counts = self.manifest.content.counts
+        self.embedder = self.manifest.settings.embedder
         with ExitStack() as opened:
             opened.callback(os.close, held)
             store = opened.enter_context(Database(self.directory / DATABASE, read_only=True))
             self._check(store)
-            documents = self.manifest.content.counts.documents
-            self.snapshot = Snapshot(store, self.manifest.generation, documents)
+            pinned = store, self.manifest.generation, self.counts.documents
+            super().__init__(*pinned)
             self._opening = Lock()
-            # Both sides of a search ask for the same selection.
-            self._selected = lru_cache(maxsize=4)(self.snapshot.chunk_ids)
+            # Both sides of a search ask for the same selection. Not a method of `self`: an index
+            # that refers to itself is not freed, and so not closed, when it is dropped.
+            self._selected = lru_cache(maxsize=4)(Snapshot(*pinned).chunk_ids)
             # One that is dropped without being closed must not hold its generation forever.
             self._close = weakref.finalize(self, opened.pop_all().close)
 
@@ -79,22 +83,6 @@ class Index:
 
     # --- IndexReader ------------------------------------------------------------------------
 
-    @property
-    def location(self) -> str:
-        return str(self.directory)
-
-    @property
-    def fingerprint(self) -> str:
-        return self.manifest.fingerprint
-
-    @property
-    def counts(self) -> Counts:
-        return self.manifest.content.counts
-
-    @property
-    def embedder(self) -> EmbedderRecord:
-        return self.manifest.settings.embedder
-
     def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
         selected = None if where is None else self._selected(where.documents)
         scores, ids = self.vectors.search(query, k, selected)
@@ -106,30 +94,6 @@ class Index:
 
     def word_frequency(self, word: str) -> int:
         return self.words.frequency(word)
-
-    def hits(self, chunk_ids: Sequence[int]) -> dict[int, Hit]:
-        return self.snapshot.hits(chunk_ids)
-
-    def chunk_vectors(self, chunk_ids: Sequence[int]) -> Mapping[int, Vector]:
-        return self.snapshot.chunk_vectors(chunk_ids)
-
-    def document_ids(self) -> Iterator[str]:
-        return self.snapshot.document_ids()
-
-    def document_text(self, id_: str) -> str | None:
-        return self.snapshot.document_text(id_)
-
-    def document_chunk_ids(self, document: str) -> list[int]:
-        return self.snapshot.document_chunk_ids(document)
-
-    def page_at(self, id_: str, offset: int) -> int | None:
-        return self.snapshot.page_at(id_, offset)
-
-    def texts(self) -> Iterator[str]:
-        return self.snapshot.texts()
-
-    def check_embedder(self, embedder: Embedder) -> None:
-        check_embedder(self, embedder)
 
     # --- derived files ----------------------------------------------------------------------
 
@@ -150,29 +114,24 @@ class Index:
         kind = self.manifest.vectors.kind
 
         def write(path: Path) -> None:
-            write_vectors(
-                path,
-                self.snapshot.identity,
-                self.snapshot.vectors(),
-                self.counts.chunks,
-                self.embedder.dimension,
-                kind,
-            )
+            size = self.counts.chunks, self.embedder.dimension
+            write_vectors(path, self.identity, self.all_vectors(), *size, kind)
 
         with self._derived(VECTORS, write) as path:
-            return VectorIndex(path, kind, self.snapshot.chunk_vectors)
+            exact = Snapshot(self._database, self.generation).chunk_vectors  # see `_selected`
+            return VectorIndex(path, kind, exact)
 
     @cached_property
     def _words(self) -> WordIndex:
-        with self._derived(WORDS, lambda path: write_words(path, self.snapshot, None)) as path:
+        with self._derived(WORDS, lambda path: write_words(path, self, None)) as path:
             return WordIndex(path)
 
     @contextmanager
     def _derived(self, name: str, write: Callable[[Path], None]) -> Iterator[Path]:
         """A file of this generation to open; rebuilt from the store if it is missing or damaged."""
-        folder = generation_folder(self._place, self.snapshot.generation)
+        folder = generation_folder(self._place, self.generation)
         path = folder / name
-        if is_sealed(path, self.snapshot.identity):
+        if is_sealed(path, self.identity):
             yield path
             return
         kept = os.access(folder, os.W_OK)

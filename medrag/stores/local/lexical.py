@@ -47,8 +47,10 @@ def write_words(path: Path, snapshot: Snapshot, base: tuple[Path, Snapshot] | No
     with _tantivy_errors(), scratch(path.parent, "words-") as place:
         folder, tarred = place / "index", place / path.name
         folder.mkdir()
-        before = _unpack_base(base, snapshot, folder)
-        if before:
+        before = None
+        if base and is_sealed(base[0], base[1].identity) and not base[1].has_more_than(snapshot):
+            before = base[1]
+            _unpack(base[0], folder)
             index = _open(folder)
         else:
             index = tantivy.Index(_schema(), path=str(folder))
@@ -67,18 +69,6 @@ def write_words(path: Path, snapshot: Snapshot, base: tuple[Path, Snapshot] | No
                     tar.add(part, part.name)
         seal(tarred, snapshot.identity)
         tarred.replace(path)
-
-
-def _unpack_base(
-    base: tuple[Path, Snapshot] | None, snapshot: Snapshot, folder: Path
-) -> Snapshot | None:
-    """Unpack an older file if it can be added to; returns its content."""
-    if base is None or not is_sealed(base[0], base[1].identity):
-        return None
-    if base[1].has_more_than(snapshot):
-        return None
-    _unpack(base[0], folder)
-    return base[1]
 
 
 class WordIndex:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 from more_itertools import chunked
@@ -16,6 +17,7 @@ from ...types import Hit
 from ..protocols import Content, Counts
 from .database import ChunkRow, Database, DocumentRow
 
+Row = TypeVar("Row")
 _IDS = 500  # ids in one statement; SQLite bounds its length
 
 
@@ -117,9 +119,7 @@ class Snapshot:
     # --- chunks -----------------------------------------------------------------------------
 
     def texts(self) -> Iterator[str]:
-        for row in self._documents("key"):
-            for chunk in self._chunks_of(row):
-                yield chunk.text
+        return (text for *_, text in self.texts_to_find(missing_in=None))
 
     def texts_to_find(self, missing_in: Snapshot | None) -> Iterator[tuple[int, str, str, str]]:
         """(chunk id, title, section, text) of every chunk, except those that another one holds."""
@@ -140,7 +140,11 @@ class Snapshot:
             documents = {row.key: row for row in rows if row.is_in(self.generation)}
             for chunk in chunks:
                 if document := documents.get(chunk.document):
-                    found[chunk.id] = _hit(chunk, document)
+                    found[chunk.id] = Hit(
+                        chunk.id, document.id, document.title, chunk.text, chunk.start,
+                        chunk.start + len(chunk.text), chunk.page, chunk.section, document.url,
+                        0.0, None, json.loads(document.metadata),
+                    )  # fmt: skip
         return found
 
     def _chunk(self, id_: int) -> ChunkRow:
@@ -150,36 +154,37 @@ class Snapshot:
         return row
 
     def _chunks_of(self, document: DocumentRow) -> Iterator[ChunkRow]:
-        ids, number = document.chunk_ids, 0
-        for row in self._database.chunks("WHERE id >= ? AND id < ? ORDER BY id", _ends(ids)):
-            number += row.document == document.key
-            yield row
-        self._check_complete(document, number)
+        ids = document.chunk_ids
+        where = "WHERE id >= ? AND id < ? AND document = ? ORDER BY id"
+        rows = self._database.chunks(where, (ids.start, ids.stop, document.key))
+        return self._complete(document, rows)
 
-    def _check_complete(self, document: DocumentRow, number: int) -> None:
+    def _complete(self, document: DocumentRow, rows: Iterator[Row]) -> Iterator[Row]:
+        """Pass on one row for each chunk of a document."""
+        number = 0
+        for row in rows:
+            number += 1
+            yield row
         if number != document.chunks:
             raise self._database.damaged(f"{document.id} lacks some of its chunks or vectors")
 
     # --- vectors ----------------------------------------------------------------------------
 
-    def vectors(self) -> Iterator[tuple[int, bytes]]:
+    def all_vectors(self) -> Iterator[tuple[int, bytes]]:
         """(chunk id, float32 bytes) of every chunk of the generation, in id order."""
         for row in self._documents("key"):
-            number = 0
+            ids = row.chunk_ids
             where = "chunks.id >= ? AND chunks.id < ? ORDER BY chunks.id"
-            for found in self._vectors(where, _ends(row.chunk_ids)):
-                number += 1
-                yield found
-            self._check_complete(row, number)
+            yield from self._complete(row, self._vector_rows(where, (ids.start, ids.stop)))
 
     def chunk_vectors(self, chunk_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         found: dict[int, NDArray[np.float32]] = {}
         for ids in chunked(chunk_ids, _IDS):
-            for id_, vector in self._vectors(f"chunks.id IN ({_marks(ids)})", ids):
+            for id_, vector in self._vector_rows(f"chunks.id IN ({_marks(ids)})", ids):
                 found[id_] = np.frombuffer(vector, dtype="<f4")
         return found
 
-    def _vectors(self, where: str, values: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    def _vector_rows(self, where: str, values: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         # A damaged hash of a chunk matches no vector: then one is missing, which callers check.
         for id_, *row in self._database.select(
             "SELECT chunks.id, vectors.hash, vectors.vector, vectors.sum FROM chunks "
@@ -189,17 +194,5 @@ class Snapshot:
             yield id_, self._database.verified(row)[1]
 
 
-def _hit(chunk: ChunkRow, document: DocumentRow) -> Hit:
-    return Hit(
-        chunk.id, document.id, document.title, chunk.text, chunk.start,
-        chunk.start + len(chunk.text), chunk.page, chunk.section, document.url,
-        0.0, None, json.loads(document.metadata),
-    )  # fmt: skip
-
-
 def _marks(ids: Sequence[object]) -> str:
     return ", ".join("?" * len(ids))
-
-
-def _ends(ids: range) -> tuple[int, int]:
-    return ids.start, ids.stop

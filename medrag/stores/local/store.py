@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from more_itertools import chunked
 
-from ...config import Precision
 from ...types import Chunk, Document, Rejected
 from ..protocols import Change, FileState, Origin, RejectCode, Vector
 from .database import NEVER, Database, DocumentRow, checksum
@@ -64,7 +63,6 @@ class Store(Database):
         self.connection.executescript(_WORKLIST)
 
     def set_meta(self, name: str, value: str | None) -> None:
-        """Set a named value; None forgets it."""
         if value is None:
             self.connection.execute("DELETE FROM meta WHERE name = ?", (name,))
         else:
@@ -99,11 +97,6 @@ class Store(Database):
         self.connection.execute("DELETE FROM files WHERE origin != 'added'")
         self._unread("origin = 'added'")
         self.connection.execute("DELETE FROM rejected")
-
-    def put_unread(self, files: Iterable[tuple[str, str]]) -> None:
-        """Note files (id, root) that were added by hand and must be read again."""
-        for id_, root in files:
-            self.put_file(id_, FileState(root, Origin.added, -1, -1, ""))
 
     def added_files(self) -> list[tuple[str, FileState]]:
         ids = [id_ for id_, _ in self.select(ADDED_BY_HAND)]
@@ -344,14 +337,6 @@ class Store(Database):
         self.connection.executemany("DELETE FROM documents WHERE key = ?", keys)
 
     # --- vectors ----------------------------------------------------------------------------
-
-    def note_precision(self, precision: Precision) -> None:
-        noted = self.precisions()
-        if precision not in noted:
-            self.set_meta("precisions", " ".join(sorted({*noted, precision.value})))
-
-    def precisions(self) -> list[str]:
-        return (self.get_meta("precisions") or "").split()
 
     def known_vectors(self, keys: Sequence[bytes]) -> set[bytes]:
         known: set[bytes] = set()

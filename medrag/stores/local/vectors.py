@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...config import IndexKind
 from ...errors import ArtefactError
 from ..protocols import Vector, VectorsRecord
-from .directory import SealedFile
+from .directory import sealed_file
 
 VECTORS = "vectors.faiss"  # in the folder of a generation
 
@@ -217,7 +217,7 @@ def write_vectors(
     1.00. Any neighbour as near as the tenth counts as found.
 
     Args:
-        identity: see `SealedFile`.
+        identity: see `sealed_file`.
         rows: sorted by id.
         count: how many rows there are.
 
@@ -237,12 +237,16 @@ def write_vectors(
     if kind is IndexKind.flat:
         _write_flat(path, identity, rows, count, dimension)
         return VectorsRecord(kind, {}, 1.0)
+    import faiss
+
     with TemporaryDirectory(prefix="flat-", dir=path.parent) as folder:
         flat = Path(folder) / path.name
         ids = _write_flat(flat, identity, rows, count, dimension)
         vectors = _Vectors(flat, count, dimension)
         index, parameters = (_hnsw if kind is IndexKind.hnsw else _ivfpq)(vectors, ids)
-        _write_index(path, identity, index)
+        with sealed_file(path, identity) as write:
+            # FAISS's own file writer neither syncs nor notices every short write. This does both.
+            faiss.write_index(index, vars(faiss)["PyCallbackIOWriter"](write, _WRITE_BYTES))
         del index
         return VectorsRecord(kind, parameters, _recall(path, kind, vectors, ids))
 
@@ -252,17 +256,17 @@ def _write_flat(
 ) -> NDArray[np.int64]:
     """Write what FAISS would write for an IndexIDMap over an IndexFlatIP, row by row."""
     ids = array("q")
-    with SealedFile(path, identity) as file:
-        file.write(_flat_header(count, dimension))
+    with sealed_file(path, identity) as write:
+        write(_flat_header(count, dimension))
         for batch in chunked(rows, _WRITE_ROWS):
             ids.extend(id_ for id_, _ in batch)
-            file.write(b"".join(vector for _, vector in batch))
+            write(b"".join(vector for _, vector in batch))
         if len(ids) != count:
             raise ArtefactError(
                 f"{path} cannot be written: the store gave {len(ids)} vectors instead of {count}; "
                 "rebuild the index with index.rebuild=true"
             )
-        file.write(struct.pack("<Q", count) + ids.tobytes())
+        write(struct.pack("<Q", count) + ids.tobytes())
     return np.frombuffer(ids, dtype=np.int64)
 
 
@@ -330,14 +334,6 @@ def _ivfpq(vectors: _Vectors, ids: NDArray[np.int64]) -> tuple[Any, dict[str, in
         index.add_with_ids(batch, ids[start : start + len(batch)])
     faiss.extract_index_ivf(index).nprobe = _PROBES
     return index, {"lists": lists, "probes": _PROBES, "codes": codes}
-
-
-def _write_index(path: Path, identity: str, index: Any) -> None:
-    import faiss
-
-    # FAISS's own file writer neither syncs nor notices every short write. This does both.
-    with SealedFile(path, identity) as file:
-        faiss.write_index(index, vars(faiss)["PyCallbackIOWriter"](file.write, _WRITE_BYTES))
 
 
 def _recall(path: Path, kind: IndexKind, vectors: _Vectors, ids: NDArray[np.int64]) -> float:
