@@ -12,7 +12,7 @@ from tempfile import SpooledTemporaryFile
 import numpy as np
 
 from ..config import CacheConfig
-from ..embedding import Accountable, Embedder, TokenEmbedder, open_cache
+from ..embedding import Accountable, Embedder, TokenEmbedder, checked_vectors, open_cache
 from ..embedding.cache import EmbeddingCache, Vectors
 from ..ingestion.chunking import Chunker
 from ..progress import progress
@@ -43,6 +43,7 @@ class Embedding:
         self._cache_config = cache
         self._cache: EmbeddingCache | None = None
         self._started = False
+        self._dimension = 0  # length of a vector; 0 until it is known
         self._report = report
         self._before = self._totals()
 
@@ -68,13 +69,18 @@ class Embedding:
         if not self._started:  # a build without a new text needs no cache
             self._cache = open_cache(self._cache_config, self._embedder.space)
             self._started = True
+            self._dimension = self._stored_dimension()
         known = self._cache.get([key for key, _ in texts]) if self._cache else {}
+        if known and not self._dimension:
+            self._dimension = self._embedder.dimension
+        known = {key: vector for key, vector in known.items() if len(vector) == self._dimension}
         new = {key: text for key, text in texts if key not in known}
         if new and self._figures:
             self._figures.load()
         started = time.monotonic()
         vectors, tokens = self._vectors(list(new.values()))
         with self._store.transaction():
+            self._store.set_meta("dimension", f"{self._embedder.fingerprint} {self._dimension}")
             if self._figures and (precision := self._figures.precision()):
                 noted = {precision, *precisions(self._store)}
                 self._store.set_meta("precisions", " ".join(sorted(noted)))
@@ -93,15 +99,29 @@ class Embedding:
         report.billed_tokens = billed - self._before[1]
 
     def _vectors(self, texts: Sequence[Sequence[int] | str]) -> tuple[Vectors, int]:
-        """Vectors [n, dimension] of texts, and the number of their tokens."""
+        """Vectors [n, dimension] of texts, and the number of their tokens.
+
+        Raises:
+            ModelError, MismatchError: see `checked_vectors`.
+        """
         embedder = self._embedder
         if not texts:
             return np.empty((0, 0), np.float32), 0
         if isinstance(embedder, TokenEmbedder):
             rows = [_ids(text, embedder) for text in texts]
-            return embedder.embed_ids(rows), sum(map(len, rows))
-        plain = [text for text in texts if isinstance(text, str)]
-        return embedder.embed_documents(plain), sum(map(embedder.count_tokens, plain))
+            vectors, tokens = embedder.embed_ids(rows), sum(map(len, rows))
+        else:
+            plain = [text for text in texts if isinstance(text, str)]
+            vectors = embedder.embed_documents(plain)
+            tokens = sum(map(embedder.count_tokens, plain))
+        vectors = checked_vectors(vectors, len(texts), self._dimension, embedder.name)
+        self._dimension = vectors.shape[1]
+        return vectors, tokens
+
+    def _stored_dimension(self) -> int:
+        """Length of the vectors that an earlier build stored for this embedder; 0 if none did."""
+        fingerprint, _, dimension = (self._store.get_meta("dimension") or "").rpartition(" ")
+        return int(dimension) if fingerprint == self._embedder.fingerprint else 0
 
     def _totals(self) -> tuple[int, int]:
         """Texts truncated and tokens billed, since the embedder was made."""

@@ -82,7 +82,11 @@ def index_settings(config: PipelineConfig, embedder: Embedder) -> IndexSettings:
     return IndexSettings(
         kind=config.index.kind,
         embedder=EmbedderRecord(
-            embedder.name, config.embedder.model, embedder.fingerprint, embedder.dimension
+            embedder.name,
+            config.embedder.model,
+            embedder.fingerprint,
+            embedder.dimension,
+            config.embedder.kind,
         ),
         embedder_config=config.embedder,
         chunking=config.chunking,

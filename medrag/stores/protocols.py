@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import ChunkingConfig, EmbedderConfig, FieldsConfig, IndexKind
+from ..config import ChunkingConfig, EmbedderConfig, EmbedderKind, FieldsConfig, IndexKind
 from ..embedding import Embedder
 from ..errors import ConfigError, FormatError, MismatchError
 from ..manifest import REBUILD_INDEX, Manifest, read_manifest
@@ -59,6 +59,15 @@ class EmbedderRecord:
     model: str
     fingerprint: str
     dimension: int
+    kind: EmbedderKind = EmbedderKind.local
+
+    @property
+    def option(self) -> str:
+        """The settings that configure it, for errors."""
+        if self.kind != EmbedderKind.local:
+            return f"embedder.kind={self.kind} embedder.model={self.model!r} and its base_url"
+        own = "" if self.model else ", or your own as RAGPipeline(config, embedder=…)"
+        return f"embedder.model={self.model!r}{own}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +151,11 @@ class IndexManifest:
             settings = IndexSettings(
                 kind=IndexKind(given["kind"]),
                 embedder=EmbedderRecord(
-                    *(made_with[name] for name in ("name", "model", "fingerprint", "dimension"))
+                    made_with["name"],
+                    made_with["model"],
+                    made_with["fingerprint"],
+                    made_with["dimension"],
+                    EmbedderKind(made_with.get("kind", EmbedderKind.local)),
                 ),
                 # Older manifests only name the model.
                 embedder_config=EmbedderConfig(
@@ -249,9 +262,9 @@ def check_embedder(index: IndexReader, embedder: Embedder) -> None:
     if embedder.fingerprint != made_with.fingerprint:
         raise MismatchError(
             f"{index.location} was made with the embedder {made_with.name} "
-            f"({made_with.fingerprint[:8]}), but {embedder.name} "
-            f"({embedder.fingerprint[:8]}) is configured; use embedder.model={made_with.model!r}, "
-            f"or rebuild the index: {REBUILD_INDEX.format(dir=index.location)}"
+            f"({made_with.fingerprint[:16]}), but {embedder.name} "
+            f"({embedder.fingerprint[:16]}) is configured; use {made_with.option}, or rebuild the "
+            f"index: {REBUILD_INDEX.format(dir=index.location)}"
         )
 
 

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from medrag import ChunkingConfig, GroundingConfig, PipelineConfig, RAGPipeline
 from medrag.config import Backend, EmbedderConfig
 from medrag.embedding import Accountable, Embedder, TokenEmbedder, embed_chunks, open_embedder
+from medrag.embedding.cache import Vectors
 from medrag.embedding.local.embedder import TextEmbedder
 from medrag.embedding.remote import RemoteEmbedder
-from medrag.errors import MismatchError
+from medrag.errors import MismatchError, ModelError
 from medrag.evaluation import run_questions, summarise
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import Chunker, clean_blocks, split_chunks
@@ -226,3 +227,59 @@ def test_threads_that_share_an_embedder_load_it_once(
         thread.join()
     assert len(loads) == 1
     assert len(found) == 8 and all(np.array_equal(vectors, found[0]) for vectors in found)
+
+
+class Changing:
+    """An embedder whose model was replaced behind its name: the vectors have another length."""
+
+    name = fingerprint = space = "changing"
+    max_tokens = 512
+    value = 1.0
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        return np.full((len(texts), self.dimension), self.value, dtype=np.float64)
+
+    embed_queries = embed_documents
+
+
+def test_vectors_of_another_length_stop_a_build_and_a_question(
+    config: PipelineConfig, corpus: Path
+) -> None:
+    config.cache.embeddings = ""
+    before = IndexBuilder(config, Changing(8)).mirror()
+    (corpus / "new.txt").write_text("A new note about gout.", encoding="utf-8")
+    with pytest.raises(MismatchError, match="4 numbers, but the index holds vectors of 8"):
+        IndexBuilder(config, Changing(4)).mirror()
+    with RAGPipeline(config, Changing(4)) as rag, pytest.raises(MismatchError, match="4 numbers"):
+        rag.retrieve("gout")
+    with RAGPipeline(config, Changing(8)) as rag:  # the published generation is as it was
+        assert rag.index.counts == before.counts
+        assert rag.retrieve("gout")
+
+
+def test_cached_vectors_of_another_length_are_not_used(config: PipelineConfig) -> None:
+    IndexBuilder(config, Changing(4)).mirror()
+    config.index.dir += "-other"
+    report = IndexBuilder(config, Changing(8)).mirror()
+    assert report.embedded_chunks == report.counts.chunks
+
+
+def test_vectors_are_normalised_and_those_that_cannot_be_are_refused(
+    config: PipelineConfig,
+) -> None:
+    config.cache.embeddings = ""
+    with RAGPipeline(config, Changing(8)) as rag:
+        IndexBuilder(config, Changing(8)).mirror()
+        assert rag.retrieve("gout")[0].similarity == pytest.approx(1.0)
+    for value in (0.0, float("nan")):
+        broken = Changing(8)
+        broken.value = value
+        config.index.dir += "-other"
+        with pytest.raises(ModelError, match="zero or not finite"):
+            IndexBuilder(config, broken).mirror()

@@ -158,11 +158,14 @@ def _replace_damaged(directory: Path, space: str, previous: IndexManifest | None
     except ArtefactError as error:
         added = _added_by_hand(path)
         rest = (
-            "files added by hand could not be recovered and must be added again"
+            "; files added by hand could not be recovered and must be added again"
             if added is None
-            else f"{len(added)} files added by hand were recovered and are read again"
+            else f"; {len(added)} files added by hand are read again"
+            if added
+            else ""
         )
-        _log.warning("rebuilding the index, %s; %s", rest, error)
+        why = "has another format" if isinstance(error, MismatchError) else "is damaged"
+        _log.warning("%s %s and is replaced%s", path, why, rest)
         with Store(fresh, space) as store, store.transaction():
             for id_, root in added or ():
                 store.put_file(id_, FileState(root, Origin.added, -1, -1, ""))
