@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CorpusError
-from .parser import FRAME_LIMIT
 
+FRAME_LIMIT = 16 << 20  # bytes in a message
 NONSENSE = "its parser sent something unreadable"
 _PIPE = 1 << 20  # bytes of messages that may wait
 _START_SECONDS = 60.0  # for the process to start, on a busy machine

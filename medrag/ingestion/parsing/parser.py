@@ -39,8 +39,8 @@ from ...types import Block, Chunk, Document, Rejected
 from ..chunking import Chunker
 from ..corpus import is_archive, members
 from ..readers import read_documents
+from .child import FRAME_LIMIT
 
-FRAME_LIMIT = 16 << 20  # bytes in a message
 _REASON_LIMIT = 2_000  # characters; a reason may quote the document
 _BATCH = 32  # chunks or blocks in a message
 _SIGN_OF_LIFE = 1.0  # seconds after which a message is sent with fewer
