@@ -226,3 +226,14 @@ def test_threads_that_share_an_embedder_load_it_once(
         thread.join()
     assert len(loads) == 1
     assert len(found) == 8 and all(np.array_equal(vectors, found[0]) for vectors in found)
+
+
+def test_a_nonsensical_count_of_tokens_does_not_keep_a_build_forever() -> None:
+    class Nonsense:
+        def count_tokens(self, text: str) -> int:
+            return len(text) * 7919 % 997
+
+    text = "Gout is caused by crystals of uric acid. " * 5
+    chunks = list(Chunker(Nonsense(), 256).chunks([Block(text.strip())], "Gout"))
+    assert "".join(chunk.glue + chunk.text for chunk in chunks) == text.strip()
+    assert all(chunk.text for chunk in chunks)
