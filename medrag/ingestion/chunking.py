@@ -242,6 +242,8 @@ class Chunker:
             piece = rest[:cut].rstrip()
             yield glue, piece, shift, self._tokens.of(piece)
             following = rest[cut:].lstrip()
+            if not following:  # a single character over the budget
+                return
             glue = rest[len(piece) : len(rest) - len(following)]
             shift = len(sentence) - len(following)
 

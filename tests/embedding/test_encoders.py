@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +234,32 @@ def test_other_settings_over_the_same_weights_are_another_space(tmp_path: Path, 
     original = embedder_of(tiny, precision=Precision.fp32).space
     assert space(transformers_version="1.0") == original
     assert space(num_attention_heads=1) != original
+
+
+def test_a_process_may_fork_while_another_thread_embeds() -> None:
+    embedder = TextEmbedder(EmbedderConfig(backend=Backend.onnxruntime))
+    expected = embedder.embed_documents(["gout"])
+    forked = threading.Event()
+
+    def embed() -> None:
+        while not forked.is_set():
+            embedder.embed_documents([f"drug {n}" for n in range(64)])
+
+    thread = threading.Thread(target=embed)
+    thread.start()
+    try:
+        for number in range(20):
+            time.sleep(0.005 + 0.001 * number)
+            child = os.fork()
+            if not child:
+                signal.alarm(10)  # ends a child that hangs
+                status = 1
+                try:
+                    found = embedder.embed_documents(["gout"])
+                    status = 0 if np.allclose(found, expected, atol=1e-6) else 2
+                finally:
+                    os._exit(status)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        forked.set()
+        thread.join()

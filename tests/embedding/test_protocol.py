@@ -283,3 +283,14 @@ def test_vectors_are_normalised_and_those_that_cannot_be_are_refused(
         config.index.dir += "-other"
         with pytest.raises(ModelError, match="zero or not finite"):
             IndexBuilder(config, broken).mirror()
+
+
+def test_a_nonsensical_count_of_tokens_does_not_keep_a_build_forever() -> None:
+    class Nonsense:
+        def count_tokens(self, text: str) -> int:
+            return len(text) * 7919 % 997
+
+    text = "Gout is caused by crystals of uric acid. " * 5
+    chunks = list(Chunker(Nonsense(), 256).chunks([Block(text.strip())], "Gout"))
+    assert "".join(chunk.glue + chunk.text for chunk in chunks) == text.strip()
+    assert all(chunk.text for chunk in chunks)

@@ -393,3 +393,13 @@ def test_the_parser_ends_when_its_parent_is_killed(root: Path) -> None:
     while Path(f"/proc/{worker}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_parser_has_nothing_to_say_on_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "corpus"
+    root.mkdir()
+    (root / "gout.txt").write_text("Gout\n\nGout is caused by crystals of uric acid.")
+    assert len(parse(root)) == 1
+    assert capfd.readouterr() == ("", "")

@@ -52,20 +52,29 @@ class OnnxEncoder:
 
     def __init__(self, model: Path, chosen: Choice) -> None:
         self.chosen = chosen
-        self._session = open_session(model)
+        self._path = model
+        self._session: Any = open_session(model)
+        _ENCODERS.add(self)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        session = self._session = self._session or open_session(self._path)
+
+        def vector(text: NDArray[np.int64]) -> NDArray[np.float32]:
+            found: NDArray[np.float32] = session.run(None, {"ids": text})[0]
+            return found
+
         lengths = mask.sum(axis=1)
         texts = [row[None, :length] for row, length in zip(ids, lengths, strict=True)]
         if len(texts) == 1:
-            return self._vector(texts[0])
+            return vector(texts[0])
         # Threads of this call alone: a forked process would find longer-lived ones dead.
         with ThreadPoolExecutor(usable_cores(), thread_name_prefix="encoder") as threads:
-            return np.concatenate(list(threads.map(self._vector, texts)))
+            return np.concatenate(list(threads.map(vector, texts)))
 
-    def _vector(self, text: NDArray[np.int64]) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self._session.run(None, {"ids": text})[0]
-        return vector
+    def forget_parent(self) -> None:
+        """In a forked process: another thread of the parent may have held a lock of its session."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))  # freeing it may need the lock
+        self._session = None
 
 
 def open_session(path: Path) -> Any:
@@ -138,7 +147,7 @@ class OpenVinoEncoder:
         return compiled.create_infer_request()
 
 
-_ENCODERS: weakref.WeakSet[OpenVinoEncoder] = weakref.WeakSet()
+_ENCODERS: weakref.WeakSet[OnnxEncoder | OpenVinoEncoder] = weakref.WeakSet()
 
 
 def _forget_parents() -> None:
