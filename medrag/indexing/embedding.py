@@ -15,6 +15,7 @@ import numpy as np
 from ..config import CacheConfig, Precision
 from ..embedding import Accountable, Embedder, TokenEmbedder, open_cache
 from ..embedding.cache import EmbeddingCache, Vectors
+from ..errors import ModelError
 from ..ingestion.chunking import Chunker
 from ..progress import progress
 from ..stores import IndexWriter
@@ -82,6 +83,8 @@ class Embedding:
             self._figures.load()
         started = time.monotonic()
         vectors, tokens = self._vectors(list(new.values()))
+        if new:
+            self._check([*known.values(), *vectors])
         with self._store.transaction():
             if self._figures and (precision := self._figures.precision()):
                 self._store.note_precision(Precision(precision))
@@ -109,6 +112,21 @@ class Embedding:
             return embedder.embed_ids(rows), sum(map(len, rows))
         plain = [text for text in texts if isinstance(text, str)]
         return embedder.embed_documents(plain), sum(map(embedder.count_tokens, plain))
+
+    def _check(self, vectors: Sequence[Vectors]) -> None:
+        """Store nothing that cannot be searched: an index with it would be published, and useless.
+
+        Raises:
+            ModelError: a vector has another length than the embedder says, or is not finite.
+        """
+        dimension = self._embedder.dimension
+        for vector in vectors:
+            if vector.shape != (dimension,) or not np.isfinite(vector).all():
+                raise ModelError(
+                    f"{self._embedder.name} gave a vector of shape {vector.shape}, or one that is "
+                    f"not finite, instead of {dimension} numbers; if another model is served "
+                    "under this name, rebuild into another index.dir with cache.embeddings="
+                )
 
     def _totals(self) -> tuple[int, int]:
         """Texts truncated and tokens billed, since the embedder was made."""

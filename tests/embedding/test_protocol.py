@@ -20,7 +20,7 @@ from medrag.config import Backend, EmbedderConfig
 from medrag.embedding import Accountable, Embedder, TokenEmbedder, embed_chunks, open_embedder
 from medrag.embedding.local.embedder import TextEmbedder
 from medrag.embedding.remote import RemoteEmbedder
-from medrag.errors import MismatchError
+from medrag.errors import MismatchError, ModelError
 from medrag.evaluation import run_questions, summarise
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import Chunker, clean_blocks, split_chunks
@@ -237,3 +237,19 @@ def test_a_nonsensical_count_of_tokens_does_not_keep_a_build_forever() -> None:
     chunks = list(Chunker(Nonsense(), 256).chunks([Block(text.strip())], "Gout"))
     assert "".join(chunk.glue + chunk.text for chunk in chunks) == text.strip()
     assert all(chunk.text for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda rows: rows[:, :32], lambda rows: rows[..., None], lambda rows: rows * np.nan]
+)
+def test_vectors_that_cannot_be_searched_are_not_published(
+    spoil: Callable[[NDArray[np.float32]], NDArray[np.float32]], config: PipelineConfig
+) -> None:
+    class Spoilt(HashEmbedder):
+        def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return spoil(super().embed_documents(texts))
+
+    with pytest.raises(ModelError, match="hashed words gave a vector"):
+        IndexBuilder(config, Spoilt()).mirror()
+    report = IndexBuilder(config, HashEmbedder()).mirror()
+    assert report.embedded_chunks == report.counts.chunks
