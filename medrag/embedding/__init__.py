@@ -84,7 +84,7 @@ def checked_vectors(vectors: object, count: int, dimension: int, name: str) -> V
     """What an embedder returned, as the rest of the package relies on it.
 
     Args:
-        dimension: the length that vectors must have; 0 if it is not known yet.
+        dimension: the length that vectors must have.
         name: of the embedder, for errors.
 
     Returns:
@@ -97,11 +97,10 @@ def checked_vectors(vectors: object, count: int, dimension: int, name: str) -> V
     found = np.asarray(vectors)
     if found.ndim != 2 or len(found) != count or found.dtype.kind not in "fiu":
         raise ModelError(f"{name} did not return one vector for each of {count} texts")
-    if dimension and found.shape[1] != dimension:
+    if found.shape[1] != dimension:
         raise MismatchError(
-            f"{name} returned vectors of {found.shape[1]} numbers, but the index holds vectors of "
-            f"{dimension}: the model has changed. Use the former model, or build an index in "
-            "another index.dir with embedder.dimension set"
+            f"{name} returned vectors of {found.shape[1]} numbers, and this index needs "
+            f"{dimension}; if another model is served under this name, build into another index.dir"
         )
     lengths = np.linalg.norm(found.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and lengths.all()):

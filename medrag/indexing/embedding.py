@@ -114,9 +114,8 @@ class Embedding:
             plain = [text for text in texts if isinstance(text, str)]
             vectors = embedder.embed_documents(plain)
             tokens = sum(map(embedder.count_tokens, plain))
-        vectors = checked_vectors(vectors, len(texts), self._dimension, embedder.name)
-        self._dimension = vectors.shape[1]
-        return vectors, tokens
+        self._dimension = self._dimension or embedder.dimension
+        return checked_vectors(vectors, len(texts), self._dimension, embedder.name), tokens
 
     def _stored_dimension(self) -> int:
         """Length of the vectors that an earlier build stored for this embedder; 0 if none did."""

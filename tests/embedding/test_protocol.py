@@ -254,7 +254,7 @@ def test_vectors_of_another_length_stop_a_build_and_a_question(
     config.cache.embeddings = ""
     before = IndexBuilder(config, Changing(8)).mirror()
     (corpus / "new.txt").write_text("A new note about gout.", encoding="utf-8")
-    with pytest.raises(MismatchError, match="4 numbers, but the index holds vectors of 8"):
+    with pytest.raises(MismatchError, match="4 numbers, and this index needs 8"):
         IndexBuilder(config, Changing(4)).mirror()
     with RAGPipeline(config, Changing(4)) as rag, pytest.raises(MismatchError, match="4 numbers"):
         rag.retrieve("gout")
@@ -294,3 +294,19 @@ def test_a_nonsensical_count_of_tokens_does_not_keep_a_build_forever() -> None:
     chunks = list(Chunker(Nonsense(), 256).chunks([Block(text.strip())], "Gout"))
     assert "".join(chunk.glue + chunk.text for chunk in chunks) == text.strip()
     assert all(chunk.text for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda rows: rows[:, :32], lambda rows: rows[..., None], lambda rows: rows * np.nan]
+)
+def test_vectors_that_cannot_be_searched_are_not_published(
+    spoil: Callable[[NDArray[np.float32]], NDArray[np.float32]], config: PipelineConfig
+) -> None:
+    class Spoilt(HashEmbedder):
+        def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return spoil(super().embed_documents(texts))
+
+    with pytest.raises((ModelError, MismatchError), match=r"hashed words (returned|did not)"):
+        IndexBuilder(config, Spoilt()).mirror()
+    report = IndexBuilder(config, HashEmbedder()).mirror()
+    assert report.embedded_chunks == report.counts.chunks

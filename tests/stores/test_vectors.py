@@ -386,3 +386,16 @@ def test_a_damaged_file_that_may_not_be_replaced_is_made_again_elsewhere(
         assert done.stdout.split() == [str(report.counts.chunks), "False"], done.stderr
         assert "for this process only" in done.stderr
         assert path.read_bytes() == b"damaged"
+
+
+def test_vectors_may_have_an_odd_length(tmp_path: Path) -> None:
+    made, index, stored = write(tmp_path / "vectors.faiss", IndexKind.ivfpq, clustered(COUNT, 9))
+    assert made.kind is IndexKind.ivfpq and made.recall_at_10 > 0.5
+    assert index.search(stored[7], 1)[1].tolist() == [7]
+
+
+def test_vectors_of_two_lengths_are_not_written(tmp_path: Path) -> None:
+    path, mixed = tmp_path / "vectors.faiss", [(1, bytes(32)), (2, bytes(16))]
+    with pytest.raises(ArtefactError, match="8 dimensions"):
+        write_vectors(path, "me", mixed, 2, 8, IndexKind.flat)
+    assert not path.exists()

@@ -260,6 +260,11 @@ def _write_flat(
         write(_flat_header(count, dimension))
         for batch in chunked(rows, _WRITE_ROWS):
             ids.extend(id_ for id_, _ in batch)
+            if any(len(vector) != 4 * dimension for _, vector in batch):
+                raise ArtefactError(
+                    f"{path} cannot be written: the store holds vectors that do not have the "
+                    f"embedder's {dimension} dimensions; build into another index.dir"
+                )
             write(b"".join(vector for _, vector in batch))
         if len(ids) != count:
             raise ArtefactError(
@@ -327,7 +332,8 @@ def _ivfpq(vectors: _Vectors, ids: NDArray[np.int64]) -> tuple[Any, dict[str, in
 
     count, dimension = vectors.shape
     lists = min(1 << round(np.log2(4 * np.sqrt(count))), count // _TRAINING)
-    codes = dimension // 2  # of 4 bits, for two numbers each
+    # Of 4 bits, for two numbers each; for one if the dimension is odd.
+    codes = dimension if dimension % 2 else dimension // 2
     index = faiss.index_factory(dimension, f"IVF{lists},PQ{codes}x4fs", faiss.METRIC_INNER_PRODUCT)
     index.train(vectors.sample(_TRAINING * lists, np.random.default_rng(_SEED)))
     for start, batch in vectors.batches():
