@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..embedding import Embedder
+from ..embedding import Embedder, checked_vectors
 from ..stores import Vector
 from ..text import split_sentences
 from ..text.words import STOPWORDS, stem, terms, words
@@ -81,7 +81,10 @@ def weigh(
         return []
     # A sentence often lacks its subject ("It is given daily"); the heading supplies it.
     texts = [f"{hit.title}. {hit.section}. {hit.text[start:end]}" for _, hit, start, end in places]
-    similarities = (embedder.embed_documents(texts) @ query).tolist()
+    vectors = checked_vectors(
+        embedder.embed_documents(texts), len(texts), len(query), embedder.name
+    )
+    similarities = (vectors @ query).tolist()
     weights = {stem(word): rarity(word) for word in words(question) if word not in STOPWORDS}
     chunk_coverage = [_coverage(weights, f"{h.title} {h.section} {h.text}") for h in hits]
     found = []
