@@ -46,6 +46,7 @@ class RAGPipeline:
         self._embedder = embedder or open_embedder(self.config.embedder)
         self._shared_generator = generator
         self._lock = Lock()  # guards what is opened at first use
+        self._changing = Lock()  # threads that change the index take turns
         self._opened: Retriever | None = None
         self._generator: Generator | None = None
 
@@ -141,7 +142,8 @@ class RAGPipeline:
             CorpusError: the document cannot be used; the message says why.
             BusyError: another process is building into the same directory.
         """
-        report = IndexBuilder(self.config, self._embedder).add(path)
+        with self._changing:
+            report = IndexBuilder(self.config, self._embedder).add(path)
         self._close_index()
         return report
 
@@ -152,7 +154,8 @@ class RAGPipeline:
             CorpusError: it was not added that way, or the index would be empty.
             BusyError: another process is building into the same directory.
         """
-        report = IndexBuilder(self.config, self._embedder).remove(path)
+        with self._changing:
+            report = IndexBuilder(self.config, self._embedder).remove(path)
         self._close_index()
         return report
 

@@ -312,6 +312,19 @@ def test_the_packaged_embedder_needs_no_warning(
     assert "calibrated" not in caplog.text
 
 
+def test_threads_that_add_documents_take_turns(
+    build: Build, config: PipelineConfig, tmp_path: Path
+) -> None:
+    build()
+    notes = [tmp_path / f"note{number}.txt" for number in range(4)]
+    for note in notes:
+        note.write_text(f"The dose of {note.stem} is 5 mg a day.", encoding="utf-8")
+    with RAGPipeline(config) as rag, ThreadPoolExecutor(4) as threads:
+        before = rag.index.counts.documents
+        list(threads.map(rag.ingest_document, notes))
+        assert rag.index.counts.documents == before + len(notes)
+
+
 # --- opening and closing ----------------------------------------------------------------------
 
 
