@@ -321,7 +321,7 @@ def test_what_was_added_by_hand_outlives_a_damaged_store_that_still_tells(
     build()
     if readable:
         assert contents(config) == before
-        assert "2 files added by hand were recovered" in caplog.text
+        assert "2 files added by hand are read again" in caplog.text
     else:
         assert contents(config) == {k: v for k, v in before.items() if k not in added}
         assert "files added by hand could not be recovered" in caplog.text
