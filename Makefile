@@ -18,8 +18,11 @@ setup: .venv/ready  ## create .venv and install medrag (without CUDA if there is
 demo: setup  ## every stage on samples/: index, dataset, QLoRA dry run, evaluation, answers
 	@$(BIN)/python scripts/demo.py
 
+# In separate processes: the backends bring thread pools of their own, and users run one at a time.
 test: setup  ## the test suite
-	$(BIN)/python -m pytest -m "not long and not gpu"
+	$(BIN)/python -m pytest -m "not long and not gpu" --backend onnxruntime
+	$(BIN)/python -m pytest -m "backends and not long and not gpu" --backend openvino
+	$(BIN)/python -m pytest -m "backends and not long and not gpu" --backend torch
 
 test-long: setup  ## all tests, including long ones and those that need a GPU
 	$(BIN)/python -m pytest

@@ -47,7 +47,20 @@ BACKENDS = {
 }
 
 
-@pytest.fixture(scope="session", params=BACKENDS)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--backend", choices=BACKENDS, help="run the embedder on this one only")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that uses the embedder on each backend."""
+    if "embedder" in metafunc.fixturenames:
+        one = metafunc.config.getoption("backend")
+        names = [one] if one else list(BACKENDS)
+        marked = [pytest.param(name, marks=pytest.mark.backends) for name in names]
+        metafunc.parametrize("embedder", marked, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def embedder(request: pytest.FixtureRequest) -> TextEmbedder:
     """The real MiniLM, loaded once for each backend."""
     return TextEmbedder(BACKENDS[request.param])
