@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -54,9 +55,8 @@ def stages() -> list[list[str]]:
 
 def run(stage: list[str]) -> float:
     """Run one stage in its own process, and return its seconds."""
-    console.print(
-        f"\n[bold cyan]$[/] [bold]python -m medrag.{shlex.join(stage)}[/]", soft_wrap=True
-    )
+    command_line = escape(shlex.join(stage))  # Rich would read [DIR] as markup
+    console.print(f"\n[bold cyan]$[/] [bold]python -m medrag.{command_line}[/]", soft_wrap=True)
     started = time.monotonic()
     command = [sys.executable, "-m", f"medrag.{stage[0]}", *stage[1:]]
     finished = subprocess.run(command, cwd=ROOT, check=False)
