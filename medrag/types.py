@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,9 +15,24 @@ class BlockKind(StrEnum):
     """What a block of text was in its source."""
 
     text = "text"
-    table = "table"  # a line for each row, cells separated by " | "
-    caption = "caption"  # of a figure
+    question = "question"  # that the text after it answers; never an answer itself
+    table = "table"  # a line for each row: "column: value; column: value"
+    caption = "caption"  # of a table or figure
     transcript = "transcript"  # of speech
+
+
+class Flag(StrEnum):
+    """What a reader of a text should know about it before relying on it."""
+
+    ocr = "ocr"  # read from a picture of the page
+    low_ocr_confidence = "low OCR confidence"  # and probably with mistakes
+    tables_as_lines = "tables as lines"  # rows may stand without their columns
+    truncated = "truncated"  # the end of the document is missing
+    retracted = "retracted"
+    corrected = "corrected"  # a correction of it was published
+    superseded = "superseded"  # a newer version of it was published
+    hidden_text = "hidden text left out"
+    duplicate = "duplicate"  # an older document of the index says the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,8 @@ class Block:
         page: 1-based page number, if the format has pages.
         section: heading path, e.g. "Treatment > Children"; "" above the first heading.
         kind: what the text was in its source.
+        header: what each part of a table needs before it to be understood: its caption.
+        flags: those that hold for this block, but not for the whole document.
     """
 
     text: str
@@ -39,6 +57,8 @@ class Block:
     page: int | None = None
     section: str = ""
     kind: BlockKind = BlockKind.text
+    header: str = ""
+    flags: frozenset[Flag] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,11 @@ class Document:
         blocks: the text; may be a one-shot generator that raises `DocumentError` midway.
         url: where to read the original, or "".
         metadata: anything else from the source; JSON-serialisable.
+        version: orders the revisions of a document with one id; the greatest string is the newest.
+            "" if the source has no revisions.
+        flags: what holds for all of it.
+        left_out: how often something was left out, by reason ("hidden text"). Like `flags`, it is
+            complete only when the blocks have been read.
     """
 
     id: str
@@ -58,6 +83,16 @@ class Document:
     blocks: Iterable[Block]
     url: str = ""
     metadata: Metadata = field(default_factory=dict)
+    version: str = ""
+    flags: set[Flag] = field(default_factory=set)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A document that its source has withdrawn, whichever file holds it."""
+
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +109,15 @@ class Chunk:
 
     Attributes:
         start, end: character offsets, `cleaned[start:end] == text`.
-        tokens: size of the embedded text (title, text and special tokens), in embedder tokens.
+        tokens: size of the embedded text (title, header, text and special tokens), in embedder
+            tokens.
         page, section: those at `start`, as in `Block`.
         page_starts: (offset, page) of each new page, at the first sentence on it.
         glue: the whitespace between the previous chunk and this one, so that the chunks of a
             document joined give its cleaned text exactly.
         ids: the embedder's token ids of the embedded text, so that it is tokenized only once.
+        header: as in `Block`, if the chunk starts within a table. It is not part of `text`.
+        flags: those of its blocks.
     """
 
     text: str
@@ -91,6 +129,8 @@ class Chunk:
     glue: str = ""
     page_starts: tuple[tuple[int, int], ...] = ()
     ids: Sequence[int] = ()
+    header: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +142,9 @@ class Hit:
         document: id of the document.
         score: the hits are ranked by it; higher is better. Compare it within one result list only.
         similarity: cosine of question and chunk, in [-1, 1]; None if only words were searched.
+        header: the caption of the table that `text` continues, or "".
+        flags: what to know before relying on the text; see `Flag`.
+        duplicates: ids of other documents that were found with the same text.
     """
 
     chunk_id: int
@@ -116,6 +159,9 @@ class Hit:
     score: float
     similarity: float | None = None
     metadata: Metadata = field(default_factory=dict)
+    header: str = ""
+    flags: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +207,7 @@ class Citation:
         marker: the n of `[n]` in the answer text, from 1.
         text: the span; `cleaned[start:end] == text` in the cleaned text of `document`.
         score: how well the span supports the statement that cites it, in [0, 1].
+        flags: as in `Hit`.
     """
 
     marker: int
@@ -173,6 +220,7 @@ class Citation:
     section: str
     url: str
     score: float
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

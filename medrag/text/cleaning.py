@@ -65,7 +65,8 @@ def clean_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
             glue = _stronger(glue, " ")
         pending = " " if block.text[-1:].isspace() else ""
         if text:
-            yield replace(block, text=text, glue=glue, section=clean_text(block.section))
+            section, header = clean_text(block.section), clean_text(block.header)
+            yield replace(block, text=text, glue=glue, section=section, header=header)
         else:
             pending = _stronger(pending, glue)
 
