@@ -28,6 +28,7 @@ LEFT_OUT = {
     **dict.fromkeys(("author-notes", "collab-alternatives"), "author details"),
     **dict.fromkeys(("sec-meta", "kwd-group", "unstructured-kwd-group"), "publication details"),
     **dict.fromkeys(("subj-group", "custom-meta-group", "object-id"), "publication details"),
+    **dict.fromkeys(("funding-group", "support-group"), "funding"),
     **dict.fromkeys(("index-term", "index-term-range-end"), "index entries"),
     **dict.fromkeys(("rt", "rp"), "phonetic guides"),
     "strike": "deleted text",
@@ -44,7 +45,7 @@ _PICTURES = {"graphic", "inline-graphic"}
 # Which of several forms of the same thing is read.
 _FORMS = ("math", "tex-math", "table", "textual-form", "code", "preformat", "chem-struct")
 
-_DASH = "-\u2010-\u2015\u2212"
+_DASH = r"\-\u2010-\u2015\u2212"
 _BETWEEN = rf"(?:[\s,;/&{_DASH}]|\band\b|\bto\b)"  # cited numbers
 _YEAR = r"(?:1[89]|20)\d\d"
 _ITEM = rf"(?!{_YEAR})[A-Za-z]?\d{{1,4}}[a-z]?"
@@ -91,7 +92,6 @@ class RunningText:
         """Return the text of a title or name, without the marks that hang on it."""
         self._bare = True
         text = self.line(element)
-        self._lists: list[Element] | None = None  # found within an item of a list
         self._bare = False
         return text
 
