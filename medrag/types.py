@@ -30,6 +30,7 @@ class Flag(StrEnum):
     truncated = "truncated"  # the end of the document is missing
     retracted = "retracted"
     corrected = "corrected"  # a correction of it was published
+    concern = "expression of concern"
     superseded = "superseded"  # a newer version of it was published
     hidden_text = "hidden text left out"
     duplicate = "duplicate"  # an older document of the index says the same
@@ -95,9 +96,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A document that its source has withdrawn, whichever file holds it."""
+    """A document that its source has withdrawn, whichever file holds it.
+
+    Attributes:
+        version: the last one that is withdrawn; see `Document`. "" withdraws them all.
+    """
 
     id: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,7 +349,7 @@ class CorpusReader:
         The newest revision of a document wins, whatever the order of the files.
         """
         writer, id_ = self.writer, document.id
-        if deleter := writer.deleter(id_):
+        if deleter := writer.deleter(id_, document.version):
             return self._note(file, id_, f"deleted by {deleter}", RejectCode.deleted)
         holder = writer.holder(id_)
         if holder is None or (holder.file == file and not (holder.is_kept and document.version)):
@@ -367,9 +367,10 @@ class CorpusReader:
 
     def _delete(self, deleted: Deleted, file: str) -> None:
         """Remove a document that its source has withdrawn."""
-        if holder := self.writer.holder(deleted.id):
+        holder = self.writer.holder(deleted.id)
+        if self.writer.delete_document(deleted) and holder:
+            self.report.removed += 1
             self._note(holder.file, deleted.id, f"deleted by {file}", RejectCode.deleted)
-        self.report.removed += self.writer.delete_document(deleted.id)
 
     def _note(
         self, file: str, id_: str, reason: str, code: RejectCode = RejectCode.superseded

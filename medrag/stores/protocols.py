@@ -16,7 +16,7 @@ from ..config import ChunkingConfig, EmbedderConfig, EmbedderKind, FieldsConfig,
 from ..embedding import Embedder
 from ..errors import ConfigError, FormatError, MismatchError
 from ..manifest import REBUILD_INDEX, Manifest, read_manifest
-from ..types import Chunk, Document, Hit, Rejected
+from ..types import Chunk, Deleted, Document, Hit, Rejected
 
 if TYPE_CHECKING:
     from ..ingestion.corpus import Away, SourceFile
@@ -427,11 +427,11 @@ class IndexWriter(Protocol):
     def holder(self, id_: str) -> Holder | None:
         """Where a document is now, or None."""
 
-    def deleter(self, id_: str) -> str | None:
-        """A file that says that a document was withdrawn, or None."""
+    def deleter(self, id_: str, version: str) -> str | None:
+        """A file that says that this version of a document was withdrawn, or None."""
 
-    def delete_document(self, id_: str) -> int:
-        """Note that the file being written withdraws a document, and remove it; returns 0 or 1."""
+    def delete_document(self, deleted: Deleted) -> int:
+        """Note that the file being written withdraws a document; returns how many are removed."""
 
     def free_id(self, id_: str) -> str:
         """The id, or `id~2`, `id~3`, … if the file being written holds such a document already."""

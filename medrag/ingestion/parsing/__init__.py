@@ -164,8 +164,8 @@ class _Worker:
                     case ["rejected", str(id_), str(reason)]:
                         yield Rejected(id_, reason)
                         request.skip += 1
-                    case ["deleted", str(id_)]:
-                        yield Deleted(id_)
+                    case ["deleted", str(id_), str(version)]:
+                        yield Deleted(id_, version)
                         request.skip += 1
                     case ["document", str(id_), str(title), str(url), str(version)]:
                         self._open = True

@@ -13,7 +13,7 @@ Messages go to the file DESCRIPTOR, each a length (4 bytes, big-endian) and a li
     end, metadata, flags, left_out         the document ends; readers fill these three meanwhile
     failed, reason                         or it turns out to be unusable
     rejected, id, reason                   something cannot be used
-    deleted, id                            a document that its source has withdrawn
+    deleted, id, version                   a document that its source has withdrawn
     skipping                               a sign of life
     done                                   the file ends
     disk, errno, message                   the disk has no room to unpack a member; the last message
@@ -104,7 +104,7 @@ class _Parser:
                 if isinstance(item, Rejected):
                     self._reject(item.id, item.reason)
                 elif isinstance(item, Deleted):
-                    self.send("deleted", item.id)
+                    self.send("deleted", item.id, item.version)
                 else:
                     self._document(item)
         except Exception as error:  # a bug in a reader must not cost more than this file

@@ -44,7 +44,9 @@ CREATE TABLE rejected (
     file TEXT NOT NULL, id TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL
 );
 CREATE INDEX rejected_file ON rejected (file);
-CREATE TABLE deleted (id TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY (id, file));
+CREATE TABLE deleted (
+    id TEXT NOT NULL, version TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY (id, version, file)
+);
 CREATE INDEX deleted_file ON deleted (file);
 CREATE TABLE documents (
     key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, file TEXT NOT NULL,

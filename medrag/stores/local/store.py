@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from more_itertools import chunked
 
 from ...text.duplicates import same_text_key
-from ...types import Chunk, Document, Rejected
+from ...types import Chunk, Deleted, Document, Rejected
 from ..protocols import Change, FileState, Holder, Origin, RejectCode, Vector
 from .database import NEVER, Database, DocumentRow, checksum
 
@@ -219,13 +219,20 @@ class Store(Database):
         is_kept = self._is_any("SELECT 1 FROM kept WHERE key = ?", live.key)
         return Holder(live.file, live.version, is_kept)
 
-    def deleter(self, id_: str) -> str | None:
-        row = next(self.select("SELECT file FROM deleted WHERE id = ? ORDER BY file", (id_,)), None)
+    def deleter(self, id_: str, version: str) -> str | None:
+        query = (
+            "SELECT file FROM deleted WHERE id = ? AND (version = '' OR version >= ?) ORDER BY file"
+        )
+        row = next(self.select(query, (id_, version)), None)
         return row[0] if row else None
 
-    def delete_document(self, id_: str) -> int:
-        self.connection.execute("INSERT OR IGNORE INTO deleted VALUES (?, ?)", (id_, self._file))
-        return self._remove(f"id = ? AND removed = {NEVER}", id_)
+    def delete_document(self, deleted: Deleted) -> int:
+        what = deleted.id, deleted.version, self._file
+        self.connection.execute("INSERT OR IGNORE INTO deleted VALUES (?, ?, ?)", what)
+        holder = self.holder(deleted.id)
+        if holder is None or not self.deleter(deleted.id, holder.version):
+            return 0
+        return self._remove(f"id = ? AND removed = {NEVER}", deleted.id)
 
     def _live(self, id_: str) -> DocumentRow | None:
         return next(self.documents(f"WHERE id = ? AND removed = {NEVER}", (id_,)), None)
