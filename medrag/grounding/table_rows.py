@@ -19,7 +19,7 @@ _UNITS = {
     "month": ("day", 30.4), "mo": ("day", 30.4), "year": ("day", 365.0), "yr": ("day", 365.0),
     "y": ("day", 365.0), "ml/min": ("ml/min", 1.0), "%": ("%", 1.0),
 }  # fmt: skip
-_UNIT = r"(?P<unit>kilogram|kilo|kgs?|years?|yrs?|y|months?|mo|weeks?|wks?|days?|d|ml/min|%)"
+_UNIT = r"(?P<unit>kilograms?|kilos?|kgs?|years?|yrs?|y|months?|mo|weeks?|wks?|days?|d|ml/min|%)"
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _QUANTITY = re.compile(rf"(?P<number>{_NUMBER})[\s-]*{_UNIT}(?![\w/])", re.I)
 _BETWEEN = re.compile(
