@@ -54,11 +54,11 @@ def weighed(
         ("  Gout hurts.  \n\n  Much. ", ["Gout hurts.", "Much."]),
         ("-5 degrees", ["-5 degrees"]),
         (
-            "Doses. Of gout.\nDrug: A; Dose: 5 mg. Twice; Age: 2 y\nDrug: B; Dose: 1 mg; Age: 3\nEnd.",
+            "Doses. Of it.\nDrug: A; Dose: 5 mg. Now; Age: 2 y\nDrug: B; Dose: 1 mg; Age: 3\nEnd.",
             [
                 "Doses.",
-                "Of gout.",
-                "Drug: A; Dose: 5 mg. Twice; Age: 2 y",
+                "Of it.",
+                "Drug: A; Dose: 5 mg. Now; Age: 2 y",
                 "Drug: B; Dose: 1 mg; Age: 3",
                 "End.",
             ],
