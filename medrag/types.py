@@ -35,6 +35,10 @@ class Flag(StrEnum):
     duplicate = "duplicate"  # an older document of the index says the same
 
 
+# Flags that hold for a passage; the others hold for the whole document.
+PASSAGE_FLAGS = frozenset({Flag.ocr, Flag.low_ocr_confidence, Flag.tables_as_lines})
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A run of text in a document, as a reader finds it.
@@ -74,15 +78,16 @@ class Document:
         version: orders the revisions of a document with one id; the greatest string is the newest.
             "" if the source has no revisions.
         flags: what holds for all of it.
-        left_out: how often something was left out, by reason ("hidden text"). Like `flags`, it is
-            complete only when the blocks have been read.
+        left_out: how often something was left out, by reason ("hidden text").
+
+    Readers may add to `metadata`, `flags` and `left_out` until the blocks have been read.
     """
 
     id: str
     title: str
     blocks: Iterable[Block]
     url: str = ""
-    metadata: Metadata = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     version: str = ""
     flags: set[Flag] = field(default_factory=set)
     left_out: Counter[str] = field(default_factory=Counter)

@@ -130,6 +130,7 @@ def ground(
                 section=hit.section,
                 url=hit.url,
                 score=support,
+                flags=hit.flags,
             )
         parts.append(f"{statement.text} [{citations[key].marker}]")
     return Grounded(" ".join(parts), tuple(citations.values()), tuple(unsupported))
