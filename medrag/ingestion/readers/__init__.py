@@ -45,7 +45,7 @@ _XML = (".xml", ".xml.gz", ".nxml")
 FORMATS = (
     Format("text", (".txt", ".md"), streamed=True),
     Format("html", (".html", ".htm")),
-    Format("rows", (".jsonl", ".csv"), streamed=True),
+    Format("rows", (".jsonl", ".csv", ".tsv"), streamed=True),
     Format("pdf", (".pdf",)),
     Format("docx", (".docx",)),
     Format("pubmed", _XML, root="PubmedArticleSet", streamed=True),
