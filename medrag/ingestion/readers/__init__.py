@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from ...config import CorpusConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_text
-from ...types import Block, Document, Rejected
+from ...types import Block, Deleted, Document, Rejected
 from ..files import MEGABYTE, split_text
 from .reader import Reader, Source, one_line
 
@@ -45,7 +45,7 @@ _XML = (".xml", ".xml.gz", ".nxml")
 FORMATS = (
     Format("text", (".txt", ".md"), streamed=True),
     Format("html", (".html", ".htm")),
-    Format("rows", (".jsonl", ".csv"), streamed=True),
+    Format("rows", (".jsonl", ".csv", ".tsv"), streamed=True),
     Format("pdf", (".pdf",)),
     Format("docx", (".docx",)),
     Format("pubmed", _XML, root="PubmedArticleSet", streamed=True),
@@ -61,7 +61,7 @@ SUFFIXES = tuple(dict.fromkeys(suffix for format_ in FORMATS for suffix in forma
 
 def read_documents(
     path: Path, document_id: str, corpus: CorpusConfig
-) -> Iterator[Document | Rejected]:
+) -> Iterator[Document | Rejected | Deleted]:
     """Yield the documents of one file, and a Rejected with the reason for each unusable one.
 
     If the file is one document, its id is `document_id`. Rows of JSONL and CSV files have the id
@@ -89,7 +89,7 @@ def read_documents(
         yield Rejected(document_id, str(error).removeprefix(f"{path.name}: "))
 
 
-def _read(source: Source) -> Iterator[Document | Rejected]:
+def _read(source: Source) -> Iterator[Document | Rejected | Deleted]:
     """Check the file, then run its reader."""
     if not source.suffix:
         raise source.error(f"unknown suffix; medrag reads {' '.join(SUFFIXES)}")
