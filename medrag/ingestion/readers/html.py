@@ -148,18 +148,36 @@ class _Table:
         self.foot: list[Row] = []  # may stand before the body
 
     def blocks(self, section: str) -> Iterator[Block]:
-        """Yield it. Lines across the whole table are its caption above it, and notes below it."""
+        """Yield it.
+
+        A line across the whole table is a part of its caption above the column headings, a note
+        at its end, and elsewhere a heading of the rows below it.
+        """
         rows = self.rows + self.foot
-        width = max((sum(max(1, cell.columns) for cell in row) for row in rows), default=0)
+        width = max((sum(cell.columns for cell in row) for row in rows), default=0)
         start, end = 0, len(rows)
-        while start < end - 1 and _is_across(rows[start], width):
+        while start < end and _is_across(rows[start], width):
             start += 1
         while end > start and _is_across(rows[end - 1], width):
             end -= 1
         above = [row[0].text for row in rows[:start]]
-        yield from table_blocks(rows[start:end], " ".join([self.caption, *above]), section)
+        body = [_labelled(row) for row in rows[start:end]]
+        marked = any(row.header or any(cell.heading for cell in row) for row in body)
+        if above and not (body and (body[0].header or all(cell.heading for cell in body[0]))):
+            body.insert(0, Row([Cell(above.pop(), columns=width)]))
+        caption = " ".join([self.caption, *above])
+        yield from table_blocks(body, caption, section, guess_header=not marked)
         for row in rows[end:]:
             yield Block(row[0].text, "\n", section=section)
+
+
+def _labelled(row: Row) -> Row:
+    """Return a row in which headings of the row itself cannot be taken for those of columns."""
+    values = [cell for cell in row if not cell.heading]
+    if row.header or not values:
+        return row
+    named = any(cell.text.strip() for cell in values)
+    return Row(cell._replace(heading=cell.heading and named and cell.rows == 1) for cell in row)
 
 
 def _is_across(row: Row, width: int) -> bool:
@@ -188,6 +206,7 @@ class _Walk:
         self._raised_from = 0  # where in `_text` the outermost <sup> starts
         self._cited = False  # whether it refers to something
         self._gap = ""  # what stood here was left out; see `_bridged`
+        self._meaning = 0  # a <dd> that goes on in the line of its <dt>
         self._unseen = 0  # the element whose text was left out last
         self._drawn = 0  # a picture of a formula that was read
 
@@ -363,6 +382,8 @@ class _Walk:
             else:
                 yield from self._flush()
             self._lists += not self._cells
+        elif tag == "dd" and node.mem_id == self._meaning:
+            pass
         elif tag in _HEADINGS or tag in _BREAKING:
             yield from self._break()
         self._verbatim += tag == "pre"
@@ -435,7 +456,7 @@ class _Walk:
         if self._superscripts == 1:
             self._raised_from = len(self._text)
             alone = node.parent and node.parent.tag == "a" and not node.prev and not node.next
-            self._cited = bool(alone) or node.css_first("a") is not None
+            self._cited = bool(alone) or node.css_first("a") is not None or self._marks.cites(node)
 
     def _lower(self, node: LexborNode) -> None:
         """Write the superscript that ends here apart from the text before it."""
@@ -454,7 +475,7 @@ class _Walk:
         elif self._marks.is_note(mark, before, bool(self._cells)):
             self._text.append(f" [{mark}]")
             self._gap = " "
-        elif not before.strip() and self._marks.starts_note(mark, _following(node)):
+        elif _begins(before) and self._marks.starts_note(mark, _following(node)):
             self._text.append(f"[{mark}] ")
         else:
             self._text.append(superscript(before, inside, self._cited))
@@ -493,6 +514,9 @@ class _Walk:
             yield from self._break()
             yield Block(self._caption, section=str(self._path), kind=BlockKind.caption)
             self._caption = ""
+        elif tag == "dt" and (meaning := _next(node)) is not None and _is_line(meaning):
+            self._meaning = meaning.mem_id
+            self._text.append(": " if self._before().rstrip()[-1:].isalnum() else " ")
         elif tag in _HEADINGS or tag in _BREAKING:
             yield from self._break()
         self._verbatim -= tag == "pre"
@@ -542,6 +566,11 @@ class _Walk:
             text = _BRACKETED.sub(lambda m: _REFERENCE if _REFERENCE in m[1] else m[0], text)
             text = _UNBRACKETED.sub(_closed, text)
         return text
+
+
+def _begins(before: str) -> bool:
+    """Tell whether a paragraph, a line or a sentence begins after this text."""
+    return not before.strip() or (before[-1].isspace() and before.rstrip(" ")[-1] in "\n.;")
 
 
 def _closed(match: re.Match[str]) -> str:
@@ -604,11 +633,22 @@ def _cell(node: LexborNode, text: str) -> Cell:
     return Cell(text, min(rows, 65_534), max(1, min(columns, 1_000)), node.tag == "th")
 
 
-def _beside(node: LexborNode) -> int:
-    """Return the number of the picture after a formula, 0 if there is none."""
+def _next(node: LexborNode) -> LexborNode | None:
+    """Return the element after an element."""
     other = node.next
     while other is not None and not other.is_element_node:
         other = other.next
+    return other
+
+
+def _is_line(meaning: LexborNode) -> bool:
+    """Tell whether the element after a `<dt>` is a `<dd>` without paragraphs."""
+    return meaning.tag == "dd" and meaning.css_first("p, div, ul, ol, dl, table, h3, h4") is None
+
+
+def _beside(node: LexborNode) -> int:
+    """Return the number of the picture after a formula, 0 if there is none."""
+    other = _next(node)
     if other is None:
         return 0
     attributes = other.attributes

@@ -162,11 +162,13 @@ class Marks:
             return False
         return before[-1].isdigit() and mark in self._raised_at_start
 
+    def cites(self, raised: LexborNode) -> bool:
+        """Tell whether the class of a superscript says that it cites something."""
+        return _said(raised.attributes.get("class") or "") == "reference"
+
     def is_source(self, raised: LexborNode, mark: str) -> bool:
         """Tell whether a superscript without a link is the number of a source, by its class."""
-        if not re.fullmatch(rf"\[?{_NUMBERS}\]?", mark):
-            return False
-        return _said(raised.attributes.get("class") or "") == "reference"
+        return bool(re.fullmatch(rf"\[?{_NUMBERS}\]?", mark)) and self.cites(raised)
 
     def starts_note(self, mark: str, following: str) -> bool:
         """Tell whether a superscript at the start of a paragraph is the mark of a note there."""
