@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _REFERENCES, _FORMULAS, _PICTURES = "reference marks", "formulas", "pictures"
 _FURNITURE, _EMBEDDED = "page furniture", "embedded content"
+_SPACE = re.compile(r"\s+")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _UNREAD = {
     "head": "",
@@ -38,6 +39,7 @@ _DROPPED = {
     **dict.fromkeys(("canvas", "svg"), _PICTURES),
 }
 _DROPPED_OUTSIDE = {"button": "heading", **dict.fromkeys(("header", "footer", "aside"), "article")}
+_SPECIAL = {*_UNREAD, *_DROPPED, *_DROPPED_OUTSIDE, "a", "area", "img", "math"}
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _PLACES = {
     **dict.fromkeys(_HEADINGS, "heading"),  # has the button of an accordion
@@ -214,20 +216,24 @@ class _Walk:
         """Yield the blocks below `root`."""
         stack: list[tuple[LexborNode, bool]] = [(root, False)]
         sight = self._sight
+        styled = not sight.plain
         while stack:
             node, seen = stack.pop()
             tag = node.tag or ""
             if seen:
                 yield from self._leave(node, tag)
-                sight.leaves(node)
+                if styled:
+                    sight.leaves(node)
             elif node.is_text_node:
                 text = node.text_content or ""
                 if sight.reason:
                     self._leave_out(sight.reason, text, sight.source)
                     continue
-                text = text if self._verbatim else re.sub(r"\s+", " ", text)
+                text = text if self._verbatim else _SPACE.sub(" ", text)
                 self._text.append(self._bridged(text) if self._gap else text)
-            elif node.is_comment_node or self._is_unread(node, tag):
+            elif node.is_comment_node or (
+                (styled or tag in _SPECIAL) and self._is_unread(node, tag)
+            ):
                 continue
             else:
                 yield from self._enter(node, tag)
@@ -546,7 +552,7 @@ class _Walk:
 
     def _line(self) -> None:
         """End an item."""
-        text = re.sub(r"\s+", " ", self._said()).strip()
+        text = _SPACE.sub(" ", self._said()).strip()
         if text.strip("- "):
             self._lines.append(text)
         self._text.clear()

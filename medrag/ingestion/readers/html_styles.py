@@ -90,6 +90,7 @@ class Sight:
     Attributes:
         reason: why the text at this place is not seen, "hidden text" or "deleted text"; else "".
         source: a number for the element that is the reason.
+        plain: whether all text of the page is seen, so that there is nothing to follow.
     """
 
     def __init__(self, tree: LexborHTMLParser) -> None:
@@ -98,19 +99,19 @@ class Sight:
         self._tree = tree
         self._rules = _indexed(tree)
         self._watched = {node.mem_id for node in tree.css(_WATCHED)}
-        self._plain = not self._rules and not self._watched
+        self.plain = not self._rules and not self._watched
         self._matching: dict[tuple[str, str, str], list[_Rule]] = {}
         self._open: list[tuple[int, _Look, int, _Element]] = []  # what to go back to
         self._names: Counter[str] = Counter()  # of open elements, as in selectors
         self._openable: set[str] | None = None
-        linked = not self._plain and tree.css_first('link[rel~="stylesheet"]') is not None
+        linked = not self.plain and tree.css_first('link[rel~="stylesheet"]') is not None
         self._look = _Look(background=None) if linked else _Look()
         if tree.root is not None:
             self.enters(tree.root)
 
     def enters(self, node: LexborNode) -> bool:
         """Step into an element. False if it takes no place on the page at all: stay outside."""
-        if self._plain:
+        if self.plain:
             return True
         tag = node.tag or ""
         watched = bool(self._rules) or node.mem_id in self._watched
