@@ -12,12 +12,12 @@ from xml.etree.ElementTree import Element, SubElement
 
 from ...types import Block, BlockKind, Document, Flag
 from ..files import BOMS
+from .formulas import math_text
 from .html_marks import Marks
 from .html_styles import HIDDEN, Sight
-from .mathml import FORMULA, formula
 from .reader import HeadingPath, Source, flat, one_line
 from .tables import Cell, Row, table_blocks
-from .xml import LOOKBACK, superscript
+from .xml import LOOKBACK, subscript, superscript
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -58,6 +58,7 @@ _REFERENCE = "\0"  # stands for a reference mark until what is around it is know
 _BRACKETED = re.compile(r"\s{0,8}[\[(]([\s,;\d\0\u2013-]+)[\])]")
 _UNBRACKETED = re.compile(r"[^\S\n]{0,8}\0(?:[\s,;\u2013-]*\0)*")
 _ALT_LIMIT = 40  # characters; a picture with more to say is a figure
+_FORMULA_PARTS, _FORMULA_DEPTH = 500, 50  # elements, and elements in each other, of a formula
 _CELL_OF_PROSE = 200  # characters; cells of tables have fewer on average
 _NESTED_TABLES = 3  # deeper ones are taken for layout
 
@@ -293,11 +294,15 @@ class _Walk:
 
         They do not if there was white space or a word between them. What a letter or a number left
         in the midst of a word or number stays together: "met<del>a</del>formin", "1<del>0</del>5".
+        A number that follows a raised or lowered one is another: "10^3 155".
         """
         before = next((part[-1] for part in reversed(self._text[-LOOKBACK:]) if part), " ")
-        words = before.isalpha() and text[:1].isalpha()
-        run_together = before.isalnum() and text[:1].isalnum()
-        apart = run_together and (self._gap == " " or words)
+        after = text[:1]
+        apart = {
+            " ": (before.isalnum() or before == "]") and after.isalnum(),
+            "word": before.isalpha() and after.isalpha(),
+            "number": before.isdigit() and after.isdigit(),
+        }[self._gap]
         self._gap = ""
         return f" {text}" if apart else text
 
@@ -326,10 +331,11 @@ class _Walk:
         if self._sight.reason:
             self._leave_out(self._sight.reason, _text_of(node), self._sight.source)
             return
-        text = formula(_element(node))
-        if text is None:
+        copy = _element(node)
+        text = math_text(copy) if copy is not None else ""
+        if not text:
             self._document.left_out[_FORMULAS] += 1
-        self._text.append(text or FORMULA)
+        self._text.append(text or "[formula]")
         parent = node.parent
         if parent is not None and len(list(_children(parent))) == 1:
             self._drawn = self._drawn or _beside(parent)
@@ -374,6 +380,10 @@ class _Walk:
             self._raise(node)
         elif tag == "br":
             self._text.append("\n")
+        elif tag == "sub":
+            self._text.append(
+                subscript(self._before(), node.text()[:1]).removesuffix(node.text()[:1])
+            )
         elif tag in _AROUND:
             self._text.append("" if self._sight.reason else _AROUND[tag][0])
         elif tag in _PARTS_OF_TABLES:
@@ -485,6 +495,7 @@ class _Walk:
             self._text.append(f"[{mark}] ")
         else:
             self._text.append(superscript(before, inside, self._cited))
+            self._gap = self._gap or "number"
 
     def _before(self) -> str:
         """Return the end of the text so far."""
@@ -499,6 +510,8 @@ class _Walk:
         """End an element; yield what it completes."""
         if tag == "sup":
             self._lower(node)
+        elif tag == "sub":
+            self._gap = self._gap or "number"
         elif tag in _AROUND:
             self._text.append("" if self._sight.reason else _AROUND[tag][1])
         elif tag in _PARTS_OF_TABLES:
@@ -539,9 +552,7 @@ class _Walk:
             if heading != short:  # the title has only a part of it
                 yield Block(heading)
         elif heading:
-            block = self._path.enter(level, heading)
-            asks = heading.endswith(("?", "\uff1f", "\u061f"))
-            yield replace(block, kind=BlockKind.question) if asks else block
+            yield self._path.enter(level, heading)
 
     def _break(self) -> Iterator[Block]:
         """End a paragraph, or write a space inside an item or a cell."""
@@ -686,22 +697,22 @@ def _text_of(node: LexborNode, scripts: bool = False) -> str:
     )
 
 
-def _element(node: LexborNode) -> Element:
-    """Return a copy of an element, without comments."""
+def _element(node: LexborNode) -> Element | None:
+    """Return a copy of a formula, without comments; None if it is too large for one line."""
     root = Element(node.tag or "", _named(node))
-    stack = [(node, root)]
+    stack = [(node, root, 1)]
+    parts = 0
     while stack:
-        source, copy = stack.pop()
+        source, copy, depth = stack.pop()
+        parts += 1
+        if parts > _FORMULA_PARTS or depth > _FORMULA_DEPTH:
+            return None
         child = source.child
         while child is not None:
             if child.is_text_node:
-                last = copy[-1] if len(copy) else None
-                if last is None:
-                    copy.text = (copy.text or "") + (child.text_content or "")
-                else:
-                    last.tail = (last.tail or "") + (child.text_content or "")
+                copy.text = (copy.text or "") + (child.text_content or "")
             elif child.is_element_node:
-                stack.append((child, SubElement(copy, child.tag or "", _named(child))))
+                stack.append((child, SubElement(copy, child.tag or "", _named(child)), depth + 1))
             child = child.next
     return root
 
