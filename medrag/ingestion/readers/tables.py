@@ -97,18 +97,26 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     body = [cells for cells in grid[heads:] if any(cell.text for cell in cells)]
     labelled = bool(body) and width > 1 and _is_label(body[0])
     group = label = ""
+    alone = False  # whether no row has followed the group or label yet: then it has its own line
     for row, cells in zip(rows[heads:], grid[heads:], strict=True):
         texts = [cell.text for cell in cells]
         if not any(texts):
             continue
         if _is_group(cells, width):
-            group, label = texts[0], ""
+            if alone:
+                yield "; ".join(filter(None, [group, label]))
+            group, label, alone = texts[0], "", True
         elif labelled and _is_label(cells):
-            label = texts[0]
+            if alone and label:
+                yield "; ".join(filter(None, [group, label]))
+            label, alone = texts[0], True
         elif len(set(texts)) > 1 and _is_header(row, cells):
             names = _names([cells], width)  # a second header, further down
         else:
             yield "; ".join(filter(None, [group, label, *_pairs(names, cells)]))
+            alone = False
+    if alone:
+        yield "; ".join(filter(None, [group, label]))
 
 
 def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
