@@ -11,7 +11,7 @@ from typing import Protocol
 from ...config import CorpusConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_text
-from ...types import Block, BlockKind, Document, Rejected
+from ...types import Block, BlockKind, Deleted, Document, Rejected
 
 _TITLE_LIMIT = 300  # characters; a title is put before every chunk, so it must stay small
 _HEADING_LIMIT = 120  # characters of a heading in a heading path
@@ -55,7 +55,7 @@ class Source:
 class Reader(Protocol):
     """A module that reads files of one format."""
 
-    def read(self, source: Source) -> Iterator[Document | Rejected]:
+    def read(self, source: Source) -> Iterator[Document | Rejected | Deleted]:
         """Yield the documents in a file.
 
         Titles may be empty or long, and blocks may be empty or too long: `read_documents` fixes
