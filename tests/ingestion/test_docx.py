@@ -428,7 +428,8 @@ def test_fields_that_show_something_without_a_result(tmp_path: Path) -> None:
         + form('<w:checkBox><w:default w:val="0"/><w:checked/></w:checkBox>')
         + form("<w:checkBox><w:default w:val='0'/></w:checkBox>")
         + form(
-            '<w:ddList><w:result w:val="1"/><w:listEntry w:val="a"/><w:listEntry w:val="b"/></w:ddList>'
+            '<w:ddList><w:result w:val="1"/><w:listEntry w:val="a"/><w:listEntry w:val="b"/>'
+            "</w:ddList>"
         )
     )
     assert texts(tmp_path, paragraph(body)) == ["≥5 ☒☐b"]
@@ -523,7 +524,7 @@ def test_white_text_is_kept_where_there_may_be_a_colour_behind_it(tmp_path: Path
     shaded_cell = table([cell(paragraph(white), black), cell(paragraph("x"))])
     styled = table(row).replace("<w:tblPr/>", '<w:tblPr><w:tblStyle w:val="Dark"/></w:tblPr>')
     shaded = table(row).replace("<w:tblPr/>", f"<w:tblPr>{black}</w:tblPr>")
-    picture = '<w:p><w:r><w:drawing><wp:anchor behindDoc="1"><wp:docPr/></wp:anchor></w:drawing></w:r></w:p>'
+    picture = '<w:p><w:r><w:drawing><wp:anchor behindDoc="1"/></w:drawing></w:r></w:p>'
     for body in (
         shaded_cell,
         styled,
@@ -707,6 +708,16 @@ def test_deleted_and_hidden_rows_and_cells(tmp_path: Path) -> None:
 
 
 CAPTION = '<w:style w:type="paragraph" w:styleId="Cap"><w:name w:val="caption"/></w:style>'
+
+
+def test_a_row_of_one_cell_without_rows_below_is_kept(tmp_path: Path) -> None:
+    def across(text: str) -> list[str]:
+        return [cell(paragraph(text), '<w:gridSpan w:val="2"/>')]
+
+    body = table(
+        words("Drug", "Dose"), across("Adults"), across("Oral"), words("A", "1 mg"), across("Note.")
+    )
+    assert rows_of(tmp_path, body) == ["Adults", "Oral; Drug: A; Dose: 1 mg", "Note."]
 
 
 def test_captions_go_with_their_tables(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -180,7 +180,7 @@ class _Notes:
         self._notes: dict[tuple[str, str], Element] = {}
         self._marks: dict[tuple[str, str], str] = {}
         self._styles = {"footnote": "decimal", "endnote": "lowerRoman"}
-        self.waiting: deque[tuple[Element, str]] = deque()  # with their marks
+        self.waiting: list[tuple[Element, str]] = []  # with their marks
         for kind, usual in self._styles.items():
             style = word.settings.element.find(f"{W}{kind}Pr/{W}numFmt")
             self._styles[kind] = value(style) or usual
@@ -310,8 +310,8 @@ class _Body:
     def _read_notes(self) -> list[str]:
         """Return the texts of the notes that wait; each begins with its mark."""
         found = []
-        while self._notes.waiting:
-            note, mark = self._notes.waiting.popleft()
+        waiting, self._notes.waiting = self._notes.waiting, []
+        for note, mark in waiting:
             self._paragraphs.own_mark = mark
             text = self._text(note, shaded=False, in_cell=False)
             if text:

@@ -154,8 +154,13 @@ class Paragraphs:
                     self._fields[-1].code += node.text or ""
             elif reason := why_left_out(node):
                 pieces.append(_Piece(reason, "?" if tag not in DELETED or has_text(node) else ""))
-            elif tag in (W + "txbxContent", _A + "txBody"):
+            elif tag == W + "txbxContent":
                 boxes.append(node)
+            elif tag == _A + "txBody":
+                lines = node.iterchildren(_A + "p")
+                boxes.append(
+                    "\n".join("".join(t.text or "" for t in p.iter(_A + "t")) for p in lines)
+                )
             elif tag == _V + "textpath":
                 boxes.append(node.get("string", ""))
             elif tag in _NOTES:
