@@ -54,8 +54,8 @@ _NO_TITLE = re.compile(r"untitled|\(?anonymous\)?|\(?unspecified\)?|microsoft wo
 def read(source: Source) -> Iterator[Document]:
     """Yield the document; its pages are read while its blocks are.
 
-    Its title is the file's own if that is sensible, else the first line of text if no word is
-    divided at its end, else the file's name. Running headers, footers and page numbers are
+    Its title is the file's own if that is sensible, else the first line of text if the text does
+    not continue a word or sentence from it, else the file's name. Running headers, footers and page numbers are
     dropped (`_Pages`), unless there is no other text. Text comes in the order of drawing, as
     corrected by `reading_order`. Tables are recovered where ruled lines or aligned numbers show
     them (`pdf_tables`), except in turned text. Raised numbers are marked ("10^9/L"), except in
@@ -75,8 +75,8 @@ def read(source: Source) -> Iterator[Document]:
     known = _properties(source)
     title, author = known.get("title", ""), known.get("author", "")
     if len(title) < 4 or _NO_TITLE.fullmatch(title) or title.lower().endswith((".pdf", ".docx")):
-        title = pages.first_line()
-        if title.endswith("-"):  # half a word: the text continues
+        title, following = pages.first_lines()
+        if title.endswith("-") or following[:1].islower():  # the text continues
             title = ""
     title = one_line(title) if len(title) <= 200 else ""
     document = Document(
@@ -277,13 +277,13 @@ class _Pages:
             self._behind.append(self._ahead.popleft())
             self._look_ahead()
 
-    def first_line(self) -> str:
-        """Return the first line of text on the pages ahead, or ""."""
+    def first_lines(self) -> tuple[str, str]:
+        """Return the first two lines of text on the pages ahead, or ""."""
         for n in range(len(self._ahead)):
-            for line in self._body(n):
-                if isinstance(line, str) or line.caption:
-                    return line if isinstance(line, str) else line.caption
-        return ""
+            lines = [line if isinstance(line, str) else line.caption for line in self._body(n)]
+            if found := [line for line in lines if line]:
+                return found[0], found[1] if found[1:] else ""
+        return "", ""
 
     def _look_ahead(self) -> None:
         while len(self._ahead) < _AHEAD and (text := next(self._pages, None)) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 RIGHT_TO_LEFT = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
@@ -41,24 +41,60 @@ def is_reversed(lines: Iterable[str]) -> bool:
     return balance >= 0
 
 
+def is_leftward(line: str, usually: bool) -> bool:
+    """Tell whether a line, given as drawn from left to right, is read from right to left.
+
+    Args:
+        usually: whether most lines of its page are.
+    """
+    found = [character for character in line if character.isalpha()]
+    if is_right_to_left(line) or not found:
+        return True
+    return usually and any(RIGHT_TO_LEFT.match(character) for character in (found[0], found[-1]))
+
+
 def is_right_to_left(text: str) -> bool:
-    """Tell whether most letters are of a script that is written from right to left."""
-    return 2 * len(RIGHT_TO_LEFT.findall(text)) > sum(map(str.isalpha, text))
+    """Tell whether at least half of the letters are of a script that is written from right to left."""
+    return 2 * len(RIGHT_TO_LEFT.findall(text)) >= max(1, sum(map(str.isalpha, text)))
 
 
-def logical(line: str, right_to_left: bool) -> str:
+def has_mirrored_signs(lines: Sequence[str], right_to_left: bool) -> bool:
+    """Tell whether brackets are as drawn on the page, so that "(" opens to the right.
+
+    Some programs do not mirror them in right-to-left text: then they fit together as they are.
+    """
+    turned, plain = (
+        sum(_faults(_turned(line, is_leftward(line, right_to_left), mirrored)) for line in lines)
+        for mirrored in (True, False)
+    )
+    return turned <= plain
+
+
+def unmirrored(character: str) -> str:
+    """Return the sign that looks like the mirror image of this one, or the character itself."""
+    return character.translate(_MIRRORED)
+
+
+def logical(line: str, right_to_left: bool, mirrored: bool = True) -> str:
     """Return a line in the order of reading.
 
     Args:
         line: its characters from left to right.
         right_to_left: whether its paragraph runs from right to left.
+        mirrored: see `has_mirrored_signs`.
     """
+    if not RIGHT_TO_LEFT.search(line):
+        return line
+    return repaired(_turned(line, right_to_left, mirrored))
+
+
+def _turned(line: str, right_to_left: bool, mirrored: bool) -> str:
     if not RIGHT_TO_LEFT.search(line):
         return line
     clusters = _clusters(line)
     kinds = [unicodedata.bidirectional(letters(cluster)[:1]) for cluster in clusters]
     if right_to_left:
-        return _read_leftwards(clusters, kinds)
+        return _read_leftwards(clusters, kinds, mirrored)
     # Each run of right-to-left words, with the numbers and signs between them, is turned.
     written, n = "", 0
     while n < len(clusters):
@@ -70,9 +106,20 @@ def logical(line: str, right_to_left: bool) -> str:
         while stop < len(clusters) and kinds[stop] != "L":
             stop += 1
             last = stop if kinds[stop - 1] in ("R", "AL") else last
-        written += _read_leftwards(clusters[n:last], kinds[n:last])
+        written += _read_leftwards(clusters[n:last], kinds[n:last], mirrored)
         n = last
     return written
+
+
+def repaired(line: str) -> str:
+    """Return a line with single brackets turned round where only then they have a partner."""
+    faults = _faults(line)
+    for n, character in enumerate(line):
+        if faults and character in _OPENING + _CLOSING:
+            turned = line[:n] + character.translate(_MIRRORED) + line[n + 1 :]
+            if (left := _faults(turned)) < faults:
+                line, faults = turned, left
+    return line
 
 
 def _clusters(line: str) -> list[str]:
@@ -86,18 +133,15 @@ def _clusters(line: str) -> list[str]:
     return found
 
 
-def _read_leftwards(clusters: list[str], kinds: list[str]) -> str:
-    runs = list(_rightward(clusters, kinds))
-    plain = turned = ""
+def _read_leftwards(clusters: list[str], kinds: list[str], mirrored: bool) -> str:
+    written = ""
     end = len(clusters)
-    for start, stop in [*reversed(runs), (0, 0)]:
+    for start, stop in [*reversed(_rightward(clusters, kinds)), (0, 0)]:
         between = "".join(map(letters, reversed(clusters[stop:end])))
-        run = "".join(map(letters, clusters[start:stop]))
-        plain += between + run
-        turned += between.translate(_MIRRORED) + run
+        written += between.translate(_MIRRORED) if mirrored else between
+        written += "".join(map(letters, clusters[start:stop]))
         end = start
-    # Some programs do not draw the mirrored bracket.
-    return plain if _faults(plain) < _faults(turned) else turned
+    return written
 
 
 def _faults(text: str) -> int:

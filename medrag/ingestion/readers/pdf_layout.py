@@ -14,7 +14,17 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from ...types import Flag
-from .pdf_bidi import RIGHT_TO_LEFT, is_reversed, is_right_to_left, letters, logical
+from .pdf_bidi import (
+    RIGHT_TO_LEFT,
+    has_mirrored_signs,
+    is_leftward,
+    is_reversed,
+    is_right_to_left,
+    letters,
+    logical,
+    repaired,
+    unmirrored,
+)
 from .pdf_objects import Drawing, look
 from .pdf_order import Piece, is_reordered, merged, reading_order, side_by_side
 from .pdf_tables import (
@@ -196,10 +206,13 @@ def _reading_leftward(layer: PdfTextPage, characters: list[Piece]) -> Reading:
     """Return how text with right-to-left scripts is read, given as drawn from left to right."""
     lines = [piece.text for piece in merged(characters)]
     if not is_reversed(lines):
-        return Reading(letters, False, lambda piece: _is_bold(layer, piece))
+        return Reading(
+            lambda line: repaired(letters(line)), False, lambda piece: _is_bold(layer, piece)
+        )
     everywhere = is_right_to_left("".join(lines))
+    mirrored = has_mirrored_signs(lines, everywhere)
     return Reading(
-        lambda line: logical(line, everywhere or is_right_to_left(line)),
+        lambda line: logical(line, is_leftward(line, everywhere), mirrored),
         everywhere,
         lambda piece: _is_bold(layer, piece),
     )
@@ -212,6 +225,12 @@ def _leftward(characters: Iterator[Piece]) -> Iterator[Piece]:
         if piece is not None and piece.text.isspace():
             continue
         if line and (piece is None or not line[-1].beside(piece)):
+            # pdfium gives leftward text in the order of reading, and its signs mirrored.
+            for before, sign, after in zip(
+                [line[0], *line], line, [*line[1:], line[-1]], strict=False
+            ):
+                if before.left > sign.left or (before is sign and sign.left > after.left):
+                    sign.text = unmirrored(sign.text)
             yield from _from_left(line)
             line = []
         if piece is not None:
@@ -231,13 +250,11 @@ def _from_left(line: list[Piece]) -> Iterator[Piece]:
     last: Piece | None = None
     for piece in line:
         if last is not None:
-            gap = piece.left - last.right
-            if _SPACE * piece.height < gap < piece.height:
-                yield Piece(last.right, last.bottom, last.right, last.top, " ", last.number)
             if _is_one_glyph(last, piece):
                 last.text, piece.text = piece.text, last.text
-        if last is not None:
             yield last
+            if _SPACE * piece.height < piece.left - last.right < piece.height:
+                yield Piece(last.right, last.bottom, last.right, last.top, " ", last.number)
         last = piece
     if last is not None:
         yield last

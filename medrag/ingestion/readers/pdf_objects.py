@@ -163,6 +163,8 @@ def _hide(drawn: list[_Object], page: Box, drawing: Drawing, pdf: Any) -> None:
     unseen: list[_Text] = []
     seen = 0.0
     for text in texts:
+        if not _area(text.box):  # white space
+            continue
         if text.faint or _is_covered(text, covers):
             layer.append(text)
         elif text.small or _area(_common(text.box, page)) <= 0 or _is_camouflaged(text, covers):
