@@ -54,7 +54,7 @@ def is_leftward(line: str, usually: bool) -> bool:
 
 
 def is_right_to_left(text: str) -> bool:
-    """Tell whether at least half of the letters are of a script that is written from right to left."""
+    """Tell whether at least half of the letters are written from right to left."""
     return 2 * len(RIGHT_TO_LEFT.findall(text)) >= max(1, sum(map(str.isalpha, text)))
 
 

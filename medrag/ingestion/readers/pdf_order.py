@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
@@ -22,7 +22,8 @@ _VALUE = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d[\d.,%\s]*\Z")
 class Piece:
     """Text on one line without a gap; its box is in points from the page's lower left corner.
 
-    `number` is the position of its first character in the text layer.
+    `number` is the position of its first character in the text layer, `parts` is what it was
+    merged from.
     """
 
     left: float
@@ -31,6 +32,7 @@ class Piece:
     top: float
     text: str = ""
     number: int = -1
+    parts: list[Piece] = field(default_factory=list)
 
     @property
     def height(self) -> float:
@@ -63,8 +65,10 @@ def merged(parts: Iterable[Piece], gap: float = 1.0) -> list[Piece]:
             pieces.append(part)
         elif pieces and type(pieces[-1]) is Piece and pieces[-1].continues_in(part, gap):
             pieces[-1].add(part)
+            pieces[-1].parts.append(part)
         else:
             pieces.append(part.copy())
+            pieces[-1].parts.append(part)
     return pieces
 
 

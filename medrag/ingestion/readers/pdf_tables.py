@@ -346,10 +346,13 @@ def _lattice_header(
     heads = 0
     # A row with a cell across some columns is above the names of these columns.
     while heads < min(_HEADER_LINES, len(rows) - 1) and 1 < spans[heads][1] < wide:
-        if any(_NUMBER.match(cell.text) for cell in rows[heads]):
+        if any(_VALUE.match(cell.text) for cell in rows[heads]):
             break
         heads += 1
-    return heads + 1 if heads else 0
+    if heads:
+        return heads + 1
+    texts = [[cell.text for cell in row] for row in rows]
+    return min(1, _wordy([row for row in texts if len(row) == wide]))
 
 
 # --- tables without lines between the columns --------------------------------------------------
@@ -533,11 +536,14 @@ def _from_lines(
     gaps = dividers if dividers is not None else _gaps(body if len(body) > 1 else lines)
     if not gaps:
         return None
-    spans = [_spans(line, gaps, reading) for line in lines]
+    columns = _Columns(gaps, body, box)
+    spans = [_spans(line, columns, reading) for line in lines]
     if not _is_table(lines[heads:], spans[heads:], len(gaps) + 1, strict):
         return None
     narrow = [rule for rule in rules if rule not in wide]
-    rows = _header_rows(lines[:heads], spans[:heads], narrow, gaps, reading)
+    if strict and len(gaps) == 1 and not heads:
+        return None  # names and values, or a table of contents: they are plain as lines
+    rows = _header_rows(lines[:heads], spans[:heads], narrow, columns)
     rows += _body_rows(body, spans[heads:], wide, len(gaps) + 1, reading)
     if reading.right_to_left:
         rows = [_mirrored(row) for row in rows]
@@ -563,14 +569,24 @@ def _header_lines(lines: list[_Line], wide: list[Rule], reading: Reading) -> int
         heads -= 1
     if heads:
         return heads
-    numeric = [any(_NUMBER.match(piece.text.strip()) for piece in line[1:]) for line in lines]
-    first = numeric.index(True) if True in numeric else 0
-    most = max(map(len, lines))
-    while first and (len(lines[first - 1]) == 1 or len(lines[first][0].text) == 0):
-        first -= 1
-    if first <= 3 and any(len(line) >= 0.6 * most for line in lines[:first]):
-        return first
-    return 0
+    return _wordy([[piece.text.strip() for piece in line] for line in lines])
+
+
+def _wordy(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many rows at the top have words where the rows below have numbers."""
+    shares = [
+        sum(_NUMBER.match(text) is not None for text in row[1:]) / max(1, len(row) - 1)
+        for row in rows
+    ]
+    most = max(map(len, rows), default=0)
+    usual = median(shares)
+    heads = 0
+    if usual > 0:
+        while (
+            heads < min(3, len(rows) - 1) and shares[heads] <= 0.5 * usual and len(rows[heads]) > 1
+        ):
+            heads += 1
+    return heads if any(len(row) >= 0.6 * most for row in rows[:heads]) else 0
 
 
 def _middle(line: _Line) -> float:
@@ -602,13 +618,55 @@ def _gaps(lines: list[_Line]) -> list[float]:
     return found
 
 
-def _spans(line: _Line, gaps: list[float], reading: Reading) -> list[_Span]:
+class _Columns:
+    """The columns of a table, and where their text usually begins and ends."""
+
+    def __init__(self, gaps: list[float], lines: list[_Line], box: Box) -> None:
+        self.gaps = gaps
+        lefts: list[list[float]] = [[] for _ in range(len(gaps) + 1)]
+        rights: list[list[float]] = [[] for _ in range(len(gaps) + 1)]
+        for piece in (piece for line in lines for piece in line):
+            first, last = self.of(piece)
+            if first == last:
+                lefts[first].append(piece.left)
+                rights[first].append(piece.right)
+        edges = [box[0], *gaps, box[2]]
+        self.lefts = [median(at) if at else edges[n] for n, at in enumerate(lefts)]
+        self.rights = [median(at) if at else edges[n + 1] for n, at in enumerate(rights)]
+        self.box = box
+
+    def of(self, piece: Piece) -> tuple[int, int]:
+        """Return the first and the last column that a piece is in."""
+        slack = min(0.3 * piece.height, 0.2 * (piece.right - piece.left))
+        first = bisect_left(self.gaps, piece.left + slack)
+        return first, max(first, bisect_left(self.gaps, piece.right - slack))
+
+    def aligns(self, piece: Piece, column: int) -> bool:
+        """Tell whether a piece begins, ends or is centred as the text of a column."""
+        left, right = self.lefts[column], self.rights[column]
+        near = 0.25 * piece.height
+        return (
+            abs(piece.left - left) < near
+            or abs(piece.right - right) < near
+            or abs(piece.left + piece.right - left - right) < 2 * near
+        )
+
+    def middles(self, first: int, last: int) -> list[float]:
+        """Return where the middle of some columns may be, by what is known of their edges."""
+        right = self.lefts[last + 1] if last < len(self.gaps) else self.box[2]
+        left = self.rights[first - 1] if first else self.box[0]
+        return [
+            (self.lefts[first] + self.rights[last]) / 2,
+            (self.lefts[first] + right) / 2,
+            (left + self.rights[last]) / 2,
+        ]
+
+
+def _spans(line: _Line, columns: _Columns, reading: Reading) -> list[_Span]:
     """Return the text of a line with the first and last column that each piece is in."""
     spans: list[_Span] = []
-    for piece in line:
-        slack = min(0.3 * piece.height, 0.2 * (piece.right - piece.left))
-        first = bisect_left(gaps, piece.left + slack)
-        last = max(first, bisect_left(gaps, piece.right - slack))
+    for piece in [part for whole in line for part in _divided(whole, columns)]:
+        first, last = columns.of(piece)
         text = reading.order(piece.text.strip())
         if spans and spans[-1].last >= first:
             before = spans.pop()
@@ -616,6 +674,34 @@ def _spans(line: _Line, gaps: list[float], reading: Reading) -> list[_Span]:
             first, last = before.first, max(before.last, last)
         spans.append(_Span(first, last, text))
     return spans
+
+
+def _divided(piece: Piece, columns: _Columns) -> list[Piece]:
+    """Return the parts of a piece that are the names of columns side by side."""
+    first, last = columns.of(piece)
+    if first == last:
+        return [piece]
+    words = [word for word in merged(_without_spaces(piece), 0.15) if word.text]
+    parts: list[Piece] = []
+    for word in words:
+        middle = (word.left + word.right) / 2
+        column = bisect_left(columns.gaps, middle)
+        if parts and bisect_left(columns.gaps, parts[-1].right - 0.1 * word.height) == column:
+            parts[-1].add(Piece(word.left, word.bottom, word.right, word.top, " " + word.text))
+        else:
+            parts.append(word)
+    own = [columns.of(part) for part in parts]
+    if len(parts) == last - first + 1 and all(
+        one == (column, column) and columns.aligns(part, column)
+        for part, one, column in zip(parts, own, range(first, last + 1), strict=True)
+    ):
+        return parts
+    return [piece]
+
+
+def _without_spaces(piece: Piece) -> Iterator[Piece]:
+    for part in piece.parts:
+        yield from _without_spaces(part) if part.parts else [part] if part.text.strip() else []
 
 
 def _is_table(lines: list[_Line], spans: list[list[_Span]], wide: int, strict: bool) -> bool:
@@ -667,84 +753,83 @@ def _is_aligned(column: Sequence[Piece]) -> bool:
 
 
 def _header_rows(
-    lines: list[_Line],
-    spans: list[list[_Span]],
-    rules: list[Rule],
-    gaps: list[float],
-    reading: Reading,
+    lines: list[_Line], spans: list[list[_Span]], rules: list[Rule], columns: _Columns
 ) -> list[Row]:
     """Return the rows of the header. Lines that only wrap a name are joined."""
     levels: list[list[_Span]] = []
-    broad = divided = False
-    above = 0.0
+    apart = False  # whether the next line is a level of its own
     for n, (line, found) in enumerate(zip(lines, spans, strict=True)):
-        below = [rule for rule in rules if rule.at < _middle(line)]
-        if n + 1 < len(lines):
-            below = [rule for rule in below if rule.at > _middle(lines[n + 1])]
-        found = [_widened(piece, span, below, gaps) for piece, span in _paired(line, found)]
-        if n + 1 < len(lines) and not below:
-            found = _centred(line, found, spans[n + 1], lines[n + 1], gaps)
-        is_broad = any(span.last > span.first for span in found)
-        if not levels or broad or is_broad or divided:
-            levels.append(found)
+        pieces = [part for whole in line for part in _divided(whole, columns)]
+        if n + 1 < len(lines) and len(pieces) == len(found):
+            upper, lower = _middle(line), _middle(lines[n + 1])
+            between = [rule for rule in rules if lower < rule.at < upper]
+            if between:
+                found = _over_lines(pieces, found, between, columns)
+            else:
+                found = _over_names(pieces, found, spans[n + 1], columns)
         else:
+            between = []
+        broad = any(span.last > span.first for span in found)
+        if levels and not apart and not broad:
             levels[-1] = _beneath(levels[-1], found)
-        broad, divided = is_broad, bool(below)
-        above = _middle(line)
-    del above
-    return [_row(level, len(gaps) + 1, header=True) for level in levels]
+        else:
+            levels.append(found)
+        apart = broad or bool(between)
+    return [_row(level, len(columns.gaps) + 1, header=True) for level in levels]
 
 
-def _paired(line: _Line, spans: list[_Span]) -> Iterator[tuple[Piece | None, _Span]]:
-    same = len(line) == len(spans)
-    for n, span in enumerate(spans):
-        yield line[n] if same else None, span
+def _over_lines(
+    pieces: list[Piece], found: list[_Span], rules: list[Rule], columns: _Columns
+) -> list[_Span]:
+    """Return the spans of headers over lines that show the columns that they are for."""
+    out: list[_Span] = []
+    for piece, span in zip(pieces, found, strict=True):
+        middle = (piece.left + piece.right) / 2
+        under = [
+            column
+            for rule in rules
+            if rule.start - _NEAR <= middle <= rule.stop + _NEAR
+            for column in range(len(columns.gaps) + 1)
+            if rule.start - _NEAR
+            <= (columns.lefts[column] + columns.rights[column]) / 2
+            <= rule.stop + _NEAR
+        ]
+        out.append(_Span(min(under), max(under), span.text) if under else span)
+    return out
 
 
-def _widened(piece: Piece | None, span: _Span, rules: list[Rule], gaps: list[float]) -> _Span:
-    """Return the span of a header over a line that shows the columns that it is for."""
-    if piece is None:
-        return span
-    middle = (piece.left + piece.right) / 2
-    for rule in rules:
-        if rule.start - _NEAR <= middle <= rule.stop + _NEAR:
-            first = bisect_left(gaps, rule.start + 2 * _NEAR)
-            last = bisect_left(gaps, rule.stop - 2 * _NEAR)
-            return _Span(min(first, span.first), max(last, span.last, first), span.text)
-    return span
-
-
-def _centred(
-    line: _Line, found: list[_Span], below: list[_Span], lower: _Line, gaps: list[float]
+def _over_names(
+    pieces: list[Piece], found: list[_Span], below: list[_Span], columns: _Columns
 ) -> list[_Span]:
     """Return the spans of a header line; one centred over several names is for all of them."""
-    if len(line) != len(found) or len(lower) != len(below) or len(found) >= len(below):
+    named = [span.first for span in below if span.first == span.last]
+    if len(found) >= len(below) or len(named) < len(below):
         return found
+    names = [span.text for span in below if span.first]
+    each, rest = divmod(len(names), len(found))
+    if len(set(names)) < len(names) and not rest and found[0].first:
+        # The same names under each header.
+        starts = range(1, len(names) + 1, each)
+        equal = [_Span(n, n + each - 1, one.text) for n, one in zip(starts, found, strict=True)]
+        if all(
+            span.first <= bisect_left(columns.gaps, (piece.left + piece.right) / 2) <= span.last
+            for span, piece in zip(equal, pieces, strict=True)
+        ):
+            return equal
     out: list[_Span] = []
-    for n, (piece, span) in enumerate(zip(line, found, strict=True)):
-        from_ = found[n - 1].last + 1 if n else 0
-        to = found[n + 1].first - 1 if n + 1 < len(found) else len(gaps)
+    for n, (piece, span) in enumerate(zip(pieces, found, strict=True)):
+        from_ = out[-1].last + 1 if out else 0
+        to = found[n + 1].first - 1 if n + 1 < len(found) else len(columns.gaps)
         middle = (piece.left + piece.right) / 2
         best, least = span, piece.height
-        own = [lower[k] for k, one in enumerate(below) if one.first == span.first == one.last]
-        if any(
-            abs(one.left - piece.left) < 2 or abs(one.left + one.right - 2 * middle) < 4
-            for one in own
-        ):
-            out.append(span)
-            continue
+        if span.first == span.last and columns.aligns(piece, span.first):
+            least = 0.0
         for first in range(from_, span.first + 1):
             for last in range(max(span.last, first + 1), to + 1):
-                under = [
-                    lower[k]
-                    for k, one in enumerate(below)
-                    if first <= one.first and one.last <= last
-                ]
-                if len(under) != last - first + 1:
-                    continue
-                off = abs((under[0].left + under[-1].right) / 2 - middle)
-                if off < least:
-                    best, least = _Span(first, last, span.text), off
+                if set(range(first, last + 1)) <= set(named):
+                    off = min(abs(at - middle) for at in columns.middles(first, last))
+                    if off < least:
+                        best, least = _Span(first, last, span.text), off
         out.append(best)
     return out
 
