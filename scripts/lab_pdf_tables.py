@@ -27,7 +27,7 @@ from medrag.types import BlockKind, Document
 
 DRUGS = """Amoxicillin Bisoprolol Cefalexin Digoxin Enalapril Furosemide Gentamicin Heparin
 Ibuprofen Ketamine Labetalol Metformin Naproxen Omeprazole Prednisolone Quinine Ramipril
-Salbutamol Tramadol Urapidil Valproate Warfarin Xipamide Zidovudine""".split()
+Salbutamol Tramadol Urapidil Valproate Warfarin Xipamide Zidovudine""".split()  # noqa: SIM905
 NAMES = ["Dose (mg)", "Patients", "Age", "95% CI", "P value", "Route", "Interval", "Weight, kg"]
 GROUPS = ["Intervention", "Control group", "Placebo"]
 PHRASES = [
@@ -38,7 +38,7 @@ PHRASES = [
 ]
 WORDS = """the patient dose of this drug is increased slowly when renal function allows it and
 blood glucose remains above target after three months of treatment with diet and exercise while
-others were given placebo for 12 weeks in a trial that ended early""".split()
+others were given placebo for 12 weeks in a trial that ended early""".split()  # noqa: SIM905
 Known = list[tuple[str, str, str]]  # row, column, value
 SIZE = 9
 
@@ -120,7 +120,14 @@ class Page:
             column = 0
             for text, span in row:
                 if text:
-                    self.cell(edges, column, column + span, text, "c" if span > 1 else align, bold)
+                    self.cell(
+                        edges,
+                        column,
+                        column + span,
+                        text,
+                        "c" if span > 1 else align if column else "l",
+                        bold,
+                    )
                     if span > 1 and lines == "book" and spans_ruled:
                         self.line(edges[column] + 3, edges[column + span] - 5, self.y - 3.5)
                 column += span
@@ -461,9 +468,8 @@ def main() -> None:
         count += 1
     for kind, (good, all_) in found.items():
         print(f"{kind:30} {good / all_:6.1%} of {all_} cells")
-    print(
-        f"{(time.process_time() - spent) / count * 1000:.1f} ms of CPU for each file, drawing included"
-    )
+    spent = (time.process_time() - spent) / count
+    print(f"{spent * 1000:.1f} ms of CPU for each file, drawing included")
     false: dict[str, int] = defaultdict(int)
     for kind, path, _ in pages(PROSE, options.seeds):
         false[kind] += read(path)[1]

@@ -93,20 +93,19 @@ def is_reordered(pieces: list[Piece]) -> bool:
 
 def side_by_side(pieces: Sequence[Piece]) -> bool:
     """Tell whether some lines below each other have gaps, as in a table or in columns."""
-    rows = 0
-    last: Piece | None = None  # the start of the last line with a gap
-    start = pieces[0] if pieces else None
+    rows = without = 0
+    has_gap = False
     for before, piece in pairwise(pieces):
         if before.beside(piece) and piece.left > before.right:
-            if start is not None and start is not last:
-                rows += 1
-                last = start
+            rows += not has_gap
+            has_gap = True
             if rows >= _COLUMN_LINES:
                 return True
         else:
-            if start is not last:
+            without = 0 if has_gap else without + 1
+            if without >= _COLUMN_LINES:  # a cell may go on below its line
                 rows = 0
-            start = piece
+            has_gap = False
     return False
 
 

@@ -22,6 +22,7 @@ _GAP = 0.5  # em between two cells of a line in a ruled table
 _NARROWEST = 0.35  # em of a gap between columns
 _HEADER_LINES = 6
 _CAPTION_LINES = 4
+_MOST_WORDS = 24  # of names of columns side by side
 _VALUE = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d|[-–—−]\Z|n\.?[as]\.?\Z", re.I)
 _NUMBER = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d")
 _BULLET = re.compile(r"[-*•‣▪◦–·]|\(?(?:\d{1,3}|[a-z]|[ivx]+)[.)]|\[\d{1,3}\]")
@@ -288,6 +289,8 @@ def _latticed(
             starts += [piece for piece in pieces if piece.text.strip()][:1]
             out.append(Cell(_text(_text_lines(pieces), reading), end - row, stop - column))
             deepest, widest = max(deepest, end - row), max(widest, stop - column)
+        if deepest == 1 and not any(cell.text for cell in out):
+            continue
         rows.append(Row(out))
         bold.append(bool(starts) and all(map(reading.bold, starts)))
         spans.append((deepest, widest))
@@ -449,6 +452,7 @@ def _run(lines: list[_Line], start: int) -> int:
     if len(lines[start]) < 2:
         return start
     stop = last = start + 1
+    right = lines[start][0].right  # of the first column
     while stop < len(lines):
         line, above = lines[stop], lines[stop - 1]
         if isinstance(line[0], Table) or line[0].top > above[0].top:
@@ -457,9 +461,12 @@ def _run(lines: list[_Line], start: int) -> int:
             break
         if len(line) > 1:
             last = stop + 1
-        elif stop - last >= 2:
+            right = max(right, line[0].right)
+        elif stop - last >= 2 and line[0].left <= right:
             break
         stop += 1
+    while last < stop and len(lines[last]) == 1 and lines[last][0].left > right:
+        last += 1  # the last cell goes on below its line
     return last
 
 
@@ -537,13 +544,18 @@ def _from_lines(
     if not gaps:
         return None
     columns = _Columns(gaps, body, box)
-    spans = [_spans(line, columns, reading) for line in lines]
+    placed: list[list[_Placed]] = []
+    for n, line in reversed([*enumerate(lines)]):
+        below = [one.first for one in placed[-1]] if n < heads - 1 else []
+        placed.append(_placed(line, columns, below))
+    placed.reverse()
+    spans = [_spans(line, reading) for line in placed]
     if not _is_table(lines[heads:], spans[heads:], len(gaps) + 1, strict):
         return None
     narrow = [rule for rule in rules if rule not in wide]
     if strict and len(gaps) == 1 and not heads:
         return None  # names and values, or a table of contents: they are plain as lines
-    rows = _header_rows(lines[:heads], spans[:heads], narrow, columns)
+    rows = _header_rows(placed[:heads], spans[:heads], narrow, columns)
     rows += _body_rows(body, spans[heads:], wide, len(gaps) + 1, reading)
     if reading.right_to_left:
         rows = [_mirrored(row) for row in rows]
@@ -662,11 +674,60 @@ class _Columns:
         ]
 
 
-def _spans(line: _Line, columns: _Columns, reading: Reading) -> list[_Span]:
-    """Return the text of a line with the first and last column that each piece is in."""
-    spans: list[_Span] = []
-    for piece in [part for whole in line for part in _divided(whole, columns)]:
+class _Placed(NamedTuple):
+    piece: Piece
+    first: int
+    last: int
+
+
+def _placed(line: _Line, columns: _Columns, names: Iterable[int] = ()) -> list[_Placed]:
+    """Return the pieces of a line with the first and the last column that each is in.
+
+    Args:
+        names: the columns that have names on the line below, in a header.
+    """
+    out: list[_Placed] = []
+    named = set(names)
+    for piece in line:
         first, last = columns.of(piece)
+        if first == last:
+            out.append(_Placed(piece, first, last))
+            continue
+        words = merged(_without_spaces(piece), 0.15)
+        parts = _side_by_side(words, first, last, columns) if len(words) < _MOST_WORDS else None
+        if parts is not None:
+            out += parts
+            continue
+        own = [column for column in range(first, last + 1) if columns.aligns(piece, column)]
+        if own and not set(range(first, last + 1)) <= named:
+            first = last = own[0]  # a long name that reaches into the next column
+        out.append(_Placed(piece, first, last))
+    return out
+
+
+def _side_by_side(
+    words: list[Piece], first: int, last: int, columns: _Columns
+) -> list[_Placed] | None:
+    """Return words as the names of columns side by side, if they stand as the columns do."""
+    for count in range(1, len(words) + 1) if first < last else (len(words),):
+        name = words[0].copy()
+        for word in words[1:count]:
+            name.add(Piece(word.left, word.bottom, word.right, word.top, " " + word.text))
+        if not columns.aligns(name, first):
+            continue
+        if first == last:
+            return [_Placed(name, first, last)]
+        if count < len(words) and (
+            others := _side_by_side(words[count:], first + 1, last, columns)
+        ):
+            return [_Placed(name, first, first), *others]
+    return None
+
+
+def _spans(placed: Iterable[_Placed], reading: Reading) -> list[_Span]:
+    """Return the texts of a line; what is in one column is joined."""
+    spans: list[_Span] = []
+    for piece, first, last in placed:
         text = reading.order(piece.text.strip())
         if spans and spans[-1].last >= first:
             before = spans.pop()
@@ -674,29 +735,6 @@ def _spans(line: _Line, columns: _Columns, reading: Reading) -> list[_Span]:
             first, last = before.first, max(before.last, last)
         spans.append(_Span(first, last, text))
     return spans
-
-
-def _divided(piece: Piece, columns: _Columns) -> list[Piece]:
-    """Return the parts of a piece that are the names of columns side by side."""
-    first, last = columns.of(piece)
-    if first == last:
-        return [piece]
-    words = [word for word in merged(_without_spaces(piece), 0.15) if word.text]
-    parts: list[Piece] = []
-    for word in words:
-        middle = (word.left + word.right) / 2
-        column = bisect_left(columns.gaps, middle)
-        if parts and bisect_left(columns.gaps, parts[-1].right - 0.1 * word.height) == column:
-            parts[-1].add(Piece(word.left, word.bottom, word.right, word.top, " " + word.text))
-        else:
-            parts.append(word)
-    own = [columns.of(part) for part in parts]
-    if len(parts) == last - first + 1 and all(
-        one == (column, column) and columns.aligns(part, column)
-        for part, one, column in zip(parts, own, range(first, last + 1), strict=True)
-    ):
-        return parts
-    return [piece]
 
 
 def _without_spaces(piece: Piece) -> Iterator[Piece]:
@@ -753,15 +791,15 @@ def _is_aligned(column: Sequence[Piece]) -> bool:
 
 
 def _header_rows(
-    lines: list[_Line], spans: list[list[_Span]], rules: list[Rule], columns: _Columns
+    lines: list[list[_Placed]], spans: list[list[_Span]], rules: list[Rule], columns: _Columns
 ) -> list[Row]:
     """Return the rows of the header. Lines that only wrap a name are joined."""
     levels: list[list[_Span]] = []
     apart = False  # whether the next line is a level of its own
     for n, (line, found) in enumerate(zip(lines, spans, strict=True)):
-        pieces = [part for whole in line for part in _divided(whole, columns)]
+        pieces = [placed.piece for placed in line]
         if n + 1 < len(lines) and len(pieces) == len(found):
-            upper, lower = _middle(line), _middle(lines[n + 1])
+            upper, lower = _middle(pieces), _middle([lines[n + 1][0].piece])
             between = [rule for rule in rules if lower < rule.at < upper]
             if between:
                 found = _over_lines(pieces, found, between, columns)
