@@ -155,8 +155,9 @@ class CorpusReader:
     # --- files ------------------------------------------------------------------------------
 
     def _list(self, source: SourceFile | Rejected | Skipped) -> None:
-        """Put a file on the worklist, or reject it."""
+        """Put a file on the worklist, or list why it is not read."""
         if isinstance(source, Skipped):
+            self._note("", source.id, source.reason, RejectCode.skipped)
             return
         if isinstance(source, SourceFile):
             if root := self.writer.add_found(source):
