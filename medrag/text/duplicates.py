@@ -7,12 +7,10 @@ is not clear whether a number only tells copies apart, the texts differ.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from difflib import SequenceMatcher
 from hashlib import blake2b
 from itertools import pairwise
 
-from .words import fold
+from .words import STOPWORDS, fold
 
 # Punctuation does not count, unless what is beside it makes it a part of a number, a range, a ratio
 # or a sign as in "HER2-". Begins with a set of characters, by which it is found fast.
@@ -84,13 +82,11 @@ _NUMBERED = re.compile(rf"(\n[ \t]*+(?:{_NUMBER})\b\.?)[ \t]*+#?[0-9]+{_END}")
 _PAGE_LINE = re.compile(r"\n[ \t]*[0-9]+ of [0-9]+[ \t]*(?=\n)")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_NEAR = 0.9  # least share of tokens that near copies have in common
-_MIN_TOKENS = 10  # a shorter text has no near copies: one word is too much of it
-# The only words by which near copies may differ.
-_SAFE = frozenset(
+# Words that say nothing about a patient; a copy may have one more of them.
+_SAYS_NOTHING = frozenset(
     """
-    a also an and are be copy document draft edition handbook handout is it its leaflet note of page
-    please printed reprinted revision sheet that the these this those version which
+    also an and copy document draft edition handbook handout it its leaflet please printed reprinted
+    revision sheet that the these this those version which
     """.split()  # noqa: SIM905
 )
 
@@ -98,35 +94,11 @@ _SAFE = frozenset(
 def same_text_key(text: str) -> bytes:
     """A key of 16 bytes that is equal for texts that say the same.
 
-    Case, accents, white space and punctuation do not count, nor what tells copies of a text apart:
-    the number or letter of a copy, version, page or visit, ids, and dates with the time beside
-    them. Every other word, number and sign counts.
+    Case, accents, white space, punctuation, articles and the like do not count, nor what tells
+    copies of a text apart: the number or letter of a copy, version, page or visit, ids, and dates
+    with the time beside them. Every other word, number and sign counts.
     """
     return blake2b("\0".join(_said(text)).encode(errors="replace"), digest_size=16).digest()
-
-
-def near_copies(one: str, other: str) -> bool:
-    """True if two texts are nearly the same and differ by nothing that matters.
-
-    At least nine in ten words are the same, in the same order. The rest are articles and the like,
-    or words such as "copy": no numbers, units, negations, comparators, directions, populations or
-    routes, and nothing that may be the name of a drug.
-    """
-    a, b = _said(one), _said(other)
-    if a == b:
-        return True
-    total = len(a) + len(b)
-    if min(len(a), len(b)) < _MIN_TOKENS or 2 * (Counter(a) & Counter(b)).total() < _NEAR * total:
-        return False
-    matcher = SequenceMatcher(None, a, b, autojunk=False)
-    differing: set[str] = set()
-    same = 0
-    for what, start, end, other_start, other_end in matcher.get_opcodes():
-        if what == "equal":
-            same += end - start
-        else:
-            differing.update(a[start:end], b[other_start:other_end])
-    return 2 * same >= _NEAR * total and differing <= _SAFE
 
 
 def _said(text: str) -> list[str]:
@@ -144,7 +116,8 @@ def _said(text: str) -> list[str]:
         less = _DATE_FROM_MONTH.sub(" ", less)
     if not _LABELS.isdisjoint(tokens) and _holds_label(tokens):
         less = _LABEL.sub(r"\1\2 ", less)
-    return tokens if less == lines else _tokens(less)
+    tokens = tokens if less == lines else _tokens(less)
+    return [token for token in tokens if token not in _SAYS_NOTHING]
 
 
 def _holds_label(tokens: list[str]) -> bool:
@@ -158,3 +131,26 @@ def _tokens(text: str) -> list[str]:
     text = _PUNCTUATION.sub(" ", text)
     sign = _ASCII_SIGN if text.isascii() else _SIGN
     return sign.sub(r" \g<0> ", text).split()
+
+
+class Wording:
+    """The words and quantities of a text, to tell how much two texts say in the same words.
+
+    A number counts with the word after it ("25 mg"), but not alone: it may be of a ward or a copy.
+    """
+
+    def __init__(self, text: str) -> None:
+        tokens = _said(text)
+        numbers = {n for n, token in enumerate(tokens) if token[0].isdigit()}
+        self._words = frozenset(token for n, token in enumerate(tokens) if n not in numbers)
+        self._quantities = frozenset(
+            (token, after)
+            for n, (token, after) in enumerate(pairwise(tokens))
+            if n in numbers and after not in STOPWORDS
+        )
+
+    def shared(self, other: Wording) -> float:
+        """The share of all words that both have, 0..1; 0 if the quantities differ."""
+        if self._quantities != other._quantities:
+            return 0.0
+        return len(self._words & other._words) / max(1, len(self._words | other._words))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from medrag.text.duplicates import near_copies, same_text_key
+from medrag.text.duplicates import same_text_key
 
 BODY = "Teicoplanin is given every 24 h after three loading doses in adults with bone infection"
 
@@ -97,14 +97,12 @@ OTHER = [
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_texts_that_say_the_same_have_one_key(one: str, other: str) -> None:
     assert same_text_key(one) == same_text_key(other)
-    assert near_copies(one, other)
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER)
 def test_texts_that_say_something_else_have_another_key(one: str, other: str) -> None:
     for before, after in (("", ""), (f"{BODY}. ", f". {BODY}."), ("Copy 3: ", "\n3 May 2024")):
         assert same_text_key(before + one + after) != same_text_key(before + other + after)
-        assert not near_copies(before + one + after, before + other + after)
 
 
 def test_a_key_has_16_bytes_for_any_text() -> None:
@@ -131,55 +129,22 @@ def test_another_number_before_a_unit_makes_another_key(
     assume(one != other)
     texts = [f"{before} {number} {unit} {after}" for number in (one, other)]
     assert same_text_key(texts[0]) != same_text_key(texts[1])
-    assert not near_copies(*texts)
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (f"{BODY}.", f"{BODY}, please note."),
+        (f"{BODY}.", f"{BODY}, please."),
         (f"{BODY}.", BODY.replace("is given", "is also given")),
         (f"The {BODY}", BODY),
         (f"{BODY}, printed copy 3.", f"{BODY}, leaflet 8."),
     ],
 )
-def test_near_copies_differ_in_words_that_say_nothing(one: str, other: str) -> None:
-    assert near_copies(one, other)
-    assert near_copies(other, one)
-    assert same_text_key(one) != same_text_key(other)
+def test_words_that_say_nothing_do_not_count(one: str, other: str) -> None:
+    assert same_text_key(one) == same_text_key(other)
 
 
-@pytest.mark.parametrize(
-    ("word", "another"),
-    [
-        ("24", "48"),
-        ("h", "min"),
-        ("is given", "is not given"),
-        ("is given", "given"),
-        ("Teicoplanin", "Vancomycin"),
-        ("three", "four"),
-        ("adults", "neonates"),
-        ("after", "before"),
-        ("with", "without"),
-        ("every", "over"),
-        ("bone", "renal"),
-        ("in adults", "in pregnant adults"),
-        ("loading", "oral loading"),
-    ],
-)
-def test_texts_that_differ_in_anything_else_are_no_near_copies(word: str, another: str) -> None:
-    long = f"{BODY}, as the microbiologist of the hospital advises on the phone."
-    assert near_copies(long, long.upper())
-    expected = another == "given"  # only "is" is gone
-    assert near_copies(long, long.replace(word, another)) is expected
-
-
-def test_words_in_another_order_are_no_near_copies() -> None:
+def test_words_in_another_order_make_another_key() -> None:
     text = f"{BODY}. Give 5 mg by day and 10 mg by night, and then see the patient again."
     swapped = text.replace("5 mg", "x").replace("10 mg", "5 mg").replace("x", "10 mg")
-    assert not near_copies(text, swapped)
-
-
-def test_short_texts_are_copies_only_if_they_say_the_same() -> None:
-    assert not near_copies("Give the 5 mg", "Give 5 mg")
-    assert not near_copies("", "the")
+    assert same_text_key(text) != same_text_key(swapped)
