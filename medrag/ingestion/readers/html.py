@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _REFERENCES, _FORMULAS, _PICTURES = "reference marks", "formulas", "pictures"
 _FURNITURE, _EMBEDDED = "page furniture", "embedded content"
 _SPACE = re.compile(r"\s+")
+_LINE_END = re.compile(r"(?<! ) *\n *")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _UNREAD = {
     "head": "",
@@ -337,8 +338,8 @@ class _Walk:
             self._document.left_out[_FORMULAS] += 1
         self._text.append(text or "[formula]")
         parent = node.parent
-        if parent is not None and len(list(_children(parent))) == 1:
-            self._drawn = self._drawn or _beside(parent)
+        if parent is not None and not self._drawn and node.prev is None and node.next is None:
+            self._drawn = _beside(parent)
 
     def _see(self, image: LexborNode) -> None:
         """Write a short text for a picture within text or in a cell; count others."""
@@ -570,7 +571,7 @@ class _Walk:
 
     def _flush(self, kind: BlockKind = BlockKind.text) -> Iterator[Block]:
         """Yield the list or paragraph that ends here."""
-        text = "\n".join([*self._lines, re.sub(r" *\n *", "\n", self._said())])
+        text = "\n".join([*self._lines, _LINE_END.sub("\n", self._said())])
         self._lines.clear()
         self._text.clear()
         if text.strip():
