@@ -98,6 +98,7 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     labelled = bool(body) and width > 1 and _is_label(body[0])
     group = label = ""
     alone = False  # whether no row has followed the group or label yet: then it has its own line
+    heading = ""  # the same of a header further down
     for row, cells in zip(rows[heads:], grid[heads:], strict=True):
         texts = [cell.text for cell in cells]
         if not any(texts):
@@ -111,12 +112,15 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
                 yield "; ".join(filter(None, [group, label]))
             label, alone = texts[0], True
         elif len(set(texts)) > 1 and _is_header(row, cells):
+            if heading:
+                yield heading
             names = _names([cells], width)  # a second header, further down
+            heading = "; ".join(filter(None, dict.fromkeys(texts)))
         else:
             yield "; ".join(filter(None, [group, label, *_pairs(names, cells)]))
-            alone = False
-    if alone:
-        yield "; ".join(filter(None, [group, label]))
+            alone, heading = False, ""
+    if alone or heading:
+        yield "; ".join(filter(None, [*([group, label] if alone else []), heading]))
 
 
 def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
