@@ -491,7 +491,7 @@ def test_docx_in_reading_order(tmp_path: Path) -> None:
         ("", "Intro text."),
         ("Care", "Care"),
         ("Care", "- stop smoking\n- rehabilitation"),
-        ("Care", "Grade | FEV1 | Note\nGOLD 1 | 80"),
+        ("Care", "Grade: GOLD 1; FEV1 / Note: 80"),
         ("Care", "The end."),
     ]
     document, blocks = read_one(word_file(tmp_path / "f.docx", title="About COPD"))

@@ -28,6 +28,7 @@ LEFT_OUT = {
     **dict.fromkeys(("author-notes", "collab-alternatives"), "author details"),
     **dict.fromkeys(("sec-meta", "kwd-group", "unstructured-kwd-group"), "publication details"),
     **dict.fromkeys(("subj-group", "custom-meta-group", "object-id"), "publication details"),
+    **dict.fromkeys(("funding-group", "support-group"), "funding"),
     **dict.fromkeys(("index-term", "index-term-range-end"), "index entries"),
     **dict.fromkeys(("rt", "rp"), "phonetic guides"),
     "strike": "deleted text",
@@ -44,7 +45,7 @@ _PICTURES = {"graphic", "inline-graphic"}
 # Which of several forms of the same thing is read.
 _FORMS = ("math", "tex-math", "table", "textual-form", "code", "preformat", "chem-struct")
 
-_DASH = "-\u2010-\u2015\u2212"
+_DASH = r"\-\u2010-\u2015\u2212"
 _BETWEEN = rf"(?:[\s,;/&{_DASH}]|\band\b|\bto\b)"  # cited numbers
 _YEAR = r"(?:1[89]|20)\d\d"
 _ITEM = rf"(?!{_YEAR})[A-Za-z]?\d{{1,4}}[a-z]?"
@@ -53,12 +54,13 @@ _GROUP = rf"{_CITED}(?:{_BETWEEN}*{_CITED})*"
 _LIST = rf"(?:\d{{1,3}}|{_CITED})(?:{_BETWEEN}+(?:\d{{1,3}}|{_CITED})|{_CITED})*"
 _SQUARE = re.compile(rf"\[\s*(?=[^\[\]]*{_CITED}){_LIST}[\s,;]*\]")
 _ROUND = re.compile(rf"[(\[]\s*(?:see|e\.g\.,?|refs?\.?)?\s*{_GROUP}[\s,;]*[)\]]")
-_CITATION = re.compile(rf"([,;]?)(\s*){_GROUP}(\s*)")
+_CITATION = re.compile(rf"([,;]?)(\s*){_GROUP}(\s*)((?<!\d)\.(?!\d))?")
 _NOTES = re.compile(rf"\s*{_NOTE}([^{_NOTE_END}]*){_NOTE_END}(?:[\s,;]*(?={_NOTE}))?")
 _SYMBOLS = "*†‡§¶#‖∥∗✱⁎"
 _MARK = re.compile(rf"[A-Za-z]{{1,3}}|\d{{1,3}}|[{_SYMBOLS}|+^~]{{1,4}}")
 _ORDINALS = {"st", "nd", "rd", "th", "h", "o", "n", "x", "er", "re", "e", "t"}
 _POWER = re.compile(r"(?:^|[^^\W\d_])(?:[mcdkµμ]?m|s|[RrXxχFtn])\Z|10\Z")
+_TEN = re.compile(r"(?:^|[^\d.,])10\s+\Z")
 _STRUCK = re.compile(r"line-through|strike|deleted", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])")
 
@@ -91,7 +93,6 @@ class RunningText:
         """Return the text of a title or name, without the marks that hang on it."""
         self._bare = True
         text = self.line(element)
-        self._lists: list[Element] | None = None  # found within an item of a list
         self._bare = False
         return text
 
@@ -241,6 +242,8 @@ class RunningText:
         items = [item for item in re.split(r"[\s,;]+", text.strip()) if item]
         if self._marks is not None and items and all(self._is_mark(one, before) for one in items):
             return self._noted(text)
+        if _TEN.search(before) and text.strip()[-1:].isdigit():
+            return f"^{text.strip()}"  # although a space stands before it
         return superscript(before, text)
 
     def _is_mark(self, item: str, before: str) -> bool:
@@ -346,7 +349,9 @@ def _without_citation(match: re.Match[str]) -> str:
     """Return what is left where marks of cited sources stood: separators and spaces."""
     text = match.string
     left, right = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
-    comma, before, after = match.groups()
+    comma, before, after, stop = match.groups()
+    if stop:  # "et al. [1]." has one stop too many
+        return "" if left == "." and not comma else stop
     if right in ",;:.)]" or left in "([":  # "" is in both
         closing = not right or right in ",;.)]"
         return "" if closing or left in "([" else comma

@@ -97,30 +97,26 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     body = [cells for cells in grid[heads:] if any(cell.text for cell in cells)]
     labelled = bool(body) and width > 1 and _is_label(body[0])
     group = label = ""
-    alone = False  # whether no row has followed the group or label yet: then it has its own line
-    heading = ""  # the same of a header further down
+    waiting = ""  # a heading that has no row yet; it may be a note in the last row
     for row, cells in zip(rows[heads:], grid[heads:], strict=True):
         texts = [cell.text for cell in cells]
         if not any(texts):
             continue
-        if _is_group(cells, width):
-            if alone:
-                yield "; ".join(filter(None, [group, label]))
-            group, label, alone = texts[0], "", True
-        elif labelled and _is_label(cells):
-            if alone and label:
-                yield "; ".join(filter(None, [group, label]))
-            label, alone = texts[0], True
-        elif len(set(texts)) > 1 and _is_header(row, cells):
-            if heading:
-                yield heading
+        headed = _is_group(cells, width) or (labelled and _is_label(cells))
+        renamed = not headed and len(set(texts)) > 1 and _is_header(row, cells)
+        if waiting and (headed or renamed):
+            yield waiting
+        waiting = "; ".join(dict.fromkeys(filter(None, texts))) if headed or renamed else ""
+        if renamed:
             names = _names([cells], width)  # a second header, further down
-            heading = "; ".join(filter(None, dict.fromkeys(texts)))
+        elif _is_group(cells, width):
+            group, label = texts[0], ""
+        elif headed:
+            label = texts[0]
         else:
             yield "; ".join(filter(None, [group, label, *_pairs(names, cells)]))
-            alone, heading = False, ""
-    if alone or heading:
-        yield "; ".join(filter(None, [*([group, label] if alone else []), heading]))
+    if waiting:
+        yield waiting
 
 
 def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
