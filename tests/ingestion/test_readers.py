@@ -423,7 +423,8 @@ def test_html_keeps_the_content_of_a_page(tmp_path: Path) -> None:
     assert [(block.section, block.text) for block in blocks] == [
         ("", "Spread by Anopheles mosquitoes & blood."),
         ("Types", "Types"),
-        ("Types", "Parasites\nName | Relapse\nP. vivax | yes"),
+        ("Types", "Parasites"),
+        ("Types", "Name: P. vivax; Relapse: yes"),
         ("Types > Care", "Care"),
         ("Types > Care", "Loose text"),
         ("Types > Care", "- net\n- inner\n- drug"),

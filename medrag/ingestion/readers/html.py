@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 _REFERENCES, _FORMULAS, _PICTURES = "reference marks", "formulas", "pictures"
 _FURNITURE, _EMBEDDED = "page furniture", "embedded content"
 _SPACE = re.compile(r"\s+")
+_LINE_END = re.compile(r"(?<! ) *\n *")
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _UNREAD = {
-    "head": "",
+    **dict.fromkeys(("head", "style"), ""),
     **dict.fromkeys(("noembed", "noframes", "noscript", "template"), HIDDEN),
-    **dict.fromkeys(("script", "style"), _FURNITURE),
+    "script": _FURNITURE,
     "rp": "",  # brackets around `rt`, written anyway
 }
 _DROPPED = {
@@ -60,6 +61,7 @@ _UNBRACKETED = re.compile(r"[^\S\n]{0,8}\0(?:[\s,;\u2013-]*\0)*")
 _ALT_LIMIT = 40  # characters; a picture with more to say is a figure
 _FORMULA_PARTS, _FORMULA_DEPTH = 500, 50  # elements, and elements in each other, of a formula
 _CELL_OF_PROSE = 200  # characters; cells of tables have fewer on average
+_SPANS = 100  # cells that span the same row and are followed
 _NESTED_TABLES = 3  # deeper ones are taken for layout
 
 
@@ -156,7 +158,7 @@ class _Table:
         A line across the whole table is a part of its caption above the column headings, a note
         at its end, and elsewhere a heading of the rows below it.
         """
-        rows = self.rows + self.foot
+        rows = _filled(self.rows + self.foot)
         width = max((sum(cell.columns for cell in row) for row in rows), default=0)
         start, end = 0, len(rows)
         while start < end and _is_across(rows[start], width):
@@ -164,7 +166,7 @@ class _Table:
         while end > start and _is_across(rows[end - 1], width):
             end -= 1
         above = [row[0].text for row in rows[:start]]
-        body = [_labelled(row) for row in rows[start:end]]
+        body = [_labelled(row, width) for row in rows[start:end]]
         marked = any(row.header or any(cell.heading for cell in row) for row in body)
         if above and not (body and (body[0].header or all(cell.heading for cell in body[0]))):
             body.insert(0, Row([Cell(above.pop(), columns=width)]))
@@ -174,13 +176,32 @@ class _Table:
             yield Block(row[0].text, "\n", section=section)
 
 
-def _labelled(row: Row) -> Row:
-    """Return a row in which headings of the row itself cannot be taken for those of columns."""
+def _labelled(row: Row, width: int) -> Row:
+    """Return a row in which headings of rows cannot be taken for those of columns."""
+    if _is_across(row, width):
+        return Row(cell._replace(heading=False) for cell in row)
     values = [cell for cell in row if not cell.heading]
     if row.header or not values:
         return row
     named = any(cell.text.strip() for cell in values)
     return Row(cell._replace(heading=cell.heading and named and cell.rows == 1) for cell in row)
+
+
+def _filled(rows: Iterable[Row]) -> list[Row]:
+    """Leave out the rows without text, such as deleted ones; cells that span them get shorter."""
+    kept: list[Row] = []
+    spans: list[tuple[Row, int, int]] = []  # row, place in it, the last row that it spans
+    for number, row in enumerate(rows):
+        spans = [span for span in spans if span[2] >= number][:_SPANS]
+        if row and all(cell.rows == 1 and not cell.text.strip() for cell in row):
+            for above, place, _ in spans:
+                above[place] = above[place]._replace(rows=above[place].rows - 1)
+            continue
+        kept.append(row)
+        for place, cell in enumerate(row):
+            if cell.rows > 1:
+                spans.append((row, place, number + cell.rows - 1))
+    return kept
 
 
 def _is_across(row: Row, width: int) -> bool:
@@ -337,8 +358,8 @@ class _Walk:
             self._document.left_out[_FORMULAS] += 1
         self._text.append(text or "[formula]")
         parent = node.parent
-        if parent is not None and len(list(_children(parent))) == 1:
-            self._drawn = self._drawn or _beside(parent)
+        if parent is not None and not self._drawn and node.prev is None and node.next is None:
+            self._drawn = _beside(parent)
 
     def _see(self, image: LexborNode) -> None:
         """Write a short text for a picture within text or in a cell; count others."""
@@ -570,7 +591,7 @@ class _Walk:
 
     def _flush(self, kind: BlockKind = BlockKind.text) -> Iterator[Block]:
         """Yield the list or paragraph that ends here."""
-        text = "\n".join([*self._lines, re.sub(r" *\n *", "\n", self._said())])
+        text = "\n".join([*self._lines, _LINE_END.sub("\n", self._said())])
         self._lines.clear()
         self._text.clear()
         if text.strip():
@@ -682,7 +703,7 @@ def _following(node: LexborNode) -> str:
 def _text_of(node: LexborNode, scripts: bool = False) -> str:
     """Return the text in an element that is left out, with or without that of scripts."""
     if node.tag == "template":  # what is in it is no part of the page
-        return re.sub(r"<[^>]*>", "", node.inner_html or "")
+        return re.sub(r"<[^>]*>", "", node.html or "")
     if node.tag in ("input", "iframe"):
         return node.attributes.get("srcdoc" if node.tag == "iframe" else "value") or node.text()
     if node.tag == "svg":  # not the names of icons

@@ -56,6 +56,7 @@ class Marks:
 
     def __init__(self, tree: LexborHTMLParser) -> None:
         self._tree = tree
+        self._numbers: set[str] = set()  # of notes found so far that no link leads to
         self.noted: dict[int, str] = {}  # the marks of notes found so far, by the note's element
 
     @cached_property
@@ -160,7 +161,10 @@ class Marks:
             return not before[-1].isalpha() or (before[-2:].isalpha() and len(before) > 1)
         if not re.fullmatch(_NUMBERS, mark) or re.search(r"(?<!\d)10\Z|[)\]]\Z", before):
             return False
-        return before[-1].isdigit() and mark in self._raised_at_start
+        is_note = before[-1].isdigit() and mark in self._raised_at_start
+        if is_note:
+            self._numbers.add(mark)
+        return is_note
 
     def cites(self, raised: LexborNode) -> bool:
         """Tell whether the class of a superscript says that it cites something."""
@@ -176,7 +180,7 @@ class Marks:
             return len(mark) == 1 or not mark.isalpha()
         # Not the mass of a nuclide, as in 131I.
         words = re.match(r"\s|[A-Z]?[a-z]{2}", following)
-        return bool(re.fullmatch(r"\d{1,2}", mark) and words)
+        return mark in self._numbers or bool(re.fullmatch(r"\d{1,2}", mark) and words)
 
 
 def _said(names: str) -> Kind:

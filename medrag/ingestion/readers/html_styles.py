@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 HIDDEN, DELETED = "hidden text", "deleted text"
 _SHEET_LIMIT = 1 << 20  # characters of all style sheets that are read
 _RULE_LIMIT = 10_000  # selectors that are kept
+_SELECTORS_LIMIT = 5_000  # characters of the selectors of one rule
+_TESTS_LIMIT = 1_000_000  # of an element against a rule; after them rules are no longer followed
 _PARTS_LIMIT = 6  # compounds of a selector, as in "main .note > p"
 _CLIMB = 64  # ancestors that are tried for each of them
 _INLINE_LIMIT = 4_000  # characters of a style attribute
@@ -77,7 +79,8 @@ class Sight:
     Read are the attributes `hidden`, `aria-hidden` and those of old HTML for colours, inline
     styles, and the page's own style sheets: selectors of names, classes, ids and attributes,
     descendants (" ") and children (">"). Rules win by `!important`, inline style, specificity and
-    order, as in CSS. Where something is unsure, text counts as seen:
+    order, as in CSS. Sheets are read up to 1 MiB and 10,000 selectors, and followed for a million
+    tests of an element against a rule. Where something is unsure, text counts as seen:
 
     - Rules for print are ignored. Rules under other conditions (widths, `@supports`) and those
       with sibling or structural selectors (`:not(...)`, "+") can show something, but not hide it.
@@ -104,6 +107,7 @@ class Sight:
         self._open: list[tuple[int, _Look, int, _Element]] = []  # what to go back to
         self._names: Counter[str] = Counter()  # of open elements, as in selectors
         self._openable: set[str] | None = None
+        self._tests = _TESTS_LIMIT
         linked = not self.plain and tree.css_first('link[rel~="stylesheet"]') is not None
         self._look = _Look(background=None) if linked else _Look()
         if tree.root is not None:
@@ -186,7 +190,11 @@ class Sight:
     def _declared(self, element: _Element) -> dict[str, str]:
         """Return the declarations that win, by property."""
         best: dict[str, tuple[tuple[int, ...], str]] = {}
-        for rule in self._candidates(element):
+        candidates = self._candidates(element)
+        self._tests -= len(candidates)
+        if self._tests < 0:
+            self._rules = {}
+        for rule in candidates:
             if all(self._names[name] > 0 for name in rule.needs) and self._matches(rule, element):
                 for name, value, important in rule.declarations:
                     rank = (important, 0, *rule.rank)
@@ -524,7 +532,7 @@ def _indexed(tree: LexborHTMLParser) -> dict[str, list[_Rule]]:
     number = 0
     for prelude, body, sure in _blocks(_COMMENT_OR_STRING.sub(_kept, text)):
         declarations = tuple(_declarations(body))
-        if not declarations:
+        if not declarations or len(prelude) > _SELECTORS_LIMIT:
             continue
         for selector in (
             re.split(r",(?![^(]*\))", prelude) if "(" in prelude else prelude.split(",")
