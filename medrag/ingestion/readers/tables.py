@@ -8,7 +8,7 @@ So a row can be searched, cut, quoted and cited without the rest of its table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import groupby, pairwise, takewhile
 from typing import NamedTuple
 
 from ...types import Block, BlockKind
@@ -17,6 +17,8 @@ from .reader import flat, one_line
 CAPTION_LIMIT = 200  # characters of a caption that are repeated before each part of a table
 _BLOCK = 1 << 14  # characters of rows in a block
 _MOST_COLUMNS = 1_000  # a table with more is cut; a cell may claim to span any number
+_NAME_LIMIT = 80  # characters of a column's name, where the source does not mark it as one
+_JOINS = "±–/"
 _VALUE = "0123456789<>≤≥=±~+-−–.("
 
 
@@ -28,6 +30,8 @@ class Cell(NamedTuple):
         rows, columns: how many it spans; 0 rows means all that are left.
         heading: whether the source marks it as the heading of a column or row.
         column: the first column that it may be in, from 0.
+        indent: how far its text is set in, in any unit: a row below a less indented one is part of
+            it.
     """
 
     text: str
@@ -35,6 +39,7 @@ class Cell(NamedTuple):
     columns: int = 1
     heading: bool = False
     column: int = 0
+    indent: int = 0
 
 
 class Row(list[Cell]):
@@ -91,24 +96,62 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
         heads = min(1, len(grid) - 1)  # headings all through: the first row names the columns
     if not heads and guess_header and _looks_like_header(grid):
         heads = 1
+    if heads == 1 and len(grid) > 1 and width > 1 and _is_label(grid[0]):
+        heads = 0  # the first of several labels, not a name of columns
     names = _names(grid[:heads], width)
-    # A row with a label alone heads the rows below it only in a table that begins with one:
-    # elsewhere nothing shows where its rows end.
-    body = [cells for cells in grid[heads:] if any(cell.text for cell in cells)]
-    labelled = bool(body) and width > 1 and _is_label(body[0])
+    # A row with a label alone heads the rows below it only in a table that begins with one, or
+    # that indents them: elsewhere nothing shows where its rows end.
+    body = [
+        (row, cells)
+        for row, cells in zip(rows[heads:], grid[heads:], strict=True)
+        if any(cell.text for cell in cells)
+    ]
+    again = _repeated(grid[heads - 1] if heads else (), [cells for _, cells in body])
+    labelled = bool(body) and width > 1 and _is_label(body[0][1])
     group = label = ""
-    for row, cells in zip(rows[heads:], grid[heads:], strict=True):
-        texts = [cell.text for cell in cells]
-        if not any(texts):
+    label_indent = 0
+    above: list[tuple[int, str]] = []  # the rows that this row is part of, by their indents
+    header: list[Sequence[Cell]] = []  # further down, of one or more rows
+    for number, (row, cells) in enumerate(body):
+        first = cells[0]
+        deeper = number + 1 < len(body) and body[number + 1][1][0].indent > first.indent
+        if first.text:
+            above = [one for one in above if one[0] < first.indent]
+        parts = [text for _, text in above]
+        if first.text:
+            above.append((first.indent, first.text))
+        marked = len({cell.text for cell in cells}) > 1 and _is_header(row, cells)
+        if number in again or (marked and not _is_label(cells)):
+            header.append(cells)
+            names, above = _names(header, width), []
             continue
         if _is_group(cells, width):
-            group, label = texts[0], ""
-        elif labelled and _is_label(cells):
-            label = texts[0]
-        elif len(set(texts)) > 1 and _is_header(row, cells):
-            names = _names([cells], width)  # a second header, further down
+            group, label, above = first.text, "", []
+        elif _is_label(cells) and (labelled or deeper):
+            if first.indent <= label_indent:
+                label, label_indent = "", first.indent
+            if not deeper:
+                label, above = first.text, []
         else:
-            yield "; ".join(filter(None, [group, label, *_pairs(names, cells)]))
+            yield "; ".join(filter(None, [group, label, *parts, *_pairs(names, cells)]))
+        header = []
+
+
+def _repeated(header: Sequence[Cell], body: Sequence[Sequence[Cell]]) -> set[int]:
+    """Return which rows of the body are the header again, with a row above that spans columns."""
+    again = set()
+    for number, cells in enumerate(body):
+        same = [
+            one.text == two.text
+            for one, two in zip(cells[1:], header[1:], strict=False)
+            if one.text
+        ]
+        if len(same) > 1 and all(same):
+            again.add(number)
+            spans = body[number - 1] if number else ()
+            if any(one is two and one.text for one, two in pairwise(spans[1:])):
+                again.add(number - 1)
+    return again
 
 
 def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
@@ -156,12 +199,22 @@ def _pairs(names: Sequence[str], cells: Sequence[Cell]) -> Iterator[str]:
     if not any(names) and len(cells) > 1 and cells[0].heading and cells[0].text:
         yield f"{cells[0].text}: " + "; ".join(cell.text for cell in cells[1:] if cell.text)
         return
+    pairs: list[tuple[str, str]] = []
     for _, group in groupby(zip(names, cells, strict=False), lambda pair: id(pair[1])):
-        pairs = list(group)
-        text = pairs[0][1].text
-        name = " / ".join(dict.fromkeys(name for name, _ in pairs if name))
-        if text:
-            yield f"{name}: {text}" if name and name != text else text
+        same = list(group)
+        text = same[0][1].text
+        name = " / ".join(dict.fromkeys(name for name, _ in same if name))
+        if pairs and name and pairs[-1][0] == name and _is_one(pairs[-1][1], text):
+            pairs[-1] = name, f"{pairs[-1][1]} {text}"
+        elif text:
+            pairs.append((name, text))
+    for name, text in pairs:
+        yield f"{name}: {text}" if name and name != text else text
+
+
+def _is_one(text: str, following: str) -> bool:
+    """Tell whether two cells under one name are one value: "5.2", "±", "0.3"; "12", "(40%)"."""
+    return text[-1:] in _JOINS or following[:1] in _JOINS or following[:1] in "(["
 
 
 def _is_header(row: Row, cells: Sequence[Cell]) -> bool:
@@ -185,6 +238,8 @@ def _looks_like_header(grid: Sequence[Sequence[Cell]]) -> bool:
         return False
     first = [cell.text for cell in grid[0]]
     if len(set(first)) < len(first) or not all(first[1:]) or any(map(_is_value, first)):
+        return False
+    if any(len(text) > _NAME_LIMIT for text in first):
         return False
     return any(_is_value(cell.text) for row in grid[1:] for cell in row)
 
