@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ...types import Block, BlockKind, Document, Flag
-from .jats_text import LEFT_OUT, RunningText, has_text
+from .jats_text import LEFT_OUT, RunningText, bracketed, has_text
 from .reader import HeadingPath, Source, one_line
 from .tables import CAPTION_LIMIT, Cell, Row, table_blocks
 from .xml import RECORD_LIMIT, elements, inline, root_tag
@@ -368,7 +368,8 @@ class _Article:
                 elif child.tag == "table-wrap-foot":
                     for note in child:
                         for block in self._block(note, level):
-                            yield replace(block, kind=BlockKind.caption, header=header)
+                            text = bracketed(block.text)
+                            yield replace(block, text=text, kind=BlockKind.caption, header=header)
                 elif child.tag not in ("label", "caption"):
                     yield from self._block(child, level)
             yield from self._floats(level)

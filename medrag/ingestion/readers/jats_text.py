@@ -129,7 +129,7 @@ class RunningText:
         """Return a footnote on one line, after its mark in square brackets."""
         parts = [self._noted(self._read(one)) for one in element.iterfind("label")]
         parts += [f" {self._read(one)} " for one in element if one.tag != "label"]
-        return flat(_finished("".join([element.text or "", *parts])))
+        return bracketed(flat(_finished("".join([element.text or "", *parts]))))
 
     def leaves_out(self, element: Element) -> bool:
         """Tell whether an element is left out, and count it if it has text."""
@@ -321,6 +321,11 @@ class RunningText:
     def _unwritten(self) -> str:
         self.count("formulas")
         return "[formula]"
+
+
+def bracketed(note: str) -> str:
+    """Return a note with the symbol that it begins with in brackets: "*p < 0.05"."""
+    return re.sub(rf"^([{_SYMBOLS}]{{1,4}})\s*(?=[^\W_]|[<>≤≥])", r"[\1] ", note)
 
 
 def has_text(element: Element) -> bool:

@@ -7,6 +7,7 @@ So a row can be searched, cut, quoted and cited without the rest of its table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise, takewhile
 from typing import NamedTuple
@@ -19,6 +20,8 @@ _BLOCK = 1 << 14  # characters of rows in a block
 _MOST_COLUMNS = 1_000  # a table with more is cut; a cell may claim to span any number
 _NAME_LIMIT = 80  # characters of a column's name, where the source does not mark it as one
 _JOINS = "±–/"
+_UNIT = re.compile(r"%|±|\b(?:n|no\.|mean|median|sd|se|sem|ci|iqr|range)\b", re.IGNORECASE)
+_STEP = 3  # quarters of an em; less may be an accident
 _VALUE = "0123456789<>≤≥=±~+-−–.("
 
 
@@ -30,8 +33,8 @@ class Cell(NamedTuple):
         rows, columns: how many it spans; 0 rows means all that are left.
         heading: whether the source marks it as the heading of a column or row.
         column: the first column that it may be in, from 0.
-        indent: how far its text is set in, in any unit: a row below a less indented one is part of
-            it.
+        indent: how far its text is set in, in quarters of an em: a row below a less indented one
+            is part of it.
     """
 
     text: str
@@ -114,14 +117,17 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     header: list[Sequence[Cell]] = []  # further down, of one or more rows
     for number, (row, cells) in enumerate(body):
         first = cells[0]
-        deeper = number + 1 < len(body) and body[number + 1][1][0].indent > first.indent
+        step = body[number + 1][1][0].indent - first.indent if number + 1 < len(body) else 0
+        deeper = step > 0 and (step >= _STEP or _is_label(cells))
         if first.text:
             above = [one for one in above if one[0] < first.indent]
         parts = [text for _, text in above]
-        if first.text:
+        if first.text and (deeper or (number + 1 < len(body) and not body[number + 1][1][0].text)):
             above.append((first.indent, first.text))
         marked = len({cell.text for cell in cells}) > 1 and _is_header(row, cells)
-        if number in again or (marked and not _is_label(cells)):
+        if number in again or _is_unit(cells) or (marked and not _is_label(cells)):
+            if not header and not (marked or number + 1 in again):
+                header = list(grid[: heads - (number in again)])  # it replaces the lowest level
             header.append(cells)
             names, above = _names(header, width), []
             continue
@@ -219,6 +225,13 @@ def _is_one(text: str, following: str) -> bool:
 
 def _is_header(row: Row, cells: Sequence[Cell]) -> bool:
     return bool(cells) and (row.header or all(cell.heading or not cell.text for cell in cells))
+
+
+def _is_unit(cells: Sequence[Cell]) -> bool:
+    """Tell whether a row only says in what its columns are from here on: "", "n (%)", "n (%)"."""
+    texts = [cell.text for cell in cells[1:] if cell.text]
+    same = len(texts) > 1 and len(set(texts)) == 1 and not cells[0].text
+    return same and bool(_UNIT.search(texts[0])) and not any(sign.isdigit() for sign in texts[0])
 
 
 def _is_label(cells: Sequence[Cell]) -> bool:

@@ -9,7 +9,10 @@ from xml.etree.ElementTree import Element
 from .tables import Cell, Row
 
 _PADDING = re.compile(r"(?:padding-left|text-indent|margin-left)\s*:\s*(\d{1,4}(?:\.\d+)?)")
-_WIDE = "\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2007\u2009\u3000"
+# Quarters of an em.
+_WIDE = {"\xa0": 1, "\u2009": 1, "\u2005": 1, "\u2004": 1, "\u2007": 2, "\u2002": 2, "\u2000": 2}
+_WIDE |= {"\u2003": 4, "\u2001": 4, "\u3000": 4}
+_SPACES = "".join(_WIDE) + " \n\t\r"
 
 
 def rows(table: Element, text: Callable[[Element], str]) -> list[Row]:
@@ -84,8 +87,8 @@ def _indent(cell: Element) -> int:
         return int(float(style[1]))
     spaces = 0
     for text in cell.itertext():
-        rest = text.lstrip(_WIDE + " \n\t\r")
-        spaces += sum(sign in _WIDE for sign in text[: len(text) - len(rest)])
+        rest = text.lstrip(_SPACES)
+        spaces += sum(_WIDE.get(sign, 0) for sign in text[: len(text) - len(rest)])
         if rest:
             return spaces
     return 0  # empty
