@@ -114,7 +114,8 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     group = label = ""
     label_indent = 0
     above: list[tuple[int, str]] = []  # the rows that this row is part of, by their indents
-    header: list[Sequence[Cell]] = []  # further down, of one or more rows
+    header: list[Sequence[Cell]] = list(grid[:heads])  # in force at this row
+    changing = False  # whether the row above was a header too
     for number, (row, cells) in enumerate(body):
         first = cells[0]
         step = body[number + 1][1][0].indent - first.indent if number + 1 < len(body) else 0
@@ -126,11 +127,13 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
             above.append((first.indent, first.text))
         marked = len({cell.text for cell in cells}) > 1 and _is_header(row, cells)
         if number in again or _is_unit(cells) or (marked and not _is_label(cells)):
-            if not header and not (marked or number + 1 in again):
-                header = list(grid[: heads - (number in again)])  # it replaces the lowest level
-            header.append(cells)
+            if not changing and (marked or number + 1 in again):
+                header = []
+            header = [*header, cells] if changing or not header else _changed(header, cells)
+            changing = True
             names, above = _names(header, width), []
             continue
+        changing = False
         if _is_group(cells, width):
             group, label, above = first.text, "", []
         elif _is_label(cells) and (labelled or deeper):
@@ -140,7 +143,17 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
                 label, above = first.text, []
         else:
             yield "; ".join(filter(None, [group, label, *parts, *_pairs(names, cells)]))
-        header = []
+
+
+def _changed(header: Sequence[Sequence[Cell]], cells: Sequence[Cell]) -> list[Sequence[Cell]]:
+    """Return the header after a row further down that names or measures its columns anew."""
+    *upper, lowest = header
+    if cells[0].text:  # the lowest level again
+        return [*([Cell(""), *row[1:]] for row in upper), cells]
+    both = list(zip(lowest, cells, strict=False))
+    if all(_UNIT.search(old.text) for old, new in both if new.text):
+        return [*upper, [new if new.text else old for old, new in both]]
+    return [*header, cells]
 
 
 def _repeated(header: Sequence[Cell], body: Sequence[Sequence[Cell]]) -> set[int]:
