@@ -93,7 +93,9 @@ def table_blocks(
 def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     """Yield a line for each row of the body."""
     grid = resolved(rows)
-    width = max(map(len, grid), default=0)
+    if not grid:
+        return
+    width = max(map(len, grid))
     heads = sum(1 for _ in takewhile(lambda n: _is_header(rows[n], grid[n]), range(len(grid))))
     if heads == len(grid):
         heads = min(1, len(grid) - 1)  # headings all through: the first row names the columns
@@ -113,6 +115,7 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     labelled = bool(body) and width > 1 and _is_label(body[0][1])
     group = label = ""
     label_indent = 0
+    unused: list[str] = []  # headings of rows that had none yet
     above: list[tuple[int, str]] = []  # the rows that this row is part of, by their indents
     header: list[Sequence[Cell]] = list(grid[:heads])  # in force at this row
     changing = False  # whether the row above was a header too
@@ -136,13 +139,19 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
         changing = False
         if _is_group(cells, width):
             group, label, above = first.text, "", []
+            unused.append(group)
         elif _is_label(cells) and (labelled or deeper):
             if first.indent <= label_indent:
                 label, label_indent = "", first.indent
             if not deeper:
                 label, above = first.text, []
+            unused.append(first.text)
         else:
-            yield "; ".join(filter(None, [group, label, *parts, *_pairs(names, cells)]))
+            headings = list(filter(None, [group, label, *parts]))
+            yield from (text for text in unused if text not in headings)
+            unused = []
+            yield "; ".join([*headings, *_pairs(names, cells)])
+    yield from unused
 
 
 def _changed(header: Sequence[Sequence[Cell]], cells: Sequence[Cell]) -> list[Sequence[Cell]]:
@@ -189,13 +198,14 @@ def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
             else:
                 open_[column] = cell, left - 1
         column = 0
-        for cell in row:
+        for number_in_row, cell in enumerate(row):
             column = max(column, min(cell.column, _MOST_COLUMNS))
             while column in places:
                 column += 1
             shown = cell._replace(text=flat(cell.text))
             deep = (cell.rows or len(rows)) - 1
-            for _ in range(max(1, cell.columns)):
+            others = len(row) - number_in_row - 1
+            for _ in range(max(1, min(cell.columns, _MOST_COLUMNS - column - others))):
                 if column in places or column >= _MOST_COLUMNS:
                     break
                 places[column] = shown
