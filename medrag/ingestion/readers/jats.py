@@ -344,7 +344,7 @@ class _Article:
         label = self._text.line(element.find("label"))
         text = f"{label.rstrip('.')}." if label else ""
         for caption in element.iterfind("caption"):
-            for part in caption:
+            for part in [caption] if (caption.text or "").strip() else caption:
                 line = self._text.line(part)
                 stop = "." if text and text[-1].isalnum() and line else ""
                 text = f"{text}{stop} {line}".strip()

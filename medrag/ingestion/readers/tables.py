@@ -19,6 +19,7 @@ CAPTION_LIMIT = 200  # characters of a caption that are repeated before each par
 _BLOCK = 1 << 14  # characters of rows in a block
 _MOST_COLUMNS = 1_000  # a table with more is cut; a cell may claim to span any number
 _NAME_LIMIT = 80  # characters of a column's name, where the source does not mark it as one
+_BULLETS = "-–•·"
 _JOINS = "±–/"
 _UNIT = re.compile(r"%|±|\b(?:n|no\.|mean|median|sd|se|sem|ci|iqr|range)\b", re.IGNORECASE)
 _STEP = 3  # quarters of an em; less may be an accident
@@ -115,18 +116,22 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     labelled = bool(body) and width > 1 and _is_label(body[0][1])
     group = label = ""
     label_indent = 0
+    listed = False  # whether their rows begin with bullets
     unused: list[str] = []  # headings of rows that had none yet
     above: list[tuple[int, str]] = []  # the rows that this row is part of, by their indents
     header: list[Sequence[Cell]] = list(grid[:heads])  # in force at this row
     changing = False  # whether the row above was a header too
     for number, (row, cells) in enumerate(body):
         first = cells[0]
-        step = body[number + 1][1][0].indent - first.indent if number + 1 < len(body) else 0
-        deeper = step > 0 and (step >= _STEP or _is_label(cells))
+        below = body[number + 1][1][0] if number + 1 < len(body) else Cell("")
+        step = below.indent - first.indent if below.text else 0
+        across = _is_group(cells, width)
+        heading = (across and first.indent > 0) or (not across and _is_label(cells))
+        deeper = step > 0 and (heading or (step >= _STEP and not _bullet(first)))
         if first.text:
             above = [one for one in above if one[0] < first.indent]
         parts = [text for _, text in above]
-        if first.text and (deeper or (number + 1 < len(body) and not body[number + 1][1][0].text)):
+        if first.text and (deeper or not below.text):
             above.append((first.indent, first.text))
         marked = len({cell.text for cell in cells}) > 1 and _is_header(row, cells)
         if number in again or _is_unit(cells) or (marked and not _is_label(cells)):
@@ -137,14 +142,21 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
             names, above = _names(header, width), []
             continue
         changing = False
-        if _is_group(cells, width):
-            group, label, above = first.text, "", []
-            unused.append(group)
+        if listed and first.text and first.text[0] not in _BULLETS:
+            group = label = ""  # their list has ended
+            listed = False
+        if across:
+            group, label = group if first.indent else "", ""
+            group = group if deeper else first.text
+            above = above if deeper else []
+            listed = not deeper and _bullet(below)
+            unused.append(first.text)
         elif _is_label(cells) and (labelled or deeper):
             if first.indent <= label_indent:
                 label, label_indent = "", first.indent
             if not deeper:
                 label, above = first.text, []
+                listed = _bullet(below)
             unused.append(first.text)
         else:
             headings = list(filter(None, [group, label, *parts]))
@@ -248,6 +260,12 @@ def _is_one(text: str, following: str) -> bool:
 
 def _is_header(row: Row, cells: Sequence[Cell]) -> bool:
     return bool(cells) and (row.header or all(cell.heading or not cell.text for cell in cells))
+
+
+def _bullet(cell: Cell) -> bool:
+    """Tell whether a cell begins with a bullet, which may be a minus before a number."""
+    text = cell.text
+    return bool(text) and text[0] in _BULLETS and not text[1:2].isdigit()
 
 
 def _is_unit(cells: Sequence[Cell]) -> bool:
