@@ -163,7 +163,8 @@ ARTICLE = (
             (", swollen.", BlockKind.caption), ("after", BlockKind.text),
         ]),
         ("f.nxml", ARTICLE, [
-            ("Intro.", BlockKind.text), ("Table 1.", BlockKind.table),
+            ("Intro.", BlockKind.text), ("Table 1.", BlockKind.caption),
+            ("Iron; 65 mg", BlockKind.table),
             ("Figure 1. A toe.", BlockKind.caption), ("The end.", BlockKind.text),
         ]),
         ("f.jsonl", '{"text": "a | b\\nc | d"}', [("a | b", BlockKind.text)]),

@@ -10,10 +10,10 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ...types import Block, BlockKind, Document, Flag
-from .jats_text import LEFT_OUT, RunningText, has_text
+from .jats_text import LEFT_OUT, RunningText, bracketed, has_text
 from .reader import HeadingPath, Source, one_line
 from .tables import CAPTION_LIMIT, Cell, Row, table_blocks
-from .xml import RECORD_LIMIT, elements, inline, root_tag
+from .xml import elements, inline, root_tag
 from .xml_tables import rows
 
 _ARTICLE_LIMIT = 1 << 40  # bytes; `corpus.max_document_mb` has limited the file already
@@ -57,11 +57,12 @@ def read(source: Source) -> Iterator[Document]:
         DocumentError: as `xml.elements`, after the articles before the damage; or there is no
             article in the file.
     """
-    alone = root_tag(source) == "article"
-    found = elements(source, "article", limit=_ARTICLE_LIMIT if alone else RECORD_LIMIT)
+    if root_tag(source) == "article":
+        yield _document(source, next(elements(source, "article", limit=_ARTICLE_LIMIT)), 0)
+        return
     number = 0
-    for number, article in enumerate(found, start=1):
-        yield _document(source, article, 0 if alone else number)
+    for number, article in enumerate(elements(source, "article"), start=1):
+        yield _document(source, article, number)
     if not number:
         raise source.error("no <article> in it")
 
@@ -343,7 +344,7 @@ class _Article:
         label = self._text.line(element.find("label"))
         text = f"{label.rstrip('.')}." if label else ""
         for caption in element.iterfind("caption"):
-            for part in caption:
+            for part in [caption] if (caption.text or "").strip() else caption:
                 line = self._text.line(part)
                 stop = "." if text and text[-1].isalnum() and line else ""
                 text = f"{text}{stop} {line}".strip()
@@ -368,7 +369,8 @@ class _Article:
                 elif child.tag == "table-wrap-foot":
                     for note in child:
                         for block in self._block(note, level):
-                            yield replace(block, kind=BlockKind.caption, header=header)
+                            text = bracketed(block.text)
+                            yield replace(block, text=text, kind=BlockKind.caption, header=header)
                 elif child.tag not in ("label", "caption"):
                     yield from self._block(child, level)
             yield from self._floats(level)
