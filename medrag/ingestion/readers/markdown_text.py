@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from .tables import Cell, Row
@@ -168,11 +167,11 @@ class Writer(HTMLParser):
 
     def tokens(self, tokens: Sequence[Token]) -> None:
         """Write inline tokens."""
-        flat = [child for token in tokens for child in (token.children or [token])]
-        contents = [""]  # of the next token that has any, from the last token to the first
-        contents += [token.content for token in reversed(flat)]
-        following = list(accumulate(contents, lambda last, new: new or last))
-        for token, after in zip(flat, following[-2::-1], strict=True):
+        flat = [child for token in tokens for child in token.children or ()]
+        following = [""] * bool(flat)  # the text after each token, from the last token to the first
+        for token in reversed(flat[1:]):
+            following.append(token.content or following[-1])
+        for token, after in zip(flat, reversed(following), strict=True):
             if token.type == "softbreak":
                 self.write("\n" if _ITEM.match(after) else " ")
             elif token.type == "hardbreak":
@@ -319,6 +318,8 @@ class Writer(HTMLParser):
         inside = "".join(self._text[element.start :])
         del self._text[element.start :]
         before, mark = self._before(), inside.strip()
+        if self._cited and not any(map(str.isalnum, mark)):
+            return  # only commas between references
         if (self.in_cell or self._cell) and _LETTERS.fullmatch(mark) and before[-1:].strip():
             self.write(f" [{mark}]")
             self._apart = True
