@@ -42,6 +42,7 @@ from .xml import LOOKBACK, superscript
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage, PdfTextPage
 
+_MOST_CHARACTERS = 200_000  # of a page whose layout is looked at
 _SAMPLE = 16  # characters of a page that show which way its text runs
 _HYPHENS = "\x02\ufffe"  # pdfium writes one where a word is divided at a line end
 _SMALLEST = 1.0  # points; text of less height may be too small to be seen
@@ -103,6 +104,8 @@ def _page_text(page: PdfPage) -> PageText:
     drawing = look(page)
     layer = page.get_textpage()
     try:
+        if layer.count_chars() > _MOST_CHARACTERS:
+            return PageText([*_lines(layer.get_text_bounded())], hidden=drawing.hidden)
         parts = _parts(layer)
         if not drawing.thorough and _may_hide(page, parts):
             drawing = look(page, thorough=True)

@@ -156,18 +156,20 @@ def _hide(drawn: list[_Object], page: Box, drawing: Drawing, pdf: Any) -> None:
                 pictures += _area(_common(cover.box, page))
     if not texts:
         return
-    # Of very many, only the largest are compared.
-    covers = sorted(covers, key=lambda cover: -_area(cover.box))[: _TESTS // len(texts)]
-    covers.sort(key=lambda cover: cover.place)
+    many = len(texts) * len(covers) > _TESTS  # then only the largest are compared
+    if many:
+        covers = sorted(covers, key=lambda cover: -_area(cover.box))[: _TESTS // len(texts)]
+        covers.sort(key=lambda cover: cover.place)
     layer: list[_Text] = []  # what may be the OCR layer of a picture
     unseen: list[_Text] = []
     seen = 0.0
     for text in texts:
         if not _area(text.box):  # white space
             continue
+        outside = _area(_common(text.box, page)) <= 0
         if text.faint or _is_covered(text, covers):
             layer.append(text)
-        elif text.small or _area(_common(text.box, page)) <= 0 or _is_camouflaged(text, covers):
+        elif text.small or outside or (not many and _is_camouflaged(text, covers)):
             unseen.append(text)
         else:
             seen += text.box[2] - text.box[0]

@@ -38,12 +38,12 @@ class Table(Piece):
 
     Attributes:
         rows: its cells.
-        columns: where its columns start, in points.
+        columns: where the text of its columns begins and ends, in points.
         caption: "" if none stands next to it.
     """
 
     rows: list[Row] = field(default_factory=list)
-    columns: list[float] = field(default_factory=list)
+    columns: list[tuple[float, float]] = field(default_factory=list)
     caption: str = ""
 
     def continue_from(self, before: Table) -> None:
@@ -53,10 +53,12 @@ class Table(Piece):
         named = self.caption and not _CONTINUED.search(self.caption)
         if own or named or not header or len(self.columns) != len(before.columns):
             return
-        shift = self.columns[0] - before.columns[0]  # left and right pages have other margins
+        shift = self.left - before.left  # left and right pages have other margins
         if all(
-            abs(one - other - shift) < 2 * _NEAR
-            for one, other in zip(self.columns, before.columns, strict=True)
+            min(abs(x0 - u0), abs(x1 - u1), abs(x0 + x1 - u0 - u1) / 2) < 2 * _NEAR
+            for (x0, x1), (u0, u1) in zip(
+                self.columns, ((u0 + shift, u1 + shift) for u0, u1 in before.columns), strict=True
+            )
         ):
             self.rows = [*header, *self.rows]
             self.caption = self.caption or before.caption
@@ -99,23 +101,58 @@ def ruled(
     flats, uprights = _joined(rules, True), _joined(rules, False)
     if not flats or len(flats) + len(uprights) > _MOST_RULES:
         return characters, 0
+    page = _Page(characters)
     tables: list[Table] = []
-    rest = characters
     grids, loose = _grids(flats, uprights)
     for grid_flats, grid_uprights in grids:
         box = _around(grid_flats, grid_uprights)
         if any(_overlap(box, table) for table in tables):
             continue
-        if table := _latticed(_inside(rest, box), grid_flats, grid_uprights, reading):
-            rest = _replaced(rest, table, tables)
+        if table := _latticed(page.inside(box), grid_flats, grid_uprights, reading):
+            tables.append(table)
         elif len(grid_flats) > 1:
-            loose += [rule for rule in grid_flats if rule not in loose]
+            loose += grid_flats
     for group in _of_one_width(loose):
-        for table in _between(rest, group, loose, reading):
+        for table in _between(page, group, loose, reading):
             box = table.left, table.bottom, table.right, table.top
             if not any(_overlap(box, other) for other in tables):
-                rest = _replaced(rest, table, tables)
+                tables.append(table)
+    owner = {
+        id(piece): table
+        for table in tables
+        for piece in page.inside((table.left, table.bottom, table.right, table.top))
+    }
+    rest: list[Piece] = []
+    placed: set[int] = set()
+    for piece in characters:
+        found = owner.get(id(piece))
+        if found is None:
+            rest.append(piece)
+        elif id(found) not in placed:
+            placed.add(id(found))
+            rest.append(found)
     return rest, len(tables)
+
+
+class _Page:
+    """The characters of a page, to be found by their place."""
+
+    def __init__(self, characters: list[Piece]) -> None:
+        self._rising = sorted(characters, key=_height)
+        self._heights = [*map(_height, self._rising)]
+
+    def inside(self, box: Box) -> list[Piece]:
+        left, bottom, right, top = box
+        low, high = bisect_right(self._heights, bottom), bisect_left(self._heights, top)
+        return [
+            piece
+            for piece in self._rising[low:high]
+            if left - _NEAR < (piece.left + piece.right) / 2 < right + _NEAR
+        ]
+
+
+def _height(piece: Piece) -> float:
+    return (piece.bottom + piece.top) / 2
 
 
 def may_have_tables(parts: Sequence[Piece], rules: Sequence[Rule]) -> bool:
@@ -149,29 +186,6 @@ def _overlap(box: Box, table: Table) -> bool:
         min(box[2], table.right) - max(box[0], table.left) > _NEAR
         and min(box[3], table.top) - max(box[1], table.bottom) > _NEAR
     )
-
-
-def _replaced(characters: list[Piece], table: Table, tables: list[Table]) -> list[Piece]:
-    tables.append(table)
-    rest: list[Piece] = []
-    placed = False
-    for piece in characters:
-        if isinstance(piece, Table) or not _holds(table, piece):
-            rest.append(piece)
-        elif not placed:
-            placed = True
-            rest.append(table)
-    return rest
-
-
-def _holds(box: Piece, piece: Piece) -> bool:
-    x, y = (piece.left + piece.right) / 2, (piece.bottom + piece.top) / 2
-    return box.left - _NEAR < x < box.right + _NEAR and box.bottom < y < box.top
-
-
-def _inside(characters: Iterable[Piece], box: Box) -> list[Piece]:
-    frame = Piece(*box)
-    return [piece for piece in characters if not isinstance(piece, Table) and _holds(frame, piece)]
 
 
 def _joined(rules: Iterable[Rule], flat: bool) -> list[Rule]:
@@ -308,7 +322,7 @@ def _latticed(
         rows = [Row(reversed(row)) for row in rows]
     for header in rows[:heads]:
         header.header = True
-    return Table(left, bottom, right, top, rows=rows, columns=xs[:-1])
+    return Table(left, bottom, right, top, rows=rows, columns=[*pairwise(xs)])
 
 
 def _is_divided_by_text(
@@ -378,14 +392,13 @@ def _of_one_width(flats: Iterable[Rule]) -> Iterator[list[Rule]]:
 
 
 def _between(
-    characters: list[Piece], group: list[Rule], flats: list[Rule], reading: Reading
+    page: _Page, group: list[Rule], flats: list[Rule], reading: Reading
 ) -> Iterator[Table]:
     """Yield the tables between horizontal lines of one width."""
     left, right = group[0].start, group[0].stop
     heights = _places(rule.at for rule in group)[::-1]
     spaces: list[list[_Line]] = [
-        _text_lines(_inside(characters, (left, low, right, high)))
-        for high, low in pairwise(heights)
+        _text_lines(page.inside((left, low, right, high))) for high, low in pairwise(heights)
     ]
     start = 0
     while start < len(spaces):
@@ -550,7 +563,8 @@ def _from_lines(
         placed.append(_placed(line, columns, below))
     placed.reverse()
     spans = [_spans(line, reading) for line in placed]
-    if not _is_table(lines[heads:], spans[heads:], len(gaps) + 1, strict):
+    named = heads > 0 and all(map(reading.bold, lines[heads - 1]))
+    if not _is_table(lines[heads:], spans[heads:], len(gaps) + 1, strict, named):
         return None
     narrow = [rule for rule in rules if rule not in wide]
     if strict and len(gaps) == 1 and not heads:
@@ -559,8 +573,7 @@ def _from_lines(
     rows += _body_rows(body, spans[heads:], wide, len(gaps) + 1, reading)
     if reading.right_to_left:
         rows = [_mirrored(row) for row in rows]
-    starts = [box[0], *gaps]
-    return Table(*box, rows=rows, columns=starts)
+    return Table(*box, rows=rows, columns=[*zip(columns.lefts, columns.rights, strict=True)])
 
 
 def _mirrored(row: Row) -> Row:
@@ -591,18 +604,19 @@ def _wordy(rows: Sequence[Sequence[str]]) -> int:
         for row in rows
     ]
     most = max(map(len, rows), default=0)
-    usual = median(shares)
+    full = [share for row, share in zip(rows, shares, strict=True) if len(row) >= 0.6 * most]
+    usual = median(full) if full else 0.0
     heads = 0
     if usual > 0:
         while (
-            heads < min(3, len(rows) - 1) and shares[heads] <= 0.5 * usual and len(rows[heads]) > 1
+            heads < min(3, len(rows) - 1) and shares[heads] <= 0.6 * usual and len(rows[heads]) > 1
         ):
             heads += 1
     return heads if any(len(row) >= 0.6 * most for row in rows[:heads]) else 0
 
 
 def _middle(line: _Line) -> float:
-    return (line[0].bottom + line[0].top) / 2
+    return _height(line[0])
 
 
 def _gaps(lines: list[_Line]) -> list[float]:
@@ -742,7 +756,15 @@ def _without_spaces(piece: Piece) -> Iterator[Piece]:
         yield from _without_spaces(part) if part.parts else [part] if part.text.strip() else []
 
 
-def _is_table(lines: list[_Line], spans: list[list[_Span]], wide: int, strict: bool) -> bool:
+def _is_table(
+    lines: list[_Line], spans: list[list[_Span]], wide: int, strict: bool, named: bool
+) -> bool:
+    """Tell whether lines in columns are a table, not prose or a list.
+
+    Args:
+        strict: nothing but its alignment shows that it is a table.
+        named: whether its columns have names in bold type.
+    """
     cells = sum(len(line) for line in spans)
     rows = sum(len(line) > 1 for line in spans)
     if not rows or (strict and cells < 0.35 * wide * len(spans)):
@@ -773,7 +795,9 @@ def _is_table(lines: list[_Line], spans: list[list[_Span]], wide: int, strict: b
         return True
     numeric = sum(share >= 0.6 for share in values[1:])
     in_line = sum(_is_aligned([piece for piece, _ in column]) for column in columns)
-    return rows >= 3 and in_line >= wide - 1 and numeric >= max(1, (wide - 1) // 2)
+    if rows < 3 or in_line < wide - 1:
+        return False
+    return numeric >= max(1, (wide - 1) // 2) or (named and wide > 2 and in_line == wide)
 
 
 def _is_aligned(column: Sequence[Piece]) -> bool:
@@ -936,8 +960,14 @@ def _body_rows(
             ruled_off = bisect_left(heights, _middle(line)) != bisect_left(
                 heights, _middle(lines[n - 1])
             )
-            joins = not ruled_off and _joins(bodies[-1], new, uneven and step < (near + far) / 2)
-            if joins:
+            beyond = lines[n + 1][0].left if n + 1 < len(lines) else 0.0
+            indent = 0.3 * line[0].height
+            in_group = new.left > bodies[-1].left + indent and beyond > bodies[-1].left + indent
+            if (
+                not ruled_off
+                and not (bodies[-1].is_label and in_group)
+                and _joins(bodies[-1], new, uneven and step < (near + far) / 2)
+            ):
                 bodies[-1].spans = _beneath(bodies[-1].spans, found)
                 bodies[-1].line = line
                 continue
