@@ -26,7 +26,14 @@ from .pdf_bidi import (
     unmirrored,
 )
 from .pdf_objects import Drawing, look
-from .pdf_order import Piece, is_reordered, merged, reading_order, side_by_side
+from .pdf_order import (
+    Piece,
+    has_block_below,
+    is_reordered,
+    merged,
+    reading_order,
+    side_by_side,
+)
 from .pdf_tables import (
     Reading,
     Table,
@@ -161,7 +168,7 @@ def _lines_and_flags(
     if not text.isascii() and RIGHT_TO_LEFT.search(text):
         characters = [*_leftward(_characters(layer))]
         return _arranged(characters, drawing, _reading_leftward(layer, characters), always=True)
-    if side_by_side(pieces) or may_have_tables(parts, drawing.rules) or is_reordered(pieces):
+    if side_by_side(pieces) or may_have_tables(parts, drawing.rules) or has_block_below(pieces):
         reading = Reading(str, False, lambda piece: _is_bold(layer, piece))
         characters = [*_with_marks([*_characters(layer)])]
         lines, flags = _arranged(characters, drawing, reading)

@@ -752,7 +752,7 @@ def _spans(placed: Iterable[_Placed], reading: Reading) -> list[_Span]:
 
 
 def _without_spaces(piece: Piece) -> Iterator[Piece]:
-    for part in piece.parts:
+    for part in piece.parts or []:
         yield from _without_spaces(part) if part.parts else [part] if part.text.strip() else []
 
 
