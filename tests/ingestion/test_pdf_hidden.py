@@ -1,4 +1,4 @@
-"""PDFs through `read_documents`: text that nobody sees is left out; the OCR layer of a scan stays."""
+"""PDFs through `read_documents`: text that nobody sees is left out, the layer of a scan stays."""
 
 from __future__ import annotations
 

@@ -220,6 +220,11 @@ def are_prose(columns: Sequence[Sequence[Piece]]) -> bool:
     return all(map(_is_prose, columns))
 
 
+def _goes_on(text: str) -> bool:
+    """Tell whether text may be within a sentence: it starts in lower case, or has no case."""
+    return text[:1].islower() or (text[:1].isalpha() and text.lower() == text.upper())
+
+
 def _is_prose(column: Sequence[Piece]) -> bool:
     if len(column) < _COLUMN_LINES:
         return False
@@ -239,7 +244,7 @@ def _is_prose(column: Sequence[Piece]) -> bool:
     if not known:
         return True
     starts = [
-        text[:1].islower() or before.endswith(("-", "\x02", "\ufffe"))
+        _goes_on(text) or before.endswith(("-", "\x02", "\ufffe"))
         for before, text in pairwise(texts)
     ]
     wrapped = sum(starts)

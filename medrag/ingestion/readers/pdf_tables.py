@@ -68,7 +68,7 @@ class Reading(NamedTuple):
     """How the text of cells is read.
 
     Attributes:
-        order: puts the text of one line of a cell into the order of reading.
+        order: puts text of one line, given as drawn, into the order of reading.
         right_to_left: whether the first column is the one on the right.
         bold: tells whether a piece is in bold type.
     """
@@ -76,6 +76,17 @@ class Reading(NamedTuple):
     order: Callable[[str], str]
     right_to_left: bool
     bold: Callable[[Piece], bool]
+
+    def ordered(self, pieces: list[Piece]) -> list[Piece]:
+        """Put the text of each piece into the order of reading."""
+        for piece in pieces:
+            piece.text = self.order(piece.text)
+        return pieces
+
+    def joined(self, line: list[Piece]) -> str:
+        """Return the text of pieces that are on one line, given from left to right."""
+        texts = [piece.text.strip() for piece in line]
+        return " ".join(reversed(texts) if self.right_to_left else texts)
 
 
 _Line = list[Piece]  # from left to right
@@ -301,7 +312,7 @@ def _latticed(
             taken.update(area)
             pieces = [piece for place in area for piece in cells.get(place, [])]
             starts += [piece for piece in pieces if piece.text.strip()][:1]
-            out.append(Cell(_text(_text_lines(pieces), reading), end - row, stop - column))
+            out.append(Cell(_text(_text_lines(pieces, reading), reading), end - row, stop - column))
             deepest, widest = max(deepest, end - row), max(widest, stop - column)
         if deepest == 1 and not any(cell.text for cell in out):
             continue
@@ -311,8 +322,8 @@ def _latticed(
     filled = sum(1 for row in rows for cell in row if cell.text)
     if filled < 3:
         return None
-    if _is_divided_by_text(rows, cells, high, wide):
-        lines = _text_lines(characters)
+    if _is_divided_by_text(cells, high, wide, reading):
+        lines = _text_lines(characters, reading)
         inner = [rule for rule in flats if bottom + _NEAR < rule.at < top - _NEAR]
         return _from_lines(lines, inner, (left, bottom, right, top), reading, xs[1:-1])
     if high < 2 or sum(1 for row in rows if any(cell.text for cell in row)) < 2:
@@ -326,19 +337,19 @@ def _latticed(
 
 
 def _is_divided_by_text(
-    rows: list[Row], cells: dict[tuple[int, int], list[Piece]], high: int, wide: int
+    cells: dict[tuple[int, int], list[Piece]], high: int, wide: int, reading: Reading
 ) -> bool:
     """Tell whether lines divide only the columns: one row of the grid has all rows of the text."""
     if high > 3:
         return False
     for row in range(high):
-        counts = [len(_text_lines(cells.get((row, column), []))) for column in range(wide)]
+        counts = [len(_text_lines(cells.get((row, column), []), reading)) for column in range(wide)]
         several = [count for count in counts if count >= 2]
         if len(several) < 2 or max(counts) < 3 - (high < 2):
             continue
         values = 0
         for column in range(wide):
-            lines = _text_lines(cells.get((row, column), []))
+            lines = _text_lines(cells.get((row, column), []), reading)
             values += len(lines) > 1 and sum(_is_value(line) for line in lines) >= 0.7 * len(lines)
         if values or several.count(max(counts)) == wide:
             return True
@@ -398,7 +409,8 @@ def _between(
     left, right = group[0].start, group[0].stop
     heights = _places(rule.at for rule in group)[::-1]
     spaces: list[list[_Line]] = [
-        _text_lines(page.inside((left, low, right, high))) for high, low in pairwise(heights)
+        _text_lines(page.inside((left, low, right, high)), reading)
+        for high, low in pairwise(heights)
     ]
     start = 0
     while start < len(spaces):
@@ -505,7 +517,7 @@ def looks_tabular(pieces: Sequence[Piece]) -> bool:
     return rows >= 3
 
 
-def _text_lines(characters: Iterable[Piece]) -> list[_Line]:
+def _text_lines(characters: Iterable[Piece], reading: Reading) -> list[_Line]:
     """Return the lines of some characters from the top, each as pieces from left to right."""
     lines: list[list[Piece]] = []
     for piece in sorted(characters, key=lambda piece: -(piece.bottom + piece.top)):
@@ -515,14 +527,14 @@ def _text_lines(characters: Iterable[Piece]) -> list[_Line]:
             lines.append([piece])
     found = (merged(sorted(line, key=lambda piece: piece.left), _GAP) for line in lines)
     filled = ([piece for piece in line if piece.text.strip()] for line in found)
-    return [line for line in filled if line]
+    return [reading.ordered(line) for line in filled if line]
 
 
 def _text(lines: Iterable[_Line], reading: Reading) -> str:
     """Return the text of a cell; words divided at a line end are joined."""
     text = ""
     for line in lines:
-        part = reading.order(" ".join(piece.text.strip() for piece in line))
+        part = reading.joined(line)
         if text.endswith(("\x02", "\ufffe")) and part[:1].islower():
             text = text[:-1] + part
         elif text.endswith("-") and part:
@@ -556,7 +568,7 @@ def _from_lines(
     gaps = dividers if dividers is not None else _gaps(body if len(body) > 1 else lines)
     if not gaps:
         return None
-    columns = _Columns(gaps, body, box)
+    columns = _Columns(gaps, body, box, reading)
     placed: list[list[_Placed]] = []
     for n, line in reversed([*enumerate(lines)]):
         below = [one.first for one in placed[-1]] if n < heads - 1 else []
@@ -564,7 +576,9 @@ def _from_lines(
     placed.reverse()
     spans = [_spans(line, reading) for line in placed]
     named = heads > 0 and all(map(reading.bold, lines[heads - 1]))
-    if not _is_table(lines[heads:], spans[heads:], len(gaps) + 1, strict, named):
+    if not _is_table(
+        lines[heads:], spans[heads:], len(gaps) + 1, strict, named, reading.right_to_left
+    ):
         return None
     narrow = [rule for rule in rules if rule not in wide]
     if strict and len(gaps) == 1 and not heads:
@@ -594,7 +608,8 @@ def _header_lines(lines: list[_Line], wide: list[Rule], reading: Reading) -> int
         heads -= 1
     if heads:
         return heads
-    return _wordy([[piece.text.strip() for piece in line] for line in lines])
+    rows = [[piece.text.strip() for piece in line] for line in lines]
+    return _wordy([row[::-1] for row in rows] if reading.right_to_left else rows)
 
 
 def _wordy(rows: Sequence[Sequence[str]]) -> int:
@@ -647,7 +662,8 @@ def _gaps(lines: list[_Line]) -> list[float]:
 class _Columns:
     """The columns of a table, and where their text usually begins and ends."""
 
-    def __init__(self, gaps: list[float], lines: list[_Line], box: Box) -> None:
+    def __init__(self, gaps: list[float], lines: list[_Line], box: Box, reading: Reading) -> None:
+        self.reading = reading
         self.gaps = gaps
         lefts: list[list[float]] = [[] for _ in range(len(gaps) + 1)]
         rights: list[list[float]] = [[] for _ in range(len(gaps) + 1)]
@@ -729,6 +745,7 @@ def _side_by_side(
             name.add(Piece(word.left, word.bottom, word.right, word.top, " " + word.text))
         if not columns.aligns(name, first):
             continue
+        name.text = columns.reading.order(name.text)
         if first == last:
             return [_Placed(name, first, last)]
         if count < len(words) and (
@@ -742,7 +759,7 @@ def _spans(placed: Iterable[_Placed], reading: Reading) -> list[_Span]:
     """Return the texts of a line; what is in one column is joined."""
     spans: list[_Span] = []
     for piece, first, last in placed:
-        text = reading.order(piece.text.strip())
+        text = piece.text.strip()
         if spans and spans[-1].last >= first:
             before = spans.pop()
             text = f"{text} {before.text}" if reading.right_to_left else f"{before.text} {text}"
@@ -757,13 +774,19 @@ def _without_spaces(piece: Piece) -> Iterator[Piece]:
 
 
 def _is_table(
-    lines: list[_Line], spans: list[list[_Span]], wide: int, strict: bool, named: bool
+    lines: list[_Line],
+    spans: list[list[_Span]],
+    wide: int,
+    strict: bool,
+    named: bool,
+    right_to_left: bool,
 ) -> bool:
     """Tell whether lines in columns are a table, not prose or a list.
 
     Args:
         strict: nothing but its alignment shows that it is a table.
         named: whether its columns have names in bold type.
+        right_to_left: whether the first column is the one on the right.
     """
     cells = sum(len(line) for line in spans)
     rows = sum(len(line) > 1 for line in spans)
@@ -780,6 +803,8 @@ def _is_table(
                 columns[span.first].append((piece, span.text))
     if not all(columns):
         return False
+    if right_to_left:
+        columns.reverse()
     values = [
         sum(_VALUE.match(text) is not None for _, text in column) / len(column)
         for column in columns
