@@ -575,7 +575,7 @@ def _from_lines(
         placed.append(_placed(line, columns, below))
     placed.reverse()
     spans = [_spans(line, reading) for line in placed]
-    named = heads > 0 and all(map(reading.bold, lines[heads - 1]))
+    named = heads > 0 and (not strict or all(map(reading.bold, lines[heads - 1])))
     if not _is_table(
         lines[heads:], spans[heads:], len(gaps) + 1, strict, named, reading.right_to_left
     ):
@@ -785,7 +785,7 @@ def _is_table(
 
     Args:
         strict: nothing but its alignment shows that it is a table.
-        named: whether its columns have names in bold type.
+        named: whether its columns have names: if `strict`, in bold type.
         right_to_left: whether the first column is the one on the right.
     """
     cells = sum(len(line) for line in spans)
@@ -817,7 +817,7 @@ def _is_table(
     if len(long) >= 2 and max(values) < 0.3 and are_prose(long):
         return False
     if not strict:
-        return True
+        return named or max(values) >= 0.3
     numeric = sum(share >= 0.6 for share in values[1:])
     in_line = sum(_is_aligned([piece for piece, _ in column]) for column in columns)
     if rows < 3 or in_line < wide - 1:
