@@ -118,6 +118,7 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     label_indent = 0
     listed = False  # whether their rows begin with bullets
     unused: list[str] = []  # headings of rows that had none yet
+    names_unused: list[str] = []  # headers further down that have no rows yet
     above: list[tuple[int, str]] = []  # the rows that this row is part of, by their indents
     header: list[Sequence[Cell]] = list(grid[:heads])  # in force at this row
     changing = False  # whether the row above was a header too
@@ -135,8 +136,13 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
             above.append((first.indent, first.text))
         marked = len({cell.text for cell in cells}) > 1 and _is_header(row, cells)
         if number in again or _is_unit(cells) or (marked and not _is_label(cells)):
-            if not changing and (marked or number + 1 in again):
-                header = []
+            if not changing:
+                yield from names_unused
+                names_unused = []
+                if marked or number + 1 in again:
+                    header = []
+            texts = dict.fromkeys(cell.text for cell in cells if cell.text)
+            names_unused.append("; ".join(texts))
             header = [*header, cells] if changing or not header else _changed(header, cells)
             changing = True
             names, above = _names(header, width), []
@@ -161,9 +167,9 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
         else:
             headings = list(filter(None, [group, label, *parts]))
             yield from (text for text in unused if text not in headings)
-            unused = []
+            unused, names_unused = [], []
             yield "; ".join([*headings, *_pairs(names, cells)])
-    yield from unused
+    yield from (*unused, *names_unused)
 
 
 def _changed(header: Sequence[Sequence[Cell]], cells: Sequence[Cell]) -> list[Sequence[Cell]]:
