@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import median
+from statistics import mean, median
 from typing import NamedTuple
 
 from .pdf_objects import Box, Rule
@@ -560,7 +560,7 @@ def _from_lines(
         dividers: where the columns are divided, if vertical lines show it.
         strict: nothing but its alignment shows that it is a table.
     """
-    wide = [rule for rule in rules if rule.stop - rule.start > 0.8 * (box[2] - box[0])]
+    wide = [rule for rule in rules if rule.stop - rule.start > 0.9 * (box[2] - box[0])]
     heads = _header_lines(lines, wide, reading)
     body = lines[heads:]
     if not body:
@@ -683,6 +683,11 @@ class _Columns:
         first = bisect_left(self.gaps, piece.left + slack)
         return first, max(first, bisect_left(self.gaps, piece.right - slack))
 
+    def crosses(self, piece: Piece, following: Piece) -> bool:
+        """Tell whether a piece reaches the middle of the column in which the next one starts."""
+        column = self.of(following)[0]
+        return piece.right > (self.lefts[column] + self.rights[column]) / 2
+
     def aligns(self, piece: Piece, column: int) -> bool:
         """Tell whether a piece begins, ends or is centred as the text of a column."""
         left, right = self.lefts[column], self.rights[column]
@@ -718,8 +723,10 @@ def _placed(line: _Line, columns: _Columns, names: Iterable[int] = ()) -> list[_
     """
     out: list[_Placed] = []
     named = set(names)
-    for piece in line:
+    for piece, following in zip(line, [*line[1:], None], strict=True):
         first, last = columns.of(piece)
+        if following is not None and not columns.crosses(piece, following):
+            last = max(first, min(last, columns.of(following)[0] - 1))
         if first == last:
             out.append(_Placed(piece, first, last))
             continue
@@ -844,7 +851,7 @@ def _header_rows(
 ) -> list[Row]:
     """Return the rows of the header. Lines that only wrap a name are joined."""
     levels: list[list[_Span]] = []
-    apart = False  # whether the next line is a level of its own
+    apart = between_above = False  # whether the next line is a level of its own
     for n, (line, found) in enumerate(zip(lines, spans, strict=True)):
         pieces = [placed.piece for placed in line]
         if n + 1 < len(lines) and len(pieces) == len(found):
@@ -860,9 +867,25 @@ def _header_rows(
         if levels and not apart and not broad:
             levels[-1] = _beneath(levels[-1], found)
         else:
+            if levels and not between_above:  # names of one column go on in the next line
+                found, levels[-1] = _pulled_down(levels[-1], found)
             levels.append(found)
+        between_above = bool(between)
         apart = broad or bool(between)
     return [_row(level, len(columns.gaps) + 1, header=True) for level in levels]
+
+
+def _pulled_down(upper: list[_Span], lower: list[_Span]) -> tuple[list[_Span], list[_Span]]:
+    """Join the names of single columns in two levels in the lower one; return it and the upper."""
+    single = {span.first: span for span in upper if span.first == span.last}
+    joined = [
+        span._replace(text=_wrapped(single.pop(span.first).text, span.text))
+        if span.first == span.last and span.first in single
+        else span
+        for span in lower
+    ]
+    left = [span for span in upper if span.first < span.last or span.first in single]
+    return joined, left
 
 
 def _over_lines(
@@ -911,6 +934,12 @@ def _over_names(
         best, least = span, piece.height
         if span.first == span.last and columns.aligns(piece, span.first):
             least = 0.0
+        if span.last > span.first and abs(piece.left - columns.lefts[span.first]) < _NEAR:
+            # Set to the left over several columns: it is for all up to the next header.
+            while span.last < to and span.last + 1 in named:
+                span = span._replace(last=span.last + 1)
+            out.append(span)
+            continue
         for first in range(from_, span.first + 1):
             for last in range(max(span.last, first + 1), to + 1):
                 if set(range(first, last + 1)) <= set(named):
@@ -970,9 +999,11 @@ def _body_rows(
     lines: list[_Line], spans: list[list[_Span]], rules: list[Rule], wide: int, reading: Reading
 ) -> list[Row]:
     steps = [_middle(upper) - _middle(lower) for upper, lower in pairwise(lines)]
-    near = min(steps, default=0.0)
-    far = max(steps, default=0.0)
-    uneven = far > 1.25 * near
+    limit = _leading(lines, steps)
+    close = [len(line) for line, step in zip(lines[1:], steps, strict=True) if step < limit]
+    starts = [len(line) for line, step in zip(lines[1:], steps, strict=True) if step >= limit]
+    # If lines that are close to the one above have fewer cells, they all continue its cells.
+    sure = bool(close) and mean(close) < 0.8 * mean([len(lines[0]), *starts])
     heights = sorted(rule.at for rule in rules)
     first_column = wide - 1 if reading.right_to_left else 0
     bodies: list[_Body] = []
@@ -988,10 +1019,11 @@ def _body_rows(
             beyond = lines[n + 1][0].left if n + 1 < len(lines) else 0.0
             indent = 0.3 * line[0].height
             in_group = new.left > bodies[-1].left + indent and beyond > bodies[-1].left + indent
-            if (
-                not ruled_off
-                and not (bodies[-1].is_label and in_group)
-                and _joins(bodies[-1], new, uneven and step < (near + far) / 2)
+            if not ruled_off and (
+                step < limit
+                if sure
+                else not (bodies[-1].is_label and in_group)
+                and _joins(bodies[-1], new, step < limit)
             ):
                 bodies[-1].spans = _beneath(bodies[-1].spans, found)
                 bodies[-1].line = line
@@ -1023,6 +1055,17 @@ def _body_rows(
         row = _row(found, wide)
         rows.append(_mirrored(row) if first_column else row)
     return rows
+
+
+def _leading(lines: list[_Line], steps: list[float]) -> float:
+    """Return the distance below which lines are closer to each other than rows are, or 0."""
+    rising = sorted(steps)
+    if not rising or rising[0] > 1.3 * median(line[0].height for line in lines):
+        return 0.0
+    for less, more in pairwise(rising):
+        if more > 1.1 * less:
+            return (less + more) / 2
+    return 0.0
 
 
 def _joins(above: _Body, line: _Body, close: bool) -> bool:
