@@ -561,6 +561,12 @@ def _from_lines(
         strict: nothing but its alignment shows that it is a table.
     """
     wide = [rule for rule in rules if rule.stop - rule.start > 0.9 * (box[2] - box[0])]
+    if not wide:  # the name of the first column may stand lower than the line
+        wide = [
+            rule
+            for rule in rules
+            if rule.stop > box[2] - 2 * _NEAR and rule.stop - rule.start > 0.6 * (box[2] - box[0])
+        ]
     heads = _header_lines(lines, wide, reading)
     body = lines[heads:]
     if not body:
@@ -746,11 +752,15 @@ def _side_by_side(
     words: list[Piece], first: int, last: int, columns: _Columns
 ) -> list[_Placed] | None:
     """Return words as the names of columns side by side, if they stand as the columns do."""
+    gaps = [right.left - left.right for left, right in pairwise(words)]
+    space = 1.1 * min(gaps) if len(gaps) > 1 else 0.0  # more than between the words of a name
     for count in range(1, len(words) + 1) if first < last else (len(words),):
         name = words[0].copy()
         for word in words[1:count]:
             name.add(Piece(word.left, word.bottom, word.right, word.top, " " + word.text))
         if not columns.aligns(name, first):
+            continue
+        if count < len(words) and words[count].left - words[count - 1].right < space:
             continue
         name.text = columns.reading.order(name.text)
         if first == last:
