@@ -333,6 +333,10 @@ def _latticed(
         rows = [Row(reversed(row)) for row in rows]
     for header in rows[:heads]:
         header.header = True
+    for n, body in enumerate(rows[heads:-1], start=heads):
+        texts = [cell.text for cell in body if cell.text]
+        if bold[n] and not bold[n + 1] and len(texts) == 1 and body[0].rows == 1:
+            rows[n] = Row([Cell(texts[0], columns=wide)])  # it heads the rows below
     return Table(left, bottom, right, top, rows=rows, columns=[*pairwise(xs)])
 
 
@@ -367,6 +371,8 @@ def _lattice_header(
     heads = 0
     while heads < len(rows) - 1 and bold[heads]:
         heads += 1
+    while heads and sum(bool(cell.text) for cell in rows[heads - 1]) == 1:
+        heads -= 1  # it heads rows, not columns
     if 0 < heads < len(rows) - 1 or (heads == 1):
         return heads
     if all(bold):
@@ -620,20 +626,23 @@ def _header_lines(lines: list[_Line], wide: list[Rule], reading: Reading) -> int
 
 def _wordy(rows: Sequence[Sequence[str]]) -> int:
     """Return how many rows at the top have words where the rows below have numbers."""
+    filled = [sum(map(bool, row)) for row in rows]
     shares = [
-        sum(_NUMBER.match(text) is not None for text in row[1:]) / max(1, len(row) - 1)
-        for row in rows
+        sum(_NUMBER.match(text) is not None for text in row[1:]) / max(1, count - 1)
+        for row, count in zip(rows, filled, strict=True)
     ]
-    most = max(map(len, rows), default=0)
-    full = [share for row, share in zip(rows, shares, strict=True) if len(row) >= 0.6 * most]
+    most = max(filled, default=0)
+    full = [share for count, share in zip(filled, shares, strict=True) if count >= 0.6 * most]
     usual = median(full) if full else 0.0
     heads = 0
     if usual > 0:
         while (
-            heads < min(3, len(rows) - 1) and shares[heads] <= 0.6 * usual and len(rows[heads]) > 1
+            heads < min(3, len(rows) - 1)
+            and shares[heads] <= 0.6 * usual
+            and filled[heads] >= max(2, 0.4 * most)
         ):
             heads += 1
-    return heads if any(len(row) >= 0.6 * most for row in rows[:heads]) else 0
+    return heads if any(count >= 0.6 * most for count in filled[:heads]) else 0
 
 
 def _middle(line: _Line) -> float:
@@ -753,7 +762,8 @@ def _side_by_side(
 ) -> list[_Placed] | None:
     """Return words as the names of columns side by side, if they stand as the columns do."""
     gaps = [right.left - left.right for left, right in pairwise(words)]
-    space = 1.1 * min(gaps) if len(gaps) > 1 else 0.0  # more than between the words of a name
+    # More than between the words of a name.
+    space = max(0.3 * words[0].height, 1.1 * min(gaps) if len(gaps) > 1 else 0.0)
     for count in range(1, len(words) + 1) if first < last else (len(words),):
         name = words[0].copy()
         for word in words[1:count]:
@@ -868,9 +878,9 @@ def _header_rows(
             upper, lower = _middle(pieces), _middle([lines[n + 1][0].piece])
             between = [rule for rule in rules if lower < rule.at < upper]
             if between:
-                found = _over_lines(pieces, found, between, columns)
+                found = _disjoint(_over_lines(pieces, found, between, columns))
             else:
-                found = _over_names(pieces, found, spans[n + 1], columns)
+                found = _disjoint(_over_names(pieces, found, spans[n + 1], columns))
         else:
             between = []
         broad = any(span.last > span.first for span in found)
@@ -883,6 +893,18 @@ def _header_rows(
         between_above = bool(between)
         apart = broad or bool(between)
     return [_row(level, len(columns.gaps) + 1, header=True) for level in levels]
+
+
+def _disjoint(spans: list[_Span]) -> list[_Span]:
+    """Join the spans that share a column."""
+    out: list[_Span] = []
+    for span in spans:
+        if out and span.first <= out[-1].last:
+            first, last = min(out[-1].first, span.first), max(out[-1].last, span.last)
+            out[-1] = _Span(first, last, f"{out[-1].text} {span.text}")
+        else:
+            out.append(span)
+    return out
 
 
 def _pulled_down(upper: list[_Span], lower: list[_Span]) -> tuple[list[_Span], list[_Span]]:
