@@ -22,6 +22,8 @@ _GAP = 0.5  # em between two cells of a line in a ruled table
 _NARROWEST = 0.35  # em of a gap between columns
 _HEADER_LINES = 6
 _CAPTION_LINES = 4
+_TRIES = 4  # lines before a table that may look as if they were of it
+_JUMP = 8  # lines of a cell; a longer way up leads to another column
 _MOST_WORDS = 24  # of names of columns side by side
 _VALUE = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d|[-–—−]\Z|n\.?[as]\.?\Z", re.I)
 _NUMBER = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d")
@@ -447,35 +449,58 @@ def _is_tabular(lines: list[_Line]) -> bool:
 
 
 def aligned(pieces: list[Piece], reading: Reading) -> list[Piece]:
-    """Return pieces in reading order with the tables that only their alignment shows."""
-    lines: list[_Line] = []
-    for piece in pieces:
-        if (
-            lines
-            and not isinstance(piece, Table)
-            and not isinstance(lines[-1][-1], Table)
-            and lines[-1][-1].beside(piece)
-            and piece.left > lines[-1][-1].right
-        ):
-            lines[-1].append(piece)
-        else:
-            lines.append([piece])
+    """Return pieces in reading order with the tables that only their alignment shows.
+
+    The cells of a row may be drawn one after the other, each with all of its lines.
+    """
     out: list[Piece] = []
-    start = 0
-    while start < len(lines):
-        stop = _run(lines, start)
-        table = None
-        if stop - start >= 3:
-            run = lines[start:stop]
-            box = _box(run)
-            table = _from_lines(run, [], box, reading, strict=True)
-        if table is not None:
-            out.append(table)
-            start = stop
-        else:
-            out += lines[start]
-            start += 1
+    for stretch in _stretches(pieces):
+        lines = _text_lines((part for piece in stretch for part in piece.parts or []), reading)
+        tables: list[Table] = []
+        start = tries = 0
+        while start < len(lines):
+            stop = _run(lines, start)
+            table = None
+            if stop - start >= 3:
+                run = lines[start:stop]
+                table = _from_lines(run, [], _box(run), reading, strict=True)
+            if table is not None:
+                tables.append(table)
+                start, tries = stop, 0
+            elif stop - start >= 3 and tries < _TRIES:  # the first lines may not belong to it
+                start, tries = start + 1, tries + 1
+            else:
+                start, tries = max(stop, start + 1), 0
+        placed: set[int] = set()
+        for piece in stretch:
+            owner = next((table for table in tables if _holds(table, piece)), None)
+            if owner is None:
+                out.append(piece)
+            elif id(owner) not in placed:
+                placed.add(id(owner))
+                out.append(owner)
     return out
+
+
+def _stretches(pieces: list[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces up to each table and each jump up the page, as to another column."""
+    stretch: list[Piece] = []
+    for piece in pieces:
+        if stretch and (
+            isinstance(piece, Table)
+            or isinstance(stretch[-1], Table)
+            or piece.bottom > stretch[-1].top + _JUMP * piece.height
+        ):
+            yield stretch
+            stretch = []
+        stretch.append(piece)
+    if stretch:
+        yield stretch
+
+
+def _holds(box: Piece, piece: Piece) -> bool:
+    x, y = (piece.left + piece.right) / 2, _height(piece)
+    return box.left <= x <= box.right and box.bottom <= y <= box.top
 
 
 def _run(lines: list[_Line], start: int) -> int:
@@ -486,8 +511,6 @@ def _run(lines: list[_Line], start: int) -> int:
     right = lines[start][0].right  # of the first column
     while stop < len(lines):
         line, above = lines[stop], lines[stop - 1]
-        if isinstance(line[0], Table) or line[0].top > above[0].top:
-            break
         if above[0].bottom - line[0].top > 1.5 * line[0].height:
             break
         if len(line) > 1:
@@ -847,7 +870,7 @@ def _is_table(
         return named or max(values) >= 0.3
     numeric = sum(share >= 0.6 for share in values[1:])
     in_line = sum(_is_aligned([piece for piece, _ in column]) for column in columns)
-    if rows < 3 or in_line < wide - 1:
+    if rows < 3 - (named and wide > 3) or in_line < wide - 1:
         return False
     return numeric >= max(1, (wide - 1) // 2) or (named and wide > 2 and in_line == wide)
 
