@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import median
+from statistics import mean, median
 from typing import NamedTuple
 
 from .pdf_objects import Box, Rule
@@ -22,6 +22,8 @@ _GAP = 0.5  # em between two cells of a line in a ruled table
 _NARROWEST = 0.35  # em of a gap between columns
 _HEADER_LINES = 6
 _CAPTION_LINES = 4
+_TRIES = 4  # lines before a table that may look as if they were of it
+_JUMP = 8  # lines of a cell; a longer way up leads to another column
 _MOST_WORDS = 24  # of names of columns side by side
 _VALUE = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d|[-–—−]\Z|n\.?[as]\.?\Z", re.I)
 _NUMBER = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d")
@@ -333,6 +335,10 @@ def _latticed(
         rows = [Row(reversed(row)) for row in rows]
     for header in rows[:heads]:
         header.header = True
+    for n, body in enumerate(rows[heads:-1], start=heads):
+        texts = [cell.text for cell in body if cell.text]
+        if bold[n] and not bold[n + 1] and len(texts) == 1 and body[0].rows == 1:
+            rows[n] = Row([Cell(texts[0], columns=wide)])  # it heads the rows below
     return Table(left, bottom, right, top, rows=rows, columns=[*pairwise(xs)])
 
 
@@ -367,6 +373,8 @@ def _lattice_header(
     heads = 0
     while heads < len(rows) - 1 and bold[heads]:
         heads += 1
+    while heads and sum(bool(cell.text) for cell in rows[heads - 1]) == 1:
+        heads -= 1  # it heads rows, not columns
     if 0 < heads < len(rows) - 1 or (heads == 1):
         return heads
     if all(bold):
@@ -441,35 +449,58 @@ def _is_tabular(lines: list[_Line]) -> bool:
 
 
 def aligned(pieces: list[Piece], reading: Reading) -> list[Piece]:
-    """Return pieces in reading order with the tables that only their alignment shows."""
-    lines: list[_Line] = []
-    for piece in pieces:
-        if (
-            lines
-            and not isinstance(piece, Table)
-            and not isinstance(lines[-1][-1], Table)
-            and lines[-1][-1].beside(piece)
-            and piece.left > lines[-1][-1].right
-        ):
-            lines[-1].append(piece)
-        else:
-            lines.append([piece])
+    """Return pieces in reading order with the tables that only their alignment shows.
+
+    The cells of a row may be drawn one after the other, each with all of its lines.
+    """
     out: list[Piece] = []
-    start = 0
-    while start < len(lines):
-        stop = _run(lines, start)
-        table = None
-        if stop - start >= 3:
-            run = lines[start:stop]
-            box = _box(run)
-            table = _from_lines(run, [], box, reading, strict=True)
-        if table is not None:
-            out.append(table)
-            start = stop
-        else:
-            out += lines[start]
-            start += 1
+    for stretch in _stretches(pieces):
+        lines = _text_lines((part for piece in stretch for part in piece.parts or []), reading)
+        tables: list[Table] = []
+        start = tries = 0
+        while start < len(lines):
+            stop = _run(lines, start)
+            table = None
+            if stop - start >= 3:
+                run = lines[start:stop]
+                table = _from_lines(run, [], _box(run), reading, strict=True)
+            if table is not None:
+                tables.append(table)
+                start, tries = stop, 0
+            elif stop - start >= 3 and tries < _TRIES:  # the first lines may not belong to it
+                start, tries = start + 1, tries + 1
+            else:
+                start, tries = max(stop, start + 1), 0
+        placed: set[int] = set()
+        for piece in stretch:
+            owner = next((table for table in tables if _holds(table, piece)), None)
+            if owner is None:
+                out.append(piece)
+            elif id(owner) not in placed:
+                placed.add(id(owner))
+                out.append(owner)
     return out
+
+
+def _stretches(pieces: list[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces up to each table and each jump up the page, as to another column."""
+    stretch: list[Piece] = []
+    for piece in pieces:
+        if stretch and (
+            isinstance(piece, Table)
+            or isinstance(stretch[-1], Table)
+            or piece.bottom > stretch[-1].top + _JUMP * piece.height
+        ):
+            yield stretch
+            stretch = []
+        stretch.append(piece)
+    if stretch:
+        yield stretch
+
+
+def _holds(box: Piece, piece: Piece) -> bool:
+    x, y = (piece.left + piece.right) / 2, _height(piece)
+    return box.left <= x <= box.right and box.bottom <= y <= box.top
 
 
 def _run(lines: list[_Line], start: int) -> int:
@@ -480,8 +511,6 @@ def _run(lines: list[_Line], start: int) -> int:
     right = lines[start][0].right  # of the first column
     while stop < len(lines):
         line, above = lines[stop], lines[stop - 1]
-        if isinstance(line[0], Table) or line[0].top > above[0].top:
-            break
         if above[0].bottom - line[0].top > 1.5 * line[0].height:
             break
         if len(line) > 1:
@@ -560,7 +589,13 @@ def _from_lines(
         dividers: where the columns are divided, if vertical lines show it.
         strict: nothing but its alignment shows that it is a table.
     """
-    wide = [rule for rule in rules if rule.stop - rule.start > 0.8 * (box[2] - box[0])]
+    wide = [rule for rule in rules if rule.stop - rule.start > 0.9 * (box[2] - box[0])]
+    if not wide:  # the name of the first column may stand lower than the line
+        wide = [
+            rule
+            for rule in rules
+            if rule.stop > box[2] - 2 * _NEAR and rule.stop - rule.start > 0.6 * (box[2] - box[0])
+        ]
     heads = _header_lines(lines, wide, reading)
     body = lines[heads:]
     if not body:
@@ -614,20 +649,23 @@ def _header_lines(lines: list[_Line], wide: list[Rule], reading: Reading) -> int
 
 def _wordy(rows: Sequence[Sequence[str]]) -> int:
     """Return how many rows at the top have words where the rows below have numbers."""
+    filled = [sum(map(bool, row)) for row in rows]
     shares = [
-        sum(_NUMBER.match(text) is not None for text in row[1:]) / max(1, len(row) - 1)
-        for row in rows
+        sum(_NUMBER.match(text) is not None for text in row[1:]) / max(1, count - 1)
+        for row, count in zip(rows, filled, strict=True)
     ]
-    most = max(map(len, rows), default=0)
-    full = [share for row, share in zip(rows, shares, strict=True) if len(row) >= 0.6 * most]
+    most = max(filled, default=0)
+    full = [share for count, share in zip(filled, shares, strict=True) if count >= 0.6 * most]
     usual = median(full) if full else 0.0
     heads = 0
     if usual > 0:
         while (
-            heads < min(3, len(rows) - 1) and shares[heads] <= 0.6 * usual and len(rows[heads]) > 1
+            heads < min(3, len(rows) - 1)
+            and shares[heads] <= 0.6 * usual
+            and filled[heads] >= max(2, 0.4 * most)
         ):
             heads += 1
-    return heads if any(len(row) >= 0.6 * most for row in rows[:heads]) else 0
+    return heads if any(count >= 0.6 * most for count in filled[:heads]) else 0
 
 
 def _middle(line: _Line) -> float:
@@ -683,6 +721,11 @@ class _Columns:
         first = bisect_left(self.gaps, piece.left + slack)
         return first, max(first, bisect_left(self.gaps, piece.right - slack))
 
+    def crosses(self, piece: Piece, following: Piece) -> bool:
+        """Tell whether a piece reaches the middle of the column in which the next one starts."""
+        column = self.of(following)[0]
+        return piece.right > (self.lefts[column] + self.rights[column]) / 2
+
     def aligns(self, piece: Piece, column: int) -> bool:
         """Tell whether a piece begins, ends or is centred as the text of a column."""
         left, right = self.lefts[column], self.rights[column]
@@ -718,8 +761,10 @@ def _placed(line: _Line, columns: _Columns, names: Iterable[int] = ()) -> list[_
     """
     out: list[_Placed] = []
     named = set(names)
-    for piece in line:
+    for piece, following in zip(line, [*line[1:], None], strict=True):
         first, last = columns.of(piece)
+        if following is not None and not columns.crosses(piece, following):
+            last = max(first, min(last, columns.of(following)[0] - 1))
         if first == last:
             out.append(_Placed(piece, first, last))
             continue
@@ -739,11 +784,16 @@ def _side_by_side(
     words: list[Piece], first: int, last: int, columns: _Columns
 ) -> list[_Placed] | None:
     """Return words as the names of columns side by side, if they stand as the columns do."""
+    gaps = [right.left - left.right for left, right in pairwise(words)]
+    # More than between the words of a name.
+    space = max(0.3 * words[0].height, 1.1 * min(gaps) if len(gaps) > 1 else 0.0)
     for count in range(1, len(words) + 1) if first < last else (len(words),):
         name = words[0].copy()
         for word in words[1:count]:
             name.add(Piece(word.left, word.bottom, word.right, word.top, " " + word.text))
         if not columns.aligns(name, first):
+            continue
+        if count < len(words) and words[count].left - words[count - 1].right < space:
             continue
         name.text = columns.reading.order(name.text)
         if first == last:
@@ -820,7 +870,7 @@ def _is_table(
         return named or max(values) >= 0.3
     numeric = sum(share >= 0.6 for share in values[1:])
     in_line = sum(_is_aligned([piece for piece, _ in column]) for column in columns)
-    if rows < 3 or in_line < wide - 1:
+    if rows < 3 - (named and wide > 3) or in_line < wide - 1:
         return False
     return numeric >= max(1, (wide - 1) // 2) or (named and wide > 2 and in_line == wide)
 
@@ -844,25 +894,53 @@ def _header_rows(
 ) -> list[Row]:
     """Return the rows of the header. Lines that only wrap a name are joined."""
     levels: list[list[_Span]] = []
-    apart = False  # whether the next line is a level of its own
+    apart = between_above = False  # whether the next line is a level of its own
     for n, (line, found) in enumerate(zip(lines, spans, strict=True)):
         pieces = [placed.piece for placed in line]
         if n + 1 < len(lines) and len(pieces) == len(found):
             upper, lower = _middle(pieces), _middle([lines[n + 1][0].piece])
             between = [rule for rule in rules if lower < rule.at < upper]
             if between:
-                found = _over_lines(pieces, found, between, columns)
+                found = _disjoint(_over_lines(pieces, found, between, columns))
             else:
-                found = _over_names(pieces, found, spans[n + 1], columns)
+                found = _disjoint(_over_names(pieces, found, spans[n + 1], columns))
         else:
             between = []
         broad = any(span.last > span.first for span in found)
         if levels and not apart and not broad:
             levels[-1] = _beneath(levels[-1], found)
         else:
+            if levels and not between_above:  # names of one column go on in the next line
+                found, levels[-1] = _pulled_down(levels[-1], found)
             levels.append(found)
+        between_above = bool(between)
         apart = broad or bool(between)
     return [_row(level, len(columns.gaps) + 1, header=True) for level in levels]
+
+
+def _disjoint(spans: list[_Span]) -> list[_Span]:
+    """Join the spans that share a column."""
+    out: list[_Span] = []
+    for span in spans:
+        if out and span.first <= out[-1].last:
+            first, last = min(out[-1].first, span.first), max(out[-1].last, span.last)
+            out[-1] = _Span(first, last, f"{out[-1].text} {span.text}")
+        else:
+            out.append(span)
+    return out
+
+
+def _pulled_down(upper: list[_Span], lower: list[_Span]) -> tuple[list[_Span], list[_Span]]:
+    """Join the names of single columns in two levels in the lower one; return it and the upper."""
+    single = {span.first: span for span in upper if span.first == span.last}
+    joined = [
+        span._replace(text=_wrapped(single.pop(span.first).text, span.text))
+        if span.first == span.last and span.first in single
+        else span
+        for span in lower
+    ]
+    left = [span for span in upper if span.first < span.last or span.first in single]
+    return joined, left
 
 
 def _over_lines(
@@ -911,6 +989,12 @@ def _over_names(
         best, least = span, piece.height
         if span.first == span.last and columns.aligns(piece, span.first):
             least = 0.0
+        if span.last > span.first and abs(piece.left - columns.lefts[span.first]) < _NEAR:
+            # Set to the left over several columns: it is for all up to the next header.
+            while span.last < to and span.last + 1 in named:
+                span = span._replace(last=span.last + 1)
+            out.append(span)
+            continue
         for first in range(from_, span.first + 1):
             for last in range(max(span.last, first + 1), to + 1):
                 if set(range(first, last + 1)) <= set(named):
@@ -970,9 +1054,11 @@ def _body_rows(
     lines: list[_Line], spans: list[list[_Span]], rules: list[Rule], wide: int, reading: Reading
 ) -> list[Row]:
     steps = [_middle(upper) - _middle(lower) for upper, lower in pairwise(lines)]
-    near = min(steps, default=0.0)
-    far = max(steps, default=0.0)
-    uneven = far > 1.25 * near
+    limit = _leading(lines, steps)
+    close = [len(line) for line, step in zip(lines[1:], steps, strict=True) if step < limit]
+    starts = [len(line) for line, step in zip(lines[1:], steps, strict=True) if step >= limit]
+    # If lines that are close to the one above have fewer cells, they all continue its cells.
+    sure = bool(close) and mean(close) < 0.8 * mean([len(lines[0]), *starts])
     heights = sorted(rule.at for rule in rules)
     first_column = wide - 1 if reading.right_to_left else 0
     bodies: list[_Body] = []
@@ -988,10 +1074,11 @@ def _body_rows(
             beyond = lines[n + 1][0].left if n + 1 < len(lines) else 0.0
             indent = 0.3 * line[0].height
             in_group = new.left > bodies[-1].left + indent and beyond > bodies[-1].left + indent
-            if (
-                not ruled_off
-                and not (bodies[-1].is_label and in_group)
-                and _joins(bodies[-1], new, uneven and step < (near + far) / 2)
+            if not ruled_off and (
+                step < limit
+                if sure
+                else not (bodies[-1].is_label and in_group)
+                and _joins(bodies[-1], new, step < limit)
             ):
                 bodies[-1].spans = _beneath(bodies[-1].spans, found)
                 bodies[-1].line = line
@@ -1023,6 +1110,17 @@ def _body_rows(
         row = _row(found, wide)
         rows.append(_mirrored(row) if first_column else row)
     return rows
+
+
+def _leading(lines: list[_Line], steps: list[float]) -> float:
+    """Return the distance below which lines are closer to each other than rows are, or 0."""
+    rising = sorted(steps)
+    if not rising or rising[0] > 1.3 * median(line[0].height for line in lines):
+        return 0.0
+    for less, more in pairwise(rising):
+        if more > 1.1 * less:
+            return (less + more) / 2
+    return 0.0
 
 
 def _joins(above: _Body, line: _Body, close: bool) -> bool:
