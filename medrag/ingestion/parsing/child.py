@@ -25,7 +25,16 @@ _LENGTH = 4  # bytes that hold the length of a message
 
 
 # The only environment variables that a child gets: it must not see the keys of services.
-_PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH")
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LD_LIBRARY_PATH",
+    "TESSDATA_PREFIX",
+)
 _PASSED_ON_FROM = ("LC_", "PYTHON", "DYLD_")
 
 

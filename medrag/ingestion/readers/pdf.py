@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from typing import Any
 
 from ...types import Block, Document
 from .pdf_layout import page_lines
 from .reader import Source, breaks_on_purpose, one_line
+from .scans import Scans
 
 _EDGE = 3  # lines at the top and at the bottom of a page that may be headers and footers
 _AROUND = 6  # pages before and after a page that its edges are compared with
@@ -68,7 +70,10 @@ def read(source: Source) -> Iterator[Document]:
         DocumentError: not a PDF, damaged, or encrypted; also from the blocks, and if no page has
             text.
     """
-    pages = _Pages(page_lines(source))
+    metadata: dict[str, Any] = {}
+    left_out: Counter[str] = Counter()
+    scans = Scans(source, metadata, left_out)
+    pages = _Pages(page_lines(source, scans.lines))
     known = _properties(source)
     title, author = known.get("title", ""), known.get("author", "")
     if len(title) < 4 or _NO_TITLE.fullmatch(title) or title.lower().endswith((".pdf", ".docx")):
@@ -76,11 +81,14 @@ def read(source: Source) -> Iterator[Document]:
         if title.endswith("-"):  # half a word: the text continues
             title = ""
     title = one_line(title) if len(title) <= 200 else ""
+    if author and not _NO_TITLE.fullmatch(author):
+        metadata["author"] = author
     yield Document(
         source.document_id,
         title or source.title,
-        _blocks(source, pages, title),
-        metadata={"author": author} if author and not _NO_TITLE.fullmatch(author) else {},
+        scans.flagged(_blocks(source, pages, title, scans)),
+        metadata=metadata,
+        left_out=left_out,
     )
 
 
@@ -93,7 +101,7 @@ def _properties(source: Source) -> dict[str, str]:
     return {key.lower(): one_line(value) for key, value in found.items()}
 
 
-def _blocks(source: Source, pages: _Pages, title: str) -> Iterator[Block]:
+def _blocks(source: Source, pages: _Pages, title: str, scans: Scans) -> Iterator[Block]:
     """Yield the paragraphs; one that continues on the next page becomes two glued blocks."""
     last: Block | None = None  # held back: the next page may complete its last word
     for number, lines in enumerate(pages, start=1):
@@ -111,9 +119,8 @@ def _blocks(source: Source, pages: _Pages, title: str) -> Iterator[Block]:
     if last is not None:
         yield last
     elif pages.stripped:  # only running lines: they are the text
-        yield from _blocks(source, _Pages(page_lines(source), strip=False), title)
-    else:
-        raise source.error("no text layer, so probably a scan; run OCR on it first")
+        again = _Pages(page_lines(source, scans.lines), strip=False)
+        yield from _blocks(source, again, title, scans)
 
 
 def _runs_on(before: str, after: str) -> bool:

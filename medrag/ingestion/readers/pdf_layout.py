@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +17,7 @@ from .reader import Source
 from .xml import LOOKBACK, superscript
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfTextPage
+    from pypdfium2 import PdfPage, PdfTextPage
 
 _SAMPLE = 16  # characters of a page that show which way its text runs
 _HYPHENS = "\x02\ufffe"  # pdfium writes one where a word is divided at a line end
@@ -29,8 +29,12 @@ _JUMPS = 100  # jumps up a page; a page with more is a drawing
 _SENTENCE_END = re.compile(r"[.:;?!](?:\s|\Z)")
 
 
-def page_lines(source: Source) -> Iterator[list[str]]:
+def page_lines(source: Source, scanned: Callable[[PdfPage, int], list[str]]) -> Iterator[list[str]]:
     """Yield the lines of each page, without blank ones; every hyphen at a line end is "-".
+
+    Args:
+        source: the file.
+        scanned: returns the lines of a page without a text layer, given it and its number from 1.
 
     Raises:
         DocumentError: not a PDF, damaged, or encrypted.
@@ -48,10 +52,10 @@ def page_lines(source: Source) -> Iterator[list[str]]:
         for number in range(len(document)):
             try:
                 with closing(document[number]) as page, closing(page.get_textpage()) as layer:
-                    text = _text(layer)
+                    lines = _lines(_text(layer)) or scanned(page, number + 1)
             except (PdfiumError, OSError, ValueError) as error:
                 raise source.error(f"page {number + 1} cannot be read ({error})") from error
-            yield _lines(text)
+            yield lines
 
 
 def _text(layer: PdfTextPage) -> str:

@@ -1,0 +1,155 @@
+"""Reads the pages of a PDF that have no text layer, by OCR, and says how far to trust them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...config import Ocr
+from ...errors import DocumentError
+from ...types import Block, Flag
+from .ocr import INSTALL, OcrError, Word, confidence, engine_for
+from .pdf_layout import Piece, reading_order
+from .reader import Source
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfPage
+
+    from .ocr import Picture
+
+_DPI = 300
+_PIXELS = 9_000_000  # of a picture at most: A4 at 300 dpi
+_LOW = 0.9  # confidence
+# A raised exponent that was lost or came down to the line: "4.5 × 10/L", "4.5 × 109/L".
+_BROKEN_POWER = re.compile(r"[×xX*]\s?10(?:\d{1,2}|[^\w\s^/])?\s?/\s?[^\W\d]")
+
+
+class Scans:
+    """The pages of one document that have no text layer.
+
+    Args:
+        source: the document.
+        metadata: of the document; gets "ocr_confidence": {page: mean confidence of its characters,
+            in [0, 1]}, the pages as strings, because JSON has no other keys.
+        left_out: of the document; counts the pages that have no text or could not be read.
+    """
+
+    def __init__(self, source: Source, metadata: dict[str, Any], left_out: Counter[str]) -> None:
+        self._source = source
+        self._metadata = metadata
+        self._left_out = left_out
+        self._engine = engine_for(source.corpus.ocr)
+        self._pages: dict[int, tuple[Flag, ...]] = {}  # read by OCR
+        self._drawn = False  # some page without text is not blank
+        self._problem = ""  # why a page could not be read
+
+    def lines(self, page: PdfPage, number: int) -> list[str]:
+        """Return the lines of a page that has no text layer, as far as they can be read."""
+        from pypdfium2.raw import FPDFPage_CountObjects
+
+        if not FPDFPage_CountObjects(page):
+            return []
+        self._drawn = True
+        words: list[Word] = []
+        reason = "pages without text"
+        if self._engine:
+            try:
+                words = self._engine.read(
+                    _picture(page), self._source.corpus.max_parser_seconds / 2
+                )
+            except (OcrError, MemoryError) as error:
+                reason = "pages that OCR could not read"
+                self._problem = str(error) or "out of memory"
+            self._source.alive()
+        if self._engine is None or not words:
+            self._left_out[reason] += 1
+            return []
+        pieces = list(_pieces(words))
+        if not self._engine.in_reading_order:
+            pieces = reading_order(_by_row(pieces))
+        lines = _lines(pieces)
+        sure = confidence(words)
+        self._metadata.setdefault("ocr_confidence", {})[str(number)] = round(sure, 3)
+        doubtful = sure < _LOW or any(map(_BROKEN_POWER.search, lines))
+        self._pages[number] = (Flag.ocr, Flag.low_ocr_confidence) if doubtful else (Flag.ocr,)
+        return lines
+
+    def flagged(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield the blocks of the document, those of scanned pages with their flags.
+
+        Raises:
+            DocumentError: there are none; the message says how that can be changed.
+        """
+        empty = True
+        for block in blocks:
+            empty = False
+            flags = self._pages.get(block.page or 0)
+            yield replace(block, flags=block.flags | set(flags)) if flags else block
+        if empty:
+            raise self._error()
+
+    def _error(self) -> DocumentError:
+        if not self._drawn:
+            return self._source.error("no text: its pages are blank")
+        if self._problem:
+            return self._source.error(f"a scan that OCR could not read: {self._problem}")
+        if self._engine:
+            return self._source.error("no text layer, and OCR found no text on its pages")
+        if self._source.corpus.ocr is Ocr.off:
+            return self._source.error("no text layer, and corpus.ocr=off; try corpus.ocr=auto")
+        return self._source.error(
+            "no text layer, so probably a scan; to read it, install an OCR engine "
+            f"(corpus.ocr={self._source.corpus.ocr}): {INSTALL[self._source.corpus.ocr]}"
+        )
+
+
+def _picture(page: PdfPage) -> Picture:
+    width, height = page.get_size()
+    scale = min(_DPI / 72, (_PIXELS / (width * height)) ** 0.5)
+    bitmap = page.render(scale=scale, grayscale=True)
+    picture: Picture = bitmap.to_numpy()
+    return picture.reshape(picture.shape[:2])
+
+
+def _pieces(words: Iterable[Word]) -> Iterator[Piece]:
+    """Yield the words, joined where only a space is between them on a line, as pieces."""
+    piece: Piece | None = None
+    for word in words:  # y grows downwards in the picture and upwards in a piece
+        box = Piece(word.left, -word.bottom, word.right, -word.top, word.text)
+        if piece is None:
+            piece = box
+        elif piece.continues_in(box):
+            piece.text += " "
+            piece.add(box)
+        else:
+            yield piece
+            piece = box
+    if piece is not None:
+        yield piece
+
+
+def _by_row(pieces: Iterable[Piece]) -> list[Piece]:
+    """Return the pieces from the top down, and those beside each other from left to right."""
+    rows: list[list[Piece]] = []
+    for piece in sorted(pieces, key=lambda piece: -(piece.top + piece.bottom)):
+        if rows and any(map(piece.beside, rows[-1])):
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    return [piece for row in rows for piece in sorted(row, key=lambda piece: piece.left)]
+
+
+def _lines(pieces: Iterable[Piece]) -> list[str]:
+    """Return the text of the pieces; those beside each other make one line."""
+    lines: list[str] = []
+    last: Piece | None = None
+    for piece in pieces:
+        if last is not None and last.beside(piece) and last.left < piece.left:
+            lines[-1] += f" {piece.text}"
+        else:
+            lines.append(piece.text)
+        last = piece
+    return lines
