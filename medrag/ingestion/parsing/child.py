@@ -141,8 +141,8 @@ class ParserProcess:
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
-        with self._child:
-            self._child.kill()
+        with self._child, suppress(ProcessLookupError, PermissionError):  # it may have ended
+            os.killpg(self._child.pid, signal.SIGKILL)  # with the OCR program that it may run
         os.close(self._output)
 
 

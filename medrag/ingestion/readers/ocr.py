@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +25,7 @@ INSTALL = {  # the commands that install what each setting can use
     Ocr.rapidocr: _RAPIDOCR,
     Ocr.tesseract: _TESSERACT,
 }
-_DETECTION_SIDE = 1600  # pixels of the longer side at which RapidOCR looks for lines
+_DETECTION_SIDE = 1280  # pixels of the longer side at which RapidOCR looks for lines
 _READABLE = 0.8  # confidence below which a page may be upside down
 
 
@@ -48,9 +47,6 @@ class OcrError(Exception):
 class Engine(Protocol):
     """Reads pictures."""
 
-    name: Ocr
-    in_reading_order: bool  # its words are
-
     def read(self, picture: Picture, seconds: float) -> list[Word]:
         """Return the words of a picture; pixels are right if the page is turned upright.
 
@@ -63,34 +59,38 @@ class Engine(Protocol):
         """
 
 
-def engine_for(wanted: Ocr) -> Engine | None:
-    """Return the engine to use, or None if there is none or none is wanted.
+def installed(wanted: Ocr) -> Ocr | None:
+    """Return the engine that `wanted` means here; None if it is not installed or `off`.
 
-    `auto` takes RapidOCR before Tesseract, whose English model does not know "≥", "≤", "±" and
-    "µ" and writes other characters in their place.
+    `auto` takes RapidOCR before Tesseract, whose English model has no "≥", "≤", "±" and "µ" and
+    writes other characters in their place.
     """
     if wanted in (Ocr.auto, Ocr.rapidocr) and find_spec("rapidocr"):
-        return _rapid()
-    if wanted in (Ocr.auto, Ocr.tesseract) and (path := shutil.which("tesseract")):
-        return _Tesseract(path)
+        return Ocr.rapidocr
+    if wanted in (Ocr.auto, Ocr.tesseract) and shutil.which("tesseract"):
+        return Ocr.tesseract
+    return None
+
+
+def engine_for(wanted: Ocr) -> Engine | None:
+    """Return the engine that is `installed`."""
+    match installed(wanted):
+        case Ocr.rapidocr:
+            return _rapid()
+        case Ocr.tesseract:
+            return _Tesseract()
     return None
 
 
 class _Tesseract:
     """The program `tesseract`, one run for each page."""
 
-    name = Ocr.tesseract
-    in_reading_order = True
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
     def read(self, picture: Picture, seconds: float) -> list[Word]:
         height, width = picture.shape
         image = b"P5 %d %d 255\n" % (width, height) + picture.tobytes()
         # Mode 1 turns the page upright first, for which it needs the model "osd".
-        mode = "1" if "osd" in _languages(self._path) else "3"
-        command = [self._path, "stdin", "stdout", "-l", "eng", "--psm", mode, "tsv"]
+        mode = "1" if "osd" in _languages() else "3"
+        command = ["tesseract", "stdin", "stdout", "-l", "eng", "--psm", mode, "tsv"]
         try:
             done = subprocess.run(
                 command,
@@ -105,29 +105,53 @@ class _Tesseract:
             raise OcrError(why or f"it ended with status {error.returncode}") from error
         except (OSError, subprocess.TimeoutExpired) as error:
             raise OcrError(str(error)) from error
-        return list(_words(done.stdout.decode(errors="replace")))
+        return _words(done.stdout.decode(errors="replace"), width, height)
 
 
 @cache
-def _languages(path: str) -> frozenset[str]:
+def _languages() -> frozenset[str]:
     try:
         done = subprocess.run(
-            [path, "--list-langs"], capture_output=True, text=True, timeout=30, check=False
+            ["tesseract", "--list-langs"], capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return frozenset()
     return frozenset(done.stdout.split())
 
 
-def _words(table: str) -> Iterator[Word]:
-    """Yield the words of Tesseract's TSV: 12 columns, the last six as below."""
+def _words(table: str, width: int, height: int) -> list[Word]:
+    """Return the words of Tesseract's TSV, with their places on the page when it is upright.
+
+    Args:
+        table: 12 columns: level (5 is a word), page, block, paragraph, line, word, left, top,
+            width, height, confidence, text.
+        width, height: of the picture.
+    """
+    words: list[Word] = []
+    right = down = 0.0  # how far text runs
+    line: list[str] = []
     for row in table.splitlines()[1:]:
         cells = row.split("\t", 11)
-        if len(cells) == 12 and cells[0] == "5" and cells[11].strip():
-            left, top, width, height, confidence = map(float, cells[6:11])
-            yield Word(
-                cells[11].strip(), left, top, left + width, top + height, max(0, confidence) / 100
-            )
+        if len(cells) < 12 or cells[0] != "5" or not cells[11].strip():
+            continue
+        x, y, wide, high, sure = map(float, cells[6:11])
+        if cells[2:5] == line:
+            right += x - words[-1].left
+            down += y - words[-1].top
+        line = cells[2:5]
+        words.append(Word(cells[11].strip(), x, y, x + wide, y + high, max(0.0, sure) / 100))
+    if abs(down) > abs(right):
+        words = [_turned(word, width) for word in words]
+        right, width, height = down, height, width
+    if right < 0:
+        words = [_turned(_turned(word, width), height) for word in words]
+    return words
+
+
+def _turned(word: Word, width: float) -> Word:
+    """Return the word with its place when a picture of this width is turned to the left."""
+    text, left, top, right, bottom, sure = word
+    return Word(text, top, width - right, bottom, width - left, sure)
 
 
 @cache
@@ -137,9 +161,6 @@ def _rapid() -> _Rapid:
 
 class _Rapid:
     """The package `rapidocr`, with the models that it contains."""
-
-    name = Ocr.rapidocr
-    in_reading_order = False
 
     def __init__(self) -> None:
         import rapidocr
@@ -156,6 +177,7 @@ class _Rapid:
                 "Rec.model_path": str(next(models.glob("*_rec_*.onnx"))),
                 "Det.limit_type": "max",
                 "Det.limit_side_len": _DETECTION_SIDE,
+                "Rec.rec_batch_num": 1,  # more pad short lines to the longest: slower, and larger
                 "Global.max_side_len": 1 << 16,  # lines are read at full resolution
                 "Global.use_cls": False,  # it turns lines of digits and signs upside down
                 "Global.text_score": 0.0,  # nothing is dropped without a word

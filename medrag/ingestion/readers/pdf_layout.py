@@ -29,12 +29,15 @@ _JUMPS = 100  # jumps up a page; a page with more is a drawing
 _SENTENCE_END = re.compile(r"[.:;?!](?:\s|\Z)")
 
 
-def page_lines(source: Source, scanned: Callable[[PdfPage, int], list[str]]) -> Iterator[list[str]]:
+def page_lines(
+    source: Source, scanned: Callable[[PdfPage, int, list[str]], list[str]]
+) -> Iterator[list[str]]:
     """Yield the lines of each page, without blank ones; every hyphen at a line end is "-".
 
     Args:
         source: the file.
-        scanned: returns the lines of a page without a text layer, given it and its number from 1.
+        scanned: returns the lines of a page, given it, its number from 1 and those of its text
+            layer.
 
     Raises:
         DocumentError: not a PDF, damaged, or encrypted.
@@ -52,7 +55,7 @@ def page_lines(source: Source, scanned: Callable[[PdfPage, int], list[str]]) -> 
         for number in range(len(document)):
             try:
                 with closing(document[number]) as page, closing(page.get_textpage()) as layer:
-                    lines = _lines(_text(layer)) or scanned(page, number + 1)
+                    lines = scanned(page, number + 1, _lines(_text(layer)))
             except (PdfiumError, OSError, ValueError) as error:
                 raise source.error(f"page {number + 1} cannot be read ({error})") from error
             yield lines

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ...config import Ocr
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
 _DPI = 300
 _PIXELS = 9_000_000  # of a picture at most: A4 at 300 dpi
 _LOW = 0.9  # confidence
-# A raised exponent that was lost or came down to the line: "4.5 × 10/L", "4.5 × 109/L".
-_BROKEN_POWER = re.compile(r"[×xX*]\s?10(?:\d{1,2}|[^\w\s^/])?\s?/\s?[^\W\d]")
+_STAMP = 200  # characters of text at most that may have been added to the picture of a page
+_FULL = 0.8  # share of a page that its picture covers
+_OBJECTS = 1_000  # of a page that are looked at
+# Engines read a raised exponent as if it stood on the line ("4.5 × 109/L"), or lose it.
+_POWER = re.compile(
+    r"(?<=\d)(?P<base>\s?[×xX*]\s?10)(?P<exponent>[3-9]|1[0-2])?(?P<unread>[^\s\d^/]?)"
+    r"(?=\s?/\s?(?:[µμum]?[lL]|mm|cm|kg)\b)"
+)
 
 
 class Scans:
@@ -46,13 +53,30 @@ class Scans:
         self._drawn = False  # some page without text is not blank
         self._problem = ""  # why a page could not be read
 
-    def lines(self, page: PdfPage, number: int) -> list[str]:
-        """Return the lines of a page that has no text layer, as far as they can be read."""
-        from pypdfium2.raw import FPDFPage_CountObjects
+    def lines(self, page: PdfPage, number: int, layer: list[str]) -> list[str]:
+        """Return the lines of a page: those of its text layer, or else those of its picture.
 
-        if not FPDFPage_CountObjects(page):
-            return []
+        A stamp or fax header over the picture of a page is kept before the lines of the picture.
+        """
+        if not _is_picture(page, layer):
+            return layer
         self._drawn = True
+        words = self._words(page)
+        if sum(len(word.text) for word in words) < 3 * sum(map(len, layer)):
+            return layer  # a figure with its caption
+        if not words:
+            return []
+        # Tesseract's own order reads a table column by column, so that its rows are lost.
+        lines, lost = _with_powers(_lines(reading_order(_by_row(_pieces(words)))))
+        sure = confidence(words)
+        self._metadata.setdefault("ocr_confidence", {})[str(number)] = round(sure, 3)
+        doubtful = lost or sure < _LOW
+        self._pages[number] = (Flag.ocr, Flag.low_ocr_confidence) if doubtful else (Flag.ocr,)
+        known = set(map(_letters, layer))
+        return layer + [line for line in lines if _letters(line) not in known]
+
+    def _words(self, page: PdfPage) -> list[Word]:
+        """Return the words on the picture of a page; if there are none, count it as left out."""
         words: list[Word] = []
         reason = "pages without text"
         if self._engine:
@@ -64,18 +88,9 @@ class Scans:
                 reason = "pages that OCR could not read"
                 self._problem = str(error) or "out of memory"
             self._source.alive()
-        if self._engine is None or not words:
+        if not words:
             self._left_out[reason] += 1
-            return []
-        pieces = list(_pieces(words))
-        if not self._engine.in_reading_order:
-            pieces = reading_order(_by_row(pieces))
-        lines = _lines(pieces)
-        sure = confidence(words)
-        self._metadata.setdefault("ocr_confidence", {})[str(number)] = round(sure, 3)
-        doubtful = sure < _LOW or any(map(_BROKEN_POWER.search, lines))
-        self._pages[number] = (Flag.ocr, Flag.low_ocr_confidence) if doubtful else (Flag.ocr,)
-        return lines
+        return words
 
     def flagged(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Yield the blocks of the document, those of scanned pages with their flags.
@@ -104,6 +119,26 @@ class Scans:
             "no text layer, so probably a scan; to read it, install an OCR engine "
             f"(corpus.ocr={self._source.corpus.ocr}): {INSTALL[self._source.corpus.ocr]}"
         )
+
+
+def _is_picture(page: PdfPage, layer: list[str]) -> bool:
+    """Tell whether what a page says is drawn on it, but not in its text layer."""
+    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE, FPDFPage_CountObjects
+
+    if not layer:
+        return bool(FPDFPage_CountObjects(page))
+    if sum(map(len, layer)) > _STAMP:
+        return False
+    width, height = page.get_size()
+    covered = 0.0
+    for object_ in islice(page.get_objects([FPDF_PAGEOBJ_IMAGE]), _OBJECTS):
+        left, bottom, right, top = object_.get_bounds()
+        covered += (right - left) * (top - bottom)
+    return bool(covered >= _FULL * width * height)
+
+
+def _letters(line: str) -> str:
+    return "".join(filter(str.isalnum, line)).lower()
 
 
 def _picture(page: PdfPage) -> Picture:
@@ -153,3 +188,17 @@ def _lines(pieces: Iterable[Piece]) -> list[str]:
             lines.append(piece.text)
         last = piece
     return lines
+
+
+def _with_powers(lines: list[str]) -> tuple[list[str], bool]:
+    """Return the lines with "4.5 × 109/L" as "4.5 × 10^9/L", and whether an exponent is lost."""
+    lost = False
+
+    def power(match: re.Match[str]) -> str:
+        nonlocal lost
+        if match["exponent"] and not match["unread"]:
+            return f"{match['base']}^{match['exponent']}"
+        lost = True
+        return match[0]
+
+    return [_POWER.sub(power, line) for line in lines], lost
