@@ -132,9 +132,9 @@ def scan(page: bytes, path: Path, dpi: int, degrees: float, noisy: bool, seed: i
 
 
 def normal(text: str) -> str:
-    """Return the text with one kind of dash, quote and mu, and words not divided at line ends."""
+    """Return the text with one kind of dash, quote, mu and space before units."""
     text = unicodedata.normalize("NFKC", text).translate(str.maketrans("–—−‘’“”", "---''\"\""))
-    return " ".join(text.split())
+    return re.sub(r"(?<=\d) ?(?=[^\W\d])", " ", " ".join(text.split()))  # "8h" is "8 h"
 
 
 def distance(right: list[str], read: list[str]) -> int:

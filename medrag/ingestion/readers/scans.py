@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from ...config import Ocr
@@ -88,7 +88,8 @@ class Scans:
                 reason = "pages that OCR could not read"
                 self._problem = str(error) or "out of memory"
             self._source.alive()
-        if not words:
+        if not any(map(str.isalnum, chain.from_iterable(word.text for word in words))):
+            words = []  # edges and spots
             self._left_out[reason] += 1
         return words
 
