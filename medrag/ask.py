@@ -36,6 +36,8 @@ def show(answer: Answer) -> None:
         _out.print(f"[cyan]\\[{source.marker}][/cyan] [bold]{escape(source.title)}[/bold]")
         _indented(escape(f"“{source.text}”"))
         _indented(f"[dim]{escape(' · '.join(place))}[/dim]")
+        if source.flags:
+            _indented(f"[yellow]{escape(', '.join(source.flags))}[/yellow]")
     for statement in answer.unsupported:
         _out.print(f"[yellow]removed, because no source supports it:[/yellow] {escape(statement)}")
 

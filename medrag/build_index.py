@@ -44,6 +44,12 @@ def summary_table(report: BuildReport) -> Table:
         table.add_row("quarantined", f"[yellow]{report.quarantined:,}[/yellow]  {where}")
     else:
         table.add_row("quarantined", "0")
+    for name, counted in (("flags", report.flags), ("left out", report.left_out)):
+        if counted:
+            most_first = sorted(counted.items(), key=lambda pair: -pair[1])
+            table.add_row(name, ", ".join(f"{number:,} {reason}" for reason, number in most_first))
+    if report.notes:
+        table.add_row("notes", f"{report.notes:,}  see {report.directory}/notes.jsonl")
     if report.embedder:
         table.add_row("embedder", report.embedder)
         table.add_row("embedding rate", report.embedding_rate)

@@ -30,9 +30,14 @@ class Flag(StrEnum):
     truncated = "truncated"  # the end of the document is missing
     retracted = "retracted"
     corrected = "corrected"  # a correction of it was published
+    concern = "expression of concern"
     superseded = "superseded"  # a newer version of it was published
     hidden_text = "hidden text left out"
     duplicate = "duplicate"  # an older document of the index says the same
+
+
+# Flags that hold for a passage; the others hold for the whole document.
+PASSAGE_FLAGS = frozenset({Flag.ocr, Flag.low_ocr_confidence, Flag.tables_as_lines})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +79,16 @@ class Document:
         version: orders the revisions of a document with one id; the greatest string is the newest.
             "" if the source has no revisions.
         flags: what holds for all of it.
-        left_out: how often something was left out, by reason ("hidden text"). Like `flags`, it is
-            complete only when the blocks have been read.
+        left_out: how often something was left out, by reason ("hidden text").
+
+    Readers may add to `metadata`, `flags` and `left_out` until the blocks have been read.
     """
 
     id: str
     title: str
     blocks: Iterable[Block]
     url: str = ""
-    metadata: Metadata = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     version: str = ""
     flags: set[Flag] = field(default_factory=set)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -90,9 +96,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A document that its source has withdrawn, whichever file holds it."""
+    """A document that its source has withdrawn, whichever file holds it.
+
+    Attributes:
+        version: the last one that is withdrawn; see `Document`. "" withdraws them all.
+    """
 
     id: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def dose(chance: random.Random) -> str:
     low = chance.randint(1, 9) / 2
     return (
         f"Give {amount} {unit} of {chance.choice(DRUGS)} every {chance.choice((4, 6, 8, 12))} h if "
-        f"the value is {sign} {limit} (95% CI {low:.1f}–{low + 2.7:.1f}; P < 0.0{chance.randint(1, 9)})."
+        f"the value is {sign} {limit} (95% CI {low:.1f}–{low + 2.7:.1f}; "
+        f"P < 0.0{chance.randint(1, 9)})."
     )
 
 
@@ -81,8 +82,13 @@ def draw(
         for row in range(30):
             y = HEIGHT - 60 - 20 * row
             if layout == "table":
-                cells = [DRUGS[row % 8], f"{row + 1}–{row + 5} kg", f"{chance.randint(1, 99) / 8:g} mg",
-                         f"{chance.choice((4, 6, 8, 12))} h", f"max. {chance.randint(2, 40) * 25} mg"]  # fmt: skip
+                cells = [
+                    DRUGS[row % 8],
+                    f"{row + 1}–{row + 5} kg",
+                    f"{chance.randint(1, 99) / 8:g} mg",
+                    f"{chance.choice((4, 6, 8, 12))} h",
+                    f"max. {chance.randint(2, 40) * 25} mg",
+                ]
                 for column, cell in enumerate(cells):
                     canvas.drawString(50 + 105 * column, y, cell)
                 said += cells
@@ -182,13 +188,13 @@ def main() -> None:
                 seconds = time.perf_counter() - start
                 right, text = normal(right), normal(text)
                 given = numbers(right)
-                sure = getattr(document, "metadata", {}).get("ocr_confidence", {}).get("1", 0.0)
+                metadata = getattr(document, "metadata", {})
                 pages.append({
                     "condition": condition,
                     "words": distance(right.split(), text.split()) / len(right.split()),
                     "numbers": (given - numbers(text)).total() / max(1, given.total()),
                     "count": given.total(),
-                    "confidence": sure,
+                    "confidence": metadata.get("ocr_confidence", {}).get("1", 0.0),
                     "seconds": seconds,
                 })  # fmt: skip
                 if options.out:
@@ -196,10 +202,11 @@ def main() -> None:
                         print(json.dumps({**pages[-1], "right": right, "text": text}), file=out)
             found += pages
             wrong = sum(page["numbers"] * page["count"] for page in pages)
+            sure = sorted(page["confidence"] for page in pages)
             print(
                 f"| {condition} | {mean(p['words'] for p in pages):.1%} | "
                 f"{wrong / max(1, sum(p['count'] for p in pages)):.1%} | "
-                f"{min(p['confidence'] for p in pages):.2f}–{max(p['confidence'] for p in pages):.2f} | "
+                f"{sure[0]:.2f}–{sure[-1]:.2f} | "
                 f"{mean(p['seconds'] for p in pages):.1f} |",
                 flush=True,
             )

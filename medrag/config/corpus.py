@@ -19,9 +19,12 @@ class Ocr(StrEnum):
 
 @dataclass
 class FieldsConfig:
-    """Names of JSONL and CSV fields; an empty name takes the first of the usual ones."""
+    """Names of JSONL and CSV fields; an empty name takes the first of the usual ones.
 
-    text: str = ""  # usual: text, contents, abstract, body
+    If `text` is empty, a field `question` is read as the question that the text answers.
+    """
+
+    text: str = ""  # usual: text, contents, abstract, body, answer
     title: str = ""  # usual: title
     id: str = ""  # usual: id, _id, pmid
     url: str = ""  # usual: url

@@ -86,7 +86,7 @@ def _text(question: str, contexts: Sequence[Hit]) -> str:
 
 
 def _heading(hit: Hit) -> str:
-    heading = " > ".join(part for part in (hit.title, hit.section) if part)
+    heading = " > ".join(part for part in (hit.title, hit.section, hit.header) if part)
     return f"{heading}\n" if heading else ""
 
 

@@ -75,7 +75,7 @@ def best_span(statement: str, hit: Hit) -> tuple[float, int, int]:
         if without_markers(hit.text[start:end]) == statement:
             return 1.0, start, end
     wanted = set(terms(statement))
-    under = f"{hit.title} {hit.section}"
+    under = f"{hit.title} {hit.section} {hit.header}"
     heading = set(terms(under))
     numbers = _numbers(statement, named=set(pairwise(words(under))))
     denies = _denies(statement)
@@ -130,6 +130,7 @@ def ground(
                 section=hit.section,
                 url=hit.url,
                 score=support,
+                flags=hit.flags,
             )
         parts.append(f"{statement.text} [{citations[key].marker}]")
     return Grounded(" ".join(parts), tuple(citations.values()), tuple(unsupported))

@@ -10,13 +10,16 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from ..embedding import Embedder, checked_vectors
 from ..stores import Vector
 from ..text import split_sentences
 from ..text.words import STOPWORDS, stem, terms, words
 from ..types import Evidence, Hit
+from .table_rows import best_rows, excludes, is_row
 
+_Place = tuple[int, Hit, int, int]  # number of the hit, the hit, start and end in its text
 # The weight of a word: the fewer chunks of the index contain it, the higher.
 Rarity = Callable[[str], float]
 
@@ -48,15 +51,17 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Character spans (start, end) of the sentences, table rows and list items of a text."""
     spans: list[tuple[int, int]] = []
     offset = 0
-    for sentence in split_sentences(text):
-        # Table rows and list items end without a full stop.
-        for line in sentence.splitlines(keepends=True):
-            bullet = _BULLET.match(line)
-            said = line[bullet.end() :] if bullet else line.lstrip()
-            if body := said.rstrip():
-                start = offset + len(line) - len(said)
-                spans.append((start, start + len(body)))
-            offset += len(line)
+    for is_table, group in groupby(text.splitlines(keepends=True), is_row):
+        # A row is whole, whatever full stops are in it.
+        for sentence in group if is_table else split_sentences("".join(group)):
+            # List items end without a full stop.
+            for line in sentence.splitlines(keepends=True):
+                bullet = None if is_table else _BULLET.match(line)
+                said = line[bullet.end() :] if bullet else line.lstrip()
+                if body := said.rstrip():
+                    start = offset + len(line) - len(said)
+                    spans.append((start, start + len(body)))
+                offset += len(line)
     return spans
 
 
@@ -65,7 +70,8 @@ def weigh(
 ) -> list[Evidence]:
     """All sentences of the hits, the one that most likely answers the question first.
 
-    Headings and fragments are left out: they resemble the question but do not answer it.
+    Headings, questions and fragments are left out: they resemble the question but do not answer it.
+    So are rows of a table that are about others than the question.
 
     Args:
         query: vector of the question.
@@ -77,16 +83,17 @@ def weigh(
         for start, end in sentence_spans(hit.text)
         if _says_something(hit, hit.text[start:end])
     ]
+    weights = {stem(word): rarity(word) for word in words(question) if word not in STOPWORDS}
+    places = _asked_rows(question, weights, places)
     if not places:
         return []
     # A sentence often lacks its subject ("It is given daily"); the heading supplies it.
-    texts = [f"{hit.title}. {hit.section}. {hit.text[start:end]}" for _, hit, start, end in places]
+    texts = [f"{_heading(hit, '. ')}. {hit.text[start:end]}" for _, hit, start, end in places]
     vectors = checked_vectors(
         embedder.embed_documents(texts), len(texts), len(query), embedder.name
     )
     similarities = (vectors @ query).tolist()
-    weights = {stem(word): rarity(word) for word in words(question) if word not in STOPWORDS}
-    chunk_coverage = [_coverage(weights, f"{h.title} {h.section} {h.text}") for h in hits]
+    chunk_coverage = [_coverage(weights, f"{_heading(hit)} {hit.text}") for hit in hits]
     found = []
     for text, similarity, (number, hit, start, end) in zip(
         texts, similarities, places, strict=True
@@ -116,10 +123,31 @@ def confidence(evidence: Sequence[Evidence], calibration: Calibration = PACKAGED
     return 1.0 / (1.0 + math.exp(-logit))
 
 
+def _heading(hit: Hit, joint: str = " ") -> str:
+    return joint.join((hit.title, hit.section, hit.header))
+
+
+def _asked_rows(question: str, weights: dict[str, float], places: list[_Place]) -> list[_Place]:
+    """The places without the rows of tables that are about others than the question."""
+    texts = [hit.text[start:end] for _, hit, start, end in places]
+    left = [
+        (place, text)
+        for place, text in zip(places, texts, strict=True)
+        if not (is_row(text) and excludes(text, question))
+    ]
+    rows = [text for _, text in left if is_row(text)]
+    kept = iter(best_rows(rows, [_coverage(weights, row) for row in rows]))
+    return [place for place, text in left if not is_row(text) or next(kept)]
+
+
 def _says_something(hit: Hit, sentence: str) -> bool:
-    """True unless the sentence is a heading or a fragment."""
+    """True unless the sentence is a heading, a question or a fragment."""
     headings = [words(text) for text in (hit.title, *hit.section.split(" > "))]
-    return len(terms(sentence)) >= _MIN_TERMS and words(sentence) not in headings
+    return (
+        len(terms(sentence)) >= _MIN_TERMS
+        and not sentence.endswith("?")
+        and words(sentence) not in headings
+    )
 
 
 def _coverage(weights: dict[str, float], text: str) -> float:

@@ -21,10 +21,17 @@ from ..errors import ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
 from ..manifest import REBUILD_INDEX, fingerprint
 from ..progress import peak_mb
-from ..stores import IndexWriter, open_store
+from ..stores import QUARANTINED, IndexWriter, open_store
 from .documents import CorpusReader
 from .embedding import Embedding, Text
-from .publishing import BuildReport, index_settings, precisions, recipe, write_quarantine
+from .publishing import (
+    BuildReport,
+    index_settings,
+    precisions,
+    recipe,
+    write_notes,
+    write_quarantine,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -182,7 +189,9 @@ class IndexBuilder:
         report.published = published is not writer.previous
         report.kind = published.vectors.kind
         report.recall_at_10 = published.vectors.recall_at_10
+        report.flags, report.left_out = content.flags, content.left_out
         report.quarantined = write_quarantine(self._directory, writer)
+        report.notes = write_notes(self._directory, writer)
 
 
 def _absolute(path: str | Path) -> str:
@@ -194,7 +203,7 @@ def _absolute(path: str | Path) -> str:
 
 
 def _nothing_usable(writer: IndexWriter, paths: list[str]) -> str:
-    rejected = writer.rejected()
+    rejected = writer.rejected(QUARANTINED)
     nothing = f"no usable document under {', '.join(paths)}"
     if (first := next(rejected, None)) is None:
         return nothing

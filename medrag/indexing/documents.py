@@ -18,7 +18,7 @@ from ..ingestion.readers.ocr import installed
 from ..manifest import file_sha256
 from ..progress import Advance, progress
 from ..stores import Change, FileState, IndexWriter, Origin, RejectCode
-from ..types import Chunk, Document, Rejected
+from ..types import Chunk, Deleted, Document, Rejected
 from .embedding import WINDOW, Pending, Text
 from .publishing import BuildReport
 
@@ -307,6 +307,8 @@ class CorpusReader:
             if isinstance(item, Rejected):
                 reason = item.reason
                 self._reject(source.id, item)
+            elif isinstance(item, Deleted):
+                self._delete(item, source.id)
             else:
                 document, chunks = item
                 reason = self._put(document, counted(chunks), source.id) or reason
@@ -322,12 +324,10 @@ class CorpusReader:
 
     def _put(self, document: Document, chunks: Iterable[Chunk], file: str) -> str:
         """Store one document under a free id; returns why it was rejected, or ""."""
-        holder = self.writer.holder(document.id)
-        if holder not in (None, file):
-            rejected = Rejected(document.id, f"already in {holder}; remove one of the two")
-            self._reject(file, rejected, RejectCode.duplicate)
-            return rejected.reason
-        id_ = self.writer.free_id(document.id)
+        if why := self._stands_aside(document, file):
+            return why
+        # Of a document with revisions there is only one.
+        id_ = document.id if document.version else self.writer.free_id(document.id)
         before = self._pending.mark()
         try:
             change = self.writer.put_document(
@@ -343,6 +343,42 @@ class CorpusReader:
         self.report.added += change is Change.added
         self.report.changed += change is Change.changed
         return ""
+
+    def _stands_aside(self, document: Document, file: str) -> str:
+        """Why another document with this id, or a deletion, keeps one out; "" if none does.
+
+        The newest revision of a document wins, whatever the order of the files.
+        """
+        writer, id_ = self.writer, document.id
+        if deleter := writer.deleter(id_, document.version):
+            return self._note(file, id_, f"deleted by {deleter}", RejectCode.deleted)
+        holder = writer.holder(id_)
+        if holder is None or (holder.file == file and not (holder.is_kept and document.version)):
+            return ""
+        if document.version > holder.version:
+            self._note(holder.file, id_, f"superseded by a newer one in {file}")
+            return ""
+        if document.version < holder.version:
+            return self._note(file, id_, f"superseded by a newer one in {holder.file}")
+        if document.version and holder.file == file:
+            return self._note(file, id_, "the same revision is in the file twice")
+        rejected = Rejected(id_, f"already in {holder.file}; remove one of the two")
+        self._reject(file, rejected, RejectCode.duplicate)
+        return rejected.reason
+
+    def _delete(self, deleted: Deleted, file: str) -> None:
+        """Remove a document that its source has withdrawn."""
+        holder = self.writer.holder(deleted.id)
+        if self.writer.delete_document(deleted) and holder:
+            self.report.removed += 1
+            self._note(holder.file, deleted.id, f"deleted by {file}", RejectCode.deleted)
+
+    def _note(
+        self, file: str, id_: str, reason: str, code: RejectCode = RejectCode.superseded
+    ) -> str:
+        """List a document that is rightly not in the index; returns the reason."""
+        self.writer.put_rejected(file, Rejected(id_, reason), code)
+        return reason
 
     def _reject(
         self, file: str, rejected: Rejected, code: RejectCode = RejectCode.unusable

@@ -59,7 +59,7 @@ class Embedding:
             return
         with progress("embedding", left, "chunks") as advance:
             for rows in self._store.unembedded(WINDOW):
-                texts = {key: chunker.embedded_text(title, text) for key, title, text in rows}
+                texts = {key: chunker.embedded_text(*parts) for key, *parts in rows}
                 self.embed(list(texts.items()))
                 advance(len(rows), self._report.embedding_rate)
 

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..config import CacheConfig, CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
 from ..embedding import Embedder
 from ..manifest import replacing_file
-from ..stores import Counts, EmbedderRecord, IndexSettings, IndexWriter, open_store
+from ..stores import (
+    QUARANTINED,
+    Counts,
+    EmbedderRecord,
+    IndexSettings,
+    IndexWriter,
+    RejectCode,
+    open_store,
+)
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
-TEXT_VERSION = 3
+TEXT_VERSION = 4
 QUARANTINE = "quarantine.jsonl"
+NOTES = "notes.jsonl"
 
 
 @dataclass
@@ -30,6 +41,8 @@ class BuildReport:
         embed_seconds: time it took, including the cache and storing the vectors.
         cache_lookups, cache_hits: texts looked up in the embedding cache, and found there.
         kind, recall_at_10: of the vector index; see `VectorsRecord`.
+        flags, left_out: see `Content`.
+        notes: lines in `notes.jsonl`.
     """
 
     directory: Path
@@ -53,6 +66,9 @@ class BuildReport:
     published: bool = False
     kind: str = ""
     recall_at_10: float = 1.0
+    flags: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    notes: int = 0
 
     @property
     def embedding_rate(self) -> str:
@@ -125,10 +141,32 @@ def _portable(made_with: EmbedderConfig) -> EmbedderConfig:
 
 def write_quarantine(directory: Path, writer: IndexWriter) -> int:
     """Write `quarantine.jsonl`, one line per rejected document; returns how many."""
+    return _write_lines(directory / QUARANTINE, _reasons(writer, QUARANTINED))
+
+
+def write_notes(directory: Path, writer: IndexWriter) -> int:
+    """Write `notes.jsonl`: what was left out on purpose, and the flags; returns how many lines.
+
+    One line for each document that has a flag or of which something was left out, and for each
+    one that is not in the index although nothing is wrong with it.
+    """
+    described: Iterable[dict[str, object]] = (
+        {"file": file, "id": id_, "flags": flags, "left_out": left_out}
+        for file, id_, flags, left_out in writer.described()
+    )
+    others = [code for code in RejectCode if code not in QUARANTINED]
+    return _write_lines(directory / NOTES, chain(_reasons(writer, others), described))
+
+
+def _reasons(writer: IndexWriter, codes: Collection[RejectCode]) -> Iterator[dict[str, object]]:
+    for file, id_, reason in writer.rejected(codes):
+        yield {"file": file, "id": id_, "reason": reason}
+
+
+def _write_lines(path: Path, rows: Iterable[dict[str, object]]) -> int:
     count = 0
-    with replacing_file(directory / QUARANTINE) as lines:
-        for file, id_, reason in writer.rejected():
-            line = json.dumps({"file": file, "id": id_, "reason": reason}, ensure_ascii=False)
-            lines.write(line.encode() + b"\n")
+    with replacing_file(path) as lines:
+        for row in rows:
+            lines.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
             count += 1
     return count

@@ -1,7 +1,9 @@
 """Cut cleaned text into chunks that end at sentences and fit the embedder's token budget.
 
 The chunks of a document tile its cleaned text: only whitespace is between two of them,
-no text is in two of them, and `cleaned[start:end] == chunk.text` for each.
+no text is in two of them, and `cleaned[start:end] == chunk.text` for each. A row of a table is
+never cut, unless it alone is over the budget. A chunk that starts within a table is embedded
+together with the table's header, which is not part of its text.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from tokenizers import Tokenizer
 from ..errors import ConfigError
 from ..text import split_sentences
 from ..text.cleaning import may_cut
-from ..types import Block, Chunk
+from ..types import Block, BlockKind, Chunk, Flag
 from .tokens import CountedTokens, TokenCounter, TokenIds, TokenSource
 
 # A paragraph longer than this many characters is cut into sentences before it has ended.
@@ -25,7 +27,8 @@ _BUFFER = 1 << 15
 _CHARACTERS_PER_TOKEN = 12
 # Where a sentence over the budget is cut, best first; the last resort is between two tokens.
 _SEPARATORS = ("\n", "; ", ": ", ", ", " ")
-_LEAST_BUDGET = 8  # tokens for text, next to prompt, title and special tokens
+_LEAST_BUDGET = 8  # tokens for text, next to prompt, title, header and special tokens
+_LABEL = 120  # characters; a longer first cell does not name its row
 
 # Part of a sentence: glue before it, text, characters from the sentence's start, tokens.
 _Piece = tuple[str, str, int, Sequence[int]]
@@ -33,7 +36,7 @@ _Piece = tuple[str, str, int, Sequence[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A sentence, or a piece of a long one: chunks are packed from units."""
+    """A sentence or a row, or a piece of a long one: chunks are packed from units."""
 
     glue: str  # whitespace between the unit before and this one
     text: str
@@ -41,13 +44,16 @@ class _Unit:
     ids: Sequence[int]  # its tokens
     page: int | None
     section: str
+    header: str = ""
+    flags: frozenset[Flag] = frozenset()
 
 
 class Chunker:
     """Packs the sentences of a document into chunks of at most `max_tokens` embedder tokens.
 
-    A chunk is embedded as its document's title, a newline and its text (see `embedded_text`). The
-    budget covers all of it, the embedder's prompt, and the special tokens that the model adds.
+    A chunk is embedded as its document's title, its header if it has one, and its text, each on
+    lines of its own (see `embedded_text`). The budget covers all of it, the embedder's prompt, and
+    the special tokens that the model adds.
 
     Args:
         tokens: an embedder, or a tokenizer without truncation and padding.
@@ -74,7 +80,7 @@ class Chunker:
         self._max_tokens = max_tokens
         self._prefix = lru_cache(maxsize=1024)(self._make_prefix)
         self._adds_up = self._tokens.add_up and (not prompt or prompt[-1].isspace())
-        least = max_tokens - max_tokens // 4 - len(self._tokens.of(prompt)) - self._special
+        least = max_tokens - 2 * (max_tokens // 4) - len(self._tokens.of(prompt)) - self._special
         if least < _LEAST_BUDGET:
             raise ConfigError(
                 f"chunking.max_tokens={max_tokens} leaves no room for text next to a title and the "
@@ -93,19 +99,18 @@ class Chunker:
         tokenizer.no_truncation()
         return cls(tokenizer, recipe["max_tokens"], recipe["prompt"])
 
-    def embedded_text(self, title: str, text: str) -> str:
+    def embedded_text(self, title: str, text: str, header: str = "") -> str:
         """The text that is embedded for a chunk, without the prompt."""
-        return self._prefix(title)[0] + text
+        return self._prefix(title, header)[0] + text
 
     def chunks(self, blocks: Iterable[Block], title: str = "") -> Iterator[Chunk]:
         """Chunk a stream of cleaned blocks in constant memory.
 
         A chunk never crosses a section; it may cross a page, and then has the number of its first.
         """
-        budget = self._max_tokens - self._special - len(self._prefix(title)[1])
         held: list[_Unit] = []
-        used = 0
-        for unit in self._units(blocks, budget):
+        used = budget = 0
+        for unit in self._units(blocks, title):
             size = len(unit.ids)
             while held and (used + size > budget or unit.section != held[-1].section):
                 chunk, held = self._pack(held, title)
@@ -113,9 +118,14 @@ class Chunker:
                 used = sum(len(other.ids) for other in held)
             held.append(unit)
             used += size
+            budget = self._budget(title, held[0].header)
         while held:
             chunk, held = self._pack(held, title)
             yield chunk
+
+    def _budget(self, title: str, header: str) -> int:
+        """Tokens for the text of a chunk."""
+        return self._max_tokens - self._special - len(self._prefix(title, header)[1])
 
     def _pack(self, units: list[_Unit], title: str) -> tuple[Chunk, list[_Unit]]:
         """One chunk, and the units that did not fit after all.
@@ -151,26 +161,32 @@ class Chunker:
             glue=first.glue,
             page_starts=_page_starts(units[:fitting]),
             ids=ids if self._tokens.have_ids else (),
+            header=first.header,
+            flags=_flags(units[:fitting]),
         )
         return chunk, units[fitting:]
 
     def _joined_ids(self, units: Sequence[_Unit], title: str, text: str) -> list[int]:
-        """Tokens of what is embedded for these units: prompt, title, text and special tokens."""
-        prefix, ids = self._prefix(title)
+        """Tokens of all that is embedded for these units, with prompt and special tokens."""
+        prefix, ids = self._prefix(title, units[0].header)
         if self._adds_up and all(unit.glue for unit in units[1:]):
             ids = [*ids, *(id_ for unit in units for id_ in unit.ids)]
         else:
             ids = self._tokens.of(self._prompt + prefix + text)
         return [*self._tokens.head, *ids, *self._tokens.tail]
 
-    def _units(self, blocks: Iterable[Block], budget: int) -> Iterator[_Unit]:
-        """Sentences of the joined blocks, each with its offset in the cleaned text."""
+    def _units(self, blocks: Iterable[Block], title: str) -> Iterator[_Unit]:
+        """Sentences and rows of the joined blocks, each with its offset in the cleaned text."""
+        budget = self._budget(title, "")
         paragraph: list[Block] = []
         size = position = 0
         for index, block in enumerate(blocks):
             glue = block.glue if index else ""
-            new_paragraph = "\n\n" in glue or (
-                bool(paragraph) and block.section != paragraph[-1].section
+            is_table = block.kind is BlockKind.table
+            new_paragraph = (
+                is_table
+                or "\n\n" in glue
+                or (bool(paragraph) and block.section != paragraph[-1].section)
             )
             if paragraph and (new_paragraph or size > _BUFFER):
                 # The last sentence of a paragraph may go on in the next block, so it is kept back.
@@ -179,10 +195,34 @@ class Chunker:
                 kept = sum(len(b.glue) + len(b.text) for b in rest)
                 position += consumed - kept
                 paragraph, size = rest, kept
-            paragraph.append(Block(block.text, glue, block.page, block.section))
+            if is_table:
+                yield from self._rows(block, glue, position, title)
+                position += len(glue) + len(block.text)
+                continue
+            paragraph.append(_with_glue(block, glue))
             size += len(glue) + len(block.text)
         if paragraph:
             yield from self._sentences(paragraph, position, budget, False)
+
+    def _rows(self, block: Block, glue: str, position: int, title: str) -> Iterator[_Unit]:
+        """The rows of a table. The parts of a row over the budget are headed by its first cell."""
+        lines = block.text.split("\n")
+        position += len(glue)
+        for line, ids in zip(lines, self._short_ids(lines), strict=True):
+            header = block.header
+            pieces: Iterable[_Piece] = [("", line, 0, ids or ())] if line else []
+            if ids is None or len(ids) > self._budget(title, header):
+                label = line.split("; ", 1)[0][:_LABEL]
+                header = "\n".join(filter(None, (header, label)))
+                pieces = self._pieces(line, self._budget(title, header))
+            for piece_glue, piece, shift, piece_ids in pieces:
+                yield _Unit(
+                    glue + piece_glue, piece, position + shift, piece_ids, block.page,
+                    block.section, header if shift else block.header, block.flags,
+                )  # fmt: skip
+                glue = ""
+            position += len(line) + 1
+            glue += "\n"
 
     def _sentences(
         self, blocks: list[Block], position: int, budget: int, keep_last: bool
@@ -203,15 +243,16 @@ class Chunker:
             glue += sentence[:lead]
             if body:
                 at = offset + lead
-                page, section = _place(blocks, at)
+                block = _block_at(blocks, at)
                 if ids is not None and len(ids) <= budget:
                     pieces: Iterable[_Piece] = [("", body, 0, ids)]
                 else:
                     pieces = self._pieces(body, budget)
                 for piece_glue, piece, shift, piece_ids in pieces:
                     yield _Unit(
-                        glue + piece_glue, piece, position + at + shift, piece_ids, page, section
-                    )
+                        glue + piece_glue, piece, position + at + shift, piece_ids, block.page,
+                        block.section, flags=block.flags,
+                    )  # fmt: skip
                     glue = ""
                 glue = sentence[lead + len(body) :]
             offset += len(sentence)
@@ -247,22 +288,26 @@ class Chunker:
             glue = rest[len(piece) : len(rest) - len(following)]
             shift = len(sentence) - len(following)
 
-    def _make_prefix(self, title: str) -> tuple[str, Sequence[int]]:
-        """The title as it is embedded, and the tokens of prompt and title.
+    def _make_prefix(self, title: str, header: str) -> tuple[str, Sequence[int]]:
+        """Title and header as they are embedded, and the tokens of prompt, title and header.
 
-        A title takes up to a quarter of the budget and is cut at a word.
+        Each takes up to a quarter of the budget and is cut at a word.
         """
-        title = " ".join(title.split())
-        prefix = ""
-        if title:
-            allowed = self._max_tokens // 4
-            start = title[: self._max_tokens * _CHARACTERS_PER_TOKEN]
-            ids, limit = self._tokens.prefix(start, allowed)
-            cut = len(title) if len(ids) <= allowed else limit
-            while cut > 1 and len(self._tokens.of(title[:cut])) > allowed:
-                cut = _best_cut(title, cut - 1)
-            prefix = title[:cut].rstrip() + "\n"
+        parts = (self._shortened(part) for part in (title, header))
+        prefix = "".join(f"{part}\n" for part in parts if part)
         return prefix, self._tokens.of(self._prompt + prefix)
+
+    def _shortened(self, part: str) -> str:
+        part = " ".join(part.split())
+        if not part:
+            return ""
+        allowed = self._max_tokens // 4
+        start = part[: self._max_tokens * _CHARACTERS_PER_TOKEN]
+        ids, limit = self._tokens.prefix(start, allowed)
+        cut = len(part) if len(ids) <= allowed else limit
+        while cut > 1 and len(self._tokens.of(part[:cut])) > allowed:
+            cut = _best_cut(part, cut - 1)
+        return part[:cut].rstrip()
 
 
 def split_chunks(
@@ -288,14 +333,23 @@ def _page_starts(units: Sequence[_Unit]) -> tuple[tuple[int, int], ...]:
     return tuple(starts)
 
 
-def _place(blocks: Sequence[Block], offset: int) -> tuple[int | None, str]:
-    """Page and section of a character offset within joined blocks."""
+def _flags(units: Sequence[_Unit]) -> tuple[str, ...]:
+    return tuple(sorted(frozenset().union(*(unit.flags for unit in units))))
+
+
+def _block_at(blocks: Sequence[Block], offset: int) -> Block:
+    """The block that holds a character offset of joined blocks."""
     end = 0
     for block in blocks:
         end += len(block.glue) + len(block.text)
         if offset < end:
             break
-    return block.page, block.section
+    return block
+
+
+def _with_glue(block: Block, glue: str) -> Block:
+    # Much faster than dataclasses.replace, and done for every block.
+    return Block(block.text, glue, block.page, block.section, block.kind, block.header, block.flags)
 
 
 def _cut_blocks(blocks: Sequence[Block], offset: int) -> list[Block]:
@@ -306,7 +360,7 @@ def _cut_blocks(blocks: Sequence[Block], offset: int) -> list[Block]:
         if offset <= 0:
             rest.append(block)
         elif offset < len(joined):
-            rest.append(Block(joined[offset:], "", block.page, block.section))
+            rest.append(replace(block, text=joined[offset:], glue=""))
         offset -= len(joined)
     return rest
 

@@ -8,15 +8,22 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
+from more_itertools import chunked
+
 from ..config import RetrieverConfig, RetrieverMode
 from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
 from ..stores import Filter, IndexReader
 from ..text.cleaning import clean_text
+from ..text.duplicates import same_text_key
 from ..text.words import STOPWORDS, words
 from ..types import Hit
 
 _MAX_QUESTION = 4000  # characters
+_DEEPER = 8  # times as many candidates, when copies of a text fill them
+_DEEPEST = 5_000  # candidates, at most for that
+_BEHIND = 5  # candidates behind the hits that are looked at, to name copies of the last hits
+_SHORT = 300  # characters; a shorter text says what it says by its title
 
 
 class Reranker(Protocol):
@@ -77,9 +84,25 @@ class Retriever:
         k = self._config.k if k is None else k
         if k < 1:
             raise ConfigError(f"k={k} cannot be used: give 1 or more")
-        mode = self._config.mode
         # At most the number of chunks: a search allocates memory for as many as it is asked for.
-        depth = min(max(k, self._config.candidates), self.index.counts.chunks)
+        chunks = self.index.counts.chunks
+        depth = min(max(k, self._config.candidates), chunks)
+        wanted = depth if self._reranker else k
+        while True:
+            hits, copies = self._candidates(question, depth, wanted, where)
+            if len(hits) >= wanted or not copies or depth >= min(_DEEPEST, chunks):
+                break
+            # Copies of one text fill the candidates: look for others behind them.
+            depth = min(_DEEPER * depth, _DEEPEST, chunks)
+        if self._reranker:
+            hits = list(self._reranker.rerank(question, hits))
+        return hits[:k]
+
+    def _candidates(
+        self, question: str, depth: int, wanted: int, where: Filter | None
+    ) -> tuple[list[Hit], int]:
+        """The best of `depth` chunks, one of each text, and how many copies were passed over."""
+        mode = self._config.mode
         bm25 = {} if mode == RetrieverMode.dense else self._search_words(question, depth, where)
         if mode == RetrieverMode.lexical:
             similarity: dict[int, float] = {}
@@ -91,16 +114,24 @@ class Retriever:
                 scores = convex_combination(similarity, bm25, self._config.dense_weight)
         # With equal scores (the same text in two documents) the older chunk comes first.
         ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
-        ranked = ranked[: depth if self._reranker else k]
-        found = self.index.hits(ranked)
-        self._check_all_found(len(found), len(ranked))
-        hits: Sequence[Hit] = [
-            replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
-            for chunk in ranked
-        ]
-        if self._reranker:
-            hits = self._reranker.rerank(question, hits)
-        return list(hits[:k])
+        hits: dict[bytes, Hit] = {}
+        copies: dict[bytes, list[str]] = {}
+        for some in chunked(ranked, wanted + _BEHIND):
+            found = self.index.hits(some)
+            self._check_all_found(len(found), len(some))
+            for chunk in some:
+                key = _text_key(found[chunk])
+                if key in hits:
+                    copies.setdefault(key, []).append(found[chunk].document)
+                elif len(hits) < wanted:
+                    score, cosine = scores[chunk], similarity.get(chunk)
+                    hits[key] = replace(found[chunk], score=score, similarity=cosine)
+            if len(hits) == wanted:
+                break
+        for key, documents in copies.items():
+            others = dict.fromkeys(name for name in documents if name != hits[key].document)
+            hits[key] = replace(hits[key], duplicates=tuple(others))
+        return list(hits.values()), sum(map(len, copies.values()))
 
     def _search_words(self, question: str, depth: int, where: Filter | None) -> dict[int, float]:
         wanted = [word for word in words(question) if word not in STOPWORDS] or words(question)
@@ -125,6 +156,12 @@ class Retriever:
                 f"{self.index.location} is damaged (the store lacks chunks that its index files "
                 "name); rebuild it with index.rebuild=true"
             )
+
+
+def _text_key(hit: Hit) -> bytes:
+    """Equal for chunks that say the same."""
+    title = hit.title if len(hit.text) < _SHORT else ""
+    return same_text_key("\n".join((title, hit.section, hit.header, hit.text)))
 
 
 def check_question(question: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..config import IndexConfig
 from .protocols import (
+    QUARANTINED,
     Change,
     Content,
     Counts,
@@ -26,6 +27,7 @@ from .protocols import (
 )
 
 __all__ = [
+    "QUARANTINED",
     "Change",
     "Content",
     "Counts",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -16,7 +16,7 @@ from ..config import ChunkingConfig, EmbedderConfig, EmbedderKind, FieldsConfig,
 from ..embedding import Embedder
 from ..errors import ConfigError, FormatError, MismatchError
 from ..manifest import REBUILD_INDEX, Manifest, read_manifest
-from ..types import Chunk, Document, Hit, Rejected
+from ..types import Chunk, Deleted, Document, Hit, Rejected
 
 if TYPE_CHECKING:
     from ..ingestion.corpus import Away, SourceFile
@@ -45,10 +45,14 @@ class Content:
 
     Attributes:
         fingerprint: hash over the id and content of every document.
+        flags: how many documents have each flag.
+        left_out: how often something was left out of a document, by reason.
     """
 
     counts: Counts
     fingerprint: str
+    flags: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,8 @@ class IndexManifest:
                 "generation": self.generation,
                 "store": self.store,
                 "corpus": self.content.fingerprint,
+                "flags": dict(self.content.flags),
+                "left_out": dict(self.content.left_out),
                 "vectors": asdict(self.vectors),
                 **asdict(self.settings),
             },
@@ -170,7 +176,12 @@ class IndexManifest:
                 manifest.fingerprint,
                 given["generation"],
                 given["store"],
-                Content(Counts(**manifest.counts), given["corpus"]),
+                Content(
+                    Counts(**manifest.counts),
+                    given["corpus"],
+                    given.get("flags", {}),
+                    given.get("left_out", {}),
+                ),
                 settings,
                 replace(VectorsRecord(**vectors), kind=IndexKind(vectors["kind"])),
             )
@@ -279,10 +290,31 @@ class Origin(StrEnum):
 
 
 class RejectCode(StrEnum):
-    """Why a document was rejected, as far as a later build acts on it."""
+    """Why a document is not in the index, as far as a later build acts on it."""
 
     unusable = "unusable"
     duplicate = "duplicate"  # another file holds the document; it is read again when that one goes
+    superseded = "superseded"  # another file holds a newer version; likewise
+    deleted = "deleted"  # a file says that it was withdrawn; it is read again when that one goes
+    skipped = "skipped"  # a file that is no document
+
+
+QUARANTINED = (RejectCode.unusable, RejectCode.duplicate)  # somebody should look at these
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Where a document is.
+
+    Attributes:
+        file: the file that holds it.
+        version: as in `Document`.
+        is_kept: whether it was written since `begin_file`.
+    """
+
+    file: str
+    version: str
+    is_kept: bool
 
 
 class Change(StrEnum):
@@ -361,8 +393,8 @@ class IndexWriter(Protocol):
     def clear_rejected(self, file: str) -> None:
         """Drop the notes about a file before it is read again."""
 
-    def rejected(self) -> Iterator[tuple[str, str, str]]:
-        """(file, document id, reason) of everything that could not be used, by file."""
+    def rejected(self, codes: Collection[RejectCode]) -> Iterator[tuple[str, str, str]]:
+        """(file, document id, reason) of everything that is not in the index, by file."""
 
     # --- the worklist: the files found for this build ---
 
@@ -390,10 +422,16 @@ class IndexWriter(Protocol):
     # --- documents, one file at a time ---
 
     def begin_file(self, file: str) -> None:
-        """Start to write the documents of a file."""
+        """Start to write the documents of a file; what it deleted so far is forgotten."""
 
-    def holder(self, id_: str) -> str | None:
-        """The file that holds a document now, or None."""
+    def holder(self, id_: str) -> Holder | None:
+        """Where a document is now, or None."""
+
+    def deleter(self, id_: str, version: str) -> str | None:
+        """A file that says that this version of a document was withdrawn, or None."""
+
+    def delete_document(self, deleted: Deleted) -> int:
+        """Note that the file being written withdraws a document; returns how many are removed."""
 
     def free_id(self, id_: str) -> str:
         """The id, or `id~2`, `id~3`, … if the file being written holds such a document already."""
@@ -402,13 +440,13 @@ class IndexWriter(Protocol):
         self,
         document: Document,
         chunks: Iterable[Chunk],
-        embedded_text: Callable[[str, str], str],
+        embedded_text: Callable[[str, str, str], str],
         note: Callable[[bytes, str, Chunk], None],
     ) -> Change | None:
         """Store a document and its chunks, in constant memory; call in a transaction.
 
         Args:
-            embedded_text: gives the text to embed for (title, text).
+            embedded_text: gives the text to embed for (title, text, header).
             note: called with the key and the embedded text of each chunk, and the chunk.
 
         Returns:
@@ -435,8 +473,8 @@ class IndexWriter(Protocol):
     def count_unembedded(self) -> int:
         """How many chunks have no vector yet."""
 
-    def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str]]]:
-        """Windows of up to `limit` (key, title, text) of chunks without a vector.
+    def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str, str]]]:
+        """Windows of up to `limit` (key, title, text, header) of chunks without a vector.
 
         Each window is read when the one before has been dealt with.
         """
@@ -448,6 +486,9 @@ class IndexWriter(Protocol):
 
     def content(self) -> Content:
         """The content of the generation being prepared; costs nothing if nothing has changed."""
+
+    def described(self) -> Iterator[tuple[str, str, list[str], dict[str, int]]]:
+        """(file, id, flags, what was left out) of each document that has any of the last two."""
 
     def publish(self, fingerprint: str, settings: IndexSettings, content: Content) -> IndexManifest:
         """Make what was prepared the current generation.

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 import sentencex
+
+# Marks that end a sentence whatever follows, unlike ".": Chinese, Japanese, Devanagari, Arabic,
+# Urdu, Armenian, Ethiopic, Khmer and Burmese ones; with what closes the sentence and follows it.
+_STOP = re.compile(r"[。！？｡।॥؟۔։።፧។။]++[”’」』】）》〉\"')\]]*+\s*+(?=.)", re.DOTALL)
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of an English text with the whitespace around them; joined, they are the text.
+    """The sentences of a text with the white space around them; joined, they are the text.
+
+    The rules are those of English, and marks of other scripts that end a sentence.
 
     sentencex sometimes drops a blank line in texts of over 9,000 characters. If its sentences do
     not add up to the text, each one is searched in the text and gets the characters before it.
     """
+    sentences = _english_sentences(text)
+    if text.isascii() or not _STOP.search(text):
+        return sentences
+    return [part for sentence in sentences for part in _split_after_stops(sentence)]
+
+
+def _split_after_stops(sentence: str) -> list[str]:
+    ends = [0, *(stop.end() for stop in _STOP.finditer(sentence)), len(sentence)]
+    return [sentence[start:end] for start, end in pairwise(ends)]
+
+
+def _english_sentences(text: str) -> list[str]:
     sentences: list[str] = sentencex.segment("en", text)
     if "".join(sentences) == text:
         return sentences

@@ -9,14 +9,24 @@ from dataclasses import replace
 
 from ..types import Block
 
-_JOINERS = "\u200d\u034f"  # zero-width joiner, combining grapheme joiner: hold both neighbours
+# Zero-width non-joiner and joiner, combining grapheme joiner: hold both neighbours.
+_JOINERS = "\u200c\u200d\u034f"
+# The scripts in which a zero-width joiner or non-joiner is part of the spelling: Arabic and its
+# relatives, Indic scripts and those of their family, Mongolian.
+_JOINING = re.compile(
+    "[\u0600-\u0dff\u0f00-\u109f\u1700-\u18af\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefc"
+    "\U00010a00-\U00011fff]"
+)
+_JOINER_RUN = re.compile("[\u200c\u200d]+")
+_MARKS_LIMIT = 30  # marks on one letter: as many as in Unicode's "stream-safe" text
 _NEWLINES = (0x0B, 0x0C, 0x85, 0x2028, 0x2029)  # what Unicode calls line ends, besides LF and CR
 _SPACES = (0x09, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
 _DROPPED = (
     *(code for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A, *_NEWLINES)),
     0xAD,  # soft hyphen
     0x180E,  # Mongolian vowel separator, zero width
-    *range(0x200B, 0x2010),  # zero-width space, joiners and direction marks
+    0x200B,  # zero-width space
+    *range(0x200E, 0x2010),  # direction marks
     *range(0x202A, 0x202F),  # direction embeddings
     *range(0x2060, 0x2070),  # word joiner, invisible operators, direction isolates
     0xFEFF,  # BOM
@@ -32,15 +42,47 @@ _TABLE: dict[int, str | None] = {
 def clean_text(text: str) -> str:
     """Return `text` in the form in which it is chunked, stored and cited.
 
-    NFC; line ends are LF; no control, zero-width or half characters; each Unicode space and tab
-    is a plain space; no double spaces, no spaces before a line end, at most one blank line in
-    a row, no white space at either end. Cleaning a second time changes nothing.
+    NFC; line ends are LF; no control, zero-width or half characters, except joiners that belong to
+    the spelling; each Unicode space and tab is a plain space; no double spaces, no spaces before a
+    line end, at most one blank line in a row, no white space at either end. Cleaning a second time
+    changes nothing.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_TABLE)
+    if "\u200c" in text or "\u200d" in text:
+        text = _JOINER_RUN.sub(_needed_joiner, text)
     # After characters are dropped: one may have stood between a letter and its accent.
     text = unicodedata.normalize("NFC", text)
     text = re.sub(r" {2,}", " ", text).replace(" \n", "\n")
     return re.sub(r"\n{3,}", "\n\n", text).strip(" \n")
+
+
+def _needed_joiner(run: re.Match[str]) -> str:
+    """Return the first joiner of a run if the text is spelled with it, else nothing.
+
+    It stays between two letters of which one is of a script that uses joiners, after a virama (a
+    letter that is written as half of itself), and between emoji.
+    """
+    text, at, after = run.string, run.start() - 1, run.string[run.end() : run.end() + 1]
+    marked = False
+    # Composing may change the order and the number of the marks, so none of them decides alone.
+    for _ in range(_MARKS_LIMIT):
+        if at < 0 or not (text[at] in _JOINERS or unicodedata.category(text[at]).startswith("M")):
+            break
+        marked = marked or unicodedata.combining(text[at]) == 9  # a virama
+        at -= 1
+    else:
+        return ""
+    if at < 0:
+        return ""
+    base = text[at]
+    if unicodedata.category(after or " ") == "So":
+        needed = unicodedata.category(base) in ("So", "Sk")  # Sk: skin tones
+    elif not _JOINING.match(base):
+        needed = base.isalnum() and after.isalnum() and _JOINING.match(after) is not None
+    else:
+        on_letter = after.isalnum() or unicodedata.category(after or " ").startswith("M")
+        needed = base.isalnum() and (marked or on_letter)
+    return run[0][0] if needed else ""
 
 
 def clean_chunks(texts: Iterable[str]) -> Iterator[str]:
@@ -88,7 +130,9 @@ def may_cut(text: str, at: int) -> bool:
     """
     before, after = text[at - 1], text[at]
     if after < "\u0300":
-        return not (before == "\r" and after == "\n")
+        return not (before == "\r" and after == "\n") and (
+            before not in _JOINERS or after.isspace()
+        )
     if before in _JOINERS or after in _JOINERS:
         return False
     if unicodedata.category(after).startswith("M"):  # accents, vowel signs, variation selectors

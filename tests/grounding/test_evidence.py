@@ -53,6 +53,16 @@ def weighed(
         ("Drug | Dose\nColchicine | 0.5 mg", ["Drug | Dose", "Colchicine | 0.5 mg"]),
         ("  Gout hurts.  \n\n  Much. ", ["Gout hurts.", "Much."]),
         ("-5 degrees", ["-5 degrees"]),
+        (
+            "Doses. Of it.\nDrug: A; Dose: 5 mg. Now; Age: 2 y\nDrug: B; Dose: 1 mg; Age: 3\nEnd.",
+            [
+                "Doses.",
+                "Of it.",
+                "Drug: A; Dose: 5 mg. Now; Age: 2 y",
+                "Drug: B; Dose: 1 mg; Age: 3",
+                "End.",
+            ],
+        ),
         ("", []),
         (" \n\n ", []),
     ],

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from medrag.ingestion import TextEmbedder, clean_blocks
 from medrag.ingestion.chunking import Chunker
-from medrag.types import Block, Chunk
+from medrag.types import Block, BlockKind, Chunk, Flag
 
 _TOKENIZER = TextEmbedder().tokenizer
 
@@ -29,6 +29,8 @@ _BLOCKS = st.lists(
         glue=st.sampled_from(["\n\n", " ", "\n\n"]),
         page=st.one_of(st.none(), st.integers(1, 3)),
         section=st.sampled_from(["", "A", "A > B"]),
+        kind=st.sampled_from([BlockKind.text, BlockKind.table]),
+        header=st.sampled_from(["", "Table 1. Doses of many drugs in children and in adults"]),
     ),
     max_size=8,
 )
@@ -63,7 +65,7 @@ def test_chunks_tile_the_cleaned_text_and_fit_the_budget(
     chunks = list(chunker.chunks(cleaned, title))
     assert_tiles(chunks, joined(cleaned))
     for chunk in chunks:
-        embedded = _TOKENIZER.encode(chunker.embedded_text(title, chunk.text))
+        embedded = _TOKENIZER.encode(chunker.embedded_text(title, chunk.text, chunk.header))
         assert len(embedded.ids) == chunk.tokens <= budget
 
 
@@ -103,6 +105,60 @@ def test_a_chunk_stays_within_its_section_but_may_cross_a_page(tokenizer: Tokeni
     assert (first.page, first.section) == (1, "Signs")
     assert first.page_starts == ((0, 1), (31, 2))
     assert (second.text, second.page, second.section) == ("Rest and fluids.", 2, "Treatment")
+
+
+def table(rows: int, header: str = "Table 1. Doses", glue: str = "\n\n") -> Block:
+    lines = (f"Drug: D{n}; Dose: {n} mg. Twice a day; Note: none" for n in range(rows))
+    return Block("\n".join(lines), glue, kind=BlockKind.table, header=header)
+
+
+def test_rows_of_a_table_are_whole_and_each_chunk_has_its_caption(tokenizer: Tokenizer) -> None:
+    blocks = [
+        Block("It is given daily."),
+        Block("Table 1. Doses", kind=BlockKind.caption),
+        table(30, glue="\n"),
+        Block("Then it stops."),
+    ]
+    chunker = Chunker(tokenizer, 96)
+    first, *others = chunker.chunks(blocks, "Drugs")
+    assert first.text.startswith("It is given daily.\n\nTable 1. Doses\nDrug: D0; Dose: 0 mg.")
+    assert first.header == ""  # the caption is in its text
+    assert len(others) > 5
+    for chunk in others:
+        assert chunk.header == "Table 1. Doses"
+        assert "Table 1" not in chunk.text
+        assert chunk.text.startswith("Drug: D")
+        embedded = chunker.embedded_text("Drugs", chunk.text, chunk.header)
+        assert embedded.startswith("Drugs\nTable 1. Doses\nDrug: D")
+        assert len(tokenizer.encode(embedded).ids) == chunk.tokens <= 96
+    lines = "\n".join(chunk.text for chunk in (first, *others)).splitlines()
+    assert [line for line in lines if line.startswith("Drug")] == table(30).text.splitlines()
+    assert_tiles([first, *others], joined(blocks))
+
+
+def test_the_parts_of_a_row_over_the_budget_are_headed_by_its_first_cell(
+    tokenizer: Tokenizer,
+) -> None:
+    row = "Drug: Colchicine; " + "; ".join(f"Effect {n}: {n} of 100 patients" for n in range(40))
+    block = Block(f"Drug: Aspirin; Effect 1: none\n{row}", kind=BlockKind.table, header="Table 2")
+    whole, *parts = Chunker(tokenizer, 64).chunks([block])
+    assert (whole.text.splitlines()[0], whole.header) == (
+        "Drug: Aspirin; Effect 1: none",
+        "Table 2",
+    )
+    assert {part.header for part in parts} <= {"Table 2", "Table 2\nDrug: Colchicine"}
+    assert {part.header for part in parts[1:]} == {"Table 2\nDrug: Colchicine"}
+    assert all(part.text.startswith("Effect") for part in parts[1:])
+    assert_tiles([whole, *parts], block.text)
+
+
+def test_a_chunk_has_the_flags_of_its_blocks(tokenizer: Tokenizer) -> None:
+    read = Block("Read from a picture.", flags=frozenset({Flag.ocr}))
+    lines = Block("1 2 3", flags=frozenset({Flag.tables_as_lines}))
+    (both,) = Chunker(tokenizer, 64).chunks([read, lines, Block("Plain.")])
+    assert both.flags == ("ocr", "tables as lines")
+    (plain,) = Chunker(tokenizer, 64).chunks([Block("Plain.")])
+    assert plain.flags == ()
 
 
 def test_the_title_counts_towards_the_budget(tokenizer: Tokenizer) -> None:

@@ -305,7 +305,7 @@ def test_bad_jsonl_lines_are_rejected_and_reading_goes_on(tmp_path: Path) -> Non
         "line 2: not valid JSON (Expecting value at column ",
         "line 3: expected a JSON object, found a list",
         "line 4: no text in field 'text'",
-        "line 5: no field text, contents, abstract, body; fields here: id, name; ",
+        "line 5: no field text, contents, abstract, body, answer; fields here: id, name; ",
         "line 6: field 'text' holds a dict, not text",
         "line 7: invalid UTF-8 at byte 24 of the line; save the file as UTF-8",
         "line 8: binary data (NUL byte at byte 22 of the line)",

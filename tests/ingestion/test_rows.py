@@ -10,7 +10,7 @@ import pytest
 from medrag.config import CorpusConfig, FieldsConfig
 from medrag.ingestion.readers import read_documents
 from medrag.text.cleaning import clean_blocks
-from medrag.types import Document
+from medrag.types import BlockKind, Document, Rejected
 
 
 def read(
@@ -78,12 +78,118 @@ def test_numbers_beyond_json_become_none(tmp_path: Path) -> None:
 
 
 def test_columns_with_the_same_name_are_all_kept(tmp_path: Path) -> None:
-    content = "id,text,text,,text~2,,text\n1,A,B,c,d,e,F\n"
-    ((document, texts),) = read(tmp_path / "f.csv", content)
-    assert (document.id, texts) == ("f.csv#1", ["A"])
-    assert document.metadata == {"text~2": "B", "": "c", "text~2~2": "d", "~2": "e", "text~3": "F"}
-    ((_, texts),) = read(tmp_path / "f.csv", content, FieldsConfig(text="text~2"))
-    assert texts == ["B"]
+    content = "id,text,text,,note~2,note,note,,text\n1,A,B,c,d,e,f,g,H\n2,,B,,,,,,\n"
+    (document, texts), (_, less) = read(tmp_path / "f.csv", content)
+    assert (document.id, texts, less) == ("f.csv#1", ["A\n\nB\n\nH"], ["B"])
+    assert document.metadata == {"": "c", "note~2": "d", "note": "e", "note~3": "f", "~2": "g"}
+    (document, texts), _ = read(tmp_path / "f.csv", content, FieldsConfig(text="text~2"))
+    assert (texts, document.metadata["text"]) == (["B"], "A")
+
+
+def test_keys_that_occur_twice_in_an_object_are_all_kept(tmp_path: Path) -> None:
+    row = '{"text": "A", "n": 1, "text": "B", "n": {"x": 2, "x": 3}, "text": null}'
+    ((document, texts),) = read(tmp_path / "f.jsonl", row)
+    assert texts == ["A\n\nB"]
+    assert document.metadata == {"n": 1, "n~2": {"x": 2, "x~2": 3}}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["f.csv", "f.tsv"])
+def test_columns_may_be_separated_by_other_signs(tmp_path: Path, name: str, delimiter: str) -> None:
+    rows = [["id", "note", "text"], ["a", '"x; y"', '"Give 0,5 mg; then 1,5 mg, | or\t2."']]
+    content = "\n".join(map(delimiter.join, rows))
+    expected = ("f", {"note": "x; y"}, ["Give 0,5 mg; then 1,5 mg, | or 2."])
+    for start in ("", "\ufeff", "\n", f"sep={delimiter}\r\n"):
+        ((document, texts),) = read(tmp_path / name, start + content)
+        assert (document.id[0], document.metadata, texts) == expected
+
+
+def test_semicolons_in_the_text_of_a_file_with_commas(tmp_path: Path) -> None:
+    ((document, texts),) = read(tmp_path / "f.csv", "text,dose; unit;text\na; b; c,5; mg\n")
+    assert (texts, document.metadata) == (["a; b; c"], {"dose; unit;text": "5; mg"})
+
+
+def test_a_header_may_end_with_a_delimiter(tmp_path: Path) -> None:
+    content = "id;text;\n1;A;\n2;B\n3;C;;;\n4;D;more\n"
+    documents = read(tmp_path / "f.csv", content)
+    assert [(texts, dict(document.metadata)) for document, texts in documents] == [
+        (["A"], {}),
+        (["B"], {}),
+        (["C"], {}),
+        (["D"], {"": "more"}),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("f.csv", "id\ttext\n1\t≥5 µg\n2\tab\n"), ("f.jsonl", '{"text": "≥5 µg"}\n{"text": "ab"}')],
+)
+def test_utf_16_as_excel_writes_it(tmp_path: Path, name: str, content: str, encoding: str) -> None:
+    path = tmp_path / name
+    data = ("\ufeff" + content).encode(encoding)
+    path.write_bytes(data)
+    assert [list(item.blocks)[-1].text for item in read_documents(path, name, CorpusConfig())] == [
+        "≥5 µg",
+        "ab",
+    ]
+    path.write_bytes(data + "\n1\tc".encode(encoding) + b"\0")  # half a character
+    assert isinstance(list(read_documents(path, name, CorpusConfig()))[-1], Rejected)
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "text"),
+    [
+        ({"question": "Why rest?", "answer": "It heals."}, "Why rest?", "It heals."),
+        ({"question": "Gout", "answer": "Gout is painful."}, "Gout", "Gout is painful."),
+        (
+            {"question": "Why rest?", "text": "WHY REST ? It heals."},
+            "Why rest?",
+            "It heals.",
+        ),
+        ({"title": "Rest, or ice?", "text": "Rest or ice? Both."}, "Rest or ice?", "Both."),
+        (
+            {"text": "What is (are) Gout ? Gout is painful. Why?"},
+            "What is (are) Gout ?",
+            "Gout is painful. Why?",
+        ),
+        ({"text": "Question: Ice? Answer: Yes."}, "Question: Ice?", "Answer: Yes."),
+        ({"text": "Q1: Is ice used\nA1: Yes."}, "Q1: Is ice used", "A1: Yes."),
+        ({"text": "Question: Is ice used? It is."}, "Question: Is ice used?", "It is."),
+        ({"text": "What is gout?"}, "", "What is gout?"),
+        ({"title": "Gout", "text": "Gout hurts. Why? Crystals."}, "", "Gout hurts. Why? Crystals."),
+        ({"text": "Is it (or not?) a cure: no."}, "", "Is it (or not?) a cure: no."),
+        (
+            {"text": "Q fever: a zoonosis. Vitamin A: no."},
+            "",
+            "Q fever: a zoonosis. Vitamin A: no.",
+        ),
+    ],
+)
+def test_a_question_is_told_from_its_answer(
+    tmp_path: Path, row: dict[str, str], question: str, text: str
+) -> None:
+    path = tmp_path / "f.jsonl"
+    path.write_text(json.dumps(row))
+    (document,) = read_documents(path, path.name, CorpusConfig())
+    assert isinstance(document, Document)
+    blocks = list(document.blocks)
+    assert "".join(b.text for b in blocks if b.kind == BlockKind.question) == question
+    assert [b.text for b in blocks if b.kind == BlockKind.text] == [text]
+    assert document.metadata == {}
+    assert document.title == (row.get("title") or question or text)
+
+
+def test_a_text_that_starts_with_another_question_keeps_it(tmp_path: Path) -> None:
+    row = {"question": "Why rest?", "answer": "Is ice better? No."}
+    ((_, texts),) = read(tmp_path / "f.jsonl", json.dumps(row))
+    assert texts == ["Why rest?", "Is ice better?", "No."]
+
+
+def test_a_configured_text_has_no_question(tmp_path: Path) -> None:
+    row = {"question": "Why rest?", "answer": "It heals.", "text": "x"}
+    ((document, texts),) = read(tmp_path / "f.jsonl", json.dumps(row), FieldsConfig(text="answer"))
+    assert (texts, document.metadata) == (["It heals."], {"question": "Why rest?", "text": "x"})
 
 
 def test_a_column_without_a_name_may_be_the_id_and_nothing_else(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_an_operator_excludes_nothing(find: Find) -> None:
     assert [hit.document for hit in with_not] == [
         hit.document for hit in find("iron tablets", "lexical", k=50)
     ]
-    assert len(with_not) >= 3
+    assert len(with_not) >= 2
 
 
 def test_a_question_of_stop_words_only_is_searched_by_them(find: Find) -> None:
@@ -201,7 +201,7 @@ def test_k_is_respected_and_may_exceed_the_index(index: Index, find: Find, mode:
     chunks = index.counts.chunks
     question = " ".join((NOTES | MORE).values()).replace("\n", " ")
     for k in (1, 2, chunks, chunks + 1, 10_000):
-        assert len(find(question, mode, k)) == min(k, chunks)
+        assert len(find(question, mode, k)) == min(k, chunks - 1)  # one is a copy
     assert len(find(question, mode)) == RetrieverConfig().k
 
 
@@ -246,13 +246,11 @@ def test_lexical_hits_have_no_similarity(find: Find) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_equal_scores_keep_one_order(find: Find, mode: str) -> None:
-    orders = set()
-    for k in (2, 5, 9, 50):
-        twins = [hit for hit in find("iron stool black", mode, k) if "twin" in hit.document]
-        orders.add(tuple(hit.document for hit in twins))
-        assert twins[0].score == twins[1].score
-    assert orders == {("twin-a.txt", "twin-b.txt")}
+def test_of_one_text_there_is_one_hit_and_it_is_the_oldest(find: Find, mode: str) -> None:
+    for k in (1, 2, 5, 9, 50):
+        hits = find("iron stool black", mode, k)
+        (twin,) = [hit for hit in hits if "twin" in hit.document]
+        assert (twin.document, twin.duplicates) == ("twin-a.txt", ("twin-b.txt",))
 
 
 def test_a_removed_document_is_found_in_no_mode(

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -19,6 +20,7 @@ from medrag.stores.local.directory import scratch
 from medrag.stores.local.index import Index
 from medrag.stores.local.lexical import WORDS, WordIndex, write_words
 from medrag.stores.local.snapshot import Snapshot
+from medrag.text.words import words
 
 Build = Callable[[], BuildReport]
 Found = list[tuple[str, float]]
@@ -48,6 +50,75 @@ def test_any_word_and_any_form_of_it_is_found(
         assert [document for document, _ in find(word)] == ["ear.txt"], word
     assert find("unheard") == find() == find("'") == []
     assert len(find("is", "in", k=2)) == 2
+
+
+OTHER_SCRIPTS = {
+    "zh.txt": "急性胰腺炎患者禁食，静脉补液。癌症患者慎用。",
+    "ja.txt": "高カリウム血症にはｶﾙｼｳﾑを静注する。",
+    "ko.txt": "폐렴의 치료에는 항생제를 투여한다.",
+    "th.txt": "ให้ยาแก้ปวดแก่ผู้ป่วยไข้สูง",
+    "hi.txt": "क्षय रोग में रिफाम्पिसिन दी जाती है।",
+    "fa.txt": "این دارو برای کودکان توصیه نمی‌شود. قرص‌ها و PCR‌های دیگر.",
+    "ar.txt": "يُعطى الأنسولين مرتين بجرعة ٢٥ وحدة.",
+    "he.txt": "אִינְסוּלִין ניתן פעמיים.",
+    "el.txt": "Η ινσουλίνη χορηγείται. 5 µg",
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        ("胰腺炎", "zh.txt"),
+        ("急性胰腺炎", "zh.txt"),
+        ("癌", "zh.txt"),  # one letter of a longer word
+        ("カリウム", "ja.txt"),
+        ("カルシウム", "ja.txt"),
+        ("ｶﾘｳﾑ", "ja.txt"),
+        ("血症", "ja.txt"),
+        ("폐렴", "ko.txt"),
+        ("항생제", "ko.txt"),
+        ("ผู้ป่วย", "th.txt"),
+        ("ไข้สูง", "th.txt"),
+        ("क्षय", "hi.txt"),
+        ("रिफाम्पिसिन", "hi.txt"),
+        ("نمی‌شود", "fa.txt"),
+        ("نمیشود", "fa.txt"),
+        ("نمي شود", "fa.txt"),
+        ("قرص", "fa.txt"),
+        ("PCR", "fa.txt"),
+        ("كودكان", "fa.txt"),
+        ("الانسولين", "ar.txt"),
+        ("25 وحدة", "ar.txt"),
+        ("אינסולין", "he.txt"),
+        ("ΙΝΣΟΥΛΊΝΗ", "el.txt"),
+        ("5 μg", "el.txt"),
+    ],
+)
+def test_words_of_other_scripts_are_found(other: WordIndex, query: str, document: str) -> None:
+    ids = dict(enumerate(OTHER_SCRIPTS))
+    found = [ids[chunk] for chunk, _ in other.search(words(query), 9)]
+    assert found[0] == document
+    assert all(other.frequency(word) >= 1 for word in words(query))
+    assert other.frequency(query) >= 1
+
+
+@pytest.mark.parametrize("query", ["ไขสูด", "षय", "क", "약", "肺炎", "קר"])
+def test_what_only_looks_like_a_word_is_not_found(other: WordIndex, query: str) -> None:
+    assert other.search(words(query), 9) == []
+    assert other.frequency(query) == 0
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> WordIndex:
+    class Texts:
+        identity = "these"
+
+        def texts_to_find(self, missing_in: object) -> Iterator[tuple[int, str, str, str]]:
+            return ((chunk, "", "", text) for chunk, text in enumerate(OTHER_SCRIPTS.values()))
+
+    path = tmp_path_factory.mktemp("words") / WORDS
+    write_words(path, cast(Snapshot, Texts()), None)
+    return WordIndex(path)
 
 
 def test_the_frequency_of_a_word_is_that_of_its_stem(build: Build, config: PipelineConfig) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from itertools import count, islice
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.text.cleaning import clean_blocks, clean_chunks, clean_text
+from medrag.text.cleaning import clean_blocks, clean_chunks, clean_text, may_cut
 from medrag.types import Block
 
 # Every code point, half characters too, with extra ones that cleaning changes.
@@ -18,6 +19,7 @@ texts = st.text(
     st.one_of(
         st.characters(exclude_categories=[]),
         st.sampled_from(" \t\n\r\x0b\x0c\x85\xa0\xad\u0301\u200b\u2028\u2003\ufeffea\u1100\u1161"),
+        st.sampled_from("\u200c\u200d\u034f\ufe0fیक\u094d\u093cর👩🏽🔬"),
     )
 )
 
@@ -57,6 +59,24 @@ def test_clean_text_has_the_promised_form(text: str) -> None:
         (" \n ", ""),
         ("2 < 3 & β-blocker", "2 < 3 & β-blocker"),
         ("half \ud83d of it", "half of it"),
+        ("می\u200cشود", "می\u200cشود"),
+        ("می\u200c\u200c\u200dشود", "می\u200cشود"),
+        ("می\u200c شود \u200cو", "می شود و"),  # at the edge of a word
+        ("PCR\u200cهای", "PCR\u200cهای"),
+        ("۵\u200cساله", "۵\u200cساله"),
+        ("ها\u200c. و\u200c", "ها. و"),
+        ("ہسپتال\u200cمیں", "ہسپتال\u200cمیں"),
+        ("क्\u200dष, क्\u200cष", "क्\u200dष, क्\u200cष"),
+        ("র\u200d্যা", "র\u200d্যা"),
+        ("අවශ්\u200dය", "අවශ්\u200dය"),
+        ("അവന്\u200d വന്നു", "അവന്\u200d വന്നു"),  # a final letter with a virama
+        ("fi\u200cne tre\u200datment", "fine treatment"),
+        ("\u200cশ\u200d", "শ"),
+        ("肾\u200d功", "肾功"),
+        ("5\u200c mg\u200d", "5 mg"),
+        ("👩\u200d⚕️ 🏳️\u200d🌈 👨🏽\u200d🔬", "👩\u200d⚕️ 🏳️\u200d🌈 👨🏽\u200d🔬"),
+        ("👩\u200d ok\u200d👩", "👩 ok👩"),
+        ("\u200eשלום\u200f (5\u202b)", "שלום (5)"),
     ],
 )
 def test_clean_text(raw: str, cleaned: str) -> None:
@@ -101,3 +121,19 @@ def test_clean_blocks_keeps_the_place_and_cleans_the_section() -> None:
 def test_clean_blocks_streams() -> None:
     endless = (Block(str(number)) for number in count())
     assert [block.text for block in islice(clean_blocks(endless), 2)] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["می\u200cشود", "PCR\u200cهای", "های\u200cPCR", "क्\u200dष", "👩\u200d⚕️"]
+)
+def test_no_cut_beside_a_joiner(text: str) -> None:
+    (at,) = (at for at, c in enumerate(text) if c in "\u200c\u200d")
+    assert not may_cut(text, at)
+    assert not may_cut(text, at + 1)
+    assert may_cut(f"{text} {text}", len(text) + 1)
+
+
+def test_many_marks_and_joiners_take_no_longer_than_other_text() -> None:
+    started = perf_counter()
+    assert len(clean_text("क" + "ा\u200d" * 100_000)) > 100_000
+    assert perf_counter() - started < 5

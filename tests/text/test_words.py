@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from unicodedata import normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.text.words import STOPWORDS, stem, terms, words
+from medrag.text.words import STOPWORDS, searchable, stem, terms, words
 
 
 @pytest.mark.parametrize(
@@ -120,3 +121,67 @@ def test_a_stem_is_the_beginning_of_its_word(word: str) -> None:
 def test_a_plural_meets_its_singular(word: str) -> None:
     if not word.endswith(("ing", "ed")):
         assert stem(word + "s") == stem(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("肾功能不全", ["肾功", "功能", "能不", "不全"]),
+        ("INR値が2.5以上", ["inr", "値が", "2.5", "以上"]),
+        ("癌", ["癌"]),
+        ("ﾒﾁﾙﾄﾞﾊﾟ", ["メチ", "チル", "ルド", "ドパ"]),
+        ("インスリン・ペン", ["イン", "ンス", "スリ", "リン", "ペン"]),
+        ("ステロー", ["ステ", "テロ", "ロー"]),
+        ("천식을", ["천식", "식을"]),
+        ("ผู้ป่วย", ["ผู้ป่", "ป่ว", "วย"]),  # tone marks stay with their letter
+        ("ຢາ ឱសថ", ["ຢາ", "ឱស", "សថ"]),
+        ("मधुमेह क्षय", ["मधुमेह", "क्षय"]),
+        ("மருந்து", ["மருந்து"]),
+        ("مُحَمَّد", ["محمد"]),
+        ("٢٥٠ ٢٫٥ ५०", ["250", "2.5", "50"]),
+        ("שָׁלוֹם", ["שלום"]),
+        ("می‌باشد", ["مي", "باشد", "ميباشد"]),
+        ("क्‍ष ক্‌ষ", ["क्ष", "ক্ষ"]),  # joiners there only shape the letters
+        ("ΝΌΣΟΣ νόσος йод", ["νοσοσ", "νοσοσ", "иод"]),
+        ("\ufe97\ufeae", ["\u062a\u0631"]),  # forms of letters, as PDFs have them
+    ],
+)
+def test_words_of_other_scripts(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+    assert words(normalize("NFD", text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("أحمد إبراهيم آمن", "احمد ابراهيم امن"),
+        ("کلیه", "كليه"),
+        ("دواء", "دوـــاء"),
+        ("ＣＯＰＤ　２５", "copd 25"),
+    ],
+)
+def test_spellings_that_vary_are_one(one: str, other: str) -> None:
+    assert words(one) == words(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("किया", "कया"), ("ข้าว", "ข่าว"), ("パス", "バス"), ("약", "악"), ("٢٥", "٢٦")],
+)
+def test_marks_that_make_another_word_stay(one: str, other: str) -> None:
+    assert words(one) != words(other)
+
+
+@given(st.text("肾功能不全のメチルドパー스테로이드ผู้ป่วย", min_size=2), st.data())
+def test_a_part_of_a_text_without_spaces_has_its_words(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 2))
+    whole, part = words(text), words(text[start : start + 4])
+    # Cut between letters, not within one: Thai marks stay with their letter.
+    if all(not unicodedata.category(c).startswith("M") for c in text):
+        assert not part or len(part) == 1 or set(part) <= set(whole)
+
+
+@given(st.text())
+def test_the_words_of_a_searchable_text_are_its_words(text: str) -> None:
+    """Word by word, a search sees what the query is made into."""
+    assert set(words(searchable(text))) == set(words(text)) or "\u200c" in text

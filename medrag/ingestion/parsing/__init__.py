@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from array import array
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,13 +21,14 @@ from typing import Any, TypeVar
 from ...config import CorpusConfig
 from ...errors import DocumentError
 from ...hardware import usable_cores
-from ...types import Block, Chunk, Document, Rejected
+from ...types import Block, BlockKind, Chunk, Deleted, Document, Flag, Rejected
 from ..chunking import Chunker
 from ..corpus import SourceFile
 from .child import NONSENSE, DeathError, ParserProcess
 
-# A document with its chunks in place of its blocks; or something that cannot be used.
-Parsed = tuple[Document, Iterator[Chunk]] | Rejected
+# A document with its chunks in place of its blocks; or something that cannot be used, or that has
+# been withdrawn. Metadata, flags and counts of a document are there when its chunks have been read.
+Parsed = tuple[Document, Iterator[Chunk]] | Rejected | Deleted
 
 T = TypeVar("T")
 
@@ -163,13 +164,17 @@ class _Worker:
                     case ["rejected", str(id_), str(reason)]:
                         yield Rejected(id_, reason)
                         request.skip += 1
-                    case ["document", str(id_), str(title), str(url), dict(metadata)]:
+                    case ["deleted", str(id_), str(version)]:
+                        yield Deleted(id_, version)
+                        request.skip += 1
+                    case ["document", str(id_), str(title), str(url), str(version)]:
                         self._open = True
-                        parts = self._parts()
+                        document = Document(id_, title, (), url, {}, version)
+                        parts = self._parts(document)
                         chunks = parts if self._chunked else self._chunker.chunks(parts, title)
-                        yield Document(id_, title, (), url, metadata), chunks
+                        yield document, chunks
                         with suppress(DocumentError):
-                            for _ in self._parts():  # the caller may have left some unread
+                            for _ in self._parts(document):  # the caller may have left some unread
                                 pass
                         request.skip += 1
                         if self._process is None:
@@ -191,8 +196,10 @@ class _Worker:
                 if not request.give_up():
                     self.requests.popleft()
 
-    def _parts(self) -> Iterator[Any]:
+    def _parts(self, document: Document) -> Iterator[Any]:
         """The rest of the open document: chunks, or blocks if this process chunks.
+
+        At its end the document gets its metadata, flags and counts.
 
         Raises:
             DocumentError: the document cannot be used to its end.
@@ -204,8 +211,11 @@ class _Worker:
                 match self._receive():
                     case [str(sent), list(rows)] if sent == kind:
                         batch = list(map(decode, rows))
-                    case ["end"]:
+                    case ["end", dict(metadata), list(flags), dict(left_out)]:
                         self._open = False
+                        document.metadata.update(metadata)
+                        document.flags.update(map(Flag, flags))
+                        document.left_out.update(_counts(left_out))
                         return
                     case ["failed", str(reason)]:
                         self._open = False
@@ -241,16 +251,23 @@ class _Worker:
 
 def _chunk(row: list[Any]) -> Chunk:
     """A chunk from the fields that a process sent, each converted to its type."""
-    text, start, end, tokens, page, section, glue, page_starts, ids = row
+    text, start, end, tokens, page, section, glue, page_starts, ids, header, flags = row
     return Chunk(
         str(text), int(start), int(end), int(tokens),
         None if page is None else int(page), str(section), str(glue),
         tuple((int(at), int(number)) for at, number in page_starts),
-        array("I", ids),
+        array("I", ids), str(header), tuple(Flag(flag) for flag in flags),
     )  # fmt: skip
 
 
 def _block(row: list[Any]) -> Block:
     """A block, like `_chunk`."""
-    text, glue, page, section = row
-    return Block(str(text), str(glue), None if page is None else int(page), str(section))
+    text, glue, page, section, kind, header, flags = row
+    return Block(
+        str(text), str(glue), None if page is None else int(page), str(section),
+        BlockKind(kind), str(header), frozenset(map(Flag, flags)),
+    )  # fmt: skip
+
+
+def _counts(given: dict[Any, Any]) -> Counter[str]:
+    return Counter({str(reason): int(count) for reason, count in given.items()})

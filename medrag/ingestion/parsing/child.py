@@ -26,15 +26,8 @@ _LENGTH = 4  # bytes that hold the length of a message
 
 # The only environment variables that a child gets: it must not see the keys of services.
 _PASSED_ON = (
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    "TZ",
-    "LANG",
-    "LANGUAGE",
-    "LD_LIBRARY_PATH",
-    "TESSDATA_PREFIX",
-)
+    "PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "TESSDATA_PREFIX",
+)  # fmt: skip
 _PASSED_ON_FROM = ("LC_", "PYTHON", "DYLD_")
 
 

@@ -7,11 +7,13 @@ Messages go to the file DESCRIPTOR, each a length (4 bytes, big-endian) and a li
 
     ready                                  the setup is done
     member, number, id                     a member of an archive is next
-    document, id, title, url, metadata     a document begins
+    document, id, title, url, version      a document begins
     chunks, [[text, start, …], …]          some of its chunks: the fields of `Chunk` in order
-    blocks, [[text, glue, page, section]]  or some of its blocks, if the parent makes the chunks
-    end | failed, reason                   the document ends
+    blocks, [[text, glue, …], …]           or some of its blocks, if the parent makes the chunks
+    end, metadata, flags, left_out         the document ends; readers fill these three meanwhile
+    failed, reason                         or it turns out to be unusable
     rejected, id, reason                   something cannot be used
+    deleted, id, version                   a document that its source has withdrawn
     skipping                               a sign of life
     done                                   the file ends
     disk, errno, message                   the disk has no room to unpack a member; the last message
@@ -36,7 +38,7 @@ from typing import BinaryIO
 from ...config import CorpusConfig, FieldsConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_blocks, clean_text
-from ...types import Chunk, Document, Rejected
+from ...types import Block, Chunk, Deleted, Document, Rejected
 from ..chunking import Chunker
 from ..corpus import is_archive, members
 from ..readers import read_documents
@@ -47,7 +49,7 @@ _BATCH = 32  # chunks or blocks in a message
 _SIGN_OF_LIFE = 1.0  # seconds after which a message is sent with fewer
 _PR_SET_PDEATHSIG = 1  # Linux, <sys/prctl.h>
 _chunk_row = attrgetter(*(field.name for field in fields(Chunk)))
-_block_row = attrgetter("text", "glue", "page", "section")
+_block_fields = attrgetter(*(field.name for field in fields(Block)))
 
 
 class _Parser:
@@ -103,6 +105,8 @@ class _Parser:
                     continue
                 if isinstance(item, Rejected):
                     self._reject(item.id, item.reason)
+                elif isinstance(item, Deleted):
+                    self.send("deleted", item.id, item.version)
                 else:
                     self._document(item)
         except Exception as error:  # a bug in a reader must not cost more than this file
@@ -110,11 +114,7 @@ class _Parser:
 
     def _document(self, document: Document) -> None:
         title = " ".join(clean_text(document.title).split())
-        try:
-            self.send("document", document.id, title, document.url, dict(document.metadata))
-        except Exception as error:  # its metadata may be anything
-            self._reject(document.id, error)
-            return
+        self.send("document", document.id, title, document.url, document.version)
         self._open = True
         try:
             blocks = clean_blocks(document.blocks)
@@ -124,10 +124,10 @@ class _Parser:
             else:
                 for batch in _timely(map(_block_row, blocks)):
                     self.send("blocks", batch)
-        except Exception as error:
+            left_out = {reason: count for reason, count in document.left_out.items() if count}
+            self.send("end", dict(document.metadata), sorted(document.flags), left_out)
+        except Exception as error:  # the metadata may be anything
             self.send("failed", self._reason(error))
-        else:
-            self.send("end")
         finally:
             self._open = False
 
@@ -162,6 +162,11 @@ class _Parser:
             raise DocumentError(f"its metadata is over {FRAME_LIMIT >> 20} MiB")
         self._output.write(len(frame).to_bytes(4, "big") + frame)
         self._output.flush()
+
+
+def _block_row(block: Block) -> list[object]:
+    *row, flags = _block_fields(block)
+    return [*row, sorted(flags)]
 
 
 def _timely(rows: Iterable[object]) -> Iterator[list[object]]:

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 from ...config import CorpusConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_text
-from ...types import Block, Document, Rejected
+from ...types import Block, Deleted, Document, Rejected
 from ..files import MEGABYTE, split_text
 from .reader import Reader, Source, one_line
 
@@ -45,22 +45,28 @@ _XML = (".xml", ".xml.gz", ".nxml")
 FORMATS = (
     Format("text", (".txt", ".md"), streamed=True),
     Format("html", (".html", ".htm")),
-    Format("rows", (".jsonl", ".csv"), streamed=True),
+    Format("rows", (".jsonl", ".csv", ".tsv"), streamed=True),
     Format("pdf", (".pdf",)),
     Format("docx", (".docx",)),
     Format("pubmed", _XML, root="PubmedArticleSet", streamed=True),
     Format("jats", _XML, root="article"),
+    Format("jats", _XML, root="pmc-articleset", streamed=True),
+    Format("jats", _XML, root="articles", streamed=True),
+    Format("jats", _XML, root="OAI-PMH", streamed=True),
+    Format("jats", _XML, root="GetRecord", streamed=True),
+    Format("jats", _XML, root="ListRecords", streamed=True),
 )
 SUFFIXES = tuple(dict.fromkeys(suffix for format_ in FORMATS for suffix in format_.suffixes))
 
 
 def read_documents(
     path: Path, document_id: str, corpus: CorpusConfig, alive: Callable[[], None] = lambda: None
-) -> Iterator[Document | Rejected]:
+) -> Iterator[Document | Rejected | Deleted]:
     """Yield the documents of one file, and a Rejected with the reason for each unusable one.
 
     If the file is one document, its id is `document_id`. Rows of JSONL and CSV files have the id
-    `document_id#ROW`, PubMed articles `PMID:n`. Errors before a document's first text give a
+    `document_id#ROW`, PubMed articles `PMID:n`, articles of a JATS collection `document_id#PMCID`
+    (or PMID, DOI, number). Errors before a document's first text give a
     Rejected; later ones raise DocumentError from the document's `blocks`. Read the blocks of a
     document before asking for the next document.
 
@@ -84,7 +90,7 @@ def read_documents(
         yield Rejected(document_id, str(error).removeprefix(f"{path.name}: "))
 
 
-def _read(source: Source) -> Iterator[Document | Rejected]:
+def _read(source: Source) -> Iterator[Document | Rejected | Deleted]:
     """Check the file, then run its reader."""
     if not source.suffix:
         raise source.error(f"unknown suffix; medrag reads {' '.join(SUFFIXES)}")
@@ -113,12 +119,13 @@ def _format(source: Source) -> Format:
         return formats[0]
     from .xml import root_tag
 
-    root = root_tag(source)
+    found = root_tag(source)
     for format_ in formats:
-        if format_.root == root:
+        if format_.root == found:
             return format_
-    known = " and ".join(f"<{format_.root}> ({format_.module})" for format_ in formats)
-    raise source.error(f"XML root is <{root}>; medrag reads {known}")
+    first = {format_.module: format_.root for format_ in reversed(formats)}
+    known = " and ".join(f"<{root}> ({module})" for module, root in reversed(first.items()))
+    raise source.error(f"XML root is <{found}>; medrag reads {known}")
 
 
 def _checked(document: Document, source: Source) -> Document | Rejected:

@@ -1,52 +1,141 @@
-"""Reads JATS articles (PMC .nxml): title, abstract and body, with sections, tables and captions."""
+"""Reads JATS articles (PMC .nxml): front matter, sections, tables, notes, status of the article."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from ...types import Block, BlockKind, Document
+from ...types import Block, BlockKind, Document, Flag
+from .jats_text import RunningText, has_text
 from .reader import HeadingPath, Source, one_line
-from .xml import elements, inline, spoken
+from .tables import CAPTION_LIMIT, Cell, Row, table_blocks
+from .xml import RECORD_LIMIT, elements, inline, root_tag
+from .xml_tables import rows
 
 _ARTICLE_LIMIT = 1 << 40  # bytes; `corpus.max_document_mb` has limited the file already
-_FORMULAS = {"disp-formula", "inline-formula", "tex-math", "math", "disp-formula-group"}
-_SILENT = _FORMULAS | {"object-id", "alternatives", "graphic", "media", "permissions", "ref-list"}
-_SILENT |= {"alt-text", "long-desc", "sec-meta", "kwd-group", "subj-group"}
-_BLOCKS = {"p", "sec", "list", "def-list", "table-wrap", "table-wrap-group", "fig", "fig-group"}
-_BLOCKS |= {"boxed-text", "disp-quote", "attrib", "preformat", "verse-group", "statement"}
-_BLOCKS |= {"speech", "supplementary-material", "fn"}
-_FLOATS = {"table-wrap": BlockKind.table, "fig": BlockKind.caption}
-_FLOAT_PARTS = {"label", "caption", "table", "table-wrap-foot"}
-_NOT_INLINE = _SILENT | _BLOCKS  # elements that interrupt running text
-_NOT_IN_NAMES = _NOT_INLINE | {"xref", "contrib-group"}  # hang on titles and names of authors
+# Elements that start a section, with the heading for those that have none.
+_SECTIONS = {"sec": "", "app": "Appendix", "ack": "Acknowledgements", "glossary": "Glossary"}
+_SECTIONS |= {"notes": "", "fn-group": "", "app-group": "", "abstract": "Abstract"}
+_SECTIONS |= {"trans-abstract": "Abstract"}
+_FIGURES = {"fig", "chem-struct-wrap"}
+_HEADINGS = {"title", "label", "subtitle"}
+_NOTICES = re.compile(r"retraction|correction|erratum|corrigendum|addendum|concern|withdrawal")
+_RETRACTED_TITLE = re.compile(r"\W*(retracted|withdrawn)(\s+article)?\s*[]:]", re.IGNORECASE)
+# What a link from an article to another says about the article itself.
+_LINKS = {
+    **dict.fromkeys(("retraction-forward", "retraction", "partial-retraction"), Flag.retracted),
+    **dict.fromkeys(("retracted-by", "withdrawal", "withdrawal-forward"), Flag.retracted),
+    **dict.fromkeys(("partial-retraction-forward", "removal"), Flag.retracted),
+    **dict.fromkeys(("correction-forward", "correction", "corrected-by"), Flag.corrected),
+    **dict.fromkeys(("erratum", "erratum-forward", "corrigendum", "addendum"), Flag.corrected),
+    **dict.fromkeys(("update", "update-forward", "updated-by", "republication"), Flag.superseded),
+    **dict.fromkeys(("superseded-by", "new-version", "replaced-by"), Flag.superseded),
+}
+# Parts of the front matter: read as metadata, or the reason for leaving them out.
+_IN_METADATA = {"article-id", "title-group", "contrib-group", "pub-date", "kwd-group"}
+_IN_METADATA |= {"related-article", "related-object", "article-meta", "journal-meta"}
+_DETAILS = {"aff", "email", "address", "role", "degrees", "bio", "author-comment", "contrib-id"}
+_DETAILS |= {"on-behalf-of", "ext-link", "uri", "prefix", "suffix", "anonymous", "fn", "etal"}
+_NOT_IN_NAMES = {"xref", "contrib-group", "fn", "label"}  # hang on names of authors
+_FUNDING = {"funding-group": "funding", "support-group": "funding"}
 
 
 def read(source: Source) -> Iterator[Document]:
-    """Yield the article. Its text keeps citation marks, but not formulas and references.
+    """Yield each article of the file. Its text keeps notes and formulas, but not references.
+
+    The only article of a file has the file's id. An article in a collection, even in one of a
+    single article, has `file#ID`, with the first that it has of PMCID, PMID, DOI and its number in
+    the file: adding an article to a collection changes no id.
 
     An element of an unknown kind is read too: its text first, then the blocks inside it.
 
     Raises:
-        DocumentError: as `xml.elements`, or there is no article in the file.
+        DocumentError: as `xml.elements`, after the articles before the damage; or there is no
+            article in the file.
     """
-    article = next(elements(source, "article", limit=_ARTICLE_LIMIT), None)
-    if article is None:
+    alone = root_tag(source) == "article"
+    found = elements(source, "article", limit=_ARTICLE_LIMIT if alone else RECORD_LIMIT)
+    number = 0
+    for number, article in enumerate(found, start=1):
+        yield _document(source, article, 0 if alone else number)
+    if not number:
         raise source.error("no <article> in it")
-    front = article.find("front/article-meta")
-    front = Element("article-meta") if front is None else front
+
+
+def _document(source: Source, article: Element, number: int) -> Document:
+    """Return one article; `number` counts those of a collection from 1."""
+    front = _front(article)
+    left_out: Counter[str] = Counter()
+    flags: set[Flag] = set()
+    text = RunningText(article, left_out, flags)
+    title = _title(front, text)
     metadata = _metadata(article, front)
+    flags |= _status(metadata, title)
     pmcid, doi = metadata.get("pmcid"), metadata.get("doi")
     url = f"https://pmc.ncbi.nlm.nih.gov/articles/{pmcid}/" if pmcid else ""
-    yield Document(
-        id=source.document_id,
-        title=_title(front),
-        blocks=_blocks(article, front),
+    name = pmcid or metadata.get("pmid") or doi or number
+    return Document(
+        id=f"{source.document_id}#{name}" if number else source.document_id,
+        title=title,
+        blocks=_Article(article, text).blocks(notice=title if _is_notice(metadata) else ""),
         url=url or (f"https://doi.org/{doi}" if doi else ""),
         metadata=metadata,
+        flags=flags,
+        left_out=left_out,
     )
+
+
+def _front(article: Element) -> Element:
+    """Return the metadata element of an article or sub-article, an empty one if there is none."""
+    places = (article.find(path) for path in ("front/article-meta", "front-stub", "front"))
+    return next((place for place in places if place is not None), Element("article-meta"))
+
+
+def _is_notice(metadata: dict[str, Any]) -> bool:
+    """Tell whether an article is about the status of another one."""
+    kind = str(metadata.get("article_type", "")).lower()
+    return bool(_NOTICES.search(kind)) and not kind.startswith("retracted")
+
+
+def _status(metadata: dict[str, Any], title: str) -> set[Flag]:
+    """Return what its type, its title and its links to others say about an article."""
+    kind = str(metadata.get("article_type", "")).lower()
+    notice = _is_notice(metadata)
+    flags = set()
+    if kind.startswith(("retracted", "withdrawn")):
+        flags.add(Flag.retracted)
+    if _RETRACTED_TITLE.match(title) and not notice:
+        flags.add(Flag.retracted)
+    for link in metadata.get("related", ()):
+        # In a notice "retraction" can name the retracted article too.
+        if link["type"] in _LINKS and (not notice or link["type"].endswith("-forward")):
+            flags.add(_LINKS[link["type"]])
+    return flags
+
+
+def _related(article: Element) -> list[dict[str, str]]:
+    """Return the links to other articles, each as its type and an id, which may be ""."""
+    links = []
+    for part in article:
+        if part.tag in ("sub-article", "response"):
+            continue
+        for link in part.iter("related-article"):
+            links.append((link.get("related-article-type", ""), link))
+        for link in part.iter("related-object"):
+            links.append((link.get("link-type", "") or link.get("content-type", ""), link))
+    found = []
+    for kind, link in links:
+        href = next((value for key, value in link.attrib.items() if key.endswith("}href")), "")
+        name = href or link.get("document-id", "") or link.get("object-id", "") or _line(link)
+        name = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:)", "", one_line(name))
+        entry = {"type": re.sub(r"[\s_]+", "-", kind.strip().lower()), "id": name}
+        if entry not in found:
+            found.append(entry)
+    return found
 
 
 def _metadata(article: Element, front: Element) -> dict[str, Any]:
@@ -56,6 +145,8 @@ def _metadata(article: Element, front: Element) -> dict[str, Any]:
     contributors = front.iterfind("contrib-group/contrib")
     authors = [one for one in contributors if one.get("contrib-type", "author") == "author"]
     found = {
+        "article_type": article.get("article-type", ""),
+        "related": _related(article),
         "pmid": ids.get("pmid", ""),
         "pmcid": f"PMC{pmc.removeprefix('PMC')}" if pmc else "",
         "doi": ids.get("doi", ""),
@@ -63,16 +154,22 @@ def _metadata(article: Element, front: Element) -> dict[str, Any]:
         # The earliest: an article appears on the web first and in an issue later.
         "year": min((int(year) for year in years if re.fullmatch(r"\d{4}", year)), default=None),
         "authors": [name for author in authors if (name := _name(author))],
-        "keywords": [_line(word) for word in front.iterfind("kwd-group/kwd")],
+        "keywords": [
+            words
+            for group in front.iterfind("kwd-group")
+            for tag in ("kwd", "compound-kwd")
+            for word in group.iter(tag)
+            if (words := _line(word))
+        ],
     }
     return {key: value for key, value in found.items() if value}
 
 
-def _title(front: Element) -> str:
+def _title(front: Element, text: RunningText) -> str:
     """Return title and subtitle, without footnote marks."""
     title = ""
     for part in front.iterfind("title-group/*"):
-        if part.tag in ("article-title", "subtitle") and (words := inline(part, _NOT_IN_NAMES)):
+        if part.tag in ("article-title", "subtitle") and (words := text.title(part)):
             title += (" " if title[-1:] in ":.?!" else ": ") + words  # "" is in every string
     return title.strip()
 
@@ -88,7 +185,7 @@ def _name(author: Element) -> str:
         return name
     whole = _own(author, "string-name")
     whole = _own(author, "collab") if whole is None else whole
-    return inline(whole, _NOT_IN_NAMES)
+    return _line(whole)
 
 
 def _own(author: Element, tag: str) -> Element | None:
@@ -102,95 +199,204 @@ def _own(author: Element, tag: str) -> Element | None:
     return None
 
 
-def _blocks(article: Element, front: Element) -> Iterator[Block]:
-    path = HeadingPath()
-    for abstract in front.iterfind("abstract"):
-        path.enter(1, _line(abstract.find("title")) or "Abstract")
-        yield from _children(abstract, path, 1)
-    path.leave(1)
-    for tag in ("body", "floats-group"):
-        part = article.find(tag)
-        if part is not None:
-            yield from _children(part, path, 0)
-            path.leave(1)
-
-
-def _children(parent: Element, path: HeadingPath, level: int) -> Iterator[Block]:
-    """Yield the blocks of a section's children; `level` counts the enclosing sections."""
-    for child in parent:
-        if child.tag not in _SILENT and child.tag not in ("title", "label"):
-            yield from _block(child, path, level)
-
-
-def _block(element: Element, path: HeadingPath, level: int) -> Iterator[Block]:
-    """Yield an element of a section as a block, then the blocks inside it."""
-    parts: Iterable[Element] = ()
-    if element.tag == "sec":
-        heading = _line(element.find("title"))
-        if heading:
-            yield path.enter(level + 1, heading)
-        yield from _children(element, path, level + 1)
-        path.leave(level + 1)
-        return
-    if element.tag in ("list", "def-list"):
-        text = "\n".join(line for line in map(_item, element) if line)
-    elif element.tag in _FLOATS:
-        text = "\n".join(line for line in _float(element) if line)
-        parts = [child for child in element if child.tag not in _SILENT | _FLOAT_PARTS]
-    elif element.tag == "preformat":
-        text = spoken(element, _SILENT)
-    elif element.tag == "fn":
-        text = inline(element, _SILENT)
-    else:
-        text = _line(element)
-        parts = _blocks_in(element)
-    kind = _FLOATS.get(element.tag, BlockKind.text)
-    yield Block(text, section=str(path), kind=kind)
-    for part in parts:
-        yield from _block(part, path, level)
-
-
-def _item(item: Element) -> str:
-    """Return an item of a list as a line, or the title of the list."""
-    if item.tag == "list-item":
-        text = inline(item, _FORMULAS)
-    elif item.tag == "def-item":
-        meanings = [inline(meaning, _FORMULAS) for meaning in item.iterfind("def")]
-        text = ": ".join(filter(None, (_line(item.find("term")), " ".join(meanings))))
-    else:
-        return inline(item, _FORMULAS)
-    return f"- {text}" if text else ""
-
-
-def _float(element: Element) -> Iterator[str]:
-    """Yield the lines of a table or figure: label and caption, rows, footnotes."""
-    label = _line(element.find("label"))
-    parts = [inline(part, _SILENT) for caption in element.iterfind("caption") for part in caption]
-    # "Table 1. Baseline. n = 20 in each group."
-    yield " ".join([f"{label.rstrip('.')}." if label else "", *parts]).strip()
-    for child in element:
-        if child.tag in ("table", "alternatives"):
-            yield from map(_row, child.iter("tr"))
-        elif child.tag == "table-wrap-foot":
-            yield _line(child)
-            for note in _blocks_in(child):
-                yield inline(note, _SILENT)
-
-
-def _row(row: Element) -> str:
-    cells = [inline(cell, _SILENT) for cell in row if cell.tag in ("td", "th")]
-    return " | ".join(cells) if any(cells) else ""
-
-
-def _blocks_in(element: Element) -> Iterator[Element]:
-    """Yield the outermost elements inside an element that are blocks themselves."""
-    for child in element:
-        if child.tag in _BLOCKS:
-            yield child
-        elif child.tag not in _SILENT:
-            yield from _blocks_in(child)
-
-
 def _line(element: Element | None) -> str:
-    """Return the running text of an element, without the blocks inside it."""
-    return inline(element, _NOT_INLINE)
+    """Return a name or id without the marks and lists that hang on it."""
+    return inline(element, lambda child, _: "" if child.tag in _NOT_IN_NAMES else None)
+
+
+class _Article:
+    """Walks through an article once."""
+
+    def __init__(self, article: Element, text: RunningText) -> None:
+        self._article = article
+        self._text = text
+        self._path = HeadingPath()
+
+    def blocks(self, notice: str) -> Iterator[Block]:
+        """Yield all blocks, or `notice` if there are none."""
+        silent = True
+        for block in self._contents(self._article, 0):
+            silent = silent and not block.text.strip()
+            yield block
+        if silent and notice:
+            yield Block(notice)
+
+    def _contents(self, article: Element, level: int) -> Iterator[Block]:
+        """Yield the blocks of an article, or of one within it."""
+        front = _front(article)
+        yield from self._front_matter(article, front, level)
+        for part in article:
+            if part.tag in ("sub-article", "response"):
+                yield from self._inner(part, level)
+            elif part.tag not in ("front", "front-stub", "processing-meta"):
+                yield from self._children(part, level)
+            self._path.leave(level + 1)
+
+    def _front_matter(self, article: Element, front: Element, level: int) -> Iterator[Block]:
+        """Yield abstracts and other text before the body; count what is left out."""
+        journal = article.find("front/journal-meta")
+        if journal is not None and any(one.tag != "journal-title-group" for one in journal):
+            self._text.count("publication details")
+        around = article.find("front")
+        others = [] if around is None or around is front else list(around)
+        for part in [*front, *others]:
+            if part.tag in ("abstract", "trans-abstract", "notes", "supplementary-material"):
+                yield from self._block(part, level)
+                self._path.leave(level + 1)
+            elif part.tag == "product":
+                yield Block(self._text.line(part), section=str(self._path))
+            elif part.tag == "title-group":
+                for child in part:
+                    self._text.leaves_out(child)
+            elif part.tag == "contrib-group":
+                self._author_details(part)
+            elif part.tag in _IN_METADATA or not has_text(part) or self._text.leaves_out(part):
+                continue
+            else:
+                self._text.count(_FUNDING.get(part.tag, "publication details"))
+
+    def _author_details(self, group: Element) -> None:
+        """Count what is said of the authors besides their names."""
+        others = any(one.tag in _DETAILS and has_text(one) for one in group.iter())
+        editors = any(one.get("contrib-type", "author") != "author" for one in group)
+        if others or editors or any(one.tag != "contrib" for one in group):
+            self._text.count("author details")
+
+    def _inner(self, article: Element, level: int) -> Iterator[Block]:
+        """Yield a sub-article or response as a section with its own title."""
+        title = _title(_front(article), self._text)
+        if title:
+            yield self._path.enter(level + 1, title)
+        yield from self._contents(article, level + 1)
+
+    def _children(self, parent: Element, level: int) -> Iterator[Block]:
+        """Yield the blocks of a section's children; `level` counts the enclosing sections."""
+        for child in parent:
+            if child.tag not in _HEADINGS:
+                yield from self._block(child, level)
+
+    def _block(self, element: Element, level: int) -> Iterator[Block]:
+        """Yield an element of a section as blocks, then the floats that its text mentions."""
+        tag = element.tag
+        if self._text.leaves_out(element):
+            return
+        if tag in _SECTIONS:
+            yield from self._section(element, level)
+        elif tag in ("list", "def-list"):
+            yield self._made("\n".join(filter(None, self._items(element))))
+        elif tag == "table-wrap":
+            yield from self._table(element, level)
+        elif tag in _FIGURES:
+            yield self._made(self._caption(element), BlockKind.caption)
+            for child in element:
+                if child.tag not in ("label", "caption"):
+                    yield from self._block(child, level)
+        elif tag in ("table", "array"):
+            yield from self._rows(element)
+        elif tag in ("preformat", "code"):
+            yield self._made(self._text.lines(element))
+        elif tag == "fn":
+            yield self._made(self._text.note(element))
+        elif tag in ("question", "option"):
+            for block in self._pieces(element, level):
+                kind = BlockKind.question if block.kind == BlockKind.text else block.kind
+                yield replace(block, kind=kind)
+        else:
+            yield from self._pieces(element, level)
+        yield from self._floats(level)
+
+    def _floats(self, level: int) -> Iterator[Block]:
+        floats, self._text.floats = self._text.floats, []
+        for element in floats:
+            yield from self._block(element, level)
+
+    def _pieces(self, element: Element, level: int) -> Iterator[Block]:
+        for piece in self._text.pieces(element):
+            if isinstance(piece, str):
+                yield self._made(piece)
+            else:
+                yield from self._block(piece, level)
+
+    def _made(self, text: str, kind: BlockKind = BlockKind.text) -> Block:
+        return Block(text, section=str(self._path), kind=kind)
+
+    def _section(self, element: Element, level: int) -> Iterator[Block]:
+        label = self._text.line(element.find("label"))
+        title = self._text.line(element.find("title"))
+        heading = f"{label} {title}" if label and title else label or title
+        if heading:
+            block = self._path.enter(level + 1, heading)
+            if not element.tag.endswith("abstract"):
+                yield block
+        elif _SECTIONS[element.tag]:
+            language = next((v for k, v in element.attrib.items() if k.endswith("}lang")), "")
+            name = _SECTIONS[element.tag]
+            translated = element.tag == "trans-abstract" and language
+            self._path.enter(level + 1, f"{name} ({language})" if translated else name)
+        else:
+            yield from self._children(element, level)
+            return
+        yield from self._floats(level + 1)
+        yield from self._children(element, level + 1)
+        self._path.leave(level + 1)
+
+    def _items(self, element: Element) -> Iterator[str]:
+        """Yield the lines of a list: its title, then its items and those of inner lists."""
+        for child in element:
+            text, inner = self._text.item(child)
+            yield f"- {text}" if text and child.tag in ("list-item", "def-item") else text
+            for one in inner:
+                yield from self._items(one)
+
+    def _caption(self, element: Element) -> str:
+        """Return label and caption: "Table 1. Baseline. n = 20 in each group."."""
+        label = self._text.line(element.find("label"))
+        text = f"{label.rstrip('.')}." if label else ""
+        for caption in element.iterfind("caption"):
+            for part in caption:
+                line = self._text.line(part)
+                stop = "." if text and text[-1].isalnum() and line else ""
+                text = f"{text}{stop} {line}".strip()
+        return text
+
+    def _table(self, element: Element, level: int) -> Iterator[Block]:
+        """Yield caption, rows and notes of a table."""
+        with self._text.in_table(element):
+            caption = self._caption(element)
+            yield self._made(caption, BlockKind.caption)
+            header = one_line(caption, CAPTION_LIMIT)
+            tables = [one for child in element if (one := _table_in(child)) is not None]
+            for child in element:
+                table = _table_in(child)
+                if table is not None:
+                    for block in self._rows(table, caption):
+                        if block.kind != BlockKind.caption:
+                            yield block
+                elif child.tag in ("graphic", "alternatives", "media") and not tables:
+                    self._text.count("tables as pictures")
+                    yield replace(self._made("[table as picture]", BlockKind.table), header=header)
+                elif child.tag == "table-wrap-foot":
+                    for note in child:
+                        for block in self._block(note, level):
+                            yield replace(block, kind=BlockKind.caption, header=header)
+                elif child.tag not in ("label", "caption"):
+                    yield from self._block(child, level)
+            yield from self._floats(level)
+
+    def _rows(self, table: Element, caption: str = "") -> Iterator[Block]:
+        found = rows(table, self._text.line)
+        if table.tag == "array":  # has no header: its first column names the others
+            found = [Row(_named(row)) for row in found]
+        yield from table_blocks(found, caption, section=str(self._path))
+
+
+def _named(row: Row) -> Iterator[Cell]:
+    for number, cell in enumerate(row):
+        yield cell._replace(heading=not number and len(row) > 1)
+
+
+def _table_in(element: Element) -> Element | None:
+    """Return the table that an element is, or that is one of its forms."""
+    if element.tag == "alternatives":
+        return element.find("table")
+    return element if element.tag == "table" else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,11 +11,17 @@ from typing import Protocol
 from ...config import CorpusConfig
 from ...errors import DocumentError
 from ...text.cleaning import clean_text
-from ...types import Block, Document, Rejected
+from ...types import Block, BlockKind, Deleted, Document, Rejected
 
 _TITLE_LIMIT = 300  # characters; a title is put before every chunk, so it must stay small
 _HEADING_LIMIT = 120  # characters of a heading in a heading path
 _NARROW = 45  # characters; columns of prose are wider, lists and addresses are not
+_QUESTION_LIMIT = 400  # characters of a question that a text starts with
+_ASKS = (
+    r"(?:Wh(?:at|en|ere|ich|o|om|ose|y)|How|Is|Are|Do|Does|Did|Can|Could|Should|Will|Has|Have)\b"
+)
+_LABELLED = re.compile(r"\W{0,3}Q(?:uestion)?(?: ?\d{1,4})?(?:\s?:|(?<=\d)\.\s)")
+_ANSWER = re.compile(r"\bA(?:nswer)?(?: ?\d{1,4})?\s?:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Source:
 class Reader(Protocol):
     """A module that reads files of one format."""
 
-    def read(self, source: Source) -> Iterator[Document | Rejected]:
+    def read(self, source: Source) -> Iterator[Document | Rejected | Deleted]:
         """Yield the documents in a file.
 
         Titles may be empty or long, and blocks may be empty or too long: `read_documents` fixes
@@ -75,6 +81,50 @@ def one_line(text: str, limit: int = _TITLE_LIMIT) -> str:
     return line[:limit].rsplit(" ", 1)[0].rstrip(",;:") + "…"
 
 
+def is_question(line: str) -> bool:
+    """Tell whether a line is a question by its label or its mark: "Q: …", "What is gout?"."""
+    return line.rstrip(" *_#").endswith("?") or bool(_LABELLED.match(line))
+
+
+def split_question(text: str, known: Sequence[str] = ()) -> tuple[str, str]:
+    """Split off the question that `text` starts with, if an answer follows it.
+
+    It is one of the `known` questions, or is labelled ("Question: …? Answer: …"), or starts with
+    a word that asks and ends with the first question mark ("What is gout? Gout is …").
+
+    Returns:
+        the question, or "", and the rest.
+    """
+    head = text[:_QUESTION_LIMIT]
+    for question in filter(None, map(str.strip, known)):
+        end = len(question)
+        ends = question.endswith("?") or head[end : end + 1] == "\n"
+        if ends and head[:end].casefold() == question.casefold():
+            return _parted(text, end)
+    mark = head.find("?") + 1
+    labelled = _LABELLED.match(head)
+    if labelled and (answer := _ANSWER.search(head, labelled.end())):
+        return _parted(text, answer.start())
+    if mark:
+        asked = flat(head[:mark])
+        asks = re.match(_ASKS, asked) and not re.search(r"[.!:;]\s", asked)
+        if (labelled or asks) and text[mark : mark + 1].isspace():
+            return _parted(text, mark)
+        if letters(asked) in map(letters, known):
+            return _parted(text, mark)
+    return "", text
+
+
+def _parted(text: str, at: int) -> tuple[str, str]:
+    question, rest = text[:at].strip(), text[at:].lstrip()
+    return (question, rest) if any(map(str.isalnum, rest[:20])) else ("", text)
+
+
+def letters(text: str) -> str:
+    """Return only the letters and digits of `text`, to compare it by; the case does not matter."""
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
 class HeadingPath:
     """The headings above a place in a document, e.g. "Treatment > Children"."""
 
@@ -85,11 +135,12 @@ class HeadingPath:
         """Step below `heading`, out of headings of the same or deeper levels (1 is the top).
 
         Returns:
-            the heading as a block of the new section.
+            the heading as a block of the new section; a question if it asks one.
         """
         self.leave(level)
         self._path.append((level, one_line(heading, _HEADING_LIMIT)))
-        return Block(heading, section=str(self))
+        kind = BlockKind.question if is_question(heading) else BlockKind.text
+        return Block(heading, section=str(self), kind=kind)
 
     def leave(self, level: int) -> None:
         """Step out of the headings of `level` and deeper."""

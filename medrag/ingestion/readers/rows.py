@@ -1,25 +1,31 @@
-"""Reads .jsonl and .csv: one document for each row; a bad row is rejected and reading goes on."""
+"""Reads .jsonl, .csv and .tsv: one document a row; a bad row is rejected and reading goes on."""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, count, takewhile
 from math import isfinite
 from typing import Any, BinaryIO
 
 from ...config import FieldsConfig
 from ...text.cleaning import clean_text
-from ...types import Block, Document, Rejected
-from .reader import Source, one_line
+from ...types import Block, BlockKind, Document, Rejected
+from .reader import Source, letters, one_line, split_question
 
 LINE_LIMIT = 64 << 20  # bytes in a line, and characters in a CSV field
 _USUAL = {
-    "text": ("text", "contents", "abstract", "body"),
+    "text": ("text", "contents", "abstract", "body", "answer"),
     "title": ("title",),
     "id": ("id", "_id", "pmid", ""),  # pandas writes a row's index under no name
     "url": ("url",),
 }  # the names that are tried in turn if the configuration gives none
+_DELIMITERS = ",;\t|"
+_EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?\s*\Z', re.IGNORECASE)
 _Lines = Iterator[tuple[int, bytes | None]]  # number and bytes, None for a line that is too long
 
 
@@ -31,7 +37,12 @@ def read(source: Source) -> Iterator[Document | Rejected]:
     """Yield a Document or a Rejected for each row that is not blank; hold one row at a time.
 
     A row without an id gets the number of the line where it starts. Quoted CSV fields may hold
-    newlines.
+    newlines. The columns of a CSV file are separated by commas, or else by semicolons, tabs or
+    bars: by the first that gives the header the fields that are needed. Columns of the same name
+    are kept as `name`, `name~2`; those with the name of the text are parts of the text.
+
+    A question comes first, as a block of its own: the field `question`, unless the configuration
+    names the field of the text, or the question that a text starts with and then answers.
 
     Raises:
         DocumentError: the file cannot be read, or a CSV header lacks a required field.
@@ -52,10 +63,12 @@ def _jsonl(lines: _Lines, source: Source) -> Iterator[Document | Rejected]:
 
 
 def _csv(lines: _Lines, source: Source) -> Iterator[Document | Rejected]:
-    rows = _csv_rows(lines)
+    fields = source.corpus.fields
+    lines, delimiter = _sniffed(lines, fields)
+    rows = _csv_rows(lines, delimiter)
     try:
         header = _header(_good(next(rows, (1, "no text"))[1]))
-        _pick(dict.fromkeys(header), source.corpus.fields)
+        _pick(dict.fromkeys(header), fields)
     except _BadRowError as error:
         raise source.error(f"header: {error}") from error
     for number, cells in rows:
@@ -63,6 +76,34 @@ def _csv(lines: _Lines, source: Source) -> Iterator[Document | Rejected]:
             yield _document(_row(header, _good(cells)), number, source)
         except _BadRowError as error:
             yield _rejected(error, number, source)
+
+
+def _sniffed(lines: _Lines, fields: FieldsConfig) -> tuple[_Lines, str]:
+    """Return the lines of a CSV file, and what separates its columns."""
+    blank: list[tuple[int, bytes | None]] = []
+    for number, line in lines:
+        try:
+            header = _decoded(line)
+        except _BadRowError:
+            header = "?"
+        if said := _EXCEL_SEPARATOR.match(header):  # a line that Excel writes and hides
+            return chain(blank, [(number, b"\n")], lines), said[1]
+        if header.strip():
+            return chain(blank, [(number, line)], lines), _delimiter(header, fields)
+        blank.append((number, line))
+    return iter(blank), ","
+
+
+def _delimiter(header: str, fields: FieldsConfig) -> str:
+    """Return the first delimiter with which the header has the fields that are needed."""
+    for delimiter in _DELIMITERS:
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter, strict=True), [])
+            _pick(dict.fromkeys(_header(cells)), fields)
+        except (_BadRowError, csv.Error):
+            continue
+        return delimiter
+    return max(_DELIMITERS, key=header.count)
 
 
 def _rejected(error: _BadRowError, number: int, source: Source) -> Rejected:
@@ -73,19 +114,33 @@ def _lines(file: BinaryIO, source: Source) -> _Lines:
     """Yield the 1-based number of each line and its bytes, or None if it is above `LINE_LIMIT`."""
     number = 0
     try:
-        while line := file.readline(LINE_LIMIT + 1):
+        readline = _readline(file)
+        while line := readline(LINE_LIMIT + 1):
             number += 1
             if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
+                line = line.removeprefix(codecs.BOM_UTF8)
             if len(line) <= LINE_LIMIT:
                 yield number, line
                 continue
             while line and not line.endswith(b"\n"):
-                line = file.readline(1 << 20)
+                line = readline(1 << 20)
             yield number, None
     except OSError as error:
         why = error.strerror or error
         raise source.error(f"cannot be read after line {number}: {why}") from error
+    except UnicodeDecodeError as error:
+        where = f"after line {number}; save it as UTF-8"
+        raise source.error(f"invalid {error.encoding.upper()} {where}") from error
+
+
+def _readline(file: BinaryIO) -> Callable[[int], bytes]:
+    """Return what reads a line, at most so many bytes, or characters of UTF-16, as UTF-8."""
+    head = file.read(2)
+    file.seek(0)
+    if head not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return file.readline
+    text = io.TextIOWrapper(file, "utf-16", newline="\n")
+    return lambda limit: text.readline(limit).encode("utf-8", "surrogatepass")
 
 
 def _decoded(line: bytes | None) -> str:
@@ -101,12 +156,12 @@ def _decoded(line: bytes | None) -> str:
         ) from error
 
 
-def _csv_rows(lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
+def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """Yield the number of the first line of each row, and its cells or why it cannot be used."""
     csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT))
     bad: list[str] = []
     # strict: a stray quote is reported; the lenient parser would garble the row.
-    reader = csv.reader(_csv_lines(lines, bad), strict=True)
+    reader = csv.reader(_csv_lines(lines, bad), delimiter=delimiter, strict=True)
     while True:
         number = reader.line_num + 1
         try:
@@ -158,7 +213,12 @@ def _header(cells: list[str]) -> list[str]:
 def _object(text: str) -> dict[str, Any]:
     """Parse one JSON object. NaN and the infinities, such as 1e999, become None."""
     try:
-        row = json.loads(text, parse_constant=lambda name: None, parse_float=_finite)
+        row = json.loads(
+            text,
+            parse_constant=lambda name: None,
+            parse_float=_finite,
+            object_pairs_hook=_distinct,
+        )
         if "\\ud" in text.lower():
             # An escape for half a character: no encoding, and so no store, can hold it.
             row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
@@ -171,15 +231,27 @@ def _object(text: str) -> dict[str, Any]:
     return row
 
 
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):  # some keys occur twice
+        return dict(
+            zip(_header([key for key, _ in pairs]), (value for _, value in pairs), strict=True)
+        )
+    return row
+
+
 def _finite(digits: str) -> float | None:
     number = float(digits)
     return number if isfinite(number) else None
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
-    if len(cells) > len(header):
+    if any(cells[len(header) :]):
         raise _BadRowError(f"{len(cells)} fields, but the header has {len(header)}")
-    return dict(zip(header, cells, strict=False))
+    row = dict(zip(header, cells, strict=False))
+    if header[-1] == "" and not row.get(""):  # a header that ends with a delimiter
+        row.pop("", None)
+    return row
 
 
 def _pick(row: Mapping[str, Any], fields: FieldsConfig) -> dict[str, str]:
@@ -199,12 +271,17 @@ def _pick(row: Mapping[str, Any], fields: FieldsConfig) -> dict[str, str]:
             f"no field {', '.join(_USUAL['text'])}; fields here: {', '.join(row)}; "
             "set corpus.fields.text to the one to read"
         )
+    if not fields.text and isinstance(row.get("question"), str):
+        picked["question"] = "question"
     return picked
 
 
 def _document(row: dict[str, Any], number: int, source: Source) -> Document:
     picked = _pick(row, source.corpus.fields)
     text = row[picked["text"]]
+    parts = takewhile(row.__contains__, (f"{picked['text']}~{n}" for n in count(2)))
+    if more := [row.pop(part) or "" for part in parts]:  # columns of the same name are one text
+        text = list(filter(None, [text, *more]))
     if isinstance(text, list) and all(isinstance(part, str) for part in text):
         text = "\n\n".join(text)
     if text is not None and not isinstance(text, str):
@@ -212,10 +289,15 @@ def _document(row: dict[str, Any], number: int, source: Source) -> Document:
     if not text or not clean_text(text):
         raise _BadRowError(f"no text in field {picked['text']!r}")
     row_id = _scalar(row, picked.get("id")) or str(number)
+    title = _scalar(row, picked.get("title"))
+    question = str(row[picked["question"]]) if "question" in picked else ""
+    asked, rest = split_question(text, (question, title if "?" in title else ""))
+    questions = [question or asked] if letters(asked) == letters(question) else [question, asked]
+    blocks = [Block(text, kind=BlockKind.question) for text in questions if clean_text(text)]
     return Document(
         id=f"{source.document_id}#{row_id}",
-        title=_scalar(row, picked.get("title")) or one_line(text, 80),
-        blocks=(Block(text),),
+        title=title or one_line(question or asked or text, 80),
+        blocks=(*blocks, Block(rest)),
         url=_scalar(row, picked.get("url")),
         metadata={name: value for name, value in row.items() if name not in picked.values()},
     )

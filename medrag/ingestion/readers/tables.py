@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...types import Block, BlockKind
 from .reader import flat, one_line
 
-_CAPTION_LIMIT = 200  # characters of a caption that are repeated before each part of a table
+CAPTION_LIMIT = 200  # characters of a caption that are repeated before each part of a table
 _BLOCK = 1 << 14  # characters of rows in a block
 _MOST_COLUMNS = 1_000  # a table with more is cut; a cell may claim to span any number
 _VALUE = "0123456789<>≤≥=±~+-−–.("
@@ -27,12 +27,14 @@ class Cell(NamedTuple):
         text: in any form; it is cleaned to one line here.
         rows, columns: how many it spans; 0 rows means all that are left.
         heading: whether the source marks it as the heading of a column or row.
+        column: the first column that it may be in, from 0.
     """
 
     text: str
     rows: int = 1
     columns: int = 1
     heading: bool = False
+    column: int = 0
 
 
 class Row(list[Cell]):
@@ -67,7 +69,7 @@ def table_blocks(
     if caption:
         yield Block(caption, section=section, page=page, kind=BlockKind.caption)
         glue = "\n"
-    header = one_line(caption, _CAPTION_LIMIT)
+    header = one_line(caption, CAPTION_LIMIT)
     lines: list[str] = []
     size = 0
     for line in _lines(rows, guess_header):
@@ -126,6 +128,7 @@ def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
                 open_[column] = cell, left - 1
         column = 0
         for cell in row:
+            column = max(column, min(cell.column, _MOST_COLUMNS))
             while column in places:
                 column += 1
             shown = cell._replace(text=flat(cell.text))
@@ -166,8 +169,9 @@ def _is_header(row: Row, cells: Sequence[Cell]) -> bool:
 
 
 def _is_label(cells: Sequence[Cell]) -> bool:
-    """Tell whether only the first cell of a row has text."""
-    return bool(cells and cells[0].text) and not any(cell.text for cell in cells[1:])
+    """Tell whether only the first cell of a row has text; it may span others."""
+    first = cells[0] if cells else Cell("")
+    return bool(first.text) and not any(cell.text for cell in cells if cell is not first)
 
 
 def _is_group(cells: Sequence[Cell], width: int) -> bool:

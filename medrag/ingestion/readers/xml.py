@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
@@ -12,12 +12,17 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from ..files import Unpacked
+from .formulas import math_text
 from .reader import Source, flat
+
+# Returns the text of a child, given the text in front of it; None to read the child as usual.
+Special = Callable[[Element, str], str | None]
 
 LOOKBACK = 16  # characters before a superscript that decide how it is written
 _DEPTH_LIMIT = 200  # nested elements; the code that reads them is recursive
-_RECORD_LIMIT = 64 << 20  # bytes of XML between two records
-_SET_APART = {"p", "title", "label", "break", "list-item", "verse-line", "td", "th"}
+RECORD_LIMIT = 64 << 20  # bytes of XML between two records
+_SET_APART = {"p", "title", "label", "break", "list-item", "verse-line", "td", "th", "sec", "def"}
+_SET_APART |= {"term", "attrib", "speaker", "list", "def-list", "disp-quote", "caption", "tr"}
 _SIGN = r"[-+\u2212\u2013]?"
 _NUMBERS = re.compile(rf"{_SIGN}\d+(?:\.\d+)?(?:[-\u2013]\d+)?{_SIGN}")  # 9, -3, 4.5, 2+, 3-5
 _REFERENCES = re.compile(r"\d+(?:[-\u2013]\d+)?")  # 3, 3-5; a sign in front makes it an exponent
@@ -38,7 +43,7 @@ def root_tag(source: Source) -> str:
     return ""
 
 
-def elements(source: Source, *records: str, limit: int = _RECORD_LIMIT) -> Iterator[Element]:
+def elements(source: Source, *records: str, limit: int = RECORD_LIMIT) -> Iterator[Element]:
     """Yield each finished element of these names, then forget it and everything before it.
 
     Names are without namespaces. Memory is that of the largest record.
@@ -54,17 +59,17 @@ def elements(source: Source, *records: str, limit: int = _RECORD_LIMIT) -> Itera
     """
     with source.path.open("rb") as file:
         data = _Input(file, source, limit)
-        root: Element | None = None
+        above: list[Element] = []
         for event, element in _events(data, source):
             if event == "start":
-                root = element if root is None else root
+                above.append(element)
                 continue
+            above.pop()
             element.tag = element.tag.rpartition("}")[2]
             if element.tag in records:
                 yield element
-                element.clear()
-                if root is not None:
-                    root.clear()
+                for finished in (element, *above):
+                    finished.clear()
                 data.start_record()
 
 
@@ -88,7 +93,7 @@ def _events(data: _Input, source: Source) -> Iterator[tuple[str, Element]]:
 class _Input:
     """The bytes the parser asks for; refuses a record above a limit."""
 
-    def __init__(self, file: BinaryIO, source: Source, limit: int = _RECORD_LIMIT) -> None:
+    def __init__(self, file: BinaryIO, source: Source, limit: int = RECORD_LIMIT) -> None:
         self._gzipped = source.suffix.endswith(".gz")
         self._bytes = Unpacked(file, gzipped=self._gzipped)
         self._source = source
@@ -110,30 +115,45 @@ class _Input:
         return data
 
 
-def inline(element: Element | None, silent: Container[str] = ()) -> str:
-    """Return the text in `element` cleaned, on one line; "" for None. `silent`: as `spoken`."""
-    return "" if element is None else flat(spoken(element, silent))
+def inline(element: Element | None, special: Special | None = None) -> str:
+    """Return the text in `element` cleaned, on one line; "" for None. `special`: as `spoken`."""
+    return "" if element is None else flat(spoken(element, special))
 
 
-def spoken(element: Element, silent: Container[str] = (), before: str = "") -> str:
+def spoken(element: Element, special: Special | None = None, before: str = "") -> str:
     """Return the text in `element` without markup such as <i>; white space stays as it is.
+
+    MathML is written as text, or as "[formula]" where that is not possible.
 
     Args:
         element: read with everything below it.
-        silent: names of the elements below it that are left out.
+        special: reads some of the elements below it.
         before: the end of the text in front, which decides how a superscript is written.
     """
     parts = [element.text or ""]
     for child in element:
         before = (before + parts[-1])[-LOOKBACK:]
-        inner = "" if child.tag in silent else spoken(child, silent, before)
-        if child.tag == "sup":
-            cited = element.tag == "xref" or child.find(".//xref") is not None
-            inner = superscript(before, inner, citation=cited)
-        elif child.tag in _SET_APART:
-            inner = f" {inner} "
-        parts.append(inner + (child.tail or ""))
+        text = special(child, before) if special else None
+        if text is None and child.tag == "math":
+            text = math_text(child) or "[formula]"
+        elif text is None:
+            text = spoken(child, special, before)
+            if child.tag == "sup":
+                text = superscript(before, text)
+            elif child.tag == "sub":
+                text = subscript(before, text)
+            elif child.tag in _SET_APART:
+                text = f" {text} "
+        tail = child.tail or ""
+        if child.tag in ("sub", "sup") and text[-1:].isdigit() and tail[:1].isdigit():
+            text += " "  # "10^3 155"
+        parts.append(text + tail)
     return "".join(parts)
+
+
+def subscript(before: str, inside: str) -> str:
+    """Return what to append to `before` for a subscript; "_" keeps two numbers apart: "10_2"."""
+    return f"_{inside}" if before[-1:].isdigit() and inside[:1].isdigit() else inside
 
 
 def superscript(before: str, inside: str, citation: bool = False) -> str:

@@ -97,6 +97,9 @@ class LocalWriter(Store):
             _published(self, before).check_documents()
         return Snapshot(self, self.build).content()
 
+    def described(self) -> Iterator[tuple[str, str, list[str], dict[str, int]]]:
+        return Snapshot(self, self.build).described()
+
     def publish(self, fingerprint: str, settings: IndexSettings, content: Content) -> IndexManifest:
         before = self._before
         if before and (before.fingerprint, before.settings.kind) == (fingerprint, settings.kind):

@@ -10,8 +10,9 @@ computed when the row is written and compared whenever the row is read. This is 
 - The definitions of the tables are compared whenever the file is opened.
 - `Database.check` reads everything, and has SQLite check the structure of the file.
 
-Rows of `files` and `rejected` have no checksum, because no answer is made from them: damage there
-costs at most that a file is read again, or that a reason in the quarantine is misspelled.
+Rows of `files`, `rejected` and `deleted` have no checksum, because no answer is made from them:
+damage there costs at most that a file is read again, or that a reason in the quarantine is
+misspelled.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ...manifest import REBUILD_INDEX
 from .directory import hold_still
 
 DATABASE = "store.sqlite"
-FORMAT = 3  # of the tables; kept in SQLite's user_version
+FORMAT = 4  # of the tables; kept in SQLite's user_version
 NEVER = 1 << 62  # stands for "not removed" in documents.removed
 
 _TABLES = f"""
@@ -43,21 +44,27 @@ CREATE TABLE rejected (
     file TEXT NOT NULL, id TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL
 );
 CREATE INDEX rejected_file ON rejected (file);
+CREATE TABLE deleted (
+    id TEXT NOT NULL, version TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY (id, version, file)
+);
+CREATE INDEX deleted_file ON deleted (file);
 CREATE TABLE documents (
     key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, file TEXT NOT NULL,
-    title TEXT NOT NULL, url TEXT NOT NULL, metadata TEXT NOT NULL, content_hash TEXT NOT NULL,
+    title TEXT NOT NULL, url TEXT NOT NULL, metadata TEXT NOT NULL, version TEXT NOT NULL,
+    flags TEXT NOT NULL, left_out TEXT NOT NULL, text_key BLOB NOT NULL, content_hash TEXT NOT NULL,
     characters INTEGER NOT NULL, tokens INTEGER NOT NULL,
     first_chunk INTEGER NOT NULL, chunks INTEGER NOT NULL,
     added INTEGER NOT NULL, removed INTEGER NOT NULL, sum INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX documents_id ON documents (id, removed);
 CREATE INDEX documents_file ON documents (file);
+CREATE INDEX documents_text ON documents (text_key);
 CREATE INDEX documents_removed ON documents (removed) WHERE removed < {NEVER};
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL,
     start INTEGER NOT NULL, tokens INTEGER NOT NULL, page INTEGER, section TEXT NOT NULL,
     glue TEXT NOT NULL, text TEXT NOT NULL, page_starts TEXT NOT NULL, hash BLOB NOT NULL,
-    sum INTEGER NOT NULL
+    header TEXT NOT NULL, flags TEXT NOT NULL, sum INTEGER NOT NULL
 );
 CREATE INDEX chunks_hash ON chunks (hash);
 CREATE TABLE vectors (hash BLOB PRIMARY KEY, vector BLOB NOT NULL, sum INTEGER NOT NULL);
@@ -69,6 +76,9 @@ class DocumentRow(NamedTuple):
 
     Its chunks are those with the ids `first_chunk` to `first_chunk + chunks`: a document is written
     at once, and ids are never reused.
+
+    `flags` (those of the document and of its chunks) and `left_out` are JSON. Documents with the
+    same `text_key` say the same.
     """
 
     key: int
@@ -77,6 +87,10 @@ class DocumentRow(NamedTuple):
     title: str
     url: str
     metadata: str
+    version: str
+    flags: str
+    left_out: str
+    text_key: bytes
     content_hash: str
     characters: int
     tokens: int
@@ -98,7 +112,7 @@ class DocumentRow(NamedTuple):
 class ChunkRow(NamedTuple):
     """A row of `chunks`. `glue` is the whitespace before the text: together they tile a document.
 
-    `page_starts` is JSON: `[[offset, page], …]`.
+    `page_starts` and `flags` are JSON: `[[offset, page], …]` and a list.
     """
 
     id: int
@@ -111,6 +125,8 @@ class ChunkRow(NamedTuple):
     text: str
     page_starts: str
     hash: bytes
+    header: str
+    flags: str
 
 
 # The columns that a row's checksum covers, in their order in the table.

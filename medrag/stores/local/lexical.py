@@ -9,6 +9,7 @@ may not be allowed to write there.
 from __future__ import annotations
 
 import errno
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,15 +20,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...text.words import MARKS, UNSPACED, searchable
 from .directory import is_sealed, scratch, seal, writing
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from tantivy import Index, Schema, TextAnalyzer
+    from tantivy import Index, Query, Schema, TextAnalyzer
 
 WORDS = "words.tantivy"
 _HEAP = 64_000_000  # bytes that tantivy gathers before it writes a segment
 _DEEPER = 8  # times as many hits, when a search among selected chunks has found too few
+
+_UNSPACED_LETTER = re.compile(f"[{UNSPACED}]")
+# tantivy divides words at viramas and tone marks; letters that no text has stand for them: Egyptian
+# hieroglyphs.
+_MARK = re.compile(f"[{MARKS}]")
+_AS_LETTER = {mark: chr(0x13000 + number) for number, mark in enumerate(MARKS)}
 
 
 def write_words(path: Path, snapshot: Snapshot, base: tuple[Path, Snapshot] | None) -> None:
@@ -60,7 +68,7 @@ def write_words(path: Path, snapshot: Snapshot, base: tuple[Path, Snapshot] | No
         for chunk, title, section, text in snapshot.texts_to_find(missing_in=before):
             # A title or section word counts twice: both are short and say what a text is about.
             words = " ".join((title, title, section, section, text))
-            writer.add_document(tantivy.Document(chunk=chunk, text=words))
+            writer.add_document(tantivy.Document(chunk=chunk, text=_in_letters(words)))
         writer.commit()
         writer.wait_merging_threads()
         with tarfile.open(tarred, "w") as tar:
@@ -98,17 +106,14 @@ class WordIndex:
         """BM25 over title, section and text: (chunk id, score), best first.
 
         Args:
-            words: chunks with any of them, or another form of its stem, are found.
+            words: chunks with any of them, or another form of its stem, are found. A single letter
+                of a script without spaces is found in any word; that adds 1 to the score.
             among: ids of the chunks that may be found, sorted; all by default.
         """
         from tantivy import Occur, Query
 
-        stems = dict.fromkeys(stem for word in words for stem in self._analyzer.analyze(word))
-        terms = [
-            (Occur.Should, Query.term_query(self._schema, "text", stem, index_option="freq"))
-            for stem in stems
-        ]
-        query = Query.boolean_query(terms)
+        stems = dict.fromkeys(stem for word in words for stem in self._stems(word))
+        query = Query.boolean_query([(Occur.Should, self._query(stem)) for stem in stems])
         everything = max(1, self._searcher.num_docs)
         depth = min(k, everything)
         while True:
@@ -128,8 +133,30 @@ class WordIndex:
 
         Of a word with several parts ("2.5"), the rarest part counts.
         """
-        stems = self._analyzer.analyze(word)
-        return min((self._searcher.doc_freq("text", stem) for stem in stems), default=0)
+        return min(map(self._count, self._stems(word)), default=0)
+
+    def _stems(self, word: str) -> list[str]:
+        stems: list[str] = self._analyzer.analyze(_in_letters(word))
+        return stems
+
+    def _query(self, stem: str) -> Query:
+        from tantivy import Query
+
+        if _UNSPACED_LETTER.fullmatch(stem):
+            return Query.regex_query(self._schema, "text", f".?{stem}.?")
+        return Query.term_query(self._schema, "text", stem, index_option="freq")
+
+    def _count(self, stem: str) -> int:
+        if _UNSPACED_LETTER.fullmatch(stem):
+            found: Any = self._searcher.search(self._query(stem), 1)
+            return int(found.count)
+        return self._searcher.doc_freq("text", stem)
+
+
+def _in_letters(text: str) -> str:
+    """A text so that tantivy's words are those of `words`."""
+    text = searchable(text)
+    return text if text.isascii() else _MARK.sub(lambda mark: _AS_LETTER[mark[0]], text)
 
 
 def _unpack(path: Path, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import chain
@@ -13,7 +14,7 @@ import numpy as np
 from more_itertools import chunked
 from numpy.typing import NDArray
 
-from ...types import Hit
+from ...types import PASSAGE_FLAGS, Flag, Hit
 from ..protocols import Content, Counts
 from .database import ChunkRow, Database, DocumentRow
 
@@ -44,6 +45,8 @@ class Snapshot:
     def content(self) -> Content:
         """How much there is, and a hash over (id, content hash) of every document, in id order."""
         digest = sha256()
+        flags: Counter[str] = Counter()
+        left_out: Counter[str] = Counter()
         documents = chunks = tokens = characters = 0
         for row in self._documents("id"):
             digest.update(f"{row.id}\0{row.content_hash}\n".encode())
@@ -51,7 +54,34 @@ class Snapshot:
             chunks += row.chunks
             tokens += row.tokens
             characters += row.characters
-        return Content(Counts(documents, chunks, tokens, characters), digest.hexdigest()[:32])
+            flags.update(json.loads(row.flags))
+            left_out.update(json.loads(row.left_out))
+        if same := self._duplicates():
+            flags[Flag.duplicate] = same
+        counts = Counts(documents, chunks, tokens, characters)
+        return Content(counts, digest.hexdigest()[:32], dict(flags), dict(left_out))
+
+    def described(self) -> Iterator[tuple[str, str, list[str], dict[str, int]]]:
+        which = "NOT INDEXED WHERE flags != '[]' OR left_out != '{}' ORDER BY key"
+        for row in self._database.documents(which):
+            if row.is_in(self.generation):
+                yield row.file, row.id, json.loads(row.flags), json.loads(row.left_out)
+
+    def _duplicates(self) -> int:
+        """How many documents say the same as an older one."""
+        query = (
+            "SELECT count(*) - count(DISTINCT text_key) FROM documents NOT INDEXED "
+            "WHERE added <= ? AND removed > ?"
+        )
+        ((number,),) = self._database.select(query, (self.generation, self.generation))
+        return int(number)
+
+    def _is_duplicate(self, document: DocumentRow) -> bool:
+        """True if an older document of this generation says the same."""
+        older = self._database.documents(
+            "WHERE text_key = ? AND key < ? ORDER BY key", (document.text_key, document.key)
+        )
+        return any(row.is_in(self.generation) for row in older)
 
     # --- documents --------------------------------------------------------------------------
 
@@ -125,7 +155,7 @@ class Snapshot:
         """(chunk id, title, section, text) of every chunk, except those that another one holds."""
         for row in self._documents("key", missing_in):
             for chunk in self._chunks_of(row):
-                yield chunk.id, row.title, chunk.section, chunk.text
+                yield chunk.id, row.title, f"{chunk.section} {chunk.header}", chunk.text
 
     def has_more_than(self, other: Snapshot) -> bool:
         """True when something of this generation is not in another one of the same store."""
@@ -138,14 +168,21 @@ class Snapshot:
             keys = list({chunk.document for chunk in chunks})
             rows = self._database.documents(f"WHERE key IN ({_marks(keys)})", keys)
             documents = {row.key: row for row in rows if row.is_in(self.generation)}
+            flags = {key: self._flags(row) for key, row in documents.items()}
             for chunk in chunks:
                 if document := documents.get(chunk.document):
                     found[chunk.id] = Hit(
                         chunk.id, document.id, document.title, chunk.text, chunk.start,
                         chunk.start + len(chunk.text), chunk.page, chunk.section, document.url,
-                        0.0, None, json.loads(document.metadata),
+                        0.0, None, json.loads(document.metadata), chunk.header,
+                        (*flags[document.key], *json.loads(chunk.flags)),
                     )  # fmt: skip
         return found
+
+    def _flags(self, document: DocumentRow) -> list[str]:
+        """The flags of a document that hold for each of its passages."""
+        flags = [flag for flag in json.loads(document.flags) if flag not in PASSAGE_FLAGS]
+        return [*flags, Flag.duplicate] if self._is_duplicate(document) else flags
 
     def _chunk(self, id_: int) -> ChunkRow:
         row = next(self._database.chunks("WHERE id = ?", (id_,)), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b, sha256
 from itertools import accumulate
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from more_itertools import chunked
 
-from ...types import Chunk, Document, Rejected
-from ..protocols import Change, FileState, Origin, RejectCode, Vector
+from ...text.duplicates import same_text_key
+from ...types import Chunk, Deleted, Document, Rejected
+from ..protocols import Change, FileState, Holder, Origin, RejectCode, Vector
 from .database import NEVER, Database, DocumentRow, checksum
 
 if TYPE_CHECKING:
@@ -97,19 +98,23 @@ class Store(Database):
         self.connection.execute("DELETE FROM files WHERE origin != 'added'")
         self._unread("origin = 'added'")
         self.connection.execute("DELETE FROM rejected")
+        self.connection.execute("DELETE FROM deleted")
 
     def added_files(self) -> list[tuple[str, FileState]]:
         ids = [id_ for id_, _ in self.select(ADDED_BY_HAND)]
         return [(id_, state) for id_ in ids if (state := self.file(id_))]
 
     def unread_rejected(self) -> None:
-        self._unread("id IN (SELECT file FROM rejected)")
+        self._unread(f"id IN (SELECT file FROM rejected WHERE code = '{RejectCode.unusable}')")
 
     def unread_freed(self) -> int:
         return self._unread(
-            f"id IN (SELECT file FROM rejected WHERE code = '{RejectCode.duplicate}' "
+            "id IN (SELECT file FROM rejected "
+            f"WHERE code IN ('{RejectCode.duplicate}', '{RejectCode.superseded}') "
+            "AND NOT EXISTS (SELECT 1 FROM deleted WHERE deleted.id = rejected.id) "
             "AND NOT EXISTS (SELECT 1 FROM documents WHERE documents.id = rejected.id "
-            f"AND removed = {NEVER}))"
+            f"AND removed = {NEVER}) OR code = '{RejectCode.deleted}' "
+            "AND NOT EXISTS (SELECT 1 FROM deleted WHERE deleted.id = rejected.id))"
         )
 
     def _unread(self, which: str) -> int:
@@ -128,8 +133,12 @@ class Store(Database):
     def clear_rejected(self, file: str) -> None:
         self.connection.execute("DELETE FROM rejected WHERE file = ?", (file,))
 
-    def rejected(self) -> Iterator[tuple[str, str, str]]:
-        yield from self.select("SELECT file, id, reason FROM rejected ORDER BY file, rowid")
+    def rejected(self, codes: Collection[RejectCode]) -> Iterator[tuple[str, str, str]]:
+        marks = ", ".join(f"'{code}'" for code in codes)
+        query = (
+            f"SELECT file, id, reason FROM rejected WHERE code IN ({marks}) ORDER BY file, rowid"
+        )
+        yield from self.select(query)
 
     # --- worklist ---------------------------------------------------------------------------
 
@@ -201,10 +210,29 @@ class Store(Database):
         self._file = file
         self.connection.execute("DELETE FROM kept")
         self.connection.execute("DELETE FROM named")
+        self.connection.execute("DELETE FROM deleted WHERE file = ?", (file,))
 
-    def holder(self, id_: str) -> str | None:
+    def holder(self, id_: str) -> Holder | None:
         live = self._live(id_)
-        return live.file if live else None
+        if live is None:
+            return None
+        is_kept = self._is_any("SELECT 1 FROM kept WHERE key = ?", live.key)
+        return Holder(live.file, live.version, is_kept)
+
+    def deleter(self, id_: str, version: str) -> str | None:
+        query = (
+            "SELECT file FROM deleted WHERE id = ? AND (version = '' OR version >= ?) ORDER BY file"
+        )
+        row = next(self.select(query, (id_, version)), None)
+        return row[0] if row else None
+
+    def delete_document(self, deleted: Deleted) -> int:
+        what = deleted.id, deleted.version, self._file
+        self.connection.execute("INSERT OR IGNORE INTO deleted VALUES (?, ?, ?)", what)
+        holder = self.holder(deleted.id)
+        if holder is None or not self.deleter(deleted.id, holder.version):
+            return 0
+        return self._remove(f"id = ? AND removed = {NEVER}", deleted.id)
 
     def _live(self, id_: str) -> DocumentRow | None:
         return next(self.documents(f"WHERE id = ? AND removed = {NEVER}", (id_,)), None)
@@ -217,28 +245,26 @@ class Store(Database):
                 (id_,),
             )
             free = id_ if times == 1 else f"{id_}~{times}"
-            live = self._live(free)
-            if live is None or not self._is_any("SELECT 1 FROM kept WHERE key = ?", live.key):
+            holder = self.holder(free)
+            if holder is None or not holder.is_kept:
                 return free
 
     def put_document(
         self,
         document: Document,
         chunks: Iterable[Chunk],
-        embedded_text: Callable[[str, str], str],
+        embedded_text: Callable[[str, str, str], str],
         note: Callable[[bytes, str, Chunk], None],
     ) -> Change | None:
         old = self._live(document.id)
         key, first_chunk = self._next("documents", "key"), self._next("chunks", "id")
-        metadata = json.dumps(dict(document.metadata), ensure_ascii=False, sort_keys=True)
-        digest = sha256()
-        for part in (document.title, document.url, metadata):
-            digest.update(part.encode(errors="surrogatepass") + b"\0")
+        digest, text_key = sha256(), blake2b(digest_size=16)
+        flags: set[str] = set()
         number = tokens = end = 0
         self.connection.execute("SAVEPOINT document")
         try:
             for number, chunk in enumerate(chunks, start=1):
-                text = embedded_text(document.title, chunk.text)
+                text = embedded_text(document.title, chunk.text, chunk.header)
                 hash_ = text_hash(text, self._space)
                 note(hash_, text, chunk)
                 self.put(
@@ -246,14 +272,24 @@ class Store(Database):
                     (
                         first_chunk + number - 1, key, chunk.start, chunk.tokens, chunk.page,
                         chunk.section, chunk.glue, chunk.text, json.dumps(chunk.page_starts), hash_,
+                        chunk.header, json.dumps(chunk.flags),
                     ),
                 )  # fmt: skip
                 place = f"{chunk.glue}{chunk.page}{chunk.page_starts}{chunk.section}"
-                digest.update(f"{place}\0{chunk.text}".encode())
+                digest.update(f"{place}\0{chunk.header}\0{chunk.flags}\0{chunk.text}".encode())
+                text_key.update(same_text_key(chunk.text))
+                flags.update(chunk.flags)
                 tokens += chunk.tokens
                 end = chunk.end
+            # Only now: readers add to these until the last chunk has been read.
+            described = (
+                document.title, document.url, _json(document.metadata), document.version,
+                _json(sorted(flags | document.flags)), _json(document.left_out),
+            )  # fmt: skip
+            for part in described:
+                digest.update(part.encode(errors="surrogatepass") + b"\0")
             row = DocumentRow(
-                key, document.id, self._file, document.title, document.url, metadata,
+                key, document.id, self._file, *described, text_key.digest(),
                 digest.hexdigest(), end, tokens, first_chunk, number, self.build, NEVER,
             )  # fmt: skip
             if old and (old.content_hash, old.file) == (row.content_hash, row.file):
@@ -350,7 +386,7 @@ class Store(Database):
         ((number,),) = self.select(f"SELECT count(*) FROM chunks WHERE {_NO_VECTOR}")
         return int(number)
 
-    def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str]]]:
+    def unembedded(self, limit: int) -> Iterator[list[tuple[bytes, str, str, str]]]:
         last = 0
         rest = f"WHERE id > ? AND {_NO_VECTOR} ORDER BY id LIMIT ?"
         while rows := list(self.chunks(rest, (last, limit))):
@@ -358,7 +394,7 @@ class Store(Database):
             titles: dict[int, str] = {}
             for key in {row.document for row in rows}:
                 titles |= {row.key: row.title for row in self.documents("WHERE key = ?", (key,))}
-            yield [(row.hash, titles[row.document], row.text) for row in rows]
+            yield [(row.hash, titles[row.document], row.text, row.header) for row in rows]
 
     def put_vectors(self, keys: Sequence[bytes], vectors: Sequence[Vector] | Vector) -> None:
         for key, vector in zip(keys, vectors, strict=True):
@@ -366,6 +402,10 @@ class Store(Database):
 
     def _is_any(self, query: str, *values: object) -> bool:
         return next(self.select(query, values), None) is not None
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def text_hash(text: str, space: bytes) -> bytes:

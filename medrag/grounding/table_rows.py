@@ -1,0 +1,144 @@
+"""Rows of tables as evidence: which row a question asks for.
+
+Rows are lines such as "Weight: 11–20 kg; Dose: 250 mg", as `ingestion.readers.tables` writes them.
+The rows of a table resemble each other, so a question resembles all of them. What tells them apart
+are its words and numbers, and the bands ("11–20 kg", "over 30 kg") in which its numbers fall.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# What a person has or is: a band of it says for whom a row is. A band of a dose does not.
+_UNITS = {
+    "kg": ("kg", 1.0), "kgs": ("kg", 1.0), "kilo": ("kg", 1.0), "kilogram": ("kg", 1.0),
+    "day": ("day", 1.0), "d": ("day", 1.0), "week": ("day", 7.0), "wk": ("day", 7.0),
+    "month": ("day", 30.4), "mo": ("day", 30.4), "year": ("day", 365.0), "yr": ("day", 365.0),
+    "y": ("day", 365.0), "ml/min": ("ml/min", 1.0), "%": ("%", 1.0),
+}  # fmt: skip
+_UNIT = r"(?P<unit>kilograms?|kilos?|kgs?|years?|yrs?|y|months?|mo|weeks?|wks?|days?|d|ml/min|%)"
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_QUANTITY = re.compile(rf"(?P<number>{_NUMBER})[\s-]*{_UNIT}(?![\w/])", re.I)
+_BETWEEN = re.compile(
+    rf"(?P<low>{_NUMBER})\s*(?P<low_unit>[a-z]+)?\s*(?:[-\u2010-\u2015]|to|and|until)\s*"
+    rf"(?P<high>{_NUMBER})\s*{_UNIT}?(?![\w/])",
+    re.I,
+)
+_OVER = r"over|above|more than|older than|from|at least|>=?|≥"
+_UNDER = r"under|below|less than|younger than|up to|at most|<=?|≤"
+_ONE_SIDED = re.compile(
+    rf"(?P<sign>{_OVER}|{_UNDER})\s*(?P<number>{_NUMBER})\s*{_UNIT}?(?![\w/])", re.I
+)
+_AND_MORE = re.compile(
+    rf"(?P<number>{_NUMBER})\s*{_UNIT}?\s*(?:and|or)\s+(?P<sign>over|above|older|more|under|less)",
+    re.I,
+)
+_INCLUDES = re.compile(r"from|at least|at most|up to|>=|≥|<=|≤", re.I)
+_FOR_WHOM = re.compile(
+    r"\b(?:age|weight|gfr|egfr|clearance|crcl|gestation\w*|group|patients?|child\w*|infants?)\b",
+    re.I,
+)
+
+
+class Band(NamedTuple):
+    """A range of a quantity, in the base unit of its dimension."""
+
+    dimension: str
+    low: float
+    high: float
+    low_included: bool = True
+    high_included: bool = True
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a value is in the band."""
+        above = value > self.low or (self.low_included and value == self.low)
+        below = value < self.high or (self.high_included and value == self.high)
+        return above and below
+
+
+def is_row(line: str) -> bool:
+    """Tell whether a line of text is a row that names its columns."""
+    cells = line.split("; ")
+    return len(cells) > 1 and sum(": " in cell for cell in cells) > 1
+
+
+def columns(row: str) -> tuple[str, ...]:
+    """The names of the columns of a row, which tell one table from another."""
+    return tuple(cell.partition(": ")[0] for cell in row.split("; ") if ": " in cell)
+
+
+def excludes(row: str, question: str) -> bool:
+    """Tell whether a row is for others than the question asks about.
+
+    It is if it has a band of weight, age or kidney function, and the question names a quantity of
+    this dimension that is not in the band.
+    """
+    asked = [(dimension, value) for dimension, value in _quantities(question)]
+    if not asked:
+        return False
+    for number, cell in enumerate(row.split("; ")):
+        name, _, value = cell.rpartition(": ")
+        if number and not _FOR_WHOM.search(name):
+            continue
+        band = _band(value, name)
+        values = [value for dimension, value in asked if band and dimension == band.dimension]
+        if band and values and not any(map(band.holds, values)):
+            return True
+    return False
+
+
+def _quantities(text: str) -> list[tuple[str, float]]:
+    return [_in_base(found["number"], found["unit"]) for found in _QUANTITY.finditer(text)]
+
+
+def _in_base(number: str, unit: str) -> tuple[str, float]:
+    dimension, factor = _unit(unit) or ("", 1.0)
+    return dimension, float(number.replace(",", ".")) * factor
+
+
+def _unit(name: str | None) -> tuple[str, float] | None:
+    lower = (name or "").lower()
+    return _UNITS.get(lower) or _UNITS.get(lower.removesuffix("s"))
+
+
+def _band(value: str, name: str) -> Band | None:
+    """The band that a cell gives; its unit may be in the name of its column, "Weight (kg)"."""
+    unit_of_column = next(
+        (unit for word in re.findall(r"[a-zA-Z/%]+", name) if (unit := _unit(word))), None
+    )
+    if found := _BETWEEN.search(value):
+        unit = _unit(found["unit"]) or unit_of_column
+        if unit is None:
+            return None
+        low_unit = _unit(found["low_unit"]) or unit
+        low = float(found["low"].replace(",", ".")) * low_unit[1]
+        high = float(found["high"].replace(",", ".")) * unit[1]
+        return Band(unit[0], low, high) if low_unit[0] == unit[0] and low <= high else None
+    found = _ONE_SIDED.search(value) or _AND_MORE.search(value)
+    if found is None:
+        return None
+    unit = _unit(found["unit"]) or unit_of_column
+    if unit is None:
+        return None
+    limit = float(found["number"].replace(",", ".")) * unit[1]
+    sign = found["sign"].lower()
+    included = found.re is _AND_MORE or _INCLUDES.fullmatch(sign) is not None
+    if re.fullmatch(rf"{_UNDER}|under|less", sign, re.I):
+        return Band(unit[0], -math.inf, limit, high_included=included)
+    return Band(unit[0], limit, math.inf, low_included=included)
+
+
+def best_rows(rows: Sequence[str], covered: Sequence[float]) -> list[bool]:
+    """Which rows to keep: of each table, those that hold most of what the question asks for.
+
+    Args:
+        covered: for each row, how much of the question it holds.
+    """
+    best: dict[tuple[str, ...], float] = {}
+    for row, share in zip(rows, covered, strict=True):
+        name = columns(row)
+        best[name] = max(best.get(name, 0.0), share)
+    return [share > best[columns(row)] - 1e-9 for row, share in zip(rows, covered, strict=True)]

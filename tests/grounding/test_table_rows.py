@@ -1,0 +1,102 @@
+"""Which row of a table a question asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from medrag.grounding.evidence import weigh
+from medrag.grounding.table_rows import excludes, is_row
+from medrag.ingestion import TextEmbedder
+from medrag.types import Hit
+
+BANDS = [
+    "Weight: under 6 kg; Dose: 40 mg; Volume: 1.6 mL",
+    "Weight: 6–9 kg; Dose: 80 mg; Volume: 3.2 mL",
+    "Weight: 10 to 19.9 kg; Dose: 120 mg; Volume: 5 mL",
+    "Weight: 20 kg and over; Dose: 240 mg; Volume: 10 mL",
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        ("Drug: Aspirin; Dose: 75 mg", True),
+        ("Adults; Drug: Aspirin; Dose: 75 mg", True),
+        ("Note: rest; ice", False),
+        ("It helps; it is cheap.", False),
+        ("Dose: 75 mg", False),
+        ("", False),
+    ],
+)
+def test_lines_that_are_rows(line: str, row: bool) -> None:
+    assert is_row(line) is row
+
+
+@pytest.mark.parametrize(
+    ("question", "right"),
+    [
+        ("What is the dose for a child of 4.5 kg?", 0),
+        ("dose for a 7kg baby", 1),
+        ("Which dose is given at 15 kg?", 2),
+        ("Which dose is given at 20 kg?", 3),
+        ("Which dose is given at 64 kilograms?", 3),
+        ("Which dose is given at 9.5 kg?", None),  # between two bands
+    ],
+)
+def test_the_band_that_holds_the_weight(question: str, right: int | None) -> None:
+    kept = [number for number, row in enumerate(BANDS) if not excludes(row, question)]
+    assert kept == ([] if right is None else [right])
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "excluded"),
+    [
+        ("Age (years): 2–5; Dose: 5 mg", "dose at 4 years", False),
+        ("Age (years): 2–5; Dose: 5 mg", "dose for a 7-year-old", True),
+        ("Age: 6 months to 2 years; Dose: 5 mg", "dose at 18 months", False),
+        ("Age: 6 months to 2 years; Dose: 5 mg", "dose at 3 months", True),
+        ("Age: ≥ 12 years; Dose: 5 mg", "dose at 12 years", False),
+        ("Age: > 12 years; Dose: 5 mg", "dose at 12 years", True),
+        ("eGFR (mL/min): 30–59; Dose: 5 mg", "dose with an eGFR of 25 mL/min", True),
+        ("eGFR (mL/min): 30–59; Dose: 5 mg", "dose with an eGFR of 45 mL/min", False),
+        ("Age: 2–5 years; Dose: 5 mg", "dose at 15 kg", False),  # another dimension
+        ("Drug: A; Treatment: 5–7 days", "Can A be given for 10 days?", False),  # for nobody
+        ("Drug: A; Dose: 50–100 mg", "Is 500 mg of A too much?", False),
+        ("Age: 2–5 years; Dose: 5 mg", "What is the dose?", False),
+        ("Age: 8–28 days; Dose: 6 mg", "dose at 8–28 days", False),
+        ("Age: over 28 days; Dose: 7 mg", "dose at 8–28 days", True),
+    ],
+)
+def test_bands_of_other_quantities(row: str, question: str, excluded: bool) -> None:
+    assert excludes(row, question) is excluded
+
+
+def evidence(question: str, rows: list[str], embedder: TextEmbedder) -> list[str]:
+    text = "\n".join(rows)
+    hit = Hit(1, "d.docx", "Doses", text, 0, len(text), None, "", "", 1.0, header="Table 1. Doses")
+    vector = embedder.embed_queries([question])[0]
+    return [item.text for item in weigh(question, vector, [hit], embedder, lambda word: 1.0)]
+
+
+def test_only_the_rows_that_hold_most_of_the_question_are_evidence(embedder: TextEmbedder) -> None:
+    rows = [
+        f"Drug: {drug}; Age: {age}; Dose: {dose} mg"
+        for drug, age, dose in [
+            ("Amoxicillin", "1 year", 125),
+            ("Amoxicillin", "6 years", 250),
+            ("Cefalexin", "1 year", 130),
+            ("Cefalexin", "6 years", 260),
+        ]
+    ]
+    assert evidence("What is the dose of cefalexin at 6 years?", rows, embedder) == [rows[3]]
+    assert set(evidence("What is the dose of cefalexin?", rows, embedder)) == set(rows[2:])
+
+
+def test_no_row_is_evidence_if_all_are_for_others(embedder: TextEmbedder) -> None:
+    assert evidence("Which dose is given at 9.5 kg?", BANDS, embedder) == []
+
+
+def test_a_question_in_a_text_is_no_evidence(embedder: TextEmbedder) -> None:
+    text = "What is the usual dose of colchicine? Take 0.5 mg of it twice daily."
+    found = evidence("What is the usual dose of colchicine?", [text], embedder)
+    assert found == ["Take 0.5 mg of it twice daily."]
