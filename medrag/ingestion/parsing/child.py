@@ -151,4 +151,8 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, search)),
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": "1",
+        # glibc gives the memory of large arrays back, so that OCR stays within the limit.
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": "8000000",
+        "MALLOC_TRIM_THRESHOLD_": "64000000",
     }

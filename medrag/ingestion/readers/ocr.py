@@ -163,8 +163,10 @@ class _Rapid:
     """The package `rapidocr`, with the models that it contains."""
 
     def __init__(self) -> None:
+        import cv2
         import rapidocr
 
+        cv2.setNumThreads(1)
         models = Path(rapidocr.__file__).with_name("models")
         one_thread = {
             f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")
@@ -198,7 +200,9 @@ class _Rapid:
                 return max(words, self._lines(np.rot90(picture, 2)), key=confidence)
             return words
         except Exception as error:  # it may raise anything
-            raise OcrError(f"{type(error).__name__}: {error}") from error
+            if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+                raise OcrError("needs more memory than corpus.max_parser_mb allows") from error
+            raise OcrError(f"{type(error).__name__}: {str(error)[-200:]}") from error
 
     def _lines(self, picture: Picture) -> list[Word]:
         import numpy as np
