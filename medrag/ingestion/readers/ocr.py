@@ -45,7 +45,13 @@ class OcrError(Exception):
 
 
 class Engine(Protocol):
-    """Reads pictures."""
+    """Reads pictures.
+
+    Attributes:
+        doubt: confidence of a page below which it often has wrong words or numbers.
+    """
+
+    doubt: float
 
     def read(self, picture: Picture, seconds: float) -> list[Word]:
         """Return the words of a picture; pixels are right if the page is turned upright.
@@ -84,6 +90,8 @@ def engine_for(wanted: Ocr) -> Engine | None:
 
 class _Tesseract:
     """The program `tesseract`, one run for each page."""
+
+    doubt = 0.95
 
     def read(self, picture: Picture, seconds: float) -> list[Word]:
         height, width = picture.shape
@@ -161,6 +169,8 @@ def _rapid() -> _Rapid:
 
 class _Rapid:
     """The package `rapidocr`, with the models that it contains."""
+
+    doubt = 0.97
 
     def __init__(self) -> None:
         import cv2

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ...config import Ocr
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from .ocr import Picture
 
+_NO_TEXT = "pages without text"
+_UNREAD = "pages that OCR could not read"
 _DPI = 300
 _PIXELS = 9_000_000  # of a picture at most: A4 at 300 dpi
-_LOW = 0.9  # confidence
 _STAMP = 200  # characters of text at most that may have been added to the picture of a page
 _FULL = 0.8  # share of a page that its picture covers
 _OBJECTS = 1_000  # of a page that are looked at
@@ -58,40 +59,36 @@ class Scans:
 
         A stamp or fax header over the picture of a page is kept before the lines of the picture.
         """
+        if number == 1:  # the first time, or again from the start
+            for reason in (_NO_TEXT, _UNREAD):
+                self._left_out.pop(reason, None)
         if not _is_picture(page, layer):
             return layer
         self._drawn = True
-        words = self._words(page)
-        if sum(len(word.text) for word in words) < 3 * sum(map(len, layer)):
-            return layer  # a figure with its caption
-        if not words:
-            return []
+        if self._engine is None:
+            self._left_out[_NO_TEXT] += 1
+            return layer
+        try:
+            words = self._engine.read(_picture(page), self._source.corpus.max_parser_seconds / 2)
+        except (OcrError, MemoryError) as error:
+            self._problem = str(error) or "out of memory"
+            self._left_out[_UNREAD] += 1
+            return layer
+        finally:
+            self._source.alive()
+        letters = sum(character.isalnum() for word in words for character in word.text)
+        if not letters and not layer:
+            self._left_out[_NO_TEXT] += 1
+        if letters <= 3 * sum(map(len, layer)):
+            return layer  # nothing, or a figure whose caption is text
         # Tesseract's own order reads a table column by column, so that its rows are lost.
         lines, lost = _with_powers(_lines(reading_order(_by_row(_pieces(words)))))
         sure = confidence(words)
         self._metadata.setdefault("ocr_confidence", {})[str(number)] = round(sure, 3)
-        doubtful = lost or sure < _LOW
+        doubtful = lost or sure < self._engine.doubt
         self._pages[number] = (Flag.ocr, Flag.low_ocr_confidence) if doubtful else (Flag.ocr,)
         known = set(map(_letters, layer))
         return layer + [line for line in lines if _letters(line) not in known]
-
-    def _words(self, page: PdfPage) -> list[Word]:
-        """Return the words on the picture of a page; if there are none, count it as left out."""
-        words: list[Word] = []
-        reason = "pages without text"
-        if self._engine:
-            try:
-                words = self._engine.read(
-                    _picture(page), self._source.corpus.max_parser_seconds / 2
-                )
-            except (OcrError, MemoryError) as error:
-                reason = "pages that OCR could not read"
-                self._problem = str(error) or "out of memory"
-            self._source.alive()
-        if not any(map(str.isalnum, chain.from_iterable(word.text for word in words))):
-            words = []  # edges and spots
-            self._left_out[reason] += 1
-        return words
 
     def flagged(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """Yield the blocks of the document, those of scanned pages with their flags.
