@@ -271,8 +271,9 @@ def test_a_stamp_does_not_hide_a_scan(tmp_path: Path, engine: CorpusConfig) -> N
 def test_a_caption_is_not_read_from_the_picture(tmp_path: Path, engine: CorpusConfig) -> None:
     caption = "Figure 1. Dose in mg (left) and time in hours (right) of all patients."
     figure = scan(text("0.5", "mg"), over=text("", "", "", caption))
-    _, blocks = read(pdf(tmp_path / "figure.pdf", [figure]), engine)
+    document, blocks = read(pdf(tmp_path / "figure.pdf", [figure]), engine)
     assert [(block.text, block.flags) for block in blocks] == [(caption, frozenset())]
+    assert document.left_out == {}
 
 
 def test_a_page_without_a_word_is_counted(tmp_path: Path, engine: CorpusConfig) -> None:
@@ -322,6 +323,14 @@ def test_scanned_pages_are_counted(tmp_path: Path, nothing_installed: CorpusConf
     assert whole(blocks) == " ".join(HEPARIN)
     assert document.left_out == {"pages without text": 2}
     assert "ocr_confidence" not in document.metadata
+
+
+def test_scanned_pages_are_counted_once(tmp_path: Path, nothing_installed: CorpusConfig) -> None:
+    """Pages that hold only the same line are read a second time, to keep it."""
+    pages = [*[text("Ward 7, Anytown Hospital")] * 4, scan(text(*WARFARIN))]
+    document, blocks = read(pdf(tmp_path / "running.pdf", pages), nothing_installed)
+    assert "Ward 7, Anytown Hospital" in whole(blocks)
+    assert document.left_out == {"pages without text": 1}
 
 
 def test_a_scan_is_read_once_there_is_an_engine(
