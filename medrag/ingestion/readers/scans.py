@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ...config import Ocr
 from ...errors import DocumentError
-from ...types import Block, Flag
+from ...types import Flag
 from .ocr import INSTALL, OcrError, Word, confidence, engine_for
-from .pdf_layout import Piece, reading_order
+from .pdf_layout import PageText, as_lines
+from .pdf_order import Piece, reading_order
+from .pdf_tables import Reading, aligned, looks_tabular, with_captions
 from .reader import Source
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from .ocr import Picture
 
-_NO_TEXT = "pages without text"
-_UNREAD = "pages that OCR could not read"
 _DPI = 300
 _PIXELS = 9_000_000  # of a picture at most: A4 at 300 dpi
 _STAMP = 200  # characters of text at most that may have been added to the picture of a page
@@ -33,6 +32,8 @@ _POWER = re.compile(
     r"(?<=\d)(?P<base>\s?[×xX*]\s?10)(?P<exponent>[3-9]|1[0-2])?(?P<unread>[^\s\d^/]?)"
     r"(?=\s?/\s?(?:[µμum]?[lL]|mm|cm|kg)\b)"
 )
+
+_READING = Reading(str, False, lambda piece: False)
 
 
 class Scans:
@@ -50,61 +51,56 @@ class Scans:
         self._metadata = metadata
         self._left_out = left_out
         self._engine = engine_for(source.corpus.ocr)
-        self._pages: dict[int, tuple[Flag, ...]] = {}  # read by OCR
         self._drawn = False  # some page without text is not blank
         self._problem = ""  # why a page could not be read
 
-    def lines(self, page: PdfPage, number: int, layer: list[str]) -> list[str]:
-        """Return the lines of a page: those of its text layer, or else those of its picture.
+    def read(self, page: PdfPage, number: int, text: PageText) -> PageText:
+        """Return the text of a page: that of its text layer, or else that of its picture.
 
-        A stamp or fax header over the picture of a page is kept before the lines of the picture.
+        A stamp or fax header over the picture of a page is kept before the text of the picture.
         """
-        if number == 1:  # the first time, or again from the start
-            for reason in (_NO_TEXT, _UNREAD):
-                self._left_out.pop(reason, None)
-        if not _is_picture(page, layer):
-            return layer
+        layer = [line for line in text.lines if isinstance(line, str)]
+        if len(layer) < len(text.lines) or not _is_picture(page, layer):
+            return text
         self._drawn = True
         if self._engine is None:
-            self._left_out[_NO_TEXT] += 1
-            return layer
+            self._left_out["pages without text"] += 1
+            return text
         try:
-            words = self._engine.read(_picture(page), self._source.corpus.max_parser_seconds / 2)
+            picture = _picture(page)
+            words = self._engine.read(picture, self._source.corpus.max_parser_seconds / 2)
         except (OcrError, MemoryError) as error:
             self._problem = str(error) or "out of memory"
-            self._left_out[_UNREAD] += 1
-            return layer
+            self._left_out["pages that OCR could not read"] += 1
+            return text
         finally:
             self._source.alive()
         letters = sum(character.isalnum() for word in words for character in word.text)
         if not letters and not layer:
-            self._left_out[_NO_TEXT] += 1
+            self._left_out["pages without text"] += 1
         if letters <= 3 * sum(map(len, layer)):
-            return layer  # nothing, or a figure whose caption is text
+            return text  # nothing, or a figure whose caption is text
         # Tesseract's own order reads a table column by column, so that its rows are lost.
-        lines, lost = _with_powers(_lines(reading_order(_by_row(_pieces(words)))))
+        pieces = reading_order(_by_row(_pieces(words, page.get_width() / picture.shape[1])))
+        lost = _restore_powers(pieces)
         sure = confidence(words)
         self._metadata.setdefault("ocr_confidence", {})[str(number)] = round(sure, 3)
-        doubtful = lost or sure < self._engine.doubt
-        self._pages[number] = (Flag.ocr, Flag.low_ocr_confidence) if doubtful else (Flag.ocr,)
+        flags = {Flag.ocr}
+        if lost or sure < self._engine.doubt:
+            flags.add(Flag.low_ocr_confidence)
+        found = aligned(pieces, _READING)
+        if looks_tabular(found):
+            flags.add(Flag.tables_as_lines)
         known = set(map(_letters, layer))
-        return layer + [line for line in lines if _letters(line) not in known]
+        lines = [
+            line
+            for line in with_captions([*as_lines(found, _READING)])
+            if not isinstance(line, str) or _letters(line) not in known
+        ]
+        return PageText([*layer, *lines], text.flags | flags, text.hidden)
 
-    def flagged(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Yield the blocks of the document, those of scanned pages with their flags.
-
-        Raises:
-            DocumentError: there are none; the message says how that can be changed.
-        """
-        empty = True
-        for block in blocks:
-            empty = False
-            flags = self._pages.get(block.page or 0)
-            yield replace(block, flags=block.flags | set(flags)) if flags else block
-        if empty:
-            raise self._error()
-
-    def _error(self) -> DocumentError:
+    def error(self) -> DocumentError:
+        """Return the error that says why there is no text, and what can be done about it."""
         if not self._drawn:
             return self._source.error("no text: its pages are blank")
         if self._problem:
@@ -147,11 +143,17 @@ def _picture(page: PdfPage) -> Picture:
     return picture.reshape(picture.shape[:2])
 
 
-def _pieces(words: Iterable[Word]) -> Iterator[Piece]:
-    """Yield the words, joined where only a space is between them on a line, as pieces."""
+def _pieces(words: Iterable[Word], pixel: float) -> Iterator[Piece]:
+    """Yield the words, joined where only a space is between them on a line, as pieces.
+
+    Args:
+        words: of a page.
+        pixel: its size in points.
+    """
     piece: Piece | None = None
     for word in words:  # y grows downwards in the picture and upwards in a piece
-        box = Piece(word.left, -word.bottom, word.right, -word.top, word.text)
+        left, bottom, right, top = word.left, -word.bottom, word.right, -word.top
+        box = Piece(left * pixel, bottom * pixel, right * pixel, top * pixel, word.text)
         if piece is None:
             piece = box
         elif piece.continues_in(box):
@@ -175,21 +177,8 @@ def _by_row(pieces: Iterable[Piece]) -> list[Piece]:
     return [piece for row in rows for piece in sorted(row, key=lambda piece: piece.left)]
 
 
-def _lines(pieces: Iterable[Piece]) -> list[str]:
-    """Return the text of the pieces; those beside each other make one line."""
-    lines: list[str] = []
-    last: Piece | None = None
-    for piece in pieces:
-        if last is not None and last.beside(piece) and last.left < piece.left:
-            lines[-1] += f" {piece.text}"
-        else:
-            lines.append(piece.text)
-        last = piece
-    return lines
-
-
-def _with_powers(lines: list[str]) -> tuple[list[str], bool]:
-    """Return the lines with "4.5 × 109/L" as "4.5 × 10^9/L", and whether an exponent is lost."""
+def _restore_powers(pieces: list[Piece]) -> bool:
+    """Write "4.5 × 109/L" as "4.5 × 10^9/L"; return whether some exponent is lost."""
     lost = False
 
     def power(match: re.Match[str]) -> str:
@@ -199,4 +188,6 @@ def _with_powers(lines: list[str]) -> tuple[list[str], bool]:
         lost = True
         return match[0]
 
-    return [_POWER.sub(power, line) for line in lines], lost
+    for piece in pieces:
+        piece.text = _POWER.sub(power, piece.text)
+    return lost
