@@ -14,6 +14,7 @@ from ..errors import CorpusError, DocumentError
 from ..ingestion.chunking import Chunker
 from ..ingestion.corpus import Away, Skipped, SourceFile, find_files
 from ..ingestion.parsing import Parsed, ParserPool
+from ..ingestion.readers.ocr import installed
 from ..manifest import file_sha256
 from ..progress import Advance, progress
 from ..stores import Change, FileState, IndexWriter, Origin, RejectCode
@@ -397,7 +398,7 @@ def _limits(config: CorpusConfig) -> str:
     """The settings that may make a rejected document usable although its file is the same."""
     return (
         f"{config.max_document_mb} {config.max_archive_mb} {config.max_parser_mb} "
-        f"{config.max_parser_seconds} {config.strict}"
+        f"{config.max_parser_seconds} {config.strict} {config.ocr} {installed(config.ocr)}"
     )
 
 

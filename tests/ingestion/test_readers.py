@@ -659,9 +659,7 @@ def test_bad_pdfs_are_rejected(tmp_path: Path) -> None:
         reason(pdf_file(path, [["secret"]], encrypt="key"))
         == "encrypted; save it without a password"
     )
-    assert (
-        reason(pdf_file(path, [[], []])) == "no text layer, so probably a scan; run OCR on it first"
-    )
+    assert reason(pdf_file(path, [[], []])) == "no text: its pages are blank"
     assert "not a readable PDF" in reason(write(path, "%PDF-1.7 and no more"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -33,12 +33,14 @@ class Source:
         document_id: its id: its POSIX path in the corpus.
         suffix: the supported suffix that its name ends with, in lower case.
         corpus: field names of rows, and the size limit for files that are held in memory.
+        alive: a slow reader calls it now and then, so that it is not taken for one that hangs.
     """
 
     path: Path
     document_id: str
     suffix: str
     corpus: CorpusConfig
+    alive: Callable[[], None]
 
     @property
     def title(self) -> str:
