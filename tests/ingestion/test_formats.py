@@ -157,12 +157,14 @@ ARTICLE = (
             ("Normal | not a table.", BlockKind.text),
         ]),
         ("f.html", PAGE, [
-            ("Intro.", BlockKind.text), ("- item", BlockKind.text), ("Doses", BlockKind.table),
+            ("Intro.", BlockKind.text), ("- item in a list", BlockKind.text),
+            ("Doses", BlockKind.caption), ("Iron; 65 mg", BlockKind.table),
             ("before", BlockKind.text), ("A toe", BlockKind.caption),
             (", swollen.", BlockKind.caption), ("after", BlockKind.text),
         ]),
         ("f.nxml", ARTICLE, [
-            ("Intro.", BlockKind.text), ("Table 1.", BlockKind.table),
+            ("Intro.", BlockKind.text), ("Table 1.", BlockKind.caption),
+            ("Iron; 65 mg", BlockKind.table),
             ("Figure 1. A toe.", BlockKind.caption), ("The end.", BlockKind.text),
         ]),
         ("f.jsonl", '{"text": "a | b\\nc | d"}', [("a | b", BlockKind.text)]),
