@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 
 from ...types import Block, BlockKind, Document
 from ..files import read_chunks
-from .reader import HeadingPath, Source, breaks_on_purpose, flat, one_line, told_apart
+from .reader import HeadingPath, Source, asks, breaks_on_purpose, flat, one_line, told_apart
 from .tables import Cell, Row, table_blocks
 
 _PARAGRAPH_LIMIT = 1 << 14  # characters collected before a paragraph is yielded in parts
@@ -154,7 +154,13 @@ class _Paragraphs:
             if len(lines) > 1 and all(map(_is_row, lines)):
                 yield from self._table(lines, text, ruled)
             else:
-                yield from told_apart(Block(text, self._glue, section=section))
+                asked = text[-1] == "?" and asks(text)
+                kind = BlockKind.question if asked else BlockKind.text
+                block = Block(text, self._glue, section=section, kind=kind)
+                if "Q" in text[:4]:  # it may be labelled; most are spared the call
+                    yield from told_apart(block)
+                else:
+                    yield block
             self._glue = "\n\n"
 
     def _table(self, lines: list[str], text: str, ruled: bool) -> Iterator[Block]:
