@@ -12,7 +12,7 @@ from more_itertools import chunked
 from ..config import CorpusConfig
 from ..errors import CorpusError, DocumentError
 from ..ingestion.chunking import Chunker
-from ..ingestion.corpus import Away, SourceFile, find_files
+from ..ingestion.corpus import Away, Skipped, SourceFile, find_files
 from ..ingestion.parsing import Parsed, ParserPool
 from ..manifest import file_sha256
 from ..progress import Advance, progress
@@ -154,8 +154,11 @@ class CorpusReader:
 
     # --- files ------------------------------------------------------------------------------
 
-    def _list(self, source: SourceFile | Rejected) -> None:
-        """Put a file on the worklist, or reject it."""
+    def _list(self, source: SourceFile | Rejected | Skipped) -> None:
+        """Put a file on the worklist, or list why it is not read."""
+        if isinstance(source, Skipped):
+            self._note("", source.id, source.reason, RejectCode.skipped)
+            return
         if isinstance(source, SourceFile):
             if root := self.writer.add_found(source):
                 reason = f"same name as in {root}; index one directory above"

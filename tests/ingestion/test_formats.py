@@ -157,7 +157,8 @@ ARTICLE = (
             ("Normal | not a table.", BlockKind.text),
         ]),
         ("f.html", PAGE, [
-            ("Intro.", BlockKind.text), ("- item", BlockKind.text), ("Doses", BlockKind.table),
+            ("Intro.", BlockKind.text), ("- item in a list", BlockKind.text),
+            ("Doses", BlockKind.caption), ("Iron; 65 mg", BlockKind.table),
             ("before", BlockKind.text), ("A toe", BlockKind.caption),
             (", swollen.", BlockKind.caption), ("after", BlockKind.text),
         ]),

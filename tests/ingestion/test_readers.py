@@ -423,7 +423,8 @@ def test_html_keeps_the_content_of_a_page(tmp_path: Path) -> None:
     assert [(block.section, block.text) for block in blocks] == [
         ("", "Spread by Anopheles mosquitoes & blood."),
         ("Types", "Types"),
-        ("Types", "Parasites\nName | Relapse\nP. vivax | yes"),
+        ("Types", "Parasites"),
+        ("Types", "Name: P. vivax; Relapse: yes"),
         ("Types > Care", "Care"),
         ("Types > Care", "Loose text"),
         ("Types > Care", "- net\n- inner\n- drug"),
@@ -490,7 +491,7 @@ def test_docx_in_reading_order(tmp_path: Path) -> None:
         ("", "Intro text."),
         ("Care", "Care"),
         ("Care", "- stop smoking\n- rehabilitation"),
-        ("Care", "Grade | FEV1 | Note\nGOLD 1 | 80"),
+        ("Care", "Grade: GOLD 1; FEV1 / Note: 80"),
         ("Care", "The end."),
     ]
     document, blocks = read_one(word_file(tmp_path / "f.docx", title="About COPD"))

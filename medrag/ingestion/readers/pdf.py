@@ -1,18 +1,20 @@
-"""Reads .pdf: page by page, makes paragraphs of the lines and drops running headers and footers."""
+"""Reads .pdf: page by page, makes paragraphs of lines and drops running headers and footers."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
-from ...types import Block, Document
-from .pdf_layout import page_lines
+from ...types import Block, BlockKind, Document, Flag
+from .pdf_layout import PageText, page_texts
+from .pdf_tables import Table
 from .reader import Source, breaks_on_purpose, one_line
+from .tables import table_blocks
 
 _EDGE = 3  # lines at the top and at the bottom of a page that may be headers and footers
 _AROUND = 6  # pages before and after a page that its edges are compared with
@@ -52,12 +54,13 @@ _NO_TITLE = re.compile(r"untitled|\(?anonymous\)?|\(?unspecified\)?|microsoft wo
 def read(source: Source) -> Iterator[Document]:
     """Yield the document; its pages are read while its blocks are.
 
-    Its title is the file's own if that is sensible, else the first line of text if no word is
-    divided at its end, else the file's name. Running headers, footers and page numbers are
-    dropped (`_Pages`), unless there is no other text. Text comes in the order of drawing, as
-    corrected by `reading_order`; three columns drawn line by line come out mixed. Raised numbers
-    are marked ("10^9/L"), except in turned text and on pages that had to be reordered. Line
-    lengths show the paragraphs (`breaks_on_purpose`).
+    Its title is the file's own if that is sensible, else the first line of text if the text does
+    not continue a word or sentence from it, else the file's name. Running headers, footers and
+    page numbers are dropped (`_Pages`), unless there is no other text. Text comes in the order of
+    drawing, as corrected by `reading_order`. Tables are recovered where ruled lines or aligned
+    numbers show them (`pdf_tables`), and raised numbers are marked ("10^9/L"), except in turned
+    text. Text that nobody sees is left out (`pdf_objects.look`). Line lengths show the paragraphs
+    (`breaks_on_purpose`).
 
     A word divided at a line end is joined. It keeps its hyphen if the document has that compound
     inside a line, if its first half is usual in compounds ("beta-", "non-"), is a single letter
@@ -68,20 +71,21 @@ def read(source: Source) -> Iterator[Document]:
         DocumentError: not a PDF, damaged, or encrypted; also from the blocks, and if no page has
             text.
     """
-    pages = _Pages(page_lines(source))
+    pages = _Pages(page_texts(source))
     known = _properties(source)
     title, author = known.get("title", ""), known.get("author", "")
     if len(title) < 4 or _NO_TITLE.fullmatch(title) or title.lower().endswith((".pdf", ".docx")):
-        title = pages.first_line()
-        if title.endswith("-"):  # half a word: the text continues
+        title, following = pages.first_lines()
+        if title.endswith("-") or following[:1].islower():  # the text continues
             title = ""
     title = one_line(title) if len(title) <= 200 else ""
-    yield Document(
+    document = Document(
         source.document_id,
         title or source.title,
-        _blocks(source, pages, title),
+        (),
         metadata={"author": author} if author and not _NO_TITLE.fullmatch(author) else {},
     )
+    yield replace(document, blocks=_blocks(source, pages, title, document))
 
 
 def _properties(source: Source) -> dict[str, str]:
@@ -93,51 +97,104 @@ def _properties(source: Source) -> dict[str, str]:
     return {key.lower(): one_line(value) for key, value in found.items()}
 
 
-def _blocks(source: Source, pages: _Pages, title: str) -> Iterator[Block]:
-    """Yield the paragraphs; one that continues on the next page becomes two glued blocks."""
+def _blocks(source: Source, pages: _Pages, title: str, document: Document) -> Iterator[Block]:
+    """Yield the paragraphs and tables; a paragraph over two pages becomes two glued blocks."""
     last: Block | None = None  # held back: the next page may complete its last word
-    for number, lines in enumerate(pages, start=1):
-        width = sorted(map(len, lines))[int(0.9 * (len(lines) - 1))] if lines else 0
-        if number == 1 and one_line(lines[0] if lines else "") == title and lines[1:]:
+    table: Table | None = None  # at the end of the page before
+    for number, page in enumerate(pages, start=1):
+        lines = page.lines
+        if page.hidden:
+            document.left_out["hidden text"] += page.hidden
+            document.flags.add(Flag.hidden_text)
+        texts = [line for line in lines if isinstance(line, str)]
+        width = sorted(map(len, texts))[int(0.9 * (len(texts) - 1))] if texts else 0
+        if number == 1 and lines[1:] and isinstance(lines[0], str) and one_line(lines[0]) == title:
             # A short line is only the title; a full one may be the first of the text.
-            del lines[: breaks_on_purpose(lines[0], lines[1], width)]
-        for block in _paragraphs(lines, width, pages.compounds, number):
+            following = lines[1] if isinstance(lines[1], str) else ""
+            del lines[: breaks_on_purpose(lines[0], following, width)]
+        if lines and table is not None and isinstance(lines[0], Table):
+            lines[0].continue_from(table)
+        table = lines[-1] if lines and isinstance(lines[-1], Table) else None
+        for block in _of_page(lines, width, pages.compounds, number):
             if last is not None:
-                if last.page != number and _runs_on(last.text, block.text):
+                if last.page != number and _runs_on(last, block):
                     text, glue = _dehyphenated(last.text, block.text, pages.compounds)
                     last, block = replace(last, text=text), replace(block, glue=glue)
                 yield last
-            last = block
+            flags = page.flags
+            if block.kind == BlockKind.table:
+                flags -= {Flag.tables_as_lines}
+            last = replace(block, flags=flags) if flags else block
+    if pages.stripped:
+        document.left_out["page furniture"] = pages.stripped
     if last is not None:
         yield last
     elif pages.stripped:  # only running lines: they are the text
-        yield from _blocks(source, _Pages(page_lines(source), strip=False), title)
+        document.left_out.clear()
+        yield from _blocks(source, _Pages(page_texts(source), strip=False), title, document)
     else:
         raise source.error("no text layer, so probably a scan; run OCR on it first")
 
 
-def _runs_on(before: str, after: str) -> bool:
+def _of_page(
+    lines: Sequence[str | Table], width: int, compounds: set[str], page: int
+) -> Iterator[Block]:
+    """Yield the paragraphs and tables. A table within a sentence comes after its paragraph."""
+    texts: list[str] = []
+    tables: list[tuple[int, Table]] = []  # with the number of lines before it
+    for line in lines:
+        if isinstance(line, str):
+            texts.append(line)
+        else:
+            tables.append((len(texts), line))
+    stops = {
+        n
+        for n, _ in tables
+        if not (0 < n < len(texts) and texts[n][0].islower() and _is_open(texts[n - 1]))
+    }
+    paragraphs = chain([(0, None)], _paragraphs(texts, stops, width, compounds, page))
+    for done, block in paragraphs:
+        if block is not None:
+            yield block
+        while tables and tables[0][0] <= done:
+            table = tables.pop(0)[1]
+            yield from table_blocks(table.rows, table.caption, page=page)
+
+
+def _is_open(line: str) -> bool:
+    return not _SENTENCE_END.search(line)
+
+
+def _runs_on(before: Block, after: Block) -> bool:
     """Tell whether a sentence continues from the end of one page on the next."""
-    if _SENTENCE_END.search(before) or _BULLET.match(after):
+    if not before.kind == after.kind == BlockKind.text:
         return False
-    return after[0].islower() or len(before.rsplit("\n", 1)[-1]) > 60
+    if not _is_open(before.text) or _BULLET.match(after.text):
+        return False
+    return after.text[0].islower() or len(before.text.rsplit("\n", 1)[-1]) > 60
 
 
-def _paragraphs(lines: list[str], width: int, compounds: set[str], page: int) -> Iterator[Block]:
-    """Join the lines of a page to paragraphs.
+def _paragraphs(
+    lines: list[str], stops: Container[int], width: int, compounds: set[str], page: int
+) -> Iterator[tuple[int, Block]]:
+    """Join lines to paragraphs; yield each with the number of lines up to its end.
 
     A short line that does not end a sentence (a heading, a table row) stays a line of its own.
+
+    Args:
+        stops: the numbers of lines after which a paragraph ends in any case.
     """
     text = ""
-    for line, following in zip(lines, [*lines[1:], ""], strict=False):
+    for n, (line, following) in enumerate(zip(lines, [*lines[1:], ""], strict=False), start=1):
         text += line
-        if not following:
-            yield Block(text, page=page)
+        if not following or n in stops:
+            yield n, Block(text, page=page)
+            text = ""
         elif not (line.endswith("-") or following[0].islower()) and (
             _STARTS.match(following) or breaks_on_purpose(line, following, width)
         ):
             if _SENTENCE_END.search(line) and not _BULLET.match(following):
-                yield Block(text, page=page)
+                yield n, Block(text, page=page)
                 text = ""
             else:
                 text += "\n"
@@ -168,13 +225,14 @@ def _dehyphenated(before: str, after: str, compounds: set[str]) -> tuple[str, st
 @dataclass(slots=True)
 class _Page:
     number: int
-    lines: list[str]
+    text: PageText
     tops: set[_Key] = field(init=False)
     bottoms: set[_Key] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tops = {key for line in self.lines[:_EDGE] for key, _ in _keys(line, self.number)}
-        self.bottoms = {key for line in self.lines[-_EDGE:] for key, _ in _keys(line, self.number)}
+        lines = self.text.lines
+        self.tops = {key for line in lines[:_EDGE] for key, _ in _keys(line, self.number)}
+        self.bottoms = {key for line in lines[-_EDGE:] for key, _ in _keys(line, self.number)}
         numbers = {key for key in self.tops | self.bottoms if key[0] == "#"}
         self.tops |= numbers  # the first page of a chapter may have it at the other edge
         self.bottoms |= numbers
@@ -192,47 +250,53 @@ class _Pages:
     measurements and doses stay.
 
     Args:
-        pages: the lines of each page.
+        pages: the text of each page.
         strip: False to keep running lines.
 
     Attributes:
         compounds: hyphenated words of the pages seen, in lower case, e.g. "long-lasting".
-        stripped: whether any line was dropped.
+        stripped: how many lines were dropped from the pages yielded.
     """
 
-    def __init__(self, pages: Iterable[list[str]], *, strip: bool = True) -> None:
+    def __init__(self, pages: Iterable[PageText], *, strip: bool = True) -> None:
         self._pages = iter(pages)
         self._strip = strip
         self._behind: deque[_Page] = deque(maxlen=_AROUND)
         self._ahead: deque[_Page] = deque()
         self._count = 0
         self.compounds: set[str] = set()
-        self.stripped = False
+        self.stripped = 0
         self._look_ahead()
 
-    def __iter__(self) -> Iterator[list[str]]:
-        """Yield the lines of each page without its running header and footer."""
+    def __iter__(self) -> Iterator[PageText]:
+        """Yield each page without its running header and footer."""
         while self._ahead:
-            yield self._body(0)
+            text, body = self._ahead[0].text, self._body(0)
+            self.stripped += len(text.lines) - len(body)
+            yield replace(text, lines=body)
             self._behind.append(self._ahead.popleft())
             self._look_ahead()
 
-    def first_line(self) -> str:
-        """Return the first line of text on the pages ahead, or ""."""
-        return next((body[0] for n in range(len(self._ahead)) if (body := self._body(n))), "")
+    def first_lines(self) -> tuple[str, str]:
+        """Return the first two lines of text on the pages ahead, or ""."""
+        for n in range(len(self._ahead)):
+            lines = [line if isinstance(line, str) else line.caption for line in self._body(n)]
+            if found := [line for line in lines if line]:
+                return found[0], found[1] if found[1:] else ""
+        return "", ""
 
     def _look_ahead(self) -> None:
-        while len(self._ahead) < _AHEAD and (lines := next(self._pages, None)) is not None:
+        while len(self._ahead) < _AHEAD and (text := next(self._pages, None)) is not None:
             self._count += 1
-            self._ahead.append(_Page(self._count, lines))
-            for line in lines:
-                if len(self.compounds) < _COMPOUNDS_LIMIT:
+            self._ahead.append(_Page(self._count, text))
+            for line in text.lines:
+                if isinstance(line, str) and len(self.compounds) < _COMPOUNDS_LIMIT:
                     self.compounds.update(word.lower() for word in _COMPOUND.findall(line))
 
-    def _body(self, index: int) -> list[str]:
+    def _body(self, index: int) -> list[str | Table]:
         """Return the lines of a page ahead without its running header and footer."""
         page = self._ahead[index]
-        lines = page.lines
+        lines = page.text.lines
         if not self._strip:
             return lines
         seen = chain(self._behind, islice(self._ahead, index + _AROUND + 1))
@@ -246,10 +310,9 @@ class _Pages:
             bottoms, lines[stop - 1], page.number
         ):
             stop -= 1
-        self.stripped |= stop - start < len(lines)
         return lines[start:stop]
 
-    def _runs(self, around: list[set[_Key]], line: str, page: int) -> bool:
+    def _runs(self, around: list[set[_Key]], line: str | Table, page: int) -> bool:
         """Tell whether a line repeats at the edges of enough of the pages around."""
         for key, least in _keys(line, page):
             if self._count <= 3:
@@ -259,8 +322,10 @@ class _Pages:
         return False
 
 
-def _keys(line: str, page: int) -> Iterator[tuple[_Key, float]]:
+def _keys(line: str | Table, page: int) -> Iterator[tuple[_Key, float]]:
     """Yield the keys of a line, and on how many pages each must be for the line to run."""
+    if not isinstance(line, str):
+        return
     yield (line, None), 3
     for match in _NUMBER.finditer(line) if len(line) <= _LINE else ():
         rest = f"{line[: match.start()]}#{line[match.end() :]}"

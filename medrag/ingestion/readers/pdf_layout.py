@@ -1,4 +1,4 @@
-"""Reads the lines of text on each page of a PDF, in reading order."""
+"""Reads the text of each page of a PDF: its lines and tables, in reading order."""
 
 from __future__ import annotations
 
@@ -6,31 +6,76 @@ import math
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
+from ctypes import byref, c_double
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
+from ...types import Flag
+from .pdf_bidi import (
+    RIGHT_TO_LEFT,
+    has_mirrored_signs,
+    is_leftward,
+    is_reversed,
+    is_right_to_left,
+    letters,
+    logical,
+    repaired,
+    unmirrored,
+)
+from .pdf_objects import Drawing, look
+from .pdf_order import Piece, is_reordered, merged, reading_order, side_by_side
+from .pdf_tables import (
+    Reading,
+    Table,
+    aligned,
+    looks_tabular,
+    may_have_tables,
+    ruled,
+    with_captions,
+)
 from .reader import Source
 from .xml import LOOKBACK, superscript
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfTextPage
+    from pypdfium2 import PdfPage, PdfTextPage
 
 _SAMPLE = 16  # characters of a page that show which way its text runs
 _HYPHENS = "\x02\ufffe"  # pdfium writes one where a word is divided at a line end
+_SMALLEST = 1.0  # points; text of less height may be too small to be seen
+_SPACE = 0.15  # em; a wider gap between letters is a space
 _RAISED_NUMBER = re.compile(r"[-+\u2212\u2013]?\d{1,3}(?:[,\u2013-]\d{1,3})*[-+\u2212]?")
-_COLUMN_LINES = 3  # lines side by side that make columns
-_COLUMN_WIDTH = 10  # em; columns of tables are narrower than those of prose
-_COLUMN_CHARACTERS = 25  # average length of a line of prose, at least
-_JUMPS = 100  # jumps up a page; a page with more is a drawing
-_SENTENCE_END = re.compile(r"[.:;?!](?:\s|\Z)")
+_SIGNS = ("-", "+", "\u2212")
+_LONGEST_MARK = 12
+_RAISED_MARK = re.compile(r"[a-l]|[*†‡§¶#]+")
+_POWER = re.compile(r"(?:[x×·∙⋅•*]\s?|(?<![\d.,]))10\Z")  # "3 x 10", "10"
+# What follows a reference number after "10", but no power of ten.
+_NO_POWER = re.compile(
+    r"\s(?:adults|and then|but|children|days|during|for|from|hours|in|infants|men|mg|months"
+    r"|patients|studies|than|trials|was|weeks|were|when|which|who|with|women|years)\b"
+)
 
 
-def page_lines(source: Source) -> Iterator[list[str]]:
-    """Yield the lines of each page, without blank ones; every hyphen at a line end is "-".
+@dataclass(slots=True)
+class PageText:
+    """What a page says.
+
+    Attributes:
+        lines: its lines without blank ones, and its tables, in reading order; every hyphen at a
+            line end is "-". Empty if the page has no text.
+        flags: what holds for all of the page.
+        hidden: how many pieces of text nobody sees; they are left out.
+    """
+
+    lines: list[str | Table]
+    flags: frozenset[Flag] = frozenset()
+    hidden: int = 0
+
+
+def page_texts(source: Source) -> Iterator[PageText]:
+    """Yield the text of each page.
 
     Raises:
         DocumentError: not a PDF, damaged, or encrypted.
@@ -47,34 +92,194 @@ def page_lines(source: Source) -> Iterator[list[str]]:
     with closing(document):
         for number in range(len(document)):
             try:
-                with closing(document[number]) as page, closing(page.get_textpage()) as layer:
-                    text = _text(layer)
+                with closing(document[number]) as page:
+                    text = _page_text(page)
             except (PdfiumError, OSError, ValueError) as error:
                 raise source.error(f"page {number + 1} cannot be read ({error})") from error
-            yield _lines(text)
+            yield text
 
 
-def _text(layer: PdfTextPage) -> str:
+def _page_text(page: PdfPage) -> PageText:
+    drawing = look(page)
+    layer = page.get_textpage()
+    try:
+        parts = _parts(layer)
+        if not drawing.thorough and _may_hide(page, parts):
+            drawing = look(page, thorough=True)
+            if drawing.hidden:
+                layer.close()
+                layer = page.get_textpage()
+                parts = _parts(layer)
+        lines, flags = _lines_and_flags(layer, parts, drawing)
+    finally:
+        layer.close()
+    if drawing.ocr:
+        flags.add(Flag.ocr)
+    return PageText(with_captions(lines), frozenset(flags), drawing.hidden)
+
+
+def _parts(layer: PdfTextPage) -> list[Piece]:
+    """Return the boxes of runs of text, without it, in the order of drawing."""
+    from pypdfium2.raw import FPDFText_CountRects, FPDFText_GetRect
+
+    raw = layer.raw
+    left, top, right, bottom = c_double(), c_double(), c_double(), c_double()
+    left_, top_, right_, bottom_ = byref(left), byref(top), byref(right), byref(bottom)
+    parts = []
+    for n in range(FPDFText_CountRects(raw, 0, -1)):
+        FPDFText_GetRect(raw, n, left_, top_, right_, bottom_)
+        parts.append(Piece(left.value, bottom.value, right.value, top.value))
+    return parts
+
+
+def _may_hide(page: PdfPage, parts: list[Piece]) -> bool:
+    """Tell whether some text is outside the page or very small."""
+    left, bottom, right, top = page.get_bbox()
+    return any(
+        part.top - part.bottom < _SMALLEST
+        or part.right <= left
+        or part.left >= right
+        or part.top <= bottom
+        or part.bottom >= top
+        for part in parts
+    )
+
+
+def _lines_and_flags(
+    layer: PdfTextPage, parts: list[Piece], drawing: Drawing
+) -> tuple[list[str | Table], set[Flag]]:
     # get_text_bounded finds line ends by the height on the page, which does not change in turned
     # text. get_text_range finds them there, but also ends a line at every raised character.
     if _is_turned(layer):
-        turned: str = layer.get_text_range()
-        return turned
-    parts = [
-        Piece(left, bottom, right, top)
-        for left, bottom, right, top in map(layer.get_rect, range(layer.count_rects()))
-    ]
-    raised = [part for before, part in pairwise(parts) if _is_raised(before, part)]
-    if _is_reordered(merged(parts)):
-        pieces = merged(_characters(layer))
-        if _is_reordered(pieces):
-            return _as_lines(reading_order(pieces))
+        return [*_lines(layer.get_text_range())], set()
     text: str = layer.get_text_bounded()
-    return _with_superscripts(layer, text, raised) if raised else text
+    pieces = merged(parts)
+    flags: set[Flag] = set()
+    if not text.isascii() and RIGHT_TO_LEFT.search(text):
+        characters = [*_leftward(_characters(layer))]
+        return _arranged(characters, drawing, _reading_leftward(layer, characters), always=True)
+    if side_by_side(pieces) or may_have_tables(parts, drawing.rules) or is_reordered(pieces):
+        reading = Reading(str, False, lambda piece: _is_bold(layer, piece))
+        characters = [*_with_marks([*_characters(layer)])]
+        lines, flags = _arranged(characters, drawing, reading)
+        if lines:
+            return lines, flags
+    raised = [part for before, part in pairwise(parts) if _is_raised(before, part)]
+    return [*_lines(_with_superscripts(layer, text, raised) if raised else text)], flags
 
 
-def _is_reordered(pieces: list[Piece]) -> bool:
-    return any(a is not b for a, b in zip(pieces, reading_order(pieces), strict=True))
+def _arranged(
+    characters: list[Piece], drawing: Drawing, reading: Reading, always: bool = False
+) -> tuple[list[str | Table], set[Flag]]:
+    """Return lines and tables; no lines if the text is in order and has no table.
+
+    Args:
+        always: whether the lines are needed in any case.
+    """
+    rest, tables = ruled(characters, drawing.rules, reading)
+    found = merged(rest)
+    ordered = aligned(reading_order(found, reading.right_to_left), reading)
+    flags = {Flag.tables_as_lines} if looks_tabular(ordered) else set()
+    if always or tables or len(ordered) != len(found) or is_reordered(found):
+        return [*_as_lines(ordered, reading)], flags
+    return [], flags
+
+
+def _as_lines(pieces: list[Piece], reading: Reading) -> Iterator[str | Table]:
+    """Yield the tables, and the lines: pieces that follow each other on one line make one."""
+    line: list[Piece] = []
+    for piece in [*pieces, None]:
+        if line and (
+            piece is None
+            or isinstance(piece, Table)
+            or not (line[-1].beside(piece) and line[-1].left < piece.left)
+        ):
+            yield from _lines(reading.order(" ".join(one.text for one in line)))
+            line = []
+        if isinstance(piece, Table):
+            yield piece
+        elif piece is not None:
+            line.append(piece)
+
+
+def _reading_leftward(layer: PdfTextPage, characters: list[Piece]) -> Reading:
+    """Return how text with right-to-left scripts is read, given as drawn from left to right."""
+    lines = [piece.text for piece in merged(characters)]
+    if not is_reversed(lines):
+        return Reading(
+            lambda line: repaired(letters(line)), False, lambda piece: _is_bold(layer, piece)
+        )
+    everywhere = is_right_to_left("".join(lines))
+    mirrored = has_mirrored_signs(lines, everywhere)
+    return Reading(
+        lambda line: logical(line, is_leftward(line, everywhere), mirrored),
+        everywhere,
+        lambda piece: _is_bold(layer, piece),
+    )
+
+
+def _leftward(characters: Iterator[Piece]) -> Iterator[Piece]:
+    """Yield the characters of each line from left to right, with a space in each gap."""
+    line: list[Piece] = []
+    for piece in chain(characters, [None]):
+        if piece is not None and piece.text.isspace():
+            continue
+        if line and (piece is None or not line[-1].beside(piece)):
+            # pdfium gives leftward text in the order of reading, and its signs mirrored.
+            for before, sign, after in zip(
+                [line[0], *line], line, [*line[1:], line[-1]], strict=False
+            ):
+                if before.left > sign.left or (before is sign and sign.left > after.left):
+                    sign.text = unmirrored(sign.text)
+            yield from _from_left(line)
+            line = []
+        if piece is not None:
+            line.append(piece)
+
+
+def _from_left(line: list[Piece]) -> Iterator[Piece]:
+    marks = [piece for piece in line if unicodedata.combining(piece.text)]
+    line = sorted(
+        (piece for piece in line if not unicodedata.combining(piece.text)),
+        key=lambda piece: piece.left,
+    )
+    for mark in marks:
+        twice = mark.left + mark.right
+        if line:
+            min(line, key=lambda one: abs(one.left + one.right - twice)).text += mark.text
+    last: Piece | None = None
+    for piece in line:
+        if last is not None:
+            if _is_one_glyph(last, piece):
+                last.text, piece.text = piece.text, last.text
+            yield last
+            if _SPACE * piece.height < piece.left - last.right < piece.height:
+                yield Piece(last.right, last.bottom, last.right, last.top, " ", last.number)
+        last = piece
+    if last is not None:
+        yield last
+
+
+def _is_one_glyph(lam: Piece, alef: Piece) -> bool:
+    """Tell whether two letters are a ligature of lam and alef, in the order of reading."""
+    return (
+        lam.text == "ل"
+        and alef.text in "اأإآ"
+        and abs(lam.left - alef.left) < 0.1
+        and abs(lam.right - alef.right) < 0.1
+    )
+
+
+def _is_bold(layer: PdfTextPage, piece: Piece) -> bool:
+    from ctypes import c_int, create_string_buffer
+
+    from pypdfium2.raw import FPDFText_GetFontInfo, FPDFText_GetFontWeight
+
+    if piece.number < 0:
+        return False
+    name = create_string_buffer(128)
+    FPDFText_GetFontInfo(layer.raw, piece.number, name, len(name), c_int())
+    return FPDFText_GetFontWeight(layer.raw, piece.number) >= 600 or b"bold" in name.value.lower()
 
 
 def _characters(layer: PdfTextPage) -> Iterator[Piece]:
@@ -91,20 +296,10 @@ def _characters(layer: PdfTextPage) -> Iterator[Piece]:
             layer.raw, n, box
         ):
             if box.left < right and box.right > left and box.bottom < top and box.top > bottom:
-                last = Piece(box.left, box.bottom, box.right, box.top, character)
+                last = Piece(box.left, box.bottom, box.right, box.top, character, n)
                 yield last
         elif last is not None:  # white space and hyphen marks have no box
-            yield Piece(last.right, last.bottom, last.right, last.top, character)
-
-
-def _as_lines(pieces: list[Piece]) -> str:
-    """Return the text of the pieces; those that follow each other on one line make one line."""
-    text = ""
-    for before, piece in zip([None, *pieces], pieces, strict=False):
-        if before is not None:
-            text += " " if before.beside(piece) and before.left < piece.left else "\n"
-        text += piece.text
-    return text
+            yield Piece(last.right, last.bottom, last.right, last.top, character, n)
 
 
 def _is_raised(before: Piece, part: Piece) -> bool:
@@ -115,6 +310,55 @@ def _is_raised(before: Piece, part: Piece) -> bool:
         and part.top > before.top - 0.25 * before.height
         and abs(part.left - before.right) < 0.3 * before.height
     )
+
+
+def _with_marks(characters: list[Piece]) -> Iterator[Piece]:
+    """Yield the characters; a raised number or mark becomes one piece, written by `_marked`."""
+    written = ""
+    base: Piece | None = None
+    n = 0
+    while n < len(characters):
+        piece = characters[n]
+        n += 1
+        if base is None or piece.text.isspace() or not _is_raised(base, piece):
+            if base is not None and not base.beside(piece):
+                written = ""
+            if not piece.text.isspace():
+                base = piece
+        else:
+            piece = piece.copy()
+            while n < len(characters) and len(piece.text) < _LONGEST_MARK:
+                after = characters[n]
+                if after.text.isspace() or not _is_raised(
+                    Piece(base.left, base.bottom, piece.right, base.top), after
+                ):
+                    break
+                piece.add(after)
+                n += 1
+            after_text = "".join(one.text for one in characters[n : n + LOOKBACK])
+            piece.text = _marked(written, piece.text, after_text)
+        written = written[-LOOKBACK:] + piece.text
+        yield piece
+
+
+def _marked(before: str, inside: str, after: str) -> str:
+    """Return what to append to `before` for a raised `inside` that `after` follows.
+
+    The mark of a footnote gets brackets. A number after a number is a power only if that is 10,
+    and if "x" stands before it or what follows does not show that it counts something.
+    """
+    if _RAISED_MARK.fullmatch(inside) and (before[-1:] in ")%" or before[-1:].isdigit()):
+        return f" [{inside}]"
+    if not _RAISED_NUMBER.fullmatch(inside):
+        return inside
+    power = _POWER.search(before)
+    cited = (
+        before[-1:].isdigit()
+        and not inside.endswith(_SIGNS)
+        and not (inside.startswith(_SIGNS) and power)
+        and (not power or (power[0] == "10" and _NO_POWER.match(after) is not None))
+    )
+    return superscript(before, inside, citation=cited)
 
 
 def _with_superscripts(layer: PdfTextPage, text: str, raised: list[Piece]) -> str:
@@ -134,9 +378,9 @@ def _with_superscripts(layer: PdfTextPage, text: str, raised: list[Piece]) -> st
             stop += 1
         first, last = places[bisect_left(numbers, start)], places[bisect_left(numbers, stop) - 1]
         inside = text[first : last + 1]
-        if first >= done and _RAISED_NUMBER.fullmatch(inside):
+        if first >= done and (_RAISED_NUMBER.fullmatch(inside) or _RAISED_MARK.fullmatch(inside)):
             written += text[done:first]
-            written += superscript(written[-LOOKBACK:], inside)
+            written += _marked(written[-LOOKBACK:], inside, text[last + 1 : last + 1 + LOOKBACK])
             done = last + 1
     return written + text[done:]
 
@@ -164,144 +408,3 @@ def _lines(text: str) -> list[str]:
     )
     text = text.replace("\xad\n", "-\n").replace("\0", "")
     return [line.strip() for line in text.split("\n") if line.strip()]
-
-
-@dataclass(slots=True)
-class Piece:
-    """Text on one line without a gap; its box is in points from the page's lower left corner."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-    text: str = ""
-
-    @property
-    def height(self) -> float:
-        return self.top - self.bottom
-
-    def beside(self, other: Piece) -> bool:
-        """Tell whether both are on one line."""
-        shared = min(self.top, other.top) - max(self.bottom, other.bottom)
-        return shared > 0.5 * min(self.height, other.height)
-
-    def continues_in(self, other: Piece) -> bool:
-        """Tell whether `other` continues the line, with no more than a space between."""
-        em = max(self.height, other.height)
-        return self.beside(other) and -em < other.left - self.right < em
-
-    def add(self, other: Piece) -> None:
-        self.left, self.right = min(self.left, other.left), max(self.right, other.right)
-        self.bottom, self.top = min(self.bottom, other.bottom), max(self.top, other.top)
-        self.text += other.text
-
-
-def merged(parts: Iterable[Piece]) -> list[Piece]:
-    """Merge parts that continue each other on a line, in the order of drawing."""
-    pieces: list[Piece] = []
-    for part in parts:
-        if pieces and pieces[-1].continues_in(part):
-            pieces[-1].add(part)
-        else:
-            pieces.append(part)
-    return pieces
-
-
-def reading_order(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return the pieces in the order in which they are read.
-
-    This is the order of drawing, which is right in nearly all files and tells a table from
-    columns, with two corrections: columns of prose drawn line by line across the gutter, and a
-    block that is wholly above blocks drawn before it. Pieces may come without text, to find out
-    whether a page needs a correction.
-    """
-    return _from_top(_by_column(pieces))
-
-
-def _from_top(pieces: Sequence[Piece]) -> list[Piece]:
-    """Move each run of pieces that starts with a jump up before the runs wholly below it."""
-    runs: list[list[Piece]] = []
-    boxes: list[Piece] = []
-    for piece in pieces:
-        if not runs or piece.bottom > runs[-1][-1].top + 0.5 * piece.height:
-            runs.append([])
-            boxes.append(Piece(piece.left, piece.bottom, piece.right, piece.top))
-        runs[-1].append(piece)
-        boxes[-1].add(Piece(piece.left, piece.bottom, piece.right, piece.top))
-    if len(runs) > _JUMPS:
-        return list(pieces)
-    for n in range(1, len(runs)):
-        to = n
-        while to and _is_over(boxes[n], boxes[to - 1], 0.25 * runs[n][-1].height):
-            to -= 1
-        if to < n:
-            runs.insert(to, runs.pop(n))
-            boxes.insert(to, boxes.pop(n))
-    return [piece for run in runs for piece in run]
-
-
-def _is_over(upper: Piece, lower: Piece, slack: float) -> bool:
-    """Tell whether one box is wholly above the other and overlaps it sideways; they may touch."""
-    return upper.bottom >= lower.top - slack and min(upper.right, lower.right) > max(
-        upper.left, lower.left
-    )
-
-
-def _by_column(pieces: Sequence[Piece]) -> list[Piece]:
-    """Put the left column before the right one if their lines alternate."""
-    ordered: list[Piece] = []
-    start = 0
-    while start < len(pieces):
-        left, right = _columns(pieces, start)
-        stop = start + max(1, len(left) + len(right))
-        if _are_prose(left) and _are_prose(right):
-            ordered += left + right
-        else:
-            ordered += pieces[start:stop]
-        start = stop
-    return ordered
-
-
-def _columns(pieces: Sequence[Piece], start: int) -> tuple[list[Piece], list[Piece]]:
-    """Return the pieces from `start` on that are left and right of one gutter."""
-    first, second = pieces[start], pieces[start + 1] if start + 1 < len(pieces) else None
-    if second is None or not first.beside(second) or second.left <= first.right + first.height / 2:
-        return [], []
-    columns: tuple[list[Piece], list[Piece]] = ([first], [second])
-    from_, to = first.right, second.left  # the gutter
-    last = second
-    for piece in pieces[start + 2 :]:
-        if piece.bottom > last.top:  # a jump up
-            break
-        if piece.right < to and piece.left < from_:
-            columns[0].append(piece)
-            from_ = max(from_, piece.right)
-        elif piece.left > from_ and piece.right > to:
-            columns[1].append(piece)
-            to = min(to, piece.left)
-        else:
-            break
-        last = piece
-    return columns
-
-
-def _are_prose(column: Sequence[Piece]) -> bool:
-    """Tell whether a column is prose, not part of a table: full lines and wrapped sentences."""
-    if len(column) < _COLUMN_LINES:
-        return False
-    width = max(piece.right for piece in column) - min(piece.left for piece in column)
-    if width < _COLUMN_WIDTH * median(piece.height for piece in column):
-        return False
-    if any(upper.beside(lower) for upper, lower in pairwise(column)):
-        return False  # more than one piece to a line
-    if sum(piece.right - piece.left > 0.75 * width for piece in column) <= 0.5 * len(column):
-        return False
-    texts = [piece.text.strip() for piece in column]
-    if not any(texts):
-        return True
-    wrapped = sum(text[:1].islower() for text in texts[1:])
-    return (
-        sum(map(len, texts)) >= _COLUMN_CHARACTERS * len(texts)
-        and wrapped >= 0.4 * (len(texts) - 1)
-        and any(map(_SENTENCE_END.search, texts))
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -111,6 +111,24 @@ def split_question(text: str, known: Sequence[str] = ()) -> tuple[str, str]:
         if letters(asked) in map(letters, known):
             return _parted(text, mark)
     return "", text
+
+
+def told_apart(block: Block) -> Iterator[Block]:
+    """Yield a paragraph as a question, as a labelled question and its answer, or as it is."""
+    head = block.text[:_QUESTION_LIMIT]
+    labelled = _LABELLED.match(head)
+    if not labelled and "?" not in head:
+        yield block
+        return
+    asked, rest = split_question(block.text) if labelled else ("", block.text)
+    alone = not asked and len(head) == len(block.text)
+    if asked:
+        yield replace(block, text=asked, kind=BlockKind.question)
+        yield replace(block, text=rest, glue="\n\n")
+    elif alone and (labelled or re.fullmatch(_ASKS + r"[^.!?:;]*\?", flat(head))):
+        yield replace(block, kind=BlockKind.question)
+    else:
+        yield block
 
 
 def _parted(text: str, at: int) -> tuple[str, str]:
