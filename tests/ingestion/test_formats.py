@@ -153,7 +153,7 @@ ARTICLE = (
     ("name", "content", "expected"),
     [
         ("f.md", MARKDOWN, [
-            ("Intro.", BlockKind.text), ("Drug | Dose", BlockKind.table),
+            ("Intro.", BlockKind.text), ("Drug: Iron; Dose: 65 mg", BlockKind.table),
             ("Normal | not a table.", BlockKind.text),
         ]),
         ("f.html", PAGE, [
@@ -186,7 +186,7 @@ def test_the_tables_of_a_word_file_are_told_from_text(tmp_path: Path) -> None:
     word.save(str(tmp_path / "f.docx"))
     assert kinds(tmp_path / "f.docx") == [
         ("Intro.", BlockKind.text),
-        ("Drug | Dose", BlockKind.table),
+        ("Drug; Dose", BlockKind.table),
     ]
 
 

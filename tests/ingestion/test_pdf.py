@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from medrag.config import CorpusConfig
@@ -220,9 +222,82 @@ def test_columns_drawn_one_after_the_other_stay_in_order(tmp_path: Path) -> None
     assert text == f"{' '.join(LEFT)} {' '.join(RIGHT)}"
 
 
+NARROW = [
+    "Bisoprolol is started at 1.25 mg each day and doubled every two weeks in stable heart failure "
+    "until the target dose is reached. The pulse is taken before each step.",
+    "Digoxin levels are kept below 1 mcg/L and the dose is halved in renal failure or with "
+    "amiodarone. Nausea and yellow vision are signs of poisoning.",
+    "Metformin is the first choice in adults with type 2 diabetes. It is given with food, and is "
+    "stopped when eGFR is below 30 or before contrast.",
+]
+
+
+def wrapped(text: str, width: float) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and stringWidth(longer, "Helvetica", 12) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def across(texts: Sequence[str], width: float, top: float) -> list[tuple[float, float, str]]:
+    """Return columns of these texts, drawn line by line across all of them."""
+    rows = zip_longest(*(wrapped(text, width) for text in texts))
+    return [
+        (50 + column * (width + 20), top - 14 * n, line)
+        for n, row in enumerate(rows)
+        for column, line in enumerate(row)
+        if line
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("width", [80, 110, 150])
+def test_narrow_columns_drawn_line_by_line_are_read_one_after_the_other(
+    tmp_path: Path, count: int, width: float
+) -> None:
+    lines = [(50.0, 800.0, "How these drugs are given"), *across(NARROW[:count], width, 780)]
+    text = flat(pdf(tmp_path / "f.pdf", [at(*lines)], title="Drugs"))
+    assert text.endswith(" ".join(NARROW[:count]))
+
+
+def test_a_heading_across_columns_parts_them(tmp_path: Path) -> None:
+    heading = (50.0, 500.0, "What is measured before and during treatment")
+    lines = [*across(NARROW[:2], 130, 780), heading, *across(NARROW[:0:-1], 130, 480)]
+    text = flat(pdf(tmp_path / "f.pdf", [at(*lines)], title="Drugs"))
+    assert text == " ".join([*NARROW[:2], heading[2], *NARROW[:0:-1]])
+
+
+def test_the_last_lines_of_columns_follow_the_columns_above(tmp_path: Path) -> None:
+    lines = across(NARROW[:2], 150, 780)
+    end = min(y for _, y, _ in lines) - 20
+    lines += [(50, end, "Both drugs need care, as all drugs do in older people.")]
+    lines += [(50, end - 20, "It is stopped slowly,"), (220, end - 20, "Its level is taken")]
+    lines += [(50, end - 34, "over two weeks."), (220, end - 34, "six hours after it.")]
+    text = flat(pdf(tmp_path / "f.pdf", [at(*lines)], title="Drugs"))
+    assert "It is stopped slowly, over two weeks. Its level is taken six hours after it." in text
+
+
 @pytest.mark.parametrize(
     "rows",
     [
+        [
+            ("bd", "twice a day"),
+            ("tds", "three times a day"),
+            ("qds", "four times a day"),
+            ("prn", "when it is needed."),
+            ("stat", "at once"),
+        ],
+        [
+            ("chest pain at rest", "call an ambulance"),
+            ("pain on effort only", "see a doctor soon"),
+            ("swollen ankles", "raise the diuretic"),
+            ("fainting", "do not drive. See a doctor"),
+            ("cough at night", "raise the head of the bed"),
+        ],
         [
             ("Warfarin", "Monitor the INR weekly until it is stable."),
             ("Apixaban", "no monitoring of the blood is needed"),
@@ -240,7 +315,7 @@ def test_columns_drawn_one_after_the_other_stay_in_order(tmp_path: Path) -> None
             ("Aspirin is not stopped before surgery.", "Nothing is given in its place then."),
         ],
     ],
-    ids=["narrow", "phrases", "sentences"],
+    ids=["short words", "short phrases", "narrow", "phrases", "sentences"],
 )
 def test_the_rows_of_a_table_stay_whole(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
     cells = [
@@ -297,3 +372,49 @@ def test_raised_numbers_do_not_run_into_others(tmp_path: Path) -> None:
     assert text == (
         "Blood was taken.\n\nPlatelets were 100 x 10^9/L in all of the trials 3,4 of CO2 at 5 mg/m2"
     )
+
+
+def raised(*parts: str) -> Draw:
+    """Draw a sentence whose second, fourth, ... part is raised."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.drawString(50, 800, "Blood was taken.")
+        text = canvas.beginText(50, 780)
+        for n, part in enumerate(parts):
+            text.setFont("Helvetica", 7 if n % 2 else 12)
+            text.setRise(5 if n % 2 else 0)
+            text.textOut(part)
+        canvas.drawText(text)
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["It was below 30", "12", " in adults."], "below 30 12 in adults."),
+        (["It was 2.5", "3", " mg."], "It was 2.5 3 mg."),
+        (["It was 30", "12-14", " in adults."], "It was 30 12-14 in adults."),
+        (["There were 10", "2", " patients."], "There were 10 2 patients."),
+        (["There were 10", "6", " cells."], "There were 10^6 cells."),
+        (["There were 3 x 10", "9", " in all."], "There were 3 x 10^9 in all."),
+        (["It was 10", "-3", " mol."], "It was 10^-3 mol."),
+        (["It was 5.2", "a", " mmol."], "It was 5.2 [a] mmol."),
+        (["It was 5.2", "*", " mmol."], "It was 5.2 [*] mmol."),
+        (["On the 1", "st", " day."], "On the 1st day."),
+        (["It was 8 cm", "2", " wide."], "It was 8 cm2 wide."),
+    ],
+)
+@pytest.mark.parametrize("reordered", [False, True])
+def test_a_raised_mark_after_a_number_is_a_power_only_after_ten(
+    tmp_path: Path, parts: list[str], expected: str, reordered: bool
+) -> None:
+    """The page is read in another way if its columns are put in order."""
+
+    def draw(canvas: Canvas) -> None:
+        raised(*parts)(canvas)
+        if reordered:
+            at(*across(NARROW[:2], 130, 700))(canvas)
+
+    text = flat(pdf(tmp_path / "f.pdf", [draw], title="Blood"))
+    assert expected in text

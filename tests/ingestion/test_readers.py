@@ -156,7 +156,7 @@ def test_hard_wrapped_prose_is_unwrapped_and_lists_and_tables_are_not(tmp_path: 
         "E. coli elsewhere.\n\n"
         "- rest and ice, which nobody likes but which help a lot more than expected\n"
         "- colchicine\n\n"
-        "Drug | Dose\nColchicine | 0.5 mg"
+        "Drug: Colchicine; Dose: 0.5 mg"
     )
 
 
@@ -196,7 +196,7 @@ def test_markdown_headings_front_matter_tables_and_links(tmp_path: Path) -> None
         ("Overview > Treatment", "Treatment"),
         (children, "Children"),
         (children, "ICS first, then more."),
-        (children, "Step | Drug\n1 | ICS"),
+        (children, "Step: 1; Drug: ICS"),
         (children, "# not a heading\ncode here"),
         ("Overview > Adults", "Adults"),
         ("Overview > Adults", "1. one\n2. two"),

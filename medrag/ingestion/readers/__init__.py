@@ -43,7 +43,8 @@ class Format(NamedTuple):
 
 _XML = (".xml", ".xml.gz", ".nxml")
 FORMATS = (
-    Format("text", (".txt", ".md"), streamed=True),
+    Format("text", (".txt",), streamed=True),
+    Format("markdown", (".md",), streamed=True),
     Format("html", (".html", ".htm")),
     Format("rows", (".jsonl", ".csv", ".tsv"), streamed=True),
     Format("pdf", (".pdf",)),

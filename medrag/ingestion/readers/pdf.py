@@ -205,7 +205,7 @@ def _paragraphs(
 
 def _dehyphenated(before: str, after: str, compounds: set[str]) -> tuple[str, str]:
     """Return `before`, without its last hyphen if that divides a word, and the glue to `after`."""
-    match = re.search(r"(\w+)-\Z", before[-80:])
+    match = re.search(r"(\w+)-\Z", before[-80:]) if before.endswith("-") else None
     if not match:
         return before, " "
     half = match[1]

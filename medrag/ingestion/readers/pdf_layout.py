@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from ctypes import byref, c_double
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ...types import Flag
@@ -26,7 +26,14 @@ from .pdf_bidi import (
     unmirrored,
 )
 from .pdf_objects import Drawing, look
-from .pdf_order import Piece, is_reordered, merged, reading_order, side_by_side
+from .pdf_order import (
+    Piece,
+    has_block_below,
+    is_reordered,
+    merged,
+    reading_order,
+    side_by_side,
+)
 from .pdf_tables import (
     Reading,
     Table,
@@ -42,9 +49,11 @@ from .xml import LOOKBACK, superscript
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage, PdfTextPage
 
+_MOST_CHARACTERS = 200_000  # of a page whose layout is looked at
 _SAMPLE = 16  # characters of a page that show which way its text runs
 _HYPHENS = "\x02\ufffe"  # pdfium writes one where a word is divided at a line end
 _SMALLEST = 1.0  # points; text of less height may be too small to be seen
+_MIXED = 3  # lines that pdfium may mix up
 _SPACE = 0.15  # em; a wider gap between letters is a space
 _RAISED_NUMBER = re.compile(r"[-+\u2212\u2013]?\d{1,3}(?:[,\u2013-]\d{1,3})*[-+\u2212]?")
 _SIGNS = ("-", "+", "\u2212")
@@ -103,6 +112,8 @@ def _page_text(page: PdfPage) -> PageText:
     drawing = look(page)
     layer = page.get_textpage()
     try:
+        if layer.count_chars() > _MOST_CHARACTERS:
+            return PageText([*_lines(layer.get_text_bounded())], hidden=drawing.hidden)
         parts = _parts(layer)
         if not drawing.thorough and _may_hide(page, parts):
             drawing = look(page, thorough=True)
@@ -158,7 +169,7 @@ def _lines_and_flags(
     if not text.isascii() and RIGHT_TO_LEFT.search(text):
         characters = [*_leftward(_characters(layer))]
         return _arranged(characters, drawing, _reading_leftward(layer, characters), always=True)
-    if side_by_side(pieces) or may_have_tables(parts, drawing.rules) or is_reordered(pieces):
+    if side_by_side(pieces) or may_have_tables(parts, drawing.rules) or has_block_below(pieces):
         reading = Reading(str, False, lambda piece: _is_bold(layer, piece))
         characters = [*_with_marks([*_characters(layer)])]
         lines, flags = _arranged(characters, drawing, reading)
@@ -177,7 +188,7 @@ def _arranged(
         always: whether the lines are needed in any case.
     """
     rest, tables = ruled(characters, drawing.rules, reading)
-    found = merged(rest)
+    found = reading.ordered(merged(rest))
     ordered = aligned(reading_order(found, reading.right_to_left), reading)
     flags = {Flag.tables_as_lines} if looks_tabular(ordered) else set()
     if always or tables or len(ordered) != len(found) or is_reordered(found):
@@ -194,7 +205,7 @@ def _as_lines(pieces: list[Piece], reading: Reading) -> Iterator[str | Table]:
             or isinstance(piece, Table)
             or not (line[-1].beside(piece) and line[-1].left < piece.left)
         ):
-            yield from _lines(reading.order(" ".join(one.text for one in line)))
+            yield from _lines(reading.joined(line))
             line = []
         if isinstance(piece, Table):
             yield piece
@@ -220,21 +231,25 @@ def _reading_leftward(layer: PdfTextPage, characters: list[Piece]) -> Reading:
 
 def _leftward(characters: Iterator[Piece]) -> Iterator[Piece]:
     """Yield the characters of each line from left to right, with a space in each gap."""
-    line: list[Piece] = []
-    for piece in chain(characters, [None]):
-        if piece is not None and piece.text.isspace():
-            continue
-        if line and (piece is None or not line[-1].beside(piece)):
-            # pdfium gives leftward text in the order of reading, and its signs mirrored.
-            for before, sign, after in zip(
-                [line[0], *line], line, [*line[1:], line[-1]], strict=False
-            ):
-                if before.left > sign.left or (before is sign and sign.left > after.left):
-                    sign.text = unmirrored(sign.text)
-            yield from _from_left(line)
-            line = []
-        if piece is not None:
-            line.append(piece)
+    lines: list[list[Piece]] = []
+    for piece in characters:
+        if not piece.text.isspace():
+            if lines and lines[-1][-1].beside(piece):
+                lines[-1].append(piece)
+            else:
+                lines.append([piece])
+    for n in range(1, len(lines)):  # pdfium may mix up lines that are close to each other
+        for m in range(n, max(0, n - _MIXED), -1):
+            upper, lower = lines[m][0], lines[m - 1][0]
+            if not 0 <= upper.bottom - lower.top < 2 * upper.height:
+                break
+            lines[m - 1 : m + 1] = lines[m], lines[m - 1]
+    for line in lines:
+        # pdfium gives leftward text in the order of reading, and its signs mirrored.
+        for before, sign, after in zip([line[0], *line], line, [*line[1:], line[-1]], strict=False):
+            if before.left > sign.left or (before is sign and sign.left > after.left):
+                sign.text = unmirrored(sign.text)
+        yield from _from_left(line)
 
 
 def _from_left(line: list[Piece]) -> Iterator[Piece]:

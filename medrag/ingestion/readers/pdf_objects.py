@@ -77,7 +77,7 @@ def look(page: PdfPage, thorough: bool = False) -> Drawing:
         return Drawing()
     drawn = list(_objects(page.raw, pdf))
     drawing = Drawing(rules=list(_rules(drawn, pdf)), thorough=True)
-    _hide(drawn, page.get_bbox(), drawing, pdf)
+    _hide(drawn, page.raw, page.get_bbox(), drawing, pdf)
     return drawing
 
 
@@ -143,31 +143,33 @@ class _Cover(NamedTuple):
     opaque: bool
 
 
-def _hide(drawn: list[_Object], page: Box, drawing: Drawing, pdf: Any) -> None:
+def _hide(drawn: list[_Object], raw: Any, page: Box, drawing: Drawing, pdf: Any) -> None:
     texts: list[_Text] = []
     covers: list[_Cover] = []
     pictures = 0.0
     for place, thing in enumerate(drawn):
         if thing.kind == pdf.FPDF_PAGEOBJ_TEXT:
             texts.append(_text(place, thing, pdf))
-        elif cover := _cover(place, thing, pdf):
+        elif cover := _cover(place, thing, raw, pdf):
             covers.append(cover)
             if thing.kind == pdf.FPDF_PAGEOBJ_IMAGE:
                 pictures += _area(_common(cover.box, page))
     if not texts:
         return
-    # Of very many, only the largest are compared.
-    covers = sorted(covers, key=lambda cover: -_area(cover.box))[: _TESTS // len(texts)]
-    covers.sort(key=lambda cover: cover.place)
+    many = len(texts) * len(covers) > _TESTS  # then only the largest are compared
+    if many:
+        covers = sorted(covers, key=lambda cover: -_area(cover.box))[: _TESTS // len(texts)]
+        covers.sort(key=lambda cover: cover.place)
     layer: list[_Text] = []  # what may be the OCR layer of a picture
     unseen: list[_Text] = []
     seen = 0.0
     for text in texts:
         if not _area(text.box):  # white space
             continue
+        outside = _area(_common(text.box, page)) <= 0
         if text.faint or _is_covered(text, covers):
             layer.append(text)
-        elif text.small or _area(_common(text.box, page)) <= 0 or _is_camouflaged(text, covers):
+        elif text.small or outside or (not many and _is_camouflaged(text, covers)):
             unseen.append(text)
         else:
             seen += text.box[2] - text.box[0]
@@ -198,7 +200,7 @@ def _text(place: int, thing: _Object, pdf: Any) -> _Text:
     )
 
 
-def _cover(place: int, thing: _Object, pdf: Any) -> _Cover | None:
+def _cover(place: int, thing: _Object, page: Any, pdf: Any) -> _Cover | None:
     """Return a picture, a shading or a filled area as what may lie under or over text."""
     colour: tuple[int, int, int] | None = None
     opaque = not pdf.FPDFPageObj_HasTransparency(thing.raw)
@@ -211,7 +213,7 @@ def _cover(place: int, thing: _Object, pdf: Any) -> _Cover | None:
         segments = pdf.FPDFPath_CountSegments(thing.raw)
         opaque = opaque and alpha == 255 and segments <= 5
     elif thing.kind == pdf.FPDF_PAGEOBJ_IMAGE:
-        opaque = opaque and not _is_stencil(thing.raw, pdf)
+        opaque = opaque and not _is_stencil(thing.raw, page, pdf)
     box = _box(thing, pdf)
     clip = _clip(thing, pdf)
     if clip is None:  # of any shape
@@ -305,11 +307,11 @@ def _colour(thing: Any, get: Callable[..., int]) -> tuple[tuple[int, int, int] |
     return (red.value, green.value, blue.value), alpha.value
 
 
-def _is_stencil(image: Any, pdf: Any) -> bool:
+def _is_stencil(image: Any, page: Any, pdf: Any) -> bool:
     """Tell whether an image is a mask through which a colour is drawn."""
     data = pdf.FPDF_IMAGEOBJ_METADATA()
     return bool(
-        pdf.FPDFImageObj_GetImageMetadata(image, None, data)
+        pdf.FPDFImageObj_GetImageMetadata(image, page, data)
         and data.bits_per_pixel <= 1
         and data.colorspace == pdf.FPDF_COLORSPACE_UNKNOWN
     )

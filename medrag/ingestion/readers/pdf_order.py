@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
@@ -32,7 +32,7 @@ class Piece:
     top: float
     text: str = ""
     number: int = -1
-    parts: list[Piece] = field(default_factory=list)
+    parts: list[Piece] | None = None
 
     @property
     def height(self) -> float:
@@ -49,9 +49,19 @@ class Piece:
         return self.beside(other) and -em < other.left - self.right < gap * em
 
     def add(self, other: Piece) -> None:
-        self.left, self.right = min(self.left, other.left), max(self.right, other.right)
-        self.bottom, self.top = min(self.bottom, other.bottom), max(self.top, other.top)
+        self.surround(other)
         self.text += other.text
+
+    def surround(self, other: Piece) -> None:
+        """Make the box large enough for both."""
+        if other.left < self.left:
+            self.left = other.left
+        if other.right > self.right:
+            self.right = other.right
+        if other.bottom < self.bottom:
+            self.bottom = other.bottom
+        if other.top > self.top:
+            self.top = other.top
 
     def copy(self) -> Piece:
         return Piece(self.left, self.bottom, self.right, self.top, self.text, self.number)
@@ -65,10 +75,12 @@ def merged(parts: Iterable[Piece], gap: float = 1.0) -> list[Piece]:
             pieces.append(part)
         elif pieces and type(pieces[-1]) is Piece and pieces[-1].continues_in(part, gap):
             pieces[-1].add(part)
-            pieces[-1].parts.append(part)
+            if pieces[-1].parts is not None:
+                pieces[-1].parts.append(part)
         else:
             pieces.append(part.copy())
-            pieces[-1].parts.append(part)
+            if part.text:
+                pieces[-1].parts = [part]
     return pieces
 
 
@@ -89,6 +101,11 @@ def reading_order(pieces: Sequence[Piece], right_to_left: bool = False) -> list[
 def is_reordered(pieces: list[Piece]) -> bool:
     """Tell whether `reading_order` changes anything."""
     return any(a is not b for a, b in zip(pieces, reading_order(pieces), strict=True))
+
+
+def has_block_below(pieces: list[Piece]) -> bool:
+    """Tell whether a block is drawn before one above it; `side_by_side` finds the other reason."""
+    return any(a is not b for a, b in zip(pieces, _from_top(pieces), strict=True))
 
 
 def side_by_side(pieces: Sequence[Piece]) -> bool:
@@ -118,7 +135,7 @@ def _from_top(pieces: Sequence[Piece]) -> list[Piece]:
             runs.append([])
             boxes.append(Piece(piece.left, piece.bottom, piece.right, piece.top))
         runs[-1].append(piece)
-        boxes[-1].add(Piece(piece.left, piece.bottom, piece.right, piece.top))
+        boxes[-1].surround(piece)
     if len(runs) > _JUMPS:
         return list(pieces)
     for n in range(1, len(runs)):
@@ -203,6 +220,11 @@ def are_prose(columns: Sequence[Sequence[Piece]]) -> bool:
     return all(map(_is_prose, columns))
 
 
+def _goes_on(text: str) -> bool:
+    """Tell whether text may be within a sentence: it starts in lower case, or has no case."""
+    return text[:1].islower() or (text[:1].isalpha() and text.lower() == text.upper())
+
+
 def _is_prose(column: Sequence[Piece]) -> bool:
     if len(column) < _COLUMN_LINES:
         return False
@@ -222,7 +244,7 @@ def _is_prose(column: Sequence[Piece]) -> bool:
     if not known:
         return True
     starts = [
-        text[:1].islower() or before.endswith(("-", "\x02", "\ufffe"))
+        _goes_on(text) or before.endswith(("-", "\x02", "\ufffe"))
         for before, text in pairwise(texts)
     ]
     wrapped = sum(starts)

@@ -38,12 +38,12 @@ class Table(Piece):
 
     Attributes:
         rows: its cells.
-        columns: where its columns start, in points.
+        columns: where the text of its columns begins and ends, in points.
         caption: "" if none stands next to it.
     """
 
     rows: list[Row] = field(default_factory=list)
-    columns: list[float] = field(default_factory=list)
+    columns: list[tuple[float, float]] = field(default_factory=list)
     caption: str = ""
 
     def continue_from(self, before: Table) -> None:
@@ -53,10 +53,12 @@ class Table(Piece):
         named = self.caption and not _CONTINUED.search(self.caption)
         if own or named or not header or len(self.columns) != len(before.columns):
             return
-        shift = self.columns[0] - before.columns[0]  # left and right pages have other margins
+        shift = self.left - before.left  # left and right pages have other margins
         if all(
-            abs(one - other - shift) < 2 * _NEAR
-            for one, other in zip(self.columns, before.columns, strict=True)
+            min(abs(x0 - u0), abs(x1 - u1), abs(x0 + x1 - u0 - u1) / 2) < 2 * _NEAR
+            for (x0, x1), (u0, u1) in zip(
+                self.columns, ((u0 + shift, u1 + shift) for u0, u1 in before.columns), strict=True
+            )
         ):
             self.rows = [*header, *self.rows]
             self.caption = self.caption or before.caption
@@ -66,7 +68,7 @@ class Reading(NamedTuple):
     """How the text of cells is read.
 
     Attributes:
-        order: puts the text of one line of a cell into the order of reading.
+        order: puts text of one line, given as drawn, into the order of reading.
         right_to_left: whether the first column is the one on the right.
         bold: tells whether a piece is in bold type.
     """
@@ -74,6 +76,17 @@ class Reading(NamedTuple):
     order: Callable[[str], str]
     right_to_left: bool
     bold: Callable[[Piece], bool]
+
+    def ordered(self, pieces: list[Piece]) -> list[Piece]:
+        """Put the text of each piece into the order of reading."""
+        for piece in pieces:
+            piece.text = self.order(piece.text)
+        return pieces
+
+    def joined(self, line: list[Piece]) -> str:
+        """Return the text of pieces that are on one line, given from left to right."""
+        texts = [piece.text.strip() for piece in line]
+        return " ".join(reversed(texts) if self.right_to_left else texts)
 
 
 _Line = list[Piece]  # from left to right
@@ -99,23 +112,58 @@ def ruled(
     flats, uprights = _joined(rules, True), _joined(rules, False)
     if not flats or len(flats) + len(uprights) > _MOST_RULES:
         return characters, 0
+    page = _Page(characters)
     tables: list[Table] = []
-    rest = characters
     grids, loose = _grids(flats, uprights)
     for grid_flats, grid_uprights in grids:
         box = _around(grid_flats, grid_uprights)
         if any(_overlap(box, table) for table in tables):
             continue
-        if table := _latticed(_inside(rest, box), grid_flats, grid_uprights, reading):
-            rest = _replaced(rest, table, tables)
+        if table := _latticed(page.inside(box), grid_flats, grid_uprights, reading):
+            tables.append(table)
         elif len(grid_flats) > 1:
-            loose += [rule for rule in grid_flats if rule not in loose]
+            loose += grid_flats
     for group in _of_one_width(loose):
-        for table in _between(rest, group, loose, reading):
+        for table in _between(page, group, loose, reading):
             box = table.left, table.bottom, table.right, table.top
             if not any(_overlap(box, other) for other in tables):
-                rest = _replaced(rest, table, tables)
+                tables.append(table)
+    owner = {
+        id(piece): table
+        for table in tables
+        for piece in page.inside((table.left, table.bottom, table.right, table.top))
+    }
+    rest: list[Piece] = []
+    placed: set[int] = set()
+    for piece in characters:
+        found = owner.get(id(piece))
+        if found is None:
+            rest.append(piece)
+        elif id(found) not in placed:
+            placed.add(id(found))
+            rest.append(found)
     return rest, len(tables)
+
+
+class _Page:
+    """The characters of a page, to be found by their place."""
+
+    def __init__(self, characters: list[Piece]) -> None:
+        self._rising = sorted(characters, key=_height)
+        self._heights = [*map(_height, self._rising)]
+
+    def inside(self, box: Box) -> list[Piece]:
+        left, bottom, right, top = box
+        low, high = bisect_right(self._heights, bottom), bisect_left(self._heights, top)
+        return [
+            piece
+            for piece in self._rising[low:high]
+            if left - _NEAR < (piece.left + piece.right) / 2 < right + _NEAR
+        ]
+
+
+def _height(piece: Piece) -> float:
+    return (piece.bottom + piece.top) / 2
 
 
 def may_have_tables(parts: Sequence[Piece], rules: Sequence[Rule]) -> bool:
@@ -149,29 +197,6 @@ def _overlap(box: Box, table: Table) -> bool:
         min(box[2], table.right) - max(box[0], table.left) > _NEAR
         and min(box[3], table.top) - max(box[1], table.bottom) > _NEAR
     )
-
-
-def _replaced(characters: list[Piece], table: Table, tables: list[Table]) -> list[Piece]:
-    tables.append(table)
-    rest: list[Piece] = []
-    placed = False
-    for piece in characters:
-        if isinstance(piece, Table) or not _holds(table, piece):
-            rest.append(piece)
-        elif not placed:
-            placed = True
-            rest.append(table)
-    return rest
-
-
-def _holds(box: Piece, piece: Piece) -> bool:
-    x, y = (piece.left + piece.right) / 2, (piece.bottom + piece.top) / 2
-    return box.left - _NEAR < x < box.right + _NEAR and box.bottom < y < box.top
-
-
-def _inside(characters: Iterable[Piece], box: Box) -> list[Piece]:
-    frame = Piece(*box)
-    return [piece for piece in characters if not isinstance(piece, Table) and _holds(frame, piece)]
 
 
 def _joined(rules: Iterable[Rule], flat: bool) -> list[Rule]:
@@ -287,7 +312,7 @@ def _latticed(
             taken.update(area)
             pieces = [piece for place in area for piece in cells.get(place, [])]
             starts += [piece for piece in pieces if piece.text.strip()][:1]
-            out.append(Cell(_text(_text_lines(pieces), reading), end - row, stop - column))
+            out.append(Cell(_text(_text_lines(pieces, reading), reading), end - row, stop - column))
             deepest, widest = max(deepest, end - row), max(widest, stop - column)
         if deepest == 1 and not any(cell.text for cell in out):
             continue
@@ -297,8 +322,8 @@ def _latticed(
     filled = sum(1 for row in rows for cell in row if cell.text)
     if filled < 3:
         return None
-    if _is_divided_by_text(rows, cells, high, wide):
-        lines = _text_lines(characters)
+    if _is_divided_by_text(cells, high, wide, reading):
+        lines = _text_lines(characters, reading)
         inner = [rule for rule in flats if bottom + _NEAR < rule.at < top - _NEAR]
         return _from_lines(lines, inner, (left, bottom, right, top), reading, xs[1:-1])
     if high < 2 or sum(1 for row in rows if any(cell.text for cell in row)) < 2:
@@ -308,23 +333,23 @@ def _latticed(
         rows = [Row(reversed(row)) for row in rows]
     for header in rows[:heads]:
         header.header = True
-    return Table(left, bottom, right, top, rows=rows, columns=xs[:-1])
+    return Table(left, bottom, right, top, rows=rows, columns=[*pairwise(xs)])
 
 
 def _is_divided_by_text(
-    rows: list[Row], cells: dict[tuple[int, int], list[Piece]], high: int, wide: int
+    cells: dict[tuple[int, int], list[Piece]], high: int, wide: int, reading: Reading
 ) -> bool:
     """Tell whether lines divide only the columns: one row of the grid has all rows of the text."""
     if high > 3:
         return False
     for row in range(high):
-        counts = [len(_text_lines(cells.get((row, column), []))) for column in range(wide)]
+        counts = [len(_text_lines(cells.get((row, column), []), reading)) for column in range(wide)]
         several = [count for count in counts if count >= 2]
         if len(several) < 2 or max(counts) < 3 - (high < 2):
             continue
         values = 0
         for column in range(wide):
-            lines = _text_lines(cells.get((row, column), []))
+            lines = _text_lines(cells.get((row, column), []), reading)
             values += len(lines) > 1 and sum(_is_value(line) for line in lines) >= 0.7 * len(lines)
         if values or several.count(max(counts)) == wide:
             return True
@@ -378,13 +403,13 @@ def _of_one_width(flats: Iterable[Rule]) -> Iterator[list[Rule]]:
 
 
 def _between(
-    characters: list[Piece], group: list[Rule], flats: list[Rule], reading: Reading
+    page: _Page, group: list[Rule], flats: list[Rule], reading: Reading
 ) -> Iterator[Table]:
     """Yield the tables between horizontal lines of one width."""
     left, right = group[0].start, group[0].stop
     heights = _places(rule.at for rule in group)[::-1]
     spaces: list[list[_Line]] = [
-        _text_lines(_inside(characters, (left, low, right, high)))
+        _text_lines(page.inside((left, low, right, high)), reading)
         for high, low in pairwise(heights)
     ]
     start = 0
@@ -492,7 +517,7 @@ def looks_tabular(pieces: Sequence[Piece]) -> bool:
     return rows >= 3
 
 
-def _text_lines(characters: Iterable[Piece]) -> list[_Line]:
+def _text_lines(characters: Iterable[Piece], reading: Reading) -> list[_Line]:
     """Return the lines of some characters from the top, each as pieces from left to right."""
     lines: list[list[Piece]] = []
     for piece in sorted(characters, key=lambda piece: -(piece.bottom + piece.top)):
@@ -502,14 +527,14 @@ def _text_lines(characters: Iterable[Piece]) -> list[_Line]:
             lines.append([piece])
     found = (merged(sorted(line, key=lambda piece: piece.left), _GAP) for line in lines)
     filled = ([piece for piece in line if piece.text.strip()] for line in found)
-    return [line for line in filled if line]
+    return [reading.ordered(line) for line in filled if line]
 
 
 def _text(lines: Iterable[_Line], reading: Reading) -> str:
     """Return the text of a cell; words divided at a line end are joined."""
     text = ""
     for line in lines:
-        part = reading.order(" ".join(piece.text.strip() for piece in line))
+        part = reading.joined(line)
         if text.endswith(("\x02", "\ufffe")) and part[:1].islower():
             text = text[:-1] + part
         elif text.endswith("-") and part:
@@ -543,14 +568,17 @@ def _from_lines(
     gaps = dividers if dividers is not None else _gaps(body if len(body) > 1 else lines)
     if not gaps:
         return None
-    columns = _Columns(gaps, body, box)
+    columns = _Columns(gaps, body, box, reading)
     placed: list[list[_Placed]] = []
     for n, line in reversed([*enumerate(lines)]):
         below = [one.first for one in placed[-1]] if n < heads - 1 else []
         placed.append(_placed(line, columns, below))
     placed.reverse()
     spans = [_spans(line, reading) for line in placed]
-    if not _is_table(lines[heads:], spans[heads:], len(gaps) + 1, strict):
+    named = heads > 0 and (not strict or all(map(reading.bold, lines[heads - 1])))
+    if not _is_table(
+        lines[heads:], spans[heads:], len(gaps) + 1, strict, named, reading.right_to_left
+    ):
         return None
     narrow = [rule for rule in rules if rule not in wide]
     if strict and len(gaps) == 1 and not heads:
@@ -559,8 +587,7 @@ def _from_lines(
     rows += _body_rows(body, spans[heads:], wide, len(gaps) + 1, reading)
     if reading.right_to_left:
         rows = [_mirrored(row) for row in rows]
-    starts = [box[0], *gaps]
-    return Table(*box, rows=rows, columns=starts)
+    return Table(*box, rows=rows, columns=[*zip(columns.lefts, columns.rights, strict=True)])
 
 
 def _mirrored(row: Row) -> Row:
@@ -581,7 +608,8 @@ def _header_lines(lines: list[_Line], wide: list[Rule], reading: Reading) -> int
         heads -= 1
     if heads:
         return heads
-    return _wordy([[piece.text.strip() for piece in line] for line in lines])
+    rows = [[piece.text.strip() for piece in line] for line in lines]
+    return _wordy([row[::-1] for row in rows] if reading.right_to_left else rows)
 
 
 def _wordy(rows: Sequence[Sequence[str]]) -> int:
@@ -591,18 +619,19 @@ def _wordy(rows: Sequence[Sequence[str]]) -> int:
         for row in rows
     ]
     most = max(map(len, rows), default=0)
-    usual = median(shares)
+    full = [share for row, share in zip(rows, shares, strict=True) if len(row) >= 0.6 * most]
+    usual = median(full) if full else 0.0
     heads = 0
     if usual > 0:
         while (
-            heads < min(3, len(rows) - 1) and shares[heads] <= 0.5 * usual and len(rows[heads]) > 1
+            heads < min(3, len(rows) - 1) and shares[heads] <= 0.6 * usual and len(rows[heads]) > 1
         ):
             heads += 1
     return heads if any(len(row) >= 0.6 * most for row in rows[:heads]) else 0
 
 
 def _middle(line: _Line) -> float:
-    return (line[0].bottom + line[0].top) / 2
+    return _height(line[0])
 
 
 def _gaps(lines: list[_Line]) -> list[float]:
@@ -633,7 +662,8 @@ def _gaps(lines: list[_Line]) -> list[float]:
 class _Columns:
     """The columns of a table, and where their text usually begins and ends."""
 
-    def __init__(self, gaps: list[float], lines: list[_Line], box: Box) -> None:
+    def __init__(self, gaps: list[float], lines: list[_Line], box: Box, reading: Reading) -> None:
+        self.reading = reading
         self.gaps = gaps
         lefts: list[list[float]] = [[] for _ in range(len(gaps) + 1)]
         rights: list[list[float]] = [[] for _ in range(len(gaps) + 1)]
@@ -715,6 +745,7 @@ def _side_by_side(
             name.add(Piece(word.left, word.bottom, word.right, word.top, " " + word.text))
         if not columns.aligns(name, first):
             continue
+        name.text = columns.reading.order(name.text)
         if first == last:
             return [_Placed(name, first, last)]
         if count < len(words) and (
@@ -728,7 +759,7 @@ def _spans(placed: Iterable[_Placed], reading: Reading) -> list[_Span]:
     """Return the texts of a line; what is in one column is joined."""
     spans: list[_Span] = []
     for piece, first, last in placed:
-        text = reading.order(piece.text.strip())
+        text = piece.text.strip()
         if spans and spans[-1].last >= first:
             before = spans.pop()
             text = f"{text} {before.text}" if reading.right_to_left else f"{before.text} {text}"
@@ -738,11 +769,25 @@ def _spans(placed: Iterable[_Placed], reading: Reading) -> list[_Span]:
 
 
 def _without_spaces(piece: Piece) -> Iterator[Piece]:
-    for part in piece.parts:
+    for part in piece.parts or []:
         yield from _without_spaces(part) if part.parts else [part] if part.text.strip() else []
 
 
-def _is_table(lines: list[_Line], spans: list[list[_Span]], wide: int, strict: bool) -> bool:
+def _is_table(
+    lines: list[_Line],
+    spans: list[list[_Span]],
+    wide: int,
+    strict: bool,
+    named: bool,
+    right_to_left: bool,
+) -> bool:
+    """Tell whether lines in columns are a table, not prose or a list.
+
+    Args:
+        strict: nothing but its alignment shows that it is a table.
+        named: whether its columns have names: if `strict`, in bold type.
+        right_to_left: whether the first column is the one on the right.
+    """
     cells = sum(len(line) for line in spans)
     rows = sum(len(line) > 1 for line in spans)
     if not rows or (strict and cells < 0.35 * wide * len(spans)):
@@ -758,6 +803,8 @@ def _is_table(lines: list[_Line], spans: list[list[_Span]], wide: int, strict: b
                 columns[span.first].append((piece, span.text))
     if not all(columns):
         return False
+    if right_to_left:
+        columns.reverse()
     values = [
         sum(_VALUE.match(text) is not None for _, text in column) / len(column)
         for column in columns
@@ -770,10 +817,12 @@ def _is_table(lines: list[_Line], spans: list[list[_Span]], wide: int, strict: b
     if len(long) >= 2 and max(values) < 0.3 and are_prose(long):
         return False
     if not strict:
-        return True
+        return named or max(values) >= 0.3
     numeric = sum(share >= 0.6 for share in values[1:])
     in_line = sum(_is_aligned([piece for piece, _ in column]) for column in columns)
-    return rows >= 3 and in_line >= wide - 1 and numeric >= max(1, (wide - 1) // 2)
+    if rows < 3 or in_line < wide - 1:
+        return False
+    return numeric >= max(1, (wide - 1) // 2) or (named and wide > 2 and in_line == wide)
 
 
 def _is_aligned(column: Sequence[Piece]) -> bool:
@@ -936,8 +985,14 @@ def _body_rows(
             ruled_off = bisect_left(heights, _middle(line)) != bisect_left(
                 heights, _middle(lines[n - 1])
             )
-            joins = not ruled_off and _joins(bodies[-1], new, uneven and step < (near + far) / 2)
-            if joins:
+            beyond = lines[n + 1][0].left if n + 1 < len(lines) else 0.0
+            indent = 0.3 * line[0].height
+            in_group = new.left > bodies[-1].left + indent and beyond > bodies[-1].left + indent
+            if (
+                not ruled_off
+                and not (bodies[-1].is_label and in_group)
+                and _joins(bodies[-1], new, uneven and step < (near + far) / 2)
+            ):
                 bodies[-1].spans = _beneath(bodies[-1].spans, found)
                 bodies[-1].line = line
                 continue
