@@ -113,12 +113,13 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
         if any(cell.text for cell in cells)
     ]
     again = _repeated(grid[heads - 1] if heads else (), [cells for _, cells in body])
+    indented = any(cells[0].indent for _, cells in body)
     labelled = bool(body) and width > 1 and _is_label(body[0][1])
     group = label = ""
     label_indent = 0
     listed = False  # whether their rows begin with bullets
-    unused: list[str] = []  # headings of rows that had none yet
-    names_unused: list[str] = []  # headers further down that have no rows yet
+    unused: list[str] = []  # headings of rows that had none yet; the last may be notes
+    renamed = ""  # the same for a header
     above: list[tuple[int, str]] = []  # the rows that this row is part of, by their indents
     header: list[Sequence[Cell]] = list(grid[:heads])  # in force at this row
     changing = False  # whether the row above was a header too
@@ -132,18 +133,16 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
         if first.text:
             above = [one for one in above if one[0] < first.indent]
         parts = [text for _, text in above]
-        if first.text and (deeper or not below.text):
+        if first.text and (deeper or (indented and not below.text)):
             above.append((first.indent, first.text))
         marked = len({cell.text for cell in cells}) > 1 and _is_header(row, cells)
         if number in again or _is_unit(cells) or (marked and not _is_label(cells)):
-            if not changing:
-                yield from names_unused
-                names_unused = []
-                if marked or number + 1 in again:
-                    header = []
-            texts = dict.fromkeys(cell.text for cell in cells if cell.text)
-            names_unused.append("; ".join(texts))
+            if not changing and (marked or number + 1 in again):
+                header = []
             header = [*header, cells] if changing or not header else _changed(header, cells)
+            if renamed and not changing:
+                yield renamed
+            renamed = "; ".join(dict.fromkeys(cell.text for cell in cells if cell.text))
             changing = True
             names, above = _names(header, width), []
             continue
@@ -167,9 +166,9 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
         else:
             headings = list(filter(None, [group, label, *parts]))
             yield from (text for text in unused if text not in headings)
-            unused, names_unused = [], []
+            unused, renamed = [], ""
             yield "; ".join([*headings, *_pairs(names, cells)])
-    yield from (*unused, *names_unused)
+    yield from filter(None, [renamed, *unused])
 
 
 def _changed(header: Sequence[Sequence[Cell]], cells: Sequence[Cell]) -> list[Sequence[Cell]]:
