@@ -50,6 +50,7 @@ _BETWEEN = rf"(?:[\s,;/&{_DASH}]|\band\b|\bto\b)"  # cited numbers
 _YEAR = r"(?:1[89]|20)\d\d"
 _ITEM = rf"(?!{_YEAR})[A-Za-z]?\d{{1,4}}[a-z]?"
 _NUMBERS = re.compile(rf"[\[(\s]*{_ITEM}(?:{_BETWEEN}+{_ITEM})*[\])\s,;{_DASH}]*")
+_WIDE = re.compile(r"(\s{8})\s+")  # patterns that begin with white space take long on more
 _GROUP = rf"{_CITED}(?:{_BETWEEN}*{_CITED})*"
 _ONE = rf"(?:\d{{1,3}}|{_CITED}+)"
 _LIST = rf"{_ONE}(?:{_BETWEEN}+{_ONE})*"
@@ -343,14 +344,19 @@ def _finished(text: str) -> str:
     """Return `text` without the marks of cited sources, and with those of notes in brackets."""
     if not re.search(r"[\x01-\x04]", text):
         return text
+    text = _WIDE.sub(r"\1", text)
     if _CITED in text:
         for pattern in (_SQUARE, _ROUND, _ROUND):
             text = pattern.sub(_CITED, text)
         text = _FIRST.sub(r"\1", text)
         text = _CITATION.sub(_without_citation, text)
     text = re.sub(rf"(?<=\w){_CUT}+(?=\w)", " ", text).replace(_CUT, "")
-    text = _NOTES.sub(r" [\1]", text)
-    return re.sub(r"( \[[^\[\]\s]{1,4}\])(?=\w)", r"\1 ", text) if " [" in text else text
+    return _NOTES.sub(_with_note, text)
+
+
+def _with_note(match: re.Match[str]) -> str:
+    following = match.string[match.end() : match.end() + 1]
+    return f" [{match[1]}]" + (" " if following.isalnum() else "")
 
 
 def _without_citation(match: re.Match[str]) -> str:
