@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import mean, median
 from typing import NamedTuple
 
@@ -22,12 +23,14 @@ _GAP = 0.5  # em between two cells of a line in a ruled table
 _NARROWEST = 0.35  # em of a gap between columns
 _HEADER_LINES = 6
 _CAPTION_LINES = 4
+_MARK = 2  # characters of a cell that says no more than yes or no
 _TRIES = 4  # lines before a table that may look as if they were of it
 _JUMP = 8  # lines of a cell; a longer way up leads to another column
 _MOST_WORDS = 24  # of names of columns side by side
 _VALUE = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d|[-–—−]\Z|n\.?[as]\.?\Z", re.I)
 _NUMBER = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d")
 _BULLET = re.compile(r"[-*•‣▪◦–·]|\(?(?:\d{1,3}|[a-z]|[ivx]+)[.)]|\[\d{1,3}\]")
+_POINT = re.compile(r"(?<![\w)\]])\.\Z")  # of a number without a digit before it
 _OPEN_END = re.compile(r"[-–—,;/(]\Z|\b(?:and|or|of|with|the|to|for|in)\Z")
 _CAPTION = re.compile(r"(?:Supplementary |Appendix )?Table\s+[A-Z]?\d+(?:\.\d+)*(?:\W|\Z)", re.I)
 _CONTINUED = re.compile(r"\b(?:continued|cont\.|cont'd)", re.I)
@@ -315,7 +318,8 @@ def _latticed(
             pieces = [piece for place in area for piece in cells.get(place, [])]
             starts += [piece for piece in pieces if piece.text.strip()][:1]
             out.append(Cell(_text(_text_lines(pieces, reading), reading), end - row, stop - column))
-            deepest, widest = max(deepest, end - row), max(widest, stop - column)
+            deepest = max(deepest, end - row)
+            widest = max(widest, stop - column if column else 1)
         if deepest == 1 and not any(cell.text for cell in out):
             continue
         rows.append(Row(out))
@@ -388,7 +392,7 @@ def _lattice_header(
     if heads:
         return heads + 1
     texts = [[cell.text for cell in row] for row in rows]
-    return min(1, _wordy([row for row in texts if len(row) == wide]))
+    return min(1, _wordy(texts))
 
 
 # --- tables without lines between the columns --------------------------------------------------
@@ -564,12 +568,7 @@ def _text(lines: Iterable[_Line], reading: Reading) -> str:
     text = ""
     for line in lines:
         part = reading.joined(line)
-        if text.endswith(("\x02", "\ufffe")) and part[:1].islower():
-            text = text[:-1] + part
-        elif text.endswith("-") and part:
-            text += part
-        else:
-            text += (" " if text else "") + part
+        text = _wrapped(text, part)
     return text.replace("\x02", "-").replace("\ufffe", "-")
 
 
@@ -604,9 +603,12 @@ def _from_lines(
     if not gaps:
         return None
     columns = _Columns(gaps, body, box, reading)
+    lines = _unwrapped(lines, heads) + body
+    heads = len(lines) - len(body)
     placed: list[list[_Placed]] = []
     for n, line in reversed([*enumerate(lines)]):
-        below = [one.first for one in placed[-1]] if n < heads - 1 else []
+        below = [one.first for lower in placed[-(heads - 1 - n) :] for one in lower]
+        below = below if n < heads - 1 else []
         placed.append(_placed(line, columns, below))
     placed.reverse()
     spans = [_spans(line, reading) for line in placed]
@@ -623,6 +625,35 @@ def _from_lines(
     if reading.right_to_left:
         rows = [_mirrored(row) for row in rows]
     return Table(*box, rows=rows, columns=[*zip(columns.lefts, columns.rights, strict=True)])
+
+
+def _unwrapped(lines: list[_Line], heads: int) -> list[_Line]:
+    """Return the lines of a header; where a name goes on in a close line, it is one piece."""
+    steps = [_middle(upper) - _middle(lower) for upper, lower in pairwise(lines)]
+    limit = _leading(lines, steps)
+    if median(steps[heads:] or [math.inf]) < limit:  # the rows are no further apart
+        limit = 0.0
+    out: list[_Line] = []
+    for line, step in zip(lines[:heads], [math.inf, *steps], strict=False):
+        rest = line
+        if out and step < limit:
+            above, rest = out[-1], []
+            for piece in line:
+                over = [one for one in above if _overlaps(one, piece)]
+                if len(over) == 1 and sum(_overlaps(over[0], one) for one in line) == 1:
+                    joined = over[0].copy()
+                    joined.add(piece)
+                    joined.text = _wrapped(over[0].text.strip(), piece.text.strip())
+                    above[above.index(over[0])] = joined
+                else:
+                    rest.append(piece)
+        if rest:
+            out.append(rest)
+    return out
+
+
+def _overlaps(one: Piece, other: Piece) -> bool:
+    return one.left < other.right and other.left < one.right
 
 
 def _mirrored(row: Row) -> Row:
@@ -651,7 +682,8 @@ def _wordy(rows: Sequence[Sequence[str]]) -> int:
     """Return how many rows at the top have words where the rows below have numbers."""
     filled = [sum(map(bool, row)) for row in rows]
     shares = [
-        sum(_NUMBER.match(text) is not None for text in row[1:]) / max(1, count - 1)
+        sum(_NUMBER.match(text) is not None or 0 < len(text) <= _MARK for text in row[1:])
+        / max(1, count - 1)
         for row, count in zip(rows, filled, strict=True)
     ]
     most = max(filled, default=0)
@@ -769,7 +801,8 @@ def _placed(line: _Line, columns: _Columns, names: Iterable[int] = ()) -> list[_
             out.append(_Placed(piece, first, last))
             continue
         words = merged(_without_spaces(piece), 0.15)
-        parts = _side_by_side(words, first, last, columns) if len(words) < _MOST_WORDS else None
+        few = 0 < len(words) < _MOST_WORDS
+        parts = _side_by_side(words, first, last, columns) if few else None
         if parts is not None:
             out += parts
             continue
@@ -899,11 +932,18 @@ def _header_rows(
         pieces = [placed.piece for placed in line]
         if n + 1 < len(lines) and len(pieces) == len(found):
             upper, lower = _middle(pieces), _middle([lines[n + 1][0].piece])
-            between = [rule for rule in rules if lower < rule.at < upper]
+            middles = [(piece.left + piece.right) / 2 for piece in pieces]
+            # A line below several names does not show what they are for.
+            between = [
+                rule
+                for rule in rules
+                if lower < rule.at < upper
+                and sum(rule.start < middle < rule.stop for middle in middles) == 1
+            ]
             if between:
                 found = _disjoint(_over_lines(pieces, found, between, columns))
             else:
-                found = _disjoint(_over_names(pieces, found, spans[n + 1], columns))
+                found = _disjoint(_over_names(pieces, found, _below(spans, n), columns))
         else:
             between = []
         broad = any(span.last > span.first for span in found)
@@ -916,6 +956,15 @@ def _header_rows(
         between_above = bool(between)
         apart = broad or bool(between)
     return [_row(level, len(columns.gaps) + 1, header=True) for level in levels]
+
+
+def _below(spans: list[list[_Span]], number: int) -> list[_Span]:
+    """Return the names below a line of a header: in each column the first one."""
+    names: list[_Span] = []
+    for span in chain.from_iterable(spans[number + 1 :]):
+        if all(span.last < name.first or name.last < span.first for name in names):
+            names.append(span)
+    return sorted(names)
 
 
 def _disjoint(spans: list[_Span]) -> list[_Span]:
@@ -971,12 +1020,12 @@ def _over_names(
     if len(found) >= len(below) or len(named) < len(below):
         return found
     names = [span.text for span in below if span.first]
-    each, rest = divmod(len(names), len(found))
-    if len(set(names)) < len(names) and not rest and found[0].first:
+    starts = [n for n, name in enumerate(names, start=1) if name == names[0]]
+    if len(starts) == len(found) > 1 and found[0].first:
         # The same names under each header.
-        starts = range(1, len(names) + 1, each)
+        each = starts[1] - starts[0]
         equal = [_Span(n, n + each - 1, one.text) for n, one in zip(starts, found, strict=True)]
-        if all(
+        if [*starts] == [*range(1, 1 + each * len(starts), each)] and all(
             span.first <= bisect_left(columns.gaps, (piece.left + piece.right) / 2) <= span.last
             for span, piece in zip(equal, pieces, strict=True)
         ):
@@ -990,8 +1039,12 @@ def _over_names(
         if span.first == span.last and columns.aligns(piece, span.first):
             least = 0.0
         if span.last > span.first and abs(piece.left - columns.lefts[span.first]) < _NEAR:
-            # Set to the left over several columns: it is for all up to the next header.
-            while span.last < to and span.last + 1 in named:
+            # Set to the left over several columns: it is for all up to the next header, and the
+            # last one for as many as the one before.
+            most = to
+            if n + 1 == len(found):
+                most = span.first + out[-1].last - out[-1].first if out else span.last
+            while span.last < most and span.last + 1 in named:
                 span = span._replace(last=span.last + 1)
             out.append(span)
             continue
@@ -1016,7 +1069,7 @@ def _beneath(upper: list[_Span], lower: list[_Span]) -> list[_Span]:
 def _wrapped(before: str, after: str) -> str:
     if before.endswith(("\x02", "\ufffe")):
         return before[:-1] + after if after[:1].islower() else f"{before[:-1]}-{after}"
-    if before.endswith("-"):
+    if before.endswith("-") or (_POINT.search(before) and after[:1].isdigit()):
         return before + after
     return f"{before} {after}".strip()
 
