@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from ...types import Block, BlockKind, Document, Flag
+from .pdf_cells import Table
 from .pdf_layout import PageText, page_texts
-from .pdf_tables import Table
 from .reader import Source, breaks_on_purpose, one_line
 from .tables import table_blocks
 
