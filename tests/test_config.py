@@ -30,6 +30,7 @@ from medrag.config import (
     GroundingConfig,
     IndexConfig,
     IndexKind,
+    Ocr,
     PipelineConfig,
     Precision,
     RetrieverConfig,
@@ -230,6 +231,7 @@ def test_a_value_at_the_limit_is_accepted(
 # ------------------------------------------------------------------ choices
 
 CHOICES: list[tuple[Callable[..., object], str, StrEnum]] = [
+    (CorpusConfig, "ocr", Ocr.off),
     (GeneratorConfig, "kind", GeneratorKind.extractive),
     (RetrieverConfig, "mode", RetrieverMode.lexical),
     (IndexConfig, "kind", IndexKind.flat),

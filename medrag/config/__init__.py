@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .checks import coerce_enums
-from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig
+from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig, Ocr
 from .dataset import DatasetConfig, DatasetFieldsConfig, EvaluationConfig
 from .embedder import Backend, CacheConfig, Device, EmbedderConfig, EmbedderKind, Precision
 from .finetuning import FineTuneConfig, RetrieverTuneConfig, TinyModelConfig, TrainTarget
@@ -28,7 +28,7 @@ __all__ = [
     "Backend", "CacheConfig", "ChunkingConfig", "Config", "CorpusConfig", "DatasetConfig",
     "DatasetFieldsConfig", "Device", "EmbedderConfig", "EmbedderKind", "EvaluationConfig",
     "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind", "GroundingConfig",
-    "IndexConfig", "IndexKind", "PipelineConfig", "Precision", "RetrieverConfig",
+    "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision", "RetrieverConfig",
     "RetrieverMode", "RetrieverTuneConfig", "TinyModelConfig", "TrackingConfig", "TrainTarget",
     "WandbMode",
 ]  # fmt: skip

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from .checks import at_least, positive, require
+from .checks import at_least, coerce_enums, positive, require
+
+
+class Ocr(StrEnum):
+    """What reads pages that are pictures; `auto` is RapidOCR, else Tesseract, if installed."""
+
+    auto = "auto"
+    off = "off"
+    tesseract = "tesseract"  # the program, e.g. from the Debian package tesseract-ocr
+    rapidocr = "rapidocr"  # the Python package
 
 
 @dataclass
@@ -32,8 +42,10 @@ class CorpusConfig:
     workers: int = 0  # parser processes; 0: one per CPU core, less one, 8 at most
     max_parser_mb: int = 1024  # memory of a parser process, in megabytes; Linux only
     max_parser_seconds: float = 120.0  # seconds a parser process may go without output
+    ocr: Ocr = Ocr.auto  # engine for PDF pages without a text layer
 
     def __post_init__(self) -> None:
+        coerce_enums(self)
         given: object = self.paths  # may be anything when it comes from Python
         right = not isinstance(given, str) and all(str(path) for path in self.paths)
         require(right, "corpus.paths", self.paths, "give a list of files, directories or URLs")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ..config import GeneratorConfig, GeneratorKind
+from ..text.duplicates import Wording
 from ..types import Evidence
 from .prompts import REFUSAL, Prompt, without_markers
 
@@ -42,12 +43,15 @@ class ExtractiveGenerator:
     def generate(self, prompt: Prompt) -> str:
         """See `Generator.generate`; each line is one sentence of a passage and its marker."""
         chosen: list[Evidence] = []
+        wordings: list[Wording] = []
         for item in prompt.evidence:
             good = item.score >= _NEARLY * prompt.evidence[0].score
             if len(chosen) == self._max_sentences or not good:
                 break
-            if all(item.text != other.text for other in chosen):
+            wording = Wording(item.text)
+            if all(wording.shared(other) < 1.0 for other in wordings):
                 chosen.append(item)
+                wordings.append(wording)
         # The best document comes first; sentences of one hit keep their order.
         ranks = {item.number: rank for rank, item in reversed(list(enumerate(chosen)))}
         chosen.sort(key=lambda item: (ranks[item.number], item.start))

@@ -12,8 +12,9 @@ from more_itertools import chunked
 from ..config import CorpusConfig
 from ..errors import CorpusError, DocumentError
 from ..ingestion.chunking import Chunker
-from ..ingestion.corpus import Away, SourceFile, find_files
+from ..ingestion.corpus import Away, Skipped, SourceFile, find_files
 from ..ingestion.parsing import Parsed, ParserPool
+from ..ingestion.readers.ocr import installed
 from ..manifest import file_sha256
 from ..progress import Advance, progress
 from ..stores import Change, FileState, IndexWriter, Origin, RejectCode
@@ -154,8 +155,11 @@ class CorpusReader:
 
     # --- files ------------------------------------------------------------------------------
 
-    def _list(self, source: SourceFile | Rejected) -> None:
-        """Put a file on the worklist, or reject it."""
+    def _list(self, source: SourceFile | Rejected | Skipped) -> None:
+        """Put a file on the worklist, or list why it is not read."""
+        if isinstance(source, Skipped):
+            self._note("", source.id, source.reason, RejectCode.skipped)
+            return
         if isinstance(source, SourceFile):
             if root := self.writer.add_found(source):
                 reason = f"same name as in {root}; index one directory above"
@@ -394,7 +398,7 @@ def _limits(config: CorpusConfig) -> str:
     """The settings that may make a rejected document usable although its file is the same."""
     return (
         f"{config.max_document_mb} {config.max_archive_mb} {config.max_parser_mb} "
-        f"{config.max_parser_seconds} {config.strict}"
+        f"{config.max_parser_seconds} {config.strict} {config.ocr} {installed(config.ocr)}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import lzma
 import os
 import shutil
@@ -19,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import DocumentError, HttpError
-from ..manifest import fingerprint
+from ..manifest import MADE_BY, MANIFEST, fingerprint
 from ..types import Rejected
 from .files import BOMB, MEGABYTE, RATIO_FROM, RATIO_LIMIT, Unpacked
 from .readers import SUFFIXES
@@ -39,6 +40,9 @@ _MAX_DOWNLOAD = 2 << 30  # bytes of one document
 _DOWNLOAD_DEADLINE = 3600.0  # seconds for one document, retries included
 _LAST_NS = 2**63 - 1  # the most SQLite can hold; some file systems have later times
 _NOT_UTF8 = "the name is not UTF-8; rename it"
+_MANIFEST_LIMIT = 4 << 20  # bytes of a manifest that medrag may have written
+# What lies beside the corpus of a BEIR data set; other formats there are documents of the user.
+_BEIR_SUFFIXES = (".jsonl", ".json", ".tsv", ".csv", ".txt", ".md")
 _SUFFIX_OF = {
     "application/pdf": ".pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
@@ -83,12 +87,27 @@ class Away(Rejected):
     inside: str = ""
 
 
-def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | Rejected]:
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or directory that holds no document of the user.
+
+    Attributes:
+        id: its path inside the entry of `corpus.paths`.
+        reason: what it holds.
+    """
+
+    id: str
+    reason: str
+
+
+def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | Rejected | Skipped]:
     """Yield the files under `paths` in sorted order; hold the names of one directory at a time.
 
-    Hidden files and directories are skipped, and so is the directory of the index. An unusable
-    file (an unsupported type) is yielded as `Rejected`. A missing path, an unreadable directory
-    or a URL that cannot be fetched is yielded as `Away`.
+    Hidden files and directories are skipped, and so is the directory of the index. What medrag and
+    the tools it runs have written, and the parts of a BEIR data set that are not its corpus, are
+    yielded as `Skipped`, unless `paths` name them. An unusable file (an unsupported type) is
+    yielded as `Rejected`. A missing path, an unreadable directory or a URL that cannot be fetched
+    is yielded as `Away`.
 
     Args:
         paths: files, directories and `https://` URLs.
@@ -123,10 +142,11 @@ def is_supported(name: str) -> bool:
     return name.lower().endswith(_SUPPORTED)
 
 
-def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Rejected]:
+def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Rejected | Skipped]:
     """Yield the files of a directory, then those of each folder in it, sorted by name."""
     folders = [""]  # ids that end with "/"
     real = directory.resolve()
+    outputs = Path("outputs").resolve()
     while folders:
         inside = folders.pop()
         if (writable := _writable(inside)) != inside:
@@ -134,21 +154,60 @@ def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Reje
             continue
         if real / inside == index:
             continue
+        folder = inside.rstrip("/")
+        if folder and real / inside == outputs:
+            yield Skipped(folder, "what medrag has written; name it in corpus.paths to read it")
+            continue
         try:
             with os.scandir(directory / inside) as entries:
                 names = sorted(
                     f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
                     for entry in entries
-                    if not entry.name.startswith(".")
                 )
         except OSError as error:
-            folder = inside.rstrip("/")
             yield Away(folder or root, f"cannot be read: {error.strerror}", root, folder)
             continue
+        if folder and (reason := _written_by_us(directory / inside, names)):
+            yield Skipped(folder, reason)
+            continue
+        names = [name for name in names if not name.startswith(".")]
+        is_beir = "corpus.jsonl" in names and not {"queries.jsonl", "qrels/"}.isdisjoint(names)
+        if is_beir and "qrels/" in names:
+            names.remove("qrels/")
+            yield Skipped(f"{inside}qrels", "judgements of a BEIR data set, not documents")
         folders += [inside + name for name in reversed(names) if name.endswith("/")]
         for name in names:
-            if not name.endswith("/"):
+            if is_beir and name != "corpus.jsonl" and name.endswith(_BEIR_SUFFIXES):
+                yield Skipped(inside + name, "part of a BEIR data set; its corpus.jsonl is read")
+            elif not name.endswith("/"):
                 yield _source(Path(f"{directory}/{inside}{name}"), inside + name, root)
+
+
+def _written_by_us(folder: Path, names: Sequence[str]) -> str:
+    """Return what medrag or a tool that it runs has put into a folder with these names, or ""."""
+    if MANIFEST in names and (kind := _artefact_kind(folder / MANIFEST)):
+        return f"a medrag {kind}; name it in corpus.paths to read it"
+    if ".hydra/" in names and (folder / ".hydra/hydra.yaml").is_file():
+        return "the log of a command run by Hydra; name it in corpus.paths to read it"
+    if folder.name == "wandb" and any(n.startswith(("run-", "offline-run-")) for n in names):
+        return "runs tracked by W&B; name it in corpus.paths to read it"
+    return ""
+
+
+def _artefact_kind(path: Path) -> str:
+    """Return the kind of artefact that a manifest describes; "" if medrag did not write it."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MANIFEST_LIMIT:
+            return ""
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    signed = {"kind", "fingerprint", "package_version", "checksum"}
+    if not isinstance(content, dict) or not signed <= content.keys():
+        return ""
+    kind = content["kind"]
+    return kind if isinstance(kind, str) and kind in MADE_BY else ""
 
 
 def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:

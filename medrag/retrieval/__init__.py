@@ -15,7 +15,7 @@ from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
 from ..stores import Filter, IndexReader
 from ..text.cleaning import clean_text
-from ..text.duplicates import same_text_key
+from ..text.duplicates import Wording, same_text_key
 from ..text.words import STOPWORDS, words
 from ..types import Hit
 
@@ -23,6 +23,9 @@ _MAX_QUESTION = 4000  # characters
 _DEEPER = 8  # times as many candidates, when copies of a text fill them
 _DEEPEST = 5_000  # candidates, at most for that
 _BEHIND = 5  # candidates behind the hits that are looked at, to name copies of the last hits
+_COMPARED = 20  # hits whose words each further one is compared with
+_ALIKE = 0.85  # share of words from which on two hits are alike
+_LOWERED = 0.2  # share of its score that a hit loses if it is like a better one
 _SHORT = 300  # characters; a shorter text says what it says by its title
 
 
@@ -114,24 +117,16 @@ class Retriever:
                 scores = convex_combination(similarity, bm25, self._config.dense_weight)
         # With equal scores (the same text in two documents) the older chunk comes first.
         ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
-        hits: dict[bytes, Hit] = {}
-        copies: dict[bytes, list[str]] = {}
+        distinct = _Distinct()
         for some in chunked(ranked, wanted + _BEHIND):
             found = self.index.hits(some)
             self._check_all_found(len(found), len(some))
             for chunk in some:
-                key = _text_key(found[chunk])
-                if key in hits:
-                    copies.setdefault(key, []).append(found[chunk].document)
-                elif len(hits) < wanted:
-                    score, cosine = scores[chunk], similarity.get(chunk)
-                    hits[key] = replace(found[chunk], score=score, similarity=cosine)
-            if len(hits) == wanted:
+                cosine = similarity.get(chunk)
+                distinct.add(replace(found[chunk], score=scores[chunk], similarity=cosine))
+            if distinct.different >= wanted:
                 break
-        for key, documents in copies.items():
-            others = dict.fromkeys(name for name in documents if name != hits[key].document)
-            hits[key] = replace(hits[key], duplicates=tuple(others))
-        return list(hits.values()), sum(map(len, copies.values()))
+        return distinct.hits()[:wanted], distinct.copies
 
     def _search_words(self, question: str, depth: int, where: Filter | None) -> dict[int, float]:
         wanted = [word for word in words(question) if word not in STOPWORDS] or words(question)
@@ -158,8 +153,51 @@ class Retriever:
             )
 
 
+class _Distinct:
+    """Hits of which no two say the same, made from hits that are added best first.
+
+    A hit in nearly the same words as a better one may still say something else (another drug,
+    another ward). It is kept, but its score is lowered, so that others are seen as well.
+
+    Attributes:
+        copies: how many hits said the same as an earlier one.
+        different: how many hits do not even resemble a better one.
+    """
+
+    def __init__(self) -> None:
+        self.copies = self.different = 0
+        self._hits: dict[bytes, Hit] = {}
+        self._wordings: list[Wording] = []
+        self._documents: dict[bytes, dict[str, None]] = {}  # of copies, in order
+
+    def add(self, hit: Hit) -> None:
+        """Add the next best hit."""
+        key = _text_key(hit)
+        if key in self._hits:
+            self.copies += 1
+            if hit.document != self._hits[key].document:
+                self._documents.setdefault(key, {})[hit.document] = None
+            return
+        wording = Wording(hit.text)
+        seen = self._wordings[:_COMPARED]
+        if any(wording.shared(other) >= _ALIKE for other in seen):
+            hit = replace(hit, score=hit.score - _LOWERED * abs(hit.score))
+        else:
+            self.different += 1
+            self._wordings.append(wording)
+        self._hits[key] = hit
+
+    def hits(self) -> list[Hit]:
+        """The hits, best first, each with the documents of its copies."""
+        hits = [
+            replace(hit, duplicates=tuple(self._documents.get(key, ())))
+            for key, hit in self._hits.items()
+        ]
+        return sorted(hits, key=lambda hit: -hit.score)  # stable: equal scores keep their order
+
+
 def _text_key(hit: Hit) -> bytes:
-    """Equal for chunks that say the same."""
+    """Equal for hits that say the same; a short text says it only together with its title."""
     title = hit.title if len(hit.text) < _SHORT else ""
     return same_text_key("\n".join((title, hit.section, hit.header, hit.text)))
 

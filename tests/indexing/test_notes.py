@@ -81,6 +81,20 @@ def test_each_document_has_its_note(build: Build, tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_skipped_is_listed(build: Build, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    (corpus / "set").mkdir()
+    (corpus / "set" / "corpus.jsonl").write_text('{"_id": "a", "title": "A", "text": "Rest."}\n')
+    (corpus / "set" / "queries.jsonl").write_text('{"_id": "q", "text": "What helps?"}\n')
+    report = build()
+    assert report.quarantined == 0
+    (note,) = [note for note in notes(tmp_path) if "reason" in note]
+    assert note["id"] == "set/queries.jsonl"
+    (corpus / "set" / "queries.jsonl").unlink()
+    build()
+    assert not [note for note in notes(tmp_path) if "reason" in note]
+
+
 def test_hits_have_flags(retriever: Retriever) -> None:
     (best, *_) = retriever.retrieve("Does drug Q lower mortality?")
     assert (best.document, best.flags) == ("PMID:1", ("retracted",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from medrag.ingestion.corpus import Away, SourceFile, find_files, is_supported
+from medrag import PipelineConfig
+from medrag.indexing import BuildReport
+from medrag.ingestion.corpus import Away, Skipped, SourceFile, find_files, is_supported
+from medrag.manifest import MADE_BY, Manifest, write_manifest
 from medrag.types import Rejected
 
 
@@ -24,7 +27,9 @@ def make(root: Path, *names: str) -> None:
         path.write_text(f"This is {name}.", encoding="utf-8")
 
 
-def found(*paths: str | Path, downloads: Path = Path("unused")) -> list[SourceFile | Rejected]:
+def found(
+    *paths: str | Path, downloads: Path = Path("no-index/unused")
+) -> list[SourceFile | Rejected | Skipped]:
     return list(find_files([str(path) for path in paths], downloads))
 
 
@@ -157,6 +162,90 @@ def test_the_directory_of_the_index_is_not_a_corpus(tmp_path: Path) -> None:
 )
 def test_the_suffix_decides_in_any_case(name: str, known: bool) -> None:
     assert is_supported(name) is known
+
+
+def skipped(*paths: str | Path) -> dict[str, str]:
+    return {item.id: item.reason for item in found(*paths) if isinstance(item, Skipped)}
+
+
+def read(*paths: str | Path) -> list[str]:
+    return [item.id for item in found(*paths) if isinstance(item, SourceFile)]
+
+
+@pytest.mark.parametrize("kind", MADE_BY)
+def test_what_medrag_has_made_is_skipped_and_named(tmp_path: Path, kind: str) -> None:
+    make(tmp_path, "a.txt", "made/rows.jsonl", "made/sub/b.txt", "z/c.txt")
+    write_manifest(tmp_path / "made", Manifest(kind, "f" * 32))
+    assert read(tmp_path) == ["a.txt", "z/c.txt"]
+    assert list(skipped(tmp_path)) == ["made"]
+    assert f"a medrag {kind}" in skipped(tmp_path)["made"]
+    assert read(tmp_path / "made") == ["rows.jsonl", "sub/b.txt"]  # it is named
+
+
+def test_an_index_is_skipped_beside_the_one_that_is_built(
+    build: Callable[[], BuildReport], config: PipelineConfig
+) -> None:
+    build()
+    index = Path(config.index.dir)
+    assert skipped(index.parent)[index.name].startswith("a medrag index")
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "",
+        "[" * 100_000,
+        "\x00\xff",
+        "[]",
+        '{"name": "my app", "version": 3}',
+        '{"kind": "index", "files": []}',
+        '{"kind": "trip", "fingerprint": "", "package_version": "1", "checksum": ""}',
+        '{"kind": ["index"], "fingerprint": "", "package_version": "1", "checksum": ""}',
+    ],
+)
+def test_a_manifest_of_something_else_hides_nothing(tmp_path: Path, manifest: str) -> None:
+    make(tmp_path, "notes/a.txt", "pipe/b.txt")
+    (tmp_path / "notes/manifest.json").write_text(manifest)
+    os.mkfifo(tmp_path / "pipe/manifest.json")
+    assert read(tmp_path) == ["notes/a.txt", "pipe/b.txt"]
+    assert not skipped(tmp_path)
+
+
+def test_logs_and_runs_are_skipped_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(
+        tmp_path, "a.txt", "outputs/b.txt", "sub/outputs/c.txt", "runs/1/.hydra/hydra.yaml",
+        "runs/1/d.txt", "wandb/offline-run-2/files/requirements.txt", "study/wandb/e.txt",
+        "mine/.hydra/notes.txt", "mine/f.txt",
+    )  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for root in (".", tmp_path):
+        assert read(root) == ["a.txt", "mine/f.txt", "study/wandb/e.txt", "sub/outputs/c.txt"]
+        assert list(skipped(root)) == ["outputs", "runs/1", "wandb"]
+    assert read("outputs", "runs/1") == ["b.txt", "d.txt"]
+
+
+def test_a_root_may_hold_the_log_of_a_command(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt", ".hydra/hydra.yaml")
+    assert read(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("other", ["queries.jsonl", "qrels/test.tsv"])
+def test_of_a_beir_folder_the_corpus_is_read(tmp_path: Path, other: str) -> None:
+    make(
+        tmp_path, "beir/corpus.jsonl", f"beir/{other}", "beir/README.md", "beir/paper.pdf",
+        "beir/more/a.txt", "plain/corpus.jsonl", "plain/b.md", "asked/queries.jsonl",
+    )  # fmt: skip
+    assert read(tmp_path) == [
+        "asked/queries.jsonl", "beir/corpus.jsonl", "beir/paper.pdf", "beir/more/a.txt",
+        "plain/b.md", "plain/corpus.jsonl",
+    ]  # fmt: skip
+    why = skipped(tmp_path)
+    assert why.keys() == {"beir/README.md", f"beir/{other.removesuffix('/test.tsv')}"}
+    assert all("BEIR" in reason for reason in why.values())
+    assert read(tmp_path / "beir") == ["corpus.jsonl", "paper.pdf", "more/a.txt"]
+    assert read(tmp_path / "beir" / other) == [Path(other).name] or other.endswith(".tsv")
 
 
 # --- on a server ------------------------------------------------------------------------------

@@ -153,16 +153,18 @@ ARTICLE = (
     ("name", "content", "expected"),
     [
         ("f.md", MARKDOWN, [
-            ("Intro.", BlockKind.text), ("Drug | Dose", BlockKind.table),
+            ("Intro.", BlockKind.text), ("Drug: Iron; Dose: 65 mg", BlockKind.table),
             ("Normal | not a table.", BlockKind.text),
         ]),
         ("f.html", PAGE, [
-            ("Intro.", BlockKind.text), ("- item", BlockKind.text), ("Doses", BlockKind.table),
+            ("Intro.", BlockKind.text), ("- item in a list", BlockKind.text),
+            ("Doses", BlockKind.caption), ("Iron; 65 mg", BlockKind.table),
             ("before", BlockKind.text), ("A toe", BlockKind.caption),
             (", swollen.", BlockKind.caption), ("after", BlockKind.text),
         ]),
         ("f.nxml", ARTICLE, [
-            ("Intro.", BlockKind.text), ("Table 1.", BlockKind.table),
+            ("Intro.", BlockKind.text), ("Table 1.", BlockKind.caption),
+            ("Iron; 65 mg", BlockKind.table),
             ("Figure 1. A toe.", BlockKind.caption), ("The end.", BlockKind.text),
         ]),
         ("f.jsonl", '{"text": "a | b\\nc | d"}', [("a | b", BlockKind.text)]),
@@ -184,7 +186,7 @@ def test_the_tables_of_a_word_file_are_told_from_text(tmp_path: Path) -> None:
     word.save(str(tmp_path / "f.docx"))
     assert kinds(tmp_path / "f.docx") == [
         ("Intro.", BlockKind.text),
-        ("Drug | Dose", BlockKind.table),
+        ("Drug; Dose", BlockKind.table),
     ]
 
 

@@ -122,6 +122,67 @@ def test_few_vectors_are_no_problem_for_any_kind(
     assert ("made flat instead" in caplog.text) == (kind is IndexKind.ivfpq)
 
 
+def copies(count: int, distinct: int) -> Vector:
+    """Vectors [count, DIMENSION] of which only so many differ, in random order."""
+    draw = np.random.default_rng(3)
+    some = draw.integers(distinct, size=count - distinct)
+    return VECTORS[draw.permutation(np.concatenate([np.arange(distinct), some]))]
+
+
+@pytest.mark.parametrize("kind", [IndexKind.hnsw, IndexKind.ivfpq])
+@pytest.mark.parametrize("distinct", [1, 2, 50, 2_000])
+def test_mostly_copies_are_searched_exactly(
+    tmp_path: Path, kind: IndexKind, distinct: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    vectors = copies(COUNT, distinct)
+    made, index, _ = write(tmp_path / "vectors.faiss", kind, vectors)
+    assert (made.kind, made.recall_at_10) == (IndexKind.flat, 1.0)
+    assert f"{COUNT - distinct} of {COUNT} vectors are copies" in caplog.text
+    for query in clustered(COUNT + 10)[COUNT:]:
+        scores, ids = index.search(query, 200)
+        assert scores == pytest.approx(np.sort(vectors @ query)[:-201:-1], abs=1e-5)
+        assert len(set(ids.tolist())) == 200
+    assert is_sealed(tmp_path / "vectors.faiss", "me")
+
+
+def test_more_identical_vectors_than_auto_keeps_flat(tmp_path: Path) -> None:
+    vectors = np.repeat(VECTORS[:1], AUTO_FLAT + 1, axis=0)
+    made, index, _ = write(tmp_path / "vectors.faiss", IndexKind.auto, vectors)
+    assert made.kind is IndexKind.flat
+    assert len(index.search(VECTORS[1], 10)[0]) == 10
+
+
+@pytest.mark.parametrize("most", [100, 4_000])
+@pytest.mark.parametrize("kind", [IndexKind.hnsw, IndexKind.ivfpq])
+def test_copies_beside_many_others_hide_nothing(tmp_path: Path, kind: IndexKind, most: int) -> None:
+    vectors = VECTORS.copy()
+    vectors[np.random.default_rng(2).permutation(COUNT)[:most]] = VECTORS[0]
+    made, index, _ = write(tmp_path / "vectors.faiss", kind, vectors)
+    crowded = kind is IndexKind.hnsw and most > 300
+    assert made.kind is (IndexKind.flat if crowded else kind)
+    assert made.recall_at_10 > 0.9
+    found = 0
+    for query in clustered(COUNT + 20)[COUNT:]:
+        scores, ids = index.search(query, 1_000)
+        assert len(set(ids.tolist())) == 1_000
+        found += int(np.sum(scores[:10] >= np.sort(vectors @ query)[-10] - 1e-6))
+    assert found >= 190
+
+
+@pytest.mark.parametrize("kind", [IndexKind.hnsw, IndexKind.ivfpq])
+def test_a_search_that_comes_up_short_looks_everywhere(
+    tmp_path: Path, kind: IndexKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One list of three hundred holds fewer, and so many are more than the graph's candidates.
+    monkeypatch.setattr("medrag.stores.local.vectors._PROBES", 1)
+    monkeypatch.setattr("medrag.stores.local.vectors._HNSW_SEARCH", 1)
+    monkeypatch.setattr("medrag.stores.local.vectors._HNSW_LINKS", 2)
+    _, index, _ = write(tmp_path / "vectors.faiss", kind)
+    scores, ids = index.search(VECTORS[0], 5_000)
+    assert len(set(ids.tolist())) == 5_000
+    assert scores[0] == pytest.approx(1.0)
+
+
 def test_the_kind_goes_by_the_number_unless_it_is_asked_for() -> None:
     assert choose_kind(IndexKind.auto, AUTO_FLAT) is IndexKind.flat
     assert choose_kind(IndexKind.auto, AUTO_FLAT + 1) is IndexKind.ivfpq
@@ -184,9 +245,10 @@ kind = IndexKind(sys.argv[2])
 # HNSW: the flat file it is made from still has room, its own file has not.
 count, limit = 12_000, {"flat": 1_000_000, "hnsw": 2_000_000, "ivfpq": 1_000_000}[kind]
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-vector = np.ones(32, dtype=np.float32).tobytes()
+vectors = np.random.default_rng(1).standard_normal((count, 32), dtype=np.float32)
+rows = ((n, vector.tobytes()) for n, vector in enumerate(vectors))
 try:
-    write_vectors(Path(sys.argv[1]), "me", ((n, vector) for n in range(count)), count, 32, kind)
+    write_vectors(Path(sys.argv[1]), "me", rows, count, 32, kind)
 except OSError as error:
     print(error.errno)
 """
@@ -218,8 +280,7 @@ path, kind, count = Path(sys.argv[1]), IndexKind(sys.argv[2]), int(sys.argv[4])
 draw = np.random.default_rng(0)
 faiss.normalize_L2(draw.standard_normal((20, 384), dtype=np.float32))  # loads its libraries
 if sys.argv[3] == "write":
-    some = draw.standard_normal((1000, 384), dtype=np.float32)
-    rows = ((n, some[n % 1000].tobytes()) for n in range(count))
+    rows = ((n, draw.standard_normal(384, dtype=np.float32).tobytes()) for n in range(count))
     before = kilobytes("status", "VmHWM")
     write_vectors(path, "me", rows, count, 384, kind)
     print(kilobytes("status", "VmHWM") - before)

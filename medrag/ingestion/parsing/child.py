@@ -25,7 +25,9 @@ _LENGTH = 4  # bytes that hold the length of a message
 
 
 # The only environment variables that a child gets: it must not see the keys of services.
-_PASSED_ON = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH")
+_PASSED_ON = (
+    "PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "TESSDATA_PREFIX",
+)  # fmt: skip
 _PASSED_ON_FROM = ("LC_", "PYTHON", "DYLD_")
 
 
@@ -132,8 +134,8 @@ class ParserProcess:
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
-        with self._child:
-            self._child.kill()
+        with self._child, suppress(ProcessLookupError, PermissionError):  # it may have ended
+            os.killpg(self._child.pid, signal.SIGKILL)  # with the OCR program that it may run
         os.close(self._output)
 
 
@@ -149,4 +151,8 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, search)),
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": "1",
+        # glibc gives the memory of large arrays back, so that OCR stays within the limit.
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_MMAP_THRESHOLD_": "8000000",
+        "MALLOC_TRIM_THRESHOLD_": "64000000",
     }

@@ -62,6 +62,7 @@ class _Parser:
         self._corpus = corpus
         self._chunker = chunker
         self._scratch = scratch
+        self._open = False  # within a document
 
     def file(self, path: Path, id_: str, start: int, skip: int) -> None:
         """Send the content of a file, from document `skip` of member `start` on, both from 0.
@@ -95,7 +96,8 @@ class _Parser:
     def _documents(self, path: Path, id_: str, skip: int) -> None:
         try:
             last = time.monotonic()
-            for number, item in enumerate(read_documents(path, id_, self._corpus)):
+            found = read_documents(path, id_, self._corpus, self._alive)
+            for number, item in enumerate(found):
                 if number < skip:
                     if time.monotonic() - last > _SIGN_OF_LIFE:
                         self.send("skipping")
@@ -113,6 +115,7 @@ class _Parser:
     def _document(self, document: Document) -> None:
         title = " ".join(clean_text(document.title).split())
         self.send("document", document.id, title, document.url, document.version)
+        self._open = True
         try:
             blocks = clean_blocks(document.blocks)
             if self._chunker:
@@ -125,6 +128,17 @@ class _Parser:
             self.send("end", dict(document.metadata), sorted(document.flags), left_out)
         except Exception as error:  # the metadata may be anything
             self.send("failed", self._reason(error))
+        finally:
+            self._open = False
+
+    def _alive(self) -> None:
+        """Send a sign of life: an empty batch within a document."""
+        if not self._open:
+            self.send("skipping")
+        elif self._chunker:
+            self.send("chunks", [])
+        else:
+            self.send("blocks", [])
 
     def _reject(self, id_: str, why: Exception | str) -> None:
         self.send("rejected", id_, self._reason(why))

@@ -6,7 +6,7 @@ To add a format, write a module with a `read` function as in `Reader` and add a 
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from itertools import chain
@@ -43,7 +43,8 @@ class Format(NamedTuple):
 
 _XML = (".xml", ".xml.gz", ".nxml")
 FORMATS = (
-    Format("text", (".txt", ".md"), streamed=True),
+    Format("text", (".txt",), streamed=True),
+    Format("markdown", (".md",), streamed=True),
     Format("html", (".html", ".htm")),
     Format("rows", (".jsonl", ".csv", ".tsv"), streamed=True),
     Format("pdf", (".pdf",)),
@@ -60,7 +61,7 @@ SUFFIXES = tuple(dict.fromkeys(suffix for format_ in FORMATS for suffix in forma
 
 
 def read_documents(
-    path: Path, document_id: str, corpus: CorpusConfig
+    path: Path, document_id: str, corpus: CorpusConfig, alive: Callable[[], None] = lambda: None
 ) -> Iterator[Document | Rejected | Deleted]:
     """Yield the documents of one file, and a Rejected with the reason for each unusable one.
 
@@ -74,10 +75,11 @@ def read_documents(
         path: the file.
         document_id: the file's id: its POSIX path in the corpus.
         corpus: field names of rows, and the size limit for files that are held in memory.
+        alive: called now and then by a reader that may take long between two blocks.
     """
     name = path.name.lower()
     suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
-    source = Source(path, document_id, suffix, corpus)
+    source = Source(path, document_id, suffix, corpus, alive)
     items = 0
     try:
         for item in _read(source):

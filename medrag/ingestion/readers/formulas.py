@@ -85,21 +85,22 @@ def _core(element: Element) -> Element:
 
 def _row(parts: Sequence[tuple[str, str]]) -> str:
     """Return the parts of a row, each with its tag; signs between values are set apart."""
-    text = ""
+    pieces: list[str] = []
     tag_before, before = "", ""
     after_value = False  # then a plus or minus stands between two values
     for tag, part in parts:
         if not part:
             continue
         if tag != "mo":
-            text += " " * _run_together(tag_before, before, tag, part) + part
+            pieces.append(" " * _run_together(tag_before, before, tag, part) + part)
         elif part in _SPACED and (after_value or part not in _SIGNS):
-            text = f"{text.rstrip()} {part} "
+            pieces.append(f" {part} ")
         else:
-            text += part + " " * (part == ";" or (part == "," and not before[-1:].isdigit()))
+            gap = part == ";" or (part == "," and not before[-1:].isdigit())
+            pieces.append(part + " " * gap)
         after_value = tag != "mo" or part in _CLOSING
         tag_before, before = tag, part
-    return text
+    return re.sub(" {2,}", " ", "".join(pieces))
 
 
 def _run_together(tag_before: str, before: str, tag: str, part: str) -> bool:

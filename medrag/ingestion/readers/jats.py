@@ -10,10 +10,10 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ...types import Block, BlockKind, Document, Flag
-from .jats_text import RunningText, has_text
+from .jats_text import LEFT_OUT, RunningText, bracketed, has_text
 from .reader import HeadingPath, Source, one_line
 from .tables import CAPTION_LIMIT, Cell, Row, table_blocks
-from .xml import RECORD_LIMIT, elements, inline, root_tag
+from .xml import elements, inline, root_tag
 from .xml_tables import rows
 
 _ARTICLE_LIMIT = 1 << 40  # bytes; `corpus.max_document_mb` has limited the file already
@@ -36,12 +36,12 @@ _LINKS = {
     **dict.fromkeys(("superseded-by", "new-version", "replaced-by"), Flag.superseded),
 }
 # Parts of the front matter: read as metadata, or the reason for leaving them out.
-_IN_METADATA = {"article-id", "title-group", "contrib-group", "pub-date", "kwd-group"}
-_IN_METADATA |= {"related-article", "related-object", "article-meta", "journal-meta"}
+_IN_METADATA = {"article-id", "pub-date", "kwd-group"}
+_IN_METADATA |= {"related-article", "related-object", "article-meta"}
 _DETAILS = {"aff", "email", "address", "role", "degrees", "bio", "author-comment", "contrib-id"}
 _DETAILS |= {"on-behalf-of", "ext-link", "uri", "prefix", "suffix", "anonymous", "fn", "etal"}
 _NOT_IN_NAMES = {"xref", "contrib-group", "fn", "label"}  # hang on names of authors
-_FUNDING = {"funding-group": "funding", "support-group": "funding"}
+_READ_IN_FRONT = {"abstract", "trans-abstract", "notes", "supplementary-material", "product"}
 
 
 def read(source: Source) -> Iterator[Document]:
@@ -57,11 +57,12 @@ def read(source: Source) -> Iterator[Document]:
         DocumentError: as `xml.elements`, after the articles before the damage; or there is no
             article in the file.
     """
-    alone = root_tag(source) == "article"
-    found = elements(source, "article", limit=_ARTICLE_LIMIT if alone else RECORD_LIMIT)
+    if root_tag(source) == "article":
+        yield _document(source, next(elements(source, "article", limit=_ARTICLE_LIMIT)), 0)
+        return
     number = 0
-    for number, article in enumerate(found, start=1):
-        yield _document(source, article, 0 if alone else number)
+    for number, article in enumerate(elements(source, "article"), start=1):
+        yield _document(source, article, number)
     if not number:
         raise source.error("no <article> in it")
 
@@ -233,34 +234,24 @@ class _Article:
             self._path.leave(level + 1)
 
     def _front_matter(self, article: Element, front: Element, level: int) -> Iterator[Block]:
-        """Yield abstracts and other text before the body; count what is left out."""
-        journal = article.find("front/journal-meta")
-        if journal is not None and any(one.tag != "journal-title-group" for one in journal):
-            self._text.count("publication details")
+        """Yield abstracts and other text before the body; count once what kinds are left out."""
+        reasons = set()
         around = article.find("front")
         others = [] if around is None or around is front else list(around)
         for part in [*front, *others]:
-            if part.tag in ("abstract", "trans-abstract", "notes", "supplementary-material"):
+            if part.tag in _READ_IN_FRONT:
                 yield from self._block(part, level)
                 self._path.leave(level + 1)
-            elif part.tag == "product":
-                yield Block(self._text.line(part), section=str(self._path))
-            elif part.tag == "title-group":
-                for child in part:
-                    self._text.leaves_out(child)
             elif part.tag == "contrib-group":
-                self._author_details(part)
-            elif part.tag in _IN_METADATA or not has_text(part) or self._text.leaves_out(part):
-                continue
-            else:
-                self._text.count(_FUNDING.get(part.tag, "publication details"))
-
-    def _author_details(self, group: Element) -> None:
-        """Count what is said of the authors besides their names."""
-        others = any(one.tag in _DETAILS and has_text(one) for one in group.iter())
-        editors = any(one.get("contrib-type", "author") != "author" for one in group)
-        if others or editors or any(one.tag != "contrib" for one in group):
-            self._text.count("author details")
+                reasons |= {"author details"} if _has_details(part) else set()
+            elif part.tag == "title-group":
+                reasons |= {LEFT_OUT[one.tag] for one in part if one.tag in LEFT_OUT}
+            elif part.tag == "journal-meta":
+                reasons |= {"publication details"} if len(part) > 1 else set()
+            elif part.tag not in _IN_METADATA and has_text(part):
+                reasons.add(LEFT_OUT.get(part.tag, "publication details"))
+        for reason in sorted(reasons):
+            self._text.count(reason)
 
     def _inner(self, article: Element, level: int) -> Iterator[Block]:
         """Yield a sub-article or response as a section with its own title."""
@@ -353,7 +344,7 @@ class _Article:
         label = self._text.line(element.find("label"))
         text = f"{label.rstrip('.')}." if label else ""
         for caption in element.iterfind("caption"):
-            for part in caption:
+            for part in [caption] if (caption.text or "").strip() else caption:
                 line = self._text.line(part)
                 stop = "." if text and text[-1].isalnum() and line else ""
                 text = f"{text}{stop} {line}".strip()
@@ -378,7 +369,8 @@ class _Article:
                 elif child.tag == "table-wrap-foot":
                     for note in child:
                         for block in self._block(note, level):
-                            yield replace(block, kind=BlockKind.caption, header=header)
+                            text = bracketed(block.text)
+                            yield replace(block, text=text, kind=BlockKind.caption, header=header)
                 elif child.tag not in ("label", "caption"):
                     yield from self._block(child, level)
             yield from self._floats(level)
@@ -388,6 +380,12 @@ class _Article:
         if table.tag == "array":  # has no header: its first column names the others
             found = [Row(_named(row)) for row in found]
         yield from table_blocks(found, caption, section=str(self._path))
+
+
+def _has_details(group: Element) -> bool:
+    """Tell whether more is said of the authors than their names."""
+    others = any(one.tag in _DETAILS and has_text(one) for one in group.iter())
+    return others or any(one.get("contrib-type", "author") != "author" for one in group)
 
 
 def _named(row: Row) -> Iterator[Cell]:

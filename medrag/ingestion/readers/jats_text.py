@@ -28,6 +28,7 @@ LEFT_OUT = {
     **dict.fromkeys(("author-notes", "collab-alternatives"), "author details"),
     **dict.fromkeys(("sec-meta", "kwd-group", "unstructured-kwd-group"), "publication details"),
     **dict.fromkeys(("subj-group", "custom-meta-group", "object-id"), "publication details"),
+    **dict.fromkeys(("funding-group", "support-group"), "funding"),
     **dict.fromkeys(("index-term", "index-term-range-end"), "index entries"),
     **dict.fromkeys(("rt", "rp"), "phonetic guides"),
     "strike": "deleted text",
@@ -44,21 +45,25 @@ _PICTURES = {"graphic", "inline-graphic"}
 # Which of several forms of the same thing is read.
 _FORMS = ("math", "tex-math", "table", "textual-form", "code", "preformat", "chem-struct")
 
-_DASH = "-\u2010-\u2015\u2212"
+_DASH = r"\-\u2010-\u2015\u2212"
 _BETWEEN = rf"(?:[\s,;/&{_DASH}]|\band\b|\bto\b)"  # cited numbers
 _YEAR = r"(?:1[89]|20)\d\d"
 _ITEM = rf"(?!{_YEAR})[A-Za-z]?\d{{1,4}}[a-z]?"
 _NUMBERS = re.compile(rf"[\[(\s]*{_ITEM}(?:{_BETWEEN}+{_ITEM})*[\])\s,;{_DASH}]*")
+_WIDE = re.compile(r"(\s{8})\s+")  # patterns that begin with white space take long on more
 _GROUP = rf"{_CITED}(?:{_BETWEEN}*{_CITED})*"
-_LIST = rf"(?:\d{{1,3}}|{_CITED})(?:{_BETWEEN}+(?:\d{{1,3}}|{_CITED})|{_CITED})*"
+_ONE = rf"(?:\d{{1,3}}|{_CITED}+)"
+_LIST = rf"{_ONE}(?:{_BETWEEN}+{_ONE})*"
 _SQUARE = re.compile(rf"\[\s*(?=[^\[\]]*{_CITED}){_LIST}[\s,;]*\]")
 _ROUND = re.compile(rf"[(\[]\s*(?:see|e\.g\.,?|refs?\.?)?\s*{_GROUP}[\s,;]*[)\]]")
-_CITATION = re.compile(rf"([,;]?)(\s*){_GROUP}(\s*)")
+_CITATION = re.compile(rf"([,;]?)(\s*){_GROUP}(\s*)((?<!\d)\.(?!\d))?")
+_FIRST = re.compile(rf"([(\[])\s*{_GROUP}[\s,;]*")  # in brackets with more than citations
 _NOTES = re.compile(rf"\s*{_NOTE}([^{_NOTE_END}]*){_NOTE_END}(?:[\s,;]*(?={_NOTE}))?")
 _SYMBOLS = "*†‡§¶#‖∥∗✱⁎"
 _MARK = re.compile(rf"[A-Za-z]{{1,3}}|\d{{1,3}}|[{_SYMBOLS}|+^~]{{1,4}}")
 _ORDINALS = {"st", "nd", "rd", "th", "h", "o", "n", "x", "er", "re", "e", "t"}
-_POWER = re.compile(r"(?:^|[^^\W\d_])(?:[mcdkµμ]?m|s|[RrXxχFtn])\Z|10\Z")
+_POWER = re.compile(r"(?<![^\W\d_])(?:[mcdkµμ]?m|[sRrXxχFtn])\Z|(?<![\d.,])10\Z")
+_TEN = re.compile(r"(?:^|[^\d.,])10\s+\Z")
 _STRUCK = re.compile(r"line-through|strike|deleted", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])")
 
@@ -91,7 +96,6 @@ class RunningText:
         """Return the text of a title or name, without the marks that hang on it."""
         self._bare = True
         text = self.line(element)
-        self._lists: list[Element] | None = None  # found within an item of a list
         self._bare = False
         return text
 
@@ -128,7 +132,7 @@ class RunningText:
         """Return a footnote on one line, after its mark in square brackets."""
         parts = [self._noted(self._read(one)) for one in element.iterfind("label")]
         parts += [f" {self._read(one)} " for one in element if one.tag != "label"]
-        return flat(_finished("".join([element.text or "", *parts])))
+        return bracketed(flat(_finished("".join([element.text or "", *parts]))))
 
     def leaves_out(self, element: Element) -> bool:
         """Tell whether an element is left out, and count it if it has text."""
@@ -185,7 +189,7 @@ class RunningText:
         if tag in FORMULAS:
             return self._formula(child)
         if tag == "xref":
-            return self._xref(child, before)
+            return self._xref(child)
         if tag == "sup":
             return self._raised(child, before)
         if tag == "inline-graphic":
@@ -201,12 +205,12 @@ class RunningText:
             return f" \N{BULLET} {spoken(child, self._special)} "
         return "" if tag == "graphic" else None
 
-    def _xref(self, xref: Element, before: str) -> str:
+    def _xref(self, xref: Element) -> str:
         """Return the text of a reference, or a mark for it."""
         kind = xref.get("ref-type", "")
         rids = xref.get("rid", "").split()
         target = self._targets.get(rids[0], "other") if rids else ""
-        text = spoken(xref, self._special, before)
+        text = spoken(xref, self._special)
         if kind == "bibr" or (kind in ("", "other") and target in ("ref", "")):
             bare = re.sub(rf"[{_CUT}{_CITED}]", "", text).strip()
             if _NUMBERS.fullmatch(bare):
@@ -241,6 +245,8 @@ class RunningText:
         items = [item for item in re.split(r"[\s,;]+", text.strip()) if item]
         if self._marks is not None and items and all(self._is_mark(one, before) for one in items):
             return self._noted(text)
+        if _TEN.search(before) and text.strip()[-1:].isdigit():
+            return f"^{text.strip()}"  # although a space stands before it
         return superscript(before, text)
 
     def _is_mark(self, item: str, before: str) -> bool:
@@ -320,6 +326,11 @@ class RunningText:
         return "[formula]"
 
 
+def bracketed(note: str) -> str:
+    """Return a note with the symbol that it begins with in brackets: "*p < 0.05"."""
+    return re.sub(rf"^([{_SYMBOLS}]{{1,4}})\s*(?=[^\W_]|[<>≤≥])", r"[\1] ", note)
+
+
 def has_text(element: Element) -> bool:
     """Tell whether there is any text in an element."""
     return any(text.strip() for text in element.itertext())
@@ -333,20 +344,28 @@ def _finished(text: str) -> str:
     """Return `text` without the marks of cited sources, and with those of notes in brackets."""
     if not re.search(r"[\x01-\x04]", text):
         return text
+    text = _WIDE.sub(r"\1", text)
     if _CITED in text:
         for pattern in (_SQUARE, _ROUND, _ROUND):
             text = pattern.sub(_CITED, text)
+        text = _FIRST.sub(r"\1", text)
         text = _CITATION.sub(_without_citation, text)
     text = re.sub(rf"(?<=\w){_CUT}+(?=\w)", " ", text).replace(_CUT, "")
-    text = _NOTES.sub(r" [\1]", text)
-    return re.sub(r"( \[[^\[\]\s]{1,4}\])(?=\w)", r"\1 ", text) if " [" in text else text
+    return _NOTES.sub(_with_note, text)
+
+
+def _with_note(match: re.Match[str]) -> str:
+    following = match.string[match.end() : match.end() + 1]
+    return f" [{match[1]}]" + (" " if following.isalnum() else "")
 
 
 def _without_citation(match: re.Match[str]) -> str:
     """Return what is left where marks of cited sources stood: separators and spaces."""
     text = match.string
     left, right = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
-    comma, before, after = match.groups()
+    comma, before, after, stop = match.groups()
+    if stop:  # "et al. [1]." has one stop too many
+        return "" if left == "." and not comma else stop
     if right in ",;:.)]" or left in "([":  # "" is in both
         closing = not right or right in ",;.)]"
         return "" if closing or left in "([" else comma

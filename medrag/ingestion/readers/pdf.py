@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from typing import Any
 
 from ...types import Block, BlockKind, Document, Flag
 from .pdf_cells import Table
 from .pdf_layout import PageText, page_texts
 from .reader import Source, breaks_on_purpose, one_line
+from .scans import Scans
 from .tables import table_blocks
 
 _EDGE = 3  # lines at the top and at the bottom of a page that may be headers and footers
@@ -71,7 +73,10 @@ def read(source: Source) -> Iterator[Document]:
         DocumentError: not a PDF, damaged, or encrypted; also from the blocks, and if no page has
             text.
     """
-    pages = _Pages(page_texts(source))
+    metadata: dict[str, Any] = {}
+    left_out: Counter[str] = Counter()
+    scans = Scans(source, metadata, left_out)
+    pages = _Pages(page_texts(source, scans.read))
     known = _properties(source)
     title, author = known.get("title", ""), known.get("author", "")
     if len(title) < 4 or _NO_TITLE.fullmatch(title) or title.lower().endswith((".pdf", ".docx")):
@@ -79,13 +84,12 @@ def read(source: Source) -> Iterator[Document]:
         if title.endswith("-") or following[:1].islower():  # the text continues
             title = ""
     title = one_line(title) if len(title) <= 200 else ""
+    if author and not _NO_TITLE.fullmatch(author):
+        metadata["author"] = author
     document = Document(
-        source.document_id,
-        title or source.title,
-        (),
-        metadata={"author": author} if author and not _NO_TITLE.fullmatch(author) else {},
+        source.document_id, title or source.title, (), metadata=metadata, left_out=left_out
     )
-    yield replace(document, blocks=_blocks(source, pages, title, document))
+    yield replace(document, blocks=_blocks(source, pages, title, document, scans))
 
 
 def _properties(source: Source) -> dict[str, str]:
@@ -97,7 +101,9 @@ def _properties(source: Source) -> dict[str, str]:
     return {key.lower(): one_line(value) for key, value in found.items()}
 
 
-def _blocks(source: Source, pages: _Pages, title: str, document: Document) -> Iterator[Block]:
+def _blocks(
+    source: Source, pages: _Pages, title: str, document: Document, scans: Scans
+) -> Iterator[Block]:
     """Yield the paragraphs and tables; a paragraph over two pages becomes two glued blocks."""
     last: Block | None = None  # held back: the next page may complete its last word
     table: Table | None = None  # at the end of the page before
@@ -131,9 +137,10 @@ def _blocks(source: Source, pages: _Pages, title: str, document: Document) -> It
         yield last
     elif pages.stripped:  # only running lines: they are the text
         document.left_out.clear()
-        yield from _blocks(source, _Pages(page_texts(source), strip=False), title, document)
+        again = _Pages(page_texts(source, scans.read), strip=False)
+        yield from _blocks(source, again, title, document, scans)
     else:
-        raise source.error("no text layer, so probably a scan; run OCR on it first")
+        raise scans.error()
 
 
 def _of_page(

@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from ctypes import byref, c_double
 from dataclasses import dataclass
@@ -82,8 +82,15 @@ class PageText:
     hidden: int = 0
 
 
-def page_texts(source: Source) -> Iterator[PageText]:
+def page_texts(
+    source: Source, scanned: Callable[[PdfPage, int, PageText], PageText]
+) -> Iterator[PageText]:
     """Yield the text of each page.
+
+    Args:
+        source: the file.
+        scanned: reads the picture of a page if the text of the page is in it; it is given the page,
+            its number from 1, and its other text.
 
     Raises:
         DocumentError: not a PDF, damaged, or encrypted.
@@ -101,7 +108,7 @@ def page_texts(source: Source) -> Iterator[PageText]:
         for number in range(len(document)):
             try:
                 with closing(document[number]) as page:
-                    text = _page_text(page)
+                    text = scanned(page, number + 1, _page_text(page))
             except (PdfiumError, OSError, ValueError) as error:
                 raise source.error(f"page {number + 1} cannot be read ({error})") from error
             yield text
@@ -191,11 +198,11 @@ def _arranged(
     ordered = aligned(reading_order(found, reading.right_to_left), reading)
     flags = {Flag.tables_as_lines} if looks_tabular(ordered) else set()
     if always or tables or len(ordered) != len(found) or is_reordered(found):
-        return [*_as_lines(ordered, reading)], flags
+        return [*as_lines(ordered, reading)], flags
     return [], flags
 
 
-def _as_lines(pieces: list[Piece], reading: Reading) -> Iterator[str | Table]:
+def as_lines(pieces: list[Piece], reading: Reading) -> Iterator[str | Table]:
     """Yield the tables, and the lines: pieces that follow each other on one line make one."""
     line: list[Piece] = []
     for piece in [*pieces, None]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ _QUESTION_LIMIT = 400  # characters of a question that a text starts with
 _ASKS = (
     r"(?:Wh(?:at|en|ere|ich|o|om|ose|y)|How|Is|Are|Do|Does|Did|Can|Could|Should|Will|Has|Have)\b"
 )
+_QUESTION = re.compile(_ASKS + r"[^.!?:;]*\?")
 _LABELLED = re.compile(r"\W{0,3}Q(?:uestion)?(?: ?\d{1,4})?(?:\s?:|(?<=\d)\.\s)")
 _ANSWER = re.compile(r"\bA(?:nswer)?(?: ?\d{1,4})?\s?:")
 
@@ -33,12 +34,14 @@ class Source:
         document_id: its id: its POSIX path in the corpus.
         suffix: the supported suffix that its name ends with, in lower case.
         corpus: field names of rows, and the size limit for files that are held in memory.
+        alive: a slow reader calls it now and then, so that it is not taken for one that hangs.
     """
 
     path: Path
     document_id: str
     suffix: str
     corpus: CorpusConfig
+    alive: Callable[[], None]
 
     @property
     def title(self) -> str:
@@ -105,12 +108,34 @@ def split_question(text: str, known: Sequence[str] = ()) -> tuple[str, str]:
         return _parted(text, answer.start())
     if mark:
         asked = flat(head[:mark])
-        asks = re.match(_ASKS, asked) and not re.search(r"[.!:;]\s", asked)
-        if (labelled or asks) and text[mark : mark + 1].isspace():
+        plain = re.match(_ASKS, asked) and not re.search(r"[.!:;]\s", asked)
+        if (labelled or plain) and text[mark : mark + 1].isspace():
             return _parted(text, mark)
         if letters(asked) in map(letters, known):
             return _parted(text, mark)
     return "", text
+
+
+def asks(paragraph: str) -> bool:
+    """Tell whether a paragraph is one question."""
+    return len(paragraph) <= _QUESTION_LIMIT and _QUESTION.fullmatch(paragraph) is not None
+
+
+def told_apart(block: Block) -> Iterator[Block]:
+    """Yield a paragraph as a question, as a labelled question and its answer, or as it is."""
+    text = block.text
+    labelled = "Q" in text[:4] and _LABELLED.match(text)  # the test is for speed
+    if not labelled and not text.endswith("?"):
+        yield block
+        return
+    asked, rest = split_question(text) if labelled else ("", text)
+    if asked:
+        yield replace(block, text=asked, kind=BlockKind.question)
+        yield replace(block, text=rest, glue="\n\n")
+    elif asks(text) or (labelled and len(text) <= _QUESTION_LIMIT):
+        yield replace(block, kind=BlockKind.question)
+    else:
+        yield block
 
 
 def _parted(text: str, at: int) -> tuple[str, str]:

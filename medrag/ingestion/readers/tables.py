@@ -7,8 +7,9 @@ So a row can be searched, cut, quoted and cited without the rest of its table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, takewhile
+from itertools import groupby, pairwise, takewhile
 from typing import NamedTuple
 
 from ...types import Block, BlockKind
@@ -17,6 +18,11 @@ from .reader import flat, one_line
 CAPTION_LIMIT = 200  # characters of a caption that are repeated before each part of a table
 _BLOCK = 1 << 14  # characters of rows in a block
 _MOST_COLUMNS = 1_000  # a table with more is cut; a cell may claim to span any number
+_NAME_LIMIT = 80  # characters of a column's name, where the source does not mark it as one
+_BULLETS = "-–•·"
+_JOINS = "±–/"
+_UNIT = re.compile(r"%|±|\b(?:n|no\.|mean|median|sd|se|sem|ci|iqr|range)\b", re.IGNORECASE)
+_STEP = 3  # quarters of an em; less may be an accident
 _VALUE = "0123456789<>≤≥=±~+-−–.("
 
 
@@ -28,6 +34,8 @@ class Cell(NamedTuple):
         rows, columns: how many it spans; 0 rows means all that are left.
         heading: whether the source marks it as the heading of a column or row.
         column: the first column that it may be in, from 0.
+        indent: how far its text is set in, in quarters of an em: a row below a less indented one
+            is part of it.
     """
 
     text: str
@@ -35,6 +43,7 @@ class Cell(NamedTuple):
     columns: int = 1
     heading: bool = False
     column: int = 0
+    indent: int = 0
 
 
 class Row(list[Cell]):
@@ -85,30 +94,109 @@ def table_blocks(
 def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     """Yield a line for each row of the body."""
     grid = resolved(rows)
-    width = max(map(len, grid), default=0)
+    if not grid:
+        return
+    width = max(map(len, grid))
     heads = sum(1 for _ in takewhile(lambda n: _is_header(rows[n], grid[n]), range(len(grid))))
     if heads == len(grid):
         heads = min(1, len(grid) - 1)  # headings all through: the first row names the columns
     if not heads and guess_header and _looks_like_header(grid):
         heads = 1
+    if heads == 1 and len(grid) > 1 and width > 1 and _is_label(grid[0]):
+        heads = 0  # the first of several labels, not a name of columns
     names = _names(grid[:heads], width)
-    # A row with a label alone heads the rows below it only in a table that begins with one:
-    # elsewhere nothing shows where its rows end.
-    body = [cells for cells in grid[heads:] if any(cell.text for cell in cells)]
-    labelled = bool(body) and width > 1 and _is_label(body[0])
+    # A row with a label alone heads the rows below it only in a table that begins with one, or
+    # that indents them: elsewhere nothing shows where its rows end.
+    body = [
+        (row, cells)
+        for row, cells in zip(rows[heads:], grid[heads:], strict=True)
+        if any(cell.text for cell in cells)
+    ]
+    again = _repeated(grid[heads - 1] if heads else (), [cells for _, cells in body])
+    indented = any(cells[0].indent for _, cells in body)
+    labelled = bool(body) and width > 1 and _is_label(body[0][1])
     group = label = ""
-    for row, cells in zip(rows[heads:], grid[heads:], strict=True):
-        texts = [cell.text for cell in cells]
-        if not any(texts):
+    label_indent = 0
+    listed = False  # whether their rows begin with bullets
+    unused: list[str] = []  # headings of rows that had none yet; the last may be notes
+    renamed = ""  # the same for a header
+    above: list[tuple[int, str]] = []  # the rows that this row is part of, by their indents
+    header: list[Sequence[Cell]] = list(grid[:heads])  # in force at this row
+    changing = False  # whether the row above was a header too
+    for number, (row, cells) in enumerate(body):
+        first = cells[0]
+        below = body[number + 1][1][0] if number + 1 < len(body) else Cell("")
+        step = below.indent - first.indent if below.text else 0
+        across = _is_group(cells, width)
+        heading = (across and first.indent > 0) or (not across and _is_label(cells))
+        deeper = step > 0 and (heading or (step >= _STEP and not _bullet(first)))
+        if first.text:
+            above = [one for one in above if one[0] < first.indent]
+        parts = [text for _, text in above]
+        if first.text and (deeper or (indented and not below.text)):
+            above.append((first.indent, first.text))
+        marked = len({cell.text for cell in cells}) > 1 and _is_header(row, cells)
+        if number in again or _is_unit(cells) or (marked and not _is_label(cells)):
+            if not changing and (marked or number + 1 in again):
+                header = []
+            header = [*header, cells] if changing or not header else _changed(header, cells)
+            if renamed and not changing:
+                yield renamed
+            renamed = "; ".join(dict.fromkeys(cell.text for cell in cells if cell.text))
+            changing = True
+            names, above = _names(header, width), []
             continue
-        if _is_group(cells, width):
-            group, label = texts[0], ""
-        elif labelled and _is_label(cells):
-            label = texts[0]
-        elif len(set(texts)) > 1 and _is_header(row, cells):
-            names = _names([cells], width)  # a second header, further down
+        changing = False
+        if listed and first.text and first.text[0] not in _BULLETS:
+            group = label = ""  # their list has ended
+            listed = False
+        if across:
+            group, label = group if first.indent else "", ""
+            group = group if deeper else first.text
+            above = above if deeper else []
+            listed = not deeper and _bullet(below)
+            unused.append(first.text)
+        elif _is_label(cells) and (labelled or deeper):
+            if first.indent <= label_indent:
+                label, label_indent = "", first.indent
+            if not deeper:
+                label, above = first.text, []
+                listed = _bullet(below)
+            unused.append(first.text)
         else:
-            yield "; ".join(filter(None, [group, label, *_pairs(names, cells)]))
+            headings = list(filter(None, [group, label, *parts]))
+            yield from (text for text in unused if text not in headings)
+            unused, renamed = [], ""
+            yield "; ".join([*headings, *_pairs(names, cells)])
+    yield from filter(None, [renamed, *unused])
+
+
+def _changed(header: Sequence[Sequence[Cell]], cells: Sequence[Cell]) -> list[Sequence[Cell]]:
+    """Return the header after a row further down that names or measures its columns anew."""
+    *upper, lowest = header
+    if cells[0].text:  # the lowest level again
+        return [*([Cell(""), *row[1:]] for row in upper), cells]
+    both = list(zip(lowest, cells, strict=False))
+    if all(_UNIT.search(old.text) for old, new in both if new.text):
+        return [*upper, [new if new.text else old for old, new in both]]
+    return [*header, cells]
+
+
+def _repeated(header: Sequence[Cell], body: Sequence[Sequence[Cell]]) -> set[int]:
+    """Return which rows of the body are the header again, with a row above that spans columns."""
+    again = set()
+    for number, cells in enumerate(body):
+        same = [
+            one.text == two.text
+            for one, two in zip(cells[1:], header[1:], strict=False)
+            if one.text
+        ]
+        if len(same) > 1 and all(same):
+            again.add(number)
+            spans = body[number - 1] if number else ()
+            if any(one is two and one.text for one, two in pairwise(spans[1:])):
+                again.add(number - 1)
+    return again
 
 
 def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
@@ -127,13 +215,14 @@ def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
             else:
                 open_[column] = cell, left - 1
         column = 0
-        for cell in row:
+        for number_in_row, cell in enumerate(row):
             column = max(column, min(cell.column, _MOST_COLUMNS))
             while column in places:
                 column += 1
             shown = cell._replace(text=flat(cell.text))
             deep = (cell.rows or len(rows)) - 1
-            for _ in range(max(1, cell.columns)):
+            others = len(row) - number_in_row - 1
+            for _ in range(max(1, min(cell.columns, _MOST_COLUMNS - column - others))):
                 if column in places or column >= _MOST_COLUMNS:
                     break
                 places[column] = shown
@@ -156,16 +245,39 @@ def _pairs(names: Sequence[str], cells: Sequence[Cell]) -> Iterator[str]:
     if not any(names) and len(cells) > 1 and cells[0].heading and cells[0].text:
         yield f"{cells[0].text}: " + "; ".join(cell.text for cell in cells[1:] if cell.text)
         return
+    pairs: list[tuple[str, str]] = []
     for _, group in groupby(zip(names, cells, strict=False), lambda pair: id(pair[1])):
-        pairs = list(group)
-        text = pairs[0][1].text
-        name = " / ".join(dict.fromkeys(name for name, _ in pairs if name))
-        if text:
-            yield f"{name}: {text}" if name and name != text else text
+        same = list(group)
+        text = same[0][1].text
+        name = " / ".join(dict.fromkeys(name for name, _ in same if name))
+        if pairs and name and pairs[-1][0] == name and _is_one(pairs[-1][1], text):
+            pairs[-1] = name, f"{pairs[-1][1]} {text}"
+        elif text:
+            pairs.append((name, text))
+    for name, text in pairs:
+        yield f"{name}: {text}" if name and name != text else text
+
+
+def _is_one(text: str, following: str) -> bool:
+    """Tell whether two cells under one name are one value: "5.2", "±", "0.3"; "12", "(40%)"."""
+    return text[-1:] in _JOINS or following[:1] in _JOINS or following[:1] in "(["
 
 
 def _is_header(row: Row, cells: Sequence[Cell]) -> bool:
     return bool(cells) and (row.header or all(cell.heading or not cell.text for cell in cells))
+
+
+def _bullet(cell: Cell) -> bool:
+    """Tell whether a cell begins with a bullet, which may be a minus before a number."""
+    text = cell.text
+    return bool(text) and text[0] in _BULLETS and not text[1:2].isdigit()
+
+
+def _is_unit(cells: Sequence[Cell]) -> bool:
+    """Tell whether a row only says in what its columns are from here on: "", "n (%)", "n (%)"."""
+    texts = [cell.text for cell in cells[1:] if cell.text]
+    same = len(texts) > 1 and len(set(texts)) == 1 and not cells[0].text
+    return same and bool(_UNIT.search(texts[0])) and not any(sign.isdigit() for sign in texts[0])
 
 
 def _is_label(cells: Sequence[Cell]) -> bool:
@@ -185,6 +297,8 @@ def _looks_like_header(grid: Sequence[Sequence[Cell]]) -> bool:
         return False
     first = [cell.text for cell in grid[0]]
     if len(set(first)) < len(first) or not all(first[1:]) or any(map(_is_value, first)):
+        return False
+    if any(len(text) > _NAME_LIMIT for text in first):
         return False
     return any(_is_value(cell.text) for row in grid[1:] for cell in row)
 

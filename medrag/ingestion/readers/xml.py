@@ -20,7 +20,7 @@ Special = Callable[[Element, str], str | None]
 
 LOOKBACK = 16  # characters before a superscript that decide how it is written
 _DEPTH_LIMIT = 200  # nested elements; the code that reads them is recursive
-RECORD_LIMIT = 64 << 20  # bytes of XML between two records
+_RECORD_LIMIT = 64 << 20  # bytes of XML between two records
 _SET_APART = {"p", "title", "label", "break", "list-item", "verse-line", "td", "th", "sec", "def"}
 _SET_APART |= {"term", "attrib", "speaker", "list", "def-list", "disp-quote", "caption", "tr"}
 _SIGN = r"[-+\u2212\u2013]?"
@@ -43,7 +43,7 @@ def root_tag(source: Source) -> str:
     return ""
 
 
-def elements(source: Source, *records: str, limit: int = RECORD_LIMIT) -> Iterator[Element]:
+def elements(source: Source, *records: str, limit: int = _RECORD_LIMIT) -> Iterator[Element]:
     """Yield each finished element of these names, then forget it and everything before it.
 
     Names are without namespaces. Memory is that of the largest record.
@@ -93,7 +93,7 @@ def _events(data: _Input, source: Source) -> Iterator[tuple[str, Element]]:
 class _Input:
     """The bytes the parser asks for; refuses a record above a limit."""
 
-    def __init__(self, file: BinaryIO, source: Source, limit: int = RECORD_LIMIT) -> None:
+    def __init__(self, file: BinaryIO, source: Source, limit: int = _RECORD_LIMIT) -> None:
         self._gzipped = source.suffix.endswith(".gz")
         self._bytes = Unpacked(file, gzipped=self._gzipped)
         self._source = source

@@ -8,6 +8,12 @@ from xml.etree.ElementTree import Element
 
 from .tables import Cell, Row
 
+_PADDING = re.compile(r"(?:padding-left|text-indent|margin-left)\s*:\s*(\d{1,4}(?:\.\d+)?)")
+# Quarters of an em.
+_WIDE = {"\xa0": 1, "\u2009": 1, "\u2005": 1, "\u2004": 1, "\u2007": 2, "\u2002": 2, "\u2000": 2}
+_WIDE |= {"\u2003": 4, "\u2001": 4, "\u3000": 4}
+_SPACES = "".join(_WIDE) + " \n\t\r"
+
 
 def rows(table: Element, text: Callable[[Element], str]) -> list[Row]:
     """Return the rows of a <table>, header first and footer last, without those of inner tables.
@@ -36,6 +42,7 @@ def _row(row: Element, text: Callable[[Element], str], header: bool) -> Row:
                 rows=_number(cell.get("rowspan"), 1),
                 columns=_number(cell.get("colspan"), 1) or 1,
                 heading=cell.tag == "th",
+                indent=_indent(cell),
             )
             for cell in cells
         ),
@@ -67,9 +74,24 @@ def _cals(group: Element, text: Callable[[Element], str]) -> Iterator[Row]:
                         rows=_number(entry.get("morerows"), 0) + 1,
                         columns=max(1, names.get(last, start) - start + 1),
                         column=start,
+                        indent=_indent(entry),
                     )
                 )
             yield Row(cells, header=part == "thead")
+
+
+def _indent(cell: Element) -> int:
+    """Return how far a cell is indented: by style, else by spaces that XML does not collapse."""
+    style = _PADDING.search(cell.get("style", ""))
+    if style:
+        return int(float(style[1]))
+    spaces = 0
+    for text in cell.itertext():
+        rest = text.lstrip(_SPACES)
+        spaces += sum(_WIDE.get(sign, 0) for sign in text[: len(text) - len(rest)])
+        if rest:
+            return spaces
+    return 0  # empty
 
 
 def _number(value: str | None, default: int) -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 ADDED_BY_HAND = "SELECT id, root FROM files WHERE origin = 'added'"
 _NO_VECTOR = "NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.hash = chunks.hash)"
 _PAGE = 1_000  # rows fetched at once
+_SHORT = 300  # characters; a shorter document says what it says by its title
 # Temporary tables: the worklist, and the documents of the file that is being written.
 _WORKLIST = """
 PRAGMA temp_store = FILE;
@@ -281,6 +282,8 @@ class Store(Database):
                 flags.update(chunk.flags)
                 tokens += chunk.tokens
                 end = chunk.end
+            if end < _SHORT:
+                text_key.update(same_text_key(document.title))
             # Only now: readers add to these until the last chunk has been read.
             described = (
                 document.title, document.url, _json(document.metadata), document.version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -92,8 +93,19 @@ class VectorIndex:
             if self._compressed:
                 return self._search_codes(query, min(k, most), among)
             if among is None:
-                return _real(self._index.search(query[None], min(k, most)))
+                found = _real(self._index.search(query[None], min(k, most)))
+                if len(found[0]) == min(k, most):
+                    return found
+                # Copies of a vector can cut off a part of an HNSW graph.
+                among = self._ids()
             return self._search_exactly(query, min(k, most), among)
+
+    def _ids(self) -> NDArray[np.int64]:
+        """The ids of all chunks, sorted; valid as long as the index is open."""
+        import faiss
+
+        ids: NDArray[np.int64] = faiss.rev_swig_ptr(self._index.id_map.data(), len(self))
+        return ids
 
     def _search_exactly(
         self, query: Vector, k: int, among: NDArray[np.int64]
@@ -101,7 +113,7 @@ class VectorIndex:
         """Compare the query with the selected vectors in the file."""
         import faiss
 
-        ids = faiss.rev_swig_ptr(self._index.id_map.data(), len(self))  # sorted
+        ids = self._ids()
         places = np.searchsorted(ids, among)
         if not np.array_equal(ids.take(places, mode="clip"), among):
             raise self._lacks_chunks()
@@ -122,13 +134,17 @@ class VectorIndex:
         if among is not None and len(among) <= _MOST_READ:
             ids = among
         else:
-            only = None
-            if among is not None:
+            wanted = min(max(_CANDIDATES * k, _LEAST_CANDIDATES), len(self))
+            ids = np.empty(0, np.int64)
+            if among is None:
+                _, ids = _real(self._index.search(query[None], wanted))
+            # The lists nearest to the query may hold fewer than are wanted: then all are read.
+            if len(ids) < k:
                 parameters: Any = faiss.SearchParametersIVF
                 lists = faiss.extract_index_ivf(self._index).nlist
-                only = parameters(sel=faiss.IDSelectorBatch(among), nprobe=lists)
-            wanted = min(max(_CANDIDATES * k, _LEAST_CANDIDATES), len(self))
-            _, ids = _real(self._index.search(query[None], wanted, params=only))
+                selected = None if among is None else faiss.IDSelectorBatch(among)
+                all_lists = parameters(sel=selected, nprobe=lists)
+                _, ids = _real(self._index.search(query[None], wanted, params=all_lists))
         vectors = self._exact(ids.tolist())
         if len(vectors) < len(ids):
             raise self._lacks_chunks()
@@ -181,6 +197,10 @@ _HNSW_LINKS = 32
 _HNSW_CONSTRUCTION = 100  # candidates while the graph is built
 _HNSW_SEARCH = 1024  # candidates while it is searched
 _TRAINING = 40  # training points per inverted list
+_LEAST_DISTINCT = 0.5  # share of vectors without copies, below which an index stays flat
+# Copies of one vector, from which on HNSW stays flat: they have links to each other only, and fill
+# the candidates of a search. With 300 of 12,000 its recall was 1.00, with 1,000 of them 0.75.
+_MOST_COPIES = 300
 _PROBES = 128  # inverted lists read for a query
 _SEED = 13
 _QUERIES = 256  # of the recall measured at build time
@@ -207,7 +227,9 @@ def write_vectors(
     """Write (chunk id, float32 bytes) rows as a sealed FAISS file for inner-product search.
 
     A flat file is written in constant memory. The other kinds are made from a temporary flat file:
-    HNSW holds all vectors while its graph grows, IVF-PQ its codes and a training sample.
+    HNSW holds all vectors while its graph grows, IVF-PQ its codes and a training sample. If most
+    vectors of a sample are copies of another, the file stays flat: in a graph or in lists that
+    copies fill, a search would not find the rest.
 
     The recall of an approximate kind is measured on the finished file against exact search, with
     256 queries. Each is the mean of three vectors drawn from the index with a fixed seed, plus
@@ -243,7 +265,26 @@ def write_vectors(
         flat = Path(folder) / path.name
         ids = _write_flat(flat, identity, rows, count, dimension)
         vectors = _Vectors(flat, count, dimension)
-        index, parameters = (_hnsw if kind is IndexKind.hnsw else _ivfpq)(vectors, ids)
+        sample = vectors.sample(_TRAINING * _most_lists(count), np.random.default_rng(_SEED))
+        drawn, (sample, largest) = len(sample), _without_copies(sample)
+        crowded = kind is IndexKind.hnsw and largest * count > _MOST_COPIES * drawn
+        if crowded or len(sample) < _LEAST_DISTINCT * drawn:
+            _log.warning(
+                "%d of %d vectors are copies of another: made a flat index instead of %s",
+                drawn - len(sample),
+                drawn,
+                kind,
+            )
+            flat.replace(path)
+            return VectorsRecord(IndexKind.flat, {}, 1.0)
+        index, parameters = (_hnsw if kind is IndexKind.hnsw else _ivfpq)(sample)
+        del sample
+        if kind is IndexKind.hnsw:
+            # All at once: FAISS then allocates only once, and its threads share the work best.
+            index.add_with_ids(vectors.mapped(), ids)
+        else:
+            for start, batch in vectors.batches():
+                index.add_with_ids(batch, ids[start : start + len(batch)])
         with sealed_file(path, identity) as write:
             # FAISS's own file writer neither syncs nor notices every short write. This does both.
             faiss.write_index(index, vars(faiss)["PyCallbackIOWriter"](write, _WRITE_BYTES))
@@ -310,34 +351,44 @@ class _Vectors:
         )
 
 
-def _hnsw(vectors: _Vectors, ids: NDArray[np.int64]) -> tuple[Any, dict[str, int]]:
+def _without_copies(vectors: Vector) -> tuple[Vector, int]:
+    """The vectors [n, dimension] in their order, each once, and how often the commonest occurs."""
+    hashes = [hash(vector.tobytes()) for vector in vectors]
+    _, first, counts = np.unique(hashes, return_index=True, return_counts=True)
+    # A copy of the sample would double it.
+    once = vectors if len(first) == len(vectors) else vectors[np.sort(first)]
+    return once, int(counts.max())
+
+
+def _most_lists(count: int) -> int:
+    return min(1 << round(math.log2(4 * math.sqrt(count))), max(1, count // _TRAINING))
+
+
+def _hnsw(sample: Vector) -> tuple[Any, dict[str, int]]:
+    """An empty graph."""
     import faiss
 
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
+    graph = faiss.IndexHNSWFlat(sample.shape[1], _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = _HNSW_CONSTRUCTION
     graph.hnsw.efSearch = _HNSW_SEARCH
-    index = faiss.IndexIDMap(graph)
-    # All at once: FAISS then allocates only once, and its threads share the work best.
-    index.add_with_ids(vectors.mapped(), ids)
     parameters = {
         "links": _HNSW_LINKS,
         "construction_candidates": _HNSW_CONSTRUCTION,
         "search_candidates": _HNSW_SEARCH,
     }
-    return index, parameters
+    return faiss.IndexIDMap(graph), parameters
 
 
-def _ivfpq(vectors: _Vectors, ids: NDArray[np.int64]) -> tuple[Any, dict[str, int]]:
+def _ivfpq(sample: Vector) -> tuple[Any, dict[str, int]]:
+    """Empty lists, trained on a sample that holds no vector twice."""
     import faiss
 
-    count, dimension = vectors.shape
-    lists = min(1 << round(np.log2(4 * np.sqrt(count))), count // _TRAINING)
+    dimension = sample.shape[1]
+    lists = len(sample) // _TRAINING
     # Of 4 bits, for two numbers each; for one if the dimension is odd.
     codes = dimension if dimension % 2 else dimension // 2
     index = faiss.index_factory(dimension, f"IVF{lists},PQ{codes}x4fs", faiss.METRIC_INNER_PRODUCT)
-    index.train(vectors.sample(_TRAINING * lists, np.random.default_rng(_SEED)))
-    for start, batch in vectors.batches():
-        index.add_with_ids(batch, ids[start : start + len(batch)])
+    index.train(sample)
     faiss.extract_index_ivf(index).nprobe = _PROBES
     return index, {"lists": lists, "probes": _PROBES, "codes": codes}
 

@@ -1,0 +1,156 @@
+"""Tables as lines that name their columns: spans, headers at any place, headings of rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from medrag.ingestion.readers.tables import Cell, Row, table_blocks
+from medrag.types import BlockKind
+
+HEADER = Row([Cell("Drug"), Cell("Child"), Cell("Adult")], header=True)
+
+
+def row(*texts: str, indent: int = 0) -> Row:
+    first, *others = texts
+    return Row([Cell(first, indent=indent), *map(Cell, others)])
+
+
+def lines(*rows: Row) -> list[str]:
+    return [line for block in table_blocks(rows) for line in block.text.split("\n")]
+
+
+def test_spans_are_resolved_and_levels_are_joined() -> None:
+    rows = [
+        Row([Cell("Age", rows=2), Cell("Dose", columns=2)], header=True),
+        Row([Cell("Day"), Cell("Night")], header=True),
+        Row([Cell("1 year", rows=2), Cell("1 mg"), Cell("2 mg")]),
+        Row([Cell("3 mg", columns=2)]),
+    ]
+    assert lines(*rows) == [
+        "Age: 1 year; Dose, Day: 1 mg; Dose, Night: 2 mg",
+        "Age: 1 year; Dose, Day / Dose, Night: 3 mg",
+    ]
+
+
+def test_a_cell_may_name_its_column() -> None:
+    rows = [HEADER, Row([Cell("Iron"), Cell("3 mg", column=2)])]
+    assert lines(*rows) == ["Drug: Iron; Adult: 3 mg"]
+
+
+def test_a_value_in_several_cells_is_one() -> None:
+    header = Row([Cell("Drug"), Cell("Mean", columns=3)], header=True)
+    assert lines(header, row("Iron", "5.2", "±", "0.3"), row("Zinc", "12", "(40%)", "9")) == [
+        "Drug: Iron; Mean: 5.2 ± 0.3",
+        "Drug: Zinc; Mean: 12 (40%); Mean: 9",
+    ]
+
+
+@pytest.mark.parametrize("indent", [2, 4])
+def test_indented_rows_belong_to_a_heading(indent: int) -> None:
+    rows = [
+        row("Age", "50", "60"),
+        row("Sex", "", ""),
+        row("Male", "7", "8", indent=indent),
+        row("Weight", "70", "80"),
+    ]
+    assert lines(HEADER, *rows) == [
+        "Drug: Age; Child: 50; Adult: 60",
+        "Sex; Drug: Male; Child: 7; Adult: 8",
+        "Drug: Weight; Child: 70; Adult: 80",
+    ]
+
+
+def test_only_a_clear_indent_makes_a_row_with_values_a_heading() -> None:
+    rows = [
+        row("Fever", "9", "9"),
+        row("High", "4", "5", indent=4),
+        row("Pain", "3", "3"),
+        row("Itch", "1", "2", indent=1),
+    ]
+    assert lines(HEADER, *rows)[1::2] == [
+        "Fever; Drug: High; Child: 4; Adult: 5",
+        "Drug: Itch; Child: 1; Adult: 2",
+    ]
+
+
+def test_a_row_across_the_table_heads_the_rows_below() -> None:
+    across = [Row([Cell(name, columns=3)]) for name in ("Tablets", "Drops")]
+    assert lines(HEADER, across[0], row("Iron", "1", "2"), across[1], row("Tin", "3", "4")) == [
+        "Tablets; Drug: Iron; Child: 1; Adult: 2",
+        "Drops; Drug: Tin; Child: 3; Adult: 4",
+    ]
+
+
+def test_a_list_with_bullets_ends_with_them() -> None:
+    across = Row([Cell("Smoking", columns=3)])
+    rows = [row("- never", "1", "2"), row("-1-10", "3", "4"), row("Age", "5", "6")]
+    assert lines(HEADER, across, *rows) == [
+        "Smoking; Drug: - never; Child: 1; Adult: 2",
+        "Smoking; Drug: -1-10; Child: 3; Adult: 4",
+        "Drug: Age; Child: 5; Adult: 6",
+    ]
+
+
+def test_a_header_with_one_name_heads_rows() -> None:
+    header = Row([Cell("First visit"), Cell("")], header=True)
+    rows = [row("Weigh", "1 kg"), row("Second visit", ""), row("Test", "2 kg")]
+    assert lines(header, *rows) == ["First visit; Weigh; 1 kg", "Second visit; Test; 2 kg"]
+
+
+def test_the_header_again_under_another_heading() -> None:
+    rows = [
+        Row([Cell("Trait", rows=2), Cell("Asthma", columns=2)], header=True),
+        Row([Cell("All"), Cell("Ill")], header=True),
+        row("Age", "1", "2"),
+        Row([Cell("Trait"), Cell("Gout", columns=2)]),
+        row("", "All", "Ill"),
+        row("Age", "3", "4"),
+    ]
+    assert lines(*rows) == [
+        "Trait: Age; Asthma, All: 1; Asthma, Ill: 2",
+        "Trait: Age; Gout, All: 3; Gout, Ill: 4",
+    ]
+
+
+def test_a_row_that_names_another_unit() -> None:
+    rows = [
+        Row([Cell("", rows=2), Cell("A"), Cell("B")], header=True),
+        Row([Cell("Mean ± SD"), Cell("Mean ± SD")], header=True),
+        row("Weight", "3.1 ± 0.3", "3.4 ± 0.4"),
+        row("", "n (%)", "n (%)"),
+        row("Born alive", "25 (100)", "23 (96)"),
+    ]
+    assert lines(*rows) == [
+        "Weight; A, Mean ± SD: 3.1 ± 0.3; B, Mean ± SD: 3.4 ± 0.4",
+        "Born alive; A, n (%): 25 (100); B, n (%): 23 (96)",
+    ]
+
+
+def test_nothing_is_lost_where_headings_have_no_rows() -> None:
+    last = Row([Cell("All doses in mg", columns=3)])
+    assert lines(HEADER, row("Iron", "1", "2"), last)[1:] == ["All doses in mg"]
+    assert lines(Row([Cell("Only")])) == ["Only"]
+    assert lines() == []
+
+
+def test_long_words_above_numbers_are_not_taken_for_names() -> None:
+    first = "Recovery to within 20 decibels at all frequencies or to the level of the other ear"
+    rows = [row("Complete", first), row("Marked", "30 dB and more")]
+    assert lines(*rows) == [f"Complete; {first}", "Marked; 30 dB and more"]
+    assert lines(row("Grade", "Level"), row("Marked", "30 dB")) == ["Grade: Marked; Level: 30 dB"]
+
+
+def test_a_large_table_is_cut_between_rows() -> None:
+    rows = [row(f"drug {number}", "x" * 90, "1 mg") for number in range(500)]
+    blocks = list(table_blocks([HEADER, *rows], "Table 1. Doses"))
+    assert len(blocks) > 3
+    assert (blocks[0].text, blocks[0].kind) == ("Table 1. Doses", BlockKind.caption)
+    assert {block.header for block in blocks[1:]} == {"Table 1. Doses"}
+    cut = [line for block in blocks[1:] for line in block.text.split("\n")]
+    assert len(cut) == 500 and all(line.startswith("Drug: drug ") for line in cut)
+
+
+def test_spans_without_end_cost_nothing() -> None:
+    rows = [Row([Cell("a", rows=10**6, columns=10**6), Cell("b")]), Row([Cell("c")])]
+    found = " ".join(lines(*rows))
+    assert all(text in found for text in "abc") and len(found) < 100
