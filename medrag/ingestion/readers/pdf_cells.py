@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from .pdf_order import Piece, merged
 from .tables import Cell, Row
 
 NEAR = 3.0  # points between lines that are meant to touch
+_EM = 1.17  # height of a piece by the size of its type
 GAP = 0.5  # em between two cells of a line in a ruled table
 VALUE = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d|[-–—−]\Z|n\.?[as]\.?\Z", re.I)
 NUMBER = re.compile(r"[<>≤≥=±~+−–(-]*\s*\d")
@@ -133,6 +134,22 @@ def places(values: Iterable[float]) -> list[float]:
         if not found or value - found[-1] > NEAR:
             found.append(value)
     return found
+
+
+def indents(labels: Sequence[Piece | None]) -> list[int]:
+    """Return how far the labels of rows are set in, in quarters of an em, as `Cell.indent` is.
+
+    All are 0 if the labels are centred, or set to the right.
+    """
+    found = [label for label in labels if label]
+    lefts = places(label.left for label in found)
+    rights = places(label.right for label in found)
+    middles = places((label.left + label.right) / 2 for label in found)
+    if len(lefts) > max(2, len(found) / 2) or len(lefts) > min(len(rights), len(middles)):
+        return [0] * len(labels)
+    return [
+        round(4 * _EM * (label.left - lefts[0]) / label.height) if label else 0 for label in labels
+    ]
 
 
 def row_of(spans: Iterable[Span], wide: int, header: bool = False) -> Row:

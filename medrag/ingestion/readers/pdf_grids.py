@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
-from .pdf_cells import NEAR, VALUE, Line, Reading, Table, cell_text, places, text_lines
+from .pdf_cells import NEAR, VALUE, Line, Reading, Table, cell_text, indents, places, text_lines
 from .pdf_header import HEADER_LINES, wordy
 from .pdf_objects import Box, Rule
 from .pdf_order import Piece
@@ -102,10 +102,12 @@ def lattice(
     taken: set[tuple[int, int]] = set()
     rows: list[Row] = []
     bold: list[bool] = []
+    labels: list[Piece | None] = []  # where the text of the first column begins
     spans: list[tuple[int, int]] = []  # rows and columns of the widest cell of each row
     for row in range(high):
         out: list[Cell] = []
         starts: list[Piece] = []
+        label: Piece | None = None
         deepest = widest = 1
         for column in range(wide):
             if (row, column) in taken:
@@ -122,13 +124,16 @@ def lattice(
             taken.update(area)
             pieces = [piece for place in area for piece in cells.get(place, [])]
             starts += [piece for piece in pieces if piece.text.strip()][:1]
-            text = cell_text(text_lines(pieces, reading), reading)
-            out.append(Cell(text, end - row, stop - column))
+            found = text_lines(pieces, reading)
+            if not column and found:
+                label = found[0][0]
+            out.append(Cell(cell_text(found, reading), end - row, stop - column))
             deepest = max(deepest, end - row)
             widest = max(widest, stop - column if column else 1)
         if deepest == 1 and not any(cell.text for cell in out):
             continue
         rows.append(Row(out))
+        labels.append(label)
         bold.append(bool(starts) and all(map(reading.bold, starts)))
         spans.append((deepest, widest))
     filled = sum(1 for row in rows for cell in row if cell.text)
@@ -145,6 +150,9 @@ def lattice(
         rows = [Row(reversed(row)) for row in rows]
     for header in rows[:heads]:
         header.header = True
+    if not reading.right_to_left:
+        for body, step in zip(rows[heads:], indents(labels[heads:]), strict=True):
+            body[0] = body[0]._replace(indent=step)
     for n, body in enumerate(rows[heads:-1], start=heads):
         texts = [cell.text for cell in body if cell.text]
         if bold[n] and not bold[n + 1] and len(texts) == 1 and body[0].rows == 1:

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean, median
 
-from .pdf_cells import NEAR, VALUE, Line, Reading, Span, Table, middle, mirrored, row_of
+from .pdf_cells import (
+    NEAR,
+    VALUE,
+    Line,
+    Reading,
+    Span,
+    Table,
+    indents,
+    middle,
+    mirrored,
+    row_of,
+)
 from .pdf_columns import Columns, Placed, gaps_between, placed_in, spans_of
 from .pdf_header import beneath, header_lines, header_rows, leading, unwrapped
 from .pdf_objects import Box, Rule
@@ -145,7 +156,7 @@ class _Body:
     """A row that is being put together from lines."""
 
     spans: list[Span]
-    left: float  # of its first cell
+    start: Piece  # the first line of its first cell
     bold: bool
     line: Line
 
@@ -173,15 +184,15 @@ def _body_rows(
     for n, (line, found) in enumerate(zip(lines, spans, strict=True)):
         if first_column:  # count the columns from the right
             found = [Span(wide - 1 - s.last, wide - 1 - s.first, s.text) for s in found][::-1]
-        new = _Body(found, line[-1 if first_column else 0].left, all(map(reading.bold, line)), line)
+        new = _Body(found, line[-1 if first_column else 0], all(map(reading.bold, line)), line)
         if bodies:
             step = steps[n - 1]
             ruled_off = bisect_left(heights, middle(line)) != bisect_left(
                 heights, middle(lines[n - 1])
             )
             beyond = lines[n + 1][0].left if n + 1 < len(lines) else 0.0
-            indent = 0.3 * line[0].height
-            in_group = new.left > bodies[-1].left + indent and beyond > bodies[-1].left + indent
+            inner = bodies[-1].start.left + 0.3 * line[0].height
+            in_group = line[0].left > inner and beyond > inner
             if not ruled_off and (
                 step < limit
                 if sure
@@ -196,27 +207,18 @@ def _body_rows(
                 above = [span for span in bodies[-1].spans if span.first == 0 == span.last]
                 new.spans = [*above, *new.spans]
         bodies.append(new)
+    far_in = indents([body.start if 0 in body.columns else None for body in bodies])
     rows: list[Row] = []
-    label = ""
-    label_left = 0.0
-    for n, body in enumerate(bodies):
-        following = bodies[n + 1] if n + 1 < len(bodies) else None
-        if body.is_label and following is not None and not following.is_label:
-            indent = 0.3 * body.line[0].height
-            if following.left > body.left + indent and not reading.right_to_left:
-                label, label_left = body.spans[0].text, body.left
-                continue
-            if body.bold and not following.bold:
-                label = ""
-                rows.append(Row([Cell(body.spans[0].text, columns=wide)]))
-                continue
-        if label and body.left <= label_left + 0.3 * body.line[0].height:
-            label = ""
-        found = body.spans
-        if label and found and found[0].first == 0:
-            found = [found[0]._replace(text=f"{label}, {found[0].text}"), *found[1:]]
-        row = row_of(found, wide)
-        rows.append(mirrored(row) if first_column else row)
+    for body, following, step in zip(bodies, [*bodies[1:], None], far_in, strict=True):
+        if body.is_label and body.bold and following is not None and not following.bold:
+            rows.append(Row([Cell(body.spans[0].text, columns=wide)]))  # it heads those below
+            continue
+        row = row_of(body.spans, wide)
+        if first_column:
+            row = mirrored(row)
+        else:
+            row[0] = row[0]._replace(indent=step)
+        rows.append(row)
     return rows
 
 

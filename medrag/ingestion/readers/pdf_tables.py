@@ -176,7 +176,7 @@ def aligned(pieces: list[Piece], reading: Reading) -> list[Piece]:
     """
     out: list[Piece] = []
     for stretch in _stretches(pieces):
-        lines = text_lines((part for piece in stretch for part in piece.parts or []), reading)
+        lines = text_lines((part for piece in stretch for part in piece.parts or [piece]), reading)
         tables: list[Table] = []
         start = tries = 0
         while start < len(lines):
