@@ -277,8 +277,8 @@ def test_labels_that_stand_for_several_rows(tmp_path: Path) -> None:
 
     assert lines(read(tmp_path / "f.pdf", page)) == [
         "Patients; Characteristic: Age, years; Placebo: 64; Apixaban: 63",
-        "Patients; Characteristic: Sex, Female; Placebo: 60; Apixaban: 58",
-        "Patients; Characteristic: Sex, Male; Placebo: 61; Apixaban: 62",
+        "Patients; Sex; Characteristic: Female; Placebo: 60; Apixaban: 58",
+        "Patients; Sex; Characteristic: Male; Placebo: 61; Apixaban: 62",
         "Doses; Characteristic: Adults; Placebo: 5; Apixaban: 2.5",
         "Doses; Characteristic: Adults; Placebo: 10; Apixaban: 7.5",
     ]

@@ -12,8 +12,8 @@ from itertools import chain, islice
 from typing import Any
 
 from ...types import Block, BlockKind, Document, Flag
+from .pdf_cells import Table
 from .pdf_layout import PageText, page_texts
-from .pdf_tables import Table
 from .reader import Source, breaks_on_purpose, one_line
 from .scans import Scans
 from .tables import table_blocks

@@ -25,6 +25,7 @@ from .pdf_bidi import (
     repaired,
     unmirrored,
 )
+from .pdf_cells import Reading, Table
 from .pdf_objects import Drawing, look
 from .pdf_order import (
     Piece,
@@ -35,8 +36,6 @@ from .pdf_order import (
     side_by_side,
 )
 from .pdf_tables import (
-    Reading,
-    Table,
     aligned,
     looks_tabular,
     may_have_tables,

@@ -49,6 +49,7 @@ class Piece:
         return self.beside(other) and -em < other.left - self.right < gap * em
 
     def add(self, other: Piece) -> None:
+        """Append the text of `other`, and make the box large enough for both."""
         self.surround(other)
         self.text += other.text
 

@@ -12,9 +12,10 @@ from ...config import Ocr
 from ...errors import DocumentError
 from ...types import Flag
 from .ocr import INSTALL, OcrError, Word, confidence, engine_for
+from .pdf_cells import Reading
 from .pdf_layout import PageText, as_lines
 from .pdf_order import Piece, reading_order
-from .pdf_tables import Reading, aligned, looks_tabular, with_captions
+from .pdf_tables import aligned, looks_tabular, with_captions
 from .reader import Source
 
 if TYPE_CHECKING:
