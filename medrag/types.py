@@ -33,7 +33,7 @@ class Flag(StrEnum):
     concern = "expression of concern"
     superseded = "superseded"  # a newer version of it was published
     hidden_text = "hidden text left out"
-    duplicate = "duplicate"  # an older document of the index says the same
+    duplicate = "duplicate"  # a document before it, by name, says the same
 
 
 # Flags that hold for a passage; the others hold for the whole document.

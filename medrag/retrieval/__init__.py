@@ -115,15 +115,18 @@ class Retriever:
             scores = similarity
             if mode == RetrieverMode.hybrid:
                 scores = convex_combination(similarity, bm25, self._config.dense_weight)
-        # With equal scores (the same text in two documents) the older chunk comes first.
         ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
         distinct = _Distinct()
         for some in chunked(ranked, wanted + _BEHIND):
             found = self.index.hits(some)
             self._check_all_found(len(found), len(some))
-            for chunk in some:
-                cosine = similarity.get(chunk)
-                distinct.add(replace(found[chunk], score=scores[chunk], similarity=cosine))
+            hits = [
+                replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
+                for chunk in some
+            ]
+            # Equal scores by name: ids depend on the order in which documents came.
+            for hit in sorted(hits, key=lambda hit: (-hit.score, hit.document, hit.start)):
+                distinct.add(hit)
             if distinct.different >= wanted:
                 break
         return distinct.hits()[:wanted], distinct.copies

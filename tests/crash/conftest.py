@@ -244,6 +244,6 @@ def check_then_continue(crashes: Crashes, update: Update, index: Path) -> None:
     crashes.must_build(update.corpus, index)
     assert crashes.state(index) == update.after
     litter = {path.name for path in index.iterdir()} - {
-        ".lock", "generations", "manifest.json", "quarantine.jsonl", "store.sqlite",
+        ".lock", "generations", "manifest.json", "notes.jsonl", "quarantine.jsonl", "store.sqlite",
     }  # fmt: skip
     assert litter == set()

@@ -58,7 +58,7 @@ CREATE TABLE documents (
 );
 CREATE UNIQUE INDEX documents_id ON documents (id, removed);
 CREATE INDEX documents_file ON documents (file);
-CREATE INDEX documents_text ON documents (text_key);
+CREATE INDEX documents_text ON documents (text_key, id);
 CREATE INDEX documents_removed ON documents (removed) WHERE removed < {NEVER};
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL,

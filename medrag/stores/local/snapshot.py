@@ -68,7 +68,7 @@ class Snapshot:
                 yield row.file, row.id, json.loads(row.flags), json.loads(row.left_out)
 
     def _duplicates(self) -> int:
-        """How many documents say the same as an older one."""
+        """How many documents say the same as one before them."""
         query = (
             "SELECT count(*) - count(DISTINCT text_key) FROM documents NOT INDEXED "
             "WHERE added <= ? AND removed > ?"
@@ -77,11 +77,11 @@ class Snapshot:
         return int(number)
 
     def _is_duplicate(self, document: DocumentRow) -> bool:
-        """True if an older document of this generation says the same."""
-        older = self._database.documents(
-            "WHERE text_key = ? AND key < ? ORDER BY key", (document.text_key, document.key)
+        """True if a document of this generation that comes before it by name says the same."""
+        first = self._database.documents(
+            "WHERE text_key = ? AND id < ? ORDER BY id", (document.text_key, document.id)
         )
-        return any(row.is_in(self.generation) for row in older)
+        return any(row.is_in(self.generation) for row in first)
 
     # --- documents --------------------------------------------------------------------------
 
