@@ -186,6 +186,8 @@ class Evidence:
         coverage: share of the question's terms, weighted by rarity, that occur in the chunk, its
             title or its section.
         score: the sentences are ranked by it.
+        row: for a row of a table, the share of the question's terms that occur in the row and its
+            headings; 0 if it lacks a number of the question. 0 for all other text.
     """
 
     number: int
@@ -195,6 +197,7 @@ class Evidence:
     similarity: float
     coverage: float
     score: float
+    row: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,7 @@ def excludes(row: str, question: str) -> bool:
     asked = [(dimension, value) for dimension, value in _quantities(question)]
     if not asked:
         return False
-    for number, cell in enumerate(row.split("; ")):
-        name, _, value = cell.rpartition(": ")
+    for number, (name, value) in enumerate(_cells(row)):
         if number and not _FOR_WHOM.search(name):
             continue
         band = _band(value, name)
@@ -88,6 +87,25 @@ def excludes(row: str, question: str) -> bool:
         if band and values and not any(map(band.holds, values)):
             return True
     return False
+
+
+def holds_numbers(text: str, row: str, question: str) -> bool:
+    """Tell whether all numbers of a question are in a text, or fall into a band of its row."""
+    asked = {*re.findall(_NUMBER, question)}
+    if not asked - {*re.findall(_NUMBER, text)}:
+        return True
+    quantities = _quantities(question)
+    bands = [_band(value, name) for name, value in _cells(row)]
+    return len(quantities) == len(asked) and all(
+        any(band and band.dimension == dimension and band.holds(value) for band in bands)
+        for dimension, value in quantities
+    )
+
+
+def _cells(row: str) -> list[tuple[str, str]]:
+    """(name of the column, value) of each cell; the name may be ""."""
+    parted = (cell.rpartition(": ") for cell in row.split("; "))
+    return [(name, value) for name, _, value in parted]
 
 
 def _quantities(text: str) -> list[tuple[str, float]]:

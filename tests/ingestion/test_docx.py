@@ -678,7 +678,7 @@ def test_merged_shifted_and_old_cells(tmp_path: Path) -> None:
     )
     assert rows_of(tmp_path, body) == [
         "Drug: A; Day / Night: 5 mg",
-        "A; Night: 9 mg",
+        "Night: 9 mg",
         "Drug / Day: B; Night: 7 mg",
     ]
 

@@ -274,8 +274,7 @@ def test_a_hidden_column_takes_no_place_but_an_invisible_cell_does(tmp_path: Pat
         "<tr><td>Iron</td><td class=n>9</td><td>65 mg</td></tr>"
         "<tr><td style='visibility:hidden'>Zinc</td><td>40 mg</td></tr></table>"
     )
-    # A blank first cell goes on with the row above, as people read it.
-    assert texts(tmp_path, body) == ["Drug: Iron; Dose: 65 mg\nIron; Dose: 40 mg"]
+    assert texts(tmp_path, body) == ["Drug: Iron; Dose: 65 mg\nDose: 40 mg"]
 
 
 # --- tables -------------------------------------------------------------------------------------
