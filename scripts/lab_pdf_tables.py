@@ -416,7 +416,9 @@ def plumber(path: Path) -> tuple[str, int]:
                 if tables:
                     break
             for table in tables:
-                rows = [Row(Cell(cell or "") for cell in row) for row in table]
+                rows = [Row(Cell(cell or "") for cell in row) for row in table if any(row)]
+                if rows:
+                    rows[0].header = True  # pdfplumber does not say which rows are
                 blocks = table_blocks([row for row in rows if any(cell.text for cell in row)])
                 lines += [line for block in blocks for line in block.text.split("\n")]
     return "\n".join(lines), len(lines)

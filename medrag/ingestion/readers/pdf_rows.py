@@ -206,6 +206,7 @@ def _body_rows(
                 # A blank first cell means the same as above.
                 above = [span for span in bodies[-1].spans if span.first == 0 == span.last]
                 new.spans = [*above, *new.spans]
+                new.start = bodies[-1].start
         bodies.append(new)
     far_in = indents([body.start if 0 in body.columns else None for body in bodies])
     rows: list[Row] = []
