@@ -14,7 +14,7 @@ from ..errors import CorpusError, DocumentError
 from ..ingestion.chunking import Chunker
 from ..ingestion.corpus import Away, Skipped, SourceFile, find_files
 from ..ingestion.parsing import Parsed, ParserPool
-from ..ingestion.readers.ocr import installed
+from ..ingestion.readers.pdf.ocr import installed
 from ..manifest import file_sha256
 from ..progress import Advance, progress
 from ..stores import Change, FileState, IndexWriter, Origin, RejectCode

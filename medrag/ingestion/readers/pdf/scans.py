@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ...config import Ocr
-from ...errors import DocumentError
-from ...types import Flag
+from ....config import Ocr
+from ....errors import DocumentError
+from ....types import Flag
+from ..reader import Source
+from .cells import Reading
+from .finder import aligned, looks_tabular, with_captions
+from .layout import PageText, as_lines
 from .ocr import INSTALL, OcrError, Word, confidence, engine_for
-from .pdf_cells import Reading
-from .pdf_layout import PageText, as_lines
-from .pdf_order import Piece, reading_order
-from .pdf_tables import aligned, looks_tabular, with_captions
-from .reader import Source
+from .order import Piece, reading_order
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage

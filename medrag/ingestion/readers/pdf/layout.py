@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ...types import Flag
-from .pdf_bidi import (
+from ....types import Flag
+from ..reader import Source
+from ..xml import LOOKBACK, superscript
+from .bidi import (
     RIGHT_TO_LEFT,
     has_mirrored_signs,
     is_leftward,
@@ -25,9 +27,16 @@ from .pdf_bidi import (
     repaired,
     unmirrored,
 )
-from .pdf_cells import Reading, Table
-from .pdf_objects import Drawing, look
-from .pdf_order import (
+from .cells import Reading, Table
+from .finder import (
+    aligned,
+    looks_tabular,
+    may_have_tables,
+    ruled,
+    with_captions,
+)
+from .objects import Drawing, look
+from .order import (
     Piece,
     has_block_below,
     is_reordered,
@@ -35,15 +44,6 @@ from .pdf_order import (
     reading_order,
     side_by_side,
 )
-from .pdf_tables import (
-    aligned,
-    looks_tabular,
-    may_have_tables,
-    ruled,
-    with_captions,
-)
-from .reader import Source
-from .xml import LOOKBACK, superscript
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage, PdfTextPage

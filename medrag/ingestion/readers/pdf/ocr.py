@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ...config import Ocr
+from ....config import Ocr
 
 if TYPE_CHECKING:
     import numpy as np

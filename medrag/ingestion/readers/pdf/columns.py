@@ -8,9 +8,9 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from .pdf_cells import Line, Reading, Span
-from .pdf_objects import Box
-from .pdf_order import Piece, merged
+from .cells import Line, Reading, Span
+from .objects import Box
+from .order import Piece, merged
 
 _NARROWEST = 0.35  # em of a gap between columns
 _MOST_WORDS = 24  # of names of columns side by side

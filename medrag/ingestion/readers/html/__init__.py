@@ -10,14 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 
-from ...types import Block, BlockKind, Document, Flag
-from ..files import BOMS
-from .formulas import math_text
-from .html_marks import Marks
-from .html_styles import HIDDEN, Sight
-from .reader import HeadingPath, Source, flat, one_line
-from .tables import Cell, Row, table_blocks
-from .xml import LOOKBACK, subscript, superscript
+from ....types import Block, BlockKind, Document, Flag
+from ...files import BOMS
+from ..formulas import math_text
+from ..reader import HeadingPath, Source, flat, one_line
+from ..tables import Cell, Row, table_blocks
+from ..xml import LOOKBACK, subscript, superscript
+from .marks import Marks
+from .styles import HIDDEN, Sight
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode

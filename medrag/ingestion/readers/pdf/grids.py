@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
 
-from .pdf_cells import NEAR, VALUE, Line, Reading, Table, cell_text, indents, places, text_lines
-from .pdf_header import HEADER_LINES, wordy
-from .pdf_objects import Box, Rule
-from .pdf_order import Piece
-from .pdf_rows import from_lines
-from .tables import Cell, Row
+from ..tables import Cell, Row
+from .cells import NEAR, VALUE, Line, Reading, Table, cell_text, indents, places, text_lines
+from .header import HEADER_LINES, wordy
+from .lines import from_lines
+from .objects import Box, Rule
+from .order import Piece
 
 _MOST_CELLS = 20_000
 

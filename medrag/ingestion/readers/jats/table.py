@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from xml.etree.ElementTree import Element
 
-from .tables import Cell, Row
+from ..tables import Cell, Row
 
 _PADDING = re.compile(r"(?:padding-left|text-indent|margin-left)\s*:\s*(\d{1,4}(?:\.\d+)?)")
 # Quarters of an em.

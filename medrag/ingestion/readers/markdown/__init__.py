@@ -9,12 +9,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import DocumentError
-from ...types import Block, BlockKind, Document, Flag
-from ..files import read_chunks, split_text
-from .markdown_text import Writer, parser
-from .reader import HeadingPath, Source, flat, one_line, told_apart
-from .tables import Cell, Row, table_blocks
+from ....errors import DocumentError
+from ....types import Block, BlockKind, Document, Flag
+from ...files import read_chunks, split_text
+from ..reader import HeadingPath, Source, flat, one_line, told_apart
+from ..tables import Cell, Row, table_blocks
+from .text import Writer, parser
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

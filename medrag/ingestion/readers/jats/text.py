@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from xml.etree.ElementTree import Element
 
-from ...types import Flag
-from .formulas import math_text, tex_text
-from .reader import flat
-from .xml import spoken, superscript
+from ....types import Flag
+from ..formulas import math_text, tex_text
+from ..reader import flat
+from ..xml import spoken, superscript
 
 # Marks in text that is not finished yet. No XML text can contain these characters.
 _CITED = "\x01"  # the number of a cited source

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ...text.cleaning import clean_text
-from ...types import Block, BlockKind, Document, Flag
-from ..files import MEGABYTE
-from .docx_styles import Styles, W, is_on, is_set, shades, value
-from .docx_text import DELETED, M, Paragraphs, has_text, visible_children, why_left_out
-from .reader import HeadingPath, Source, flat, one_line, told_apart
-from .tables import Cell, Row, resolved, table_blocks
+from ....text.cleaning import clean_text
+from ....types import Block, BlockKind, Document, Flag
+from ...files import MEGABYTE
+from ..reader import HeadingPath, Source, flat, one_line, told_apart
+from ..tables import Cell, Row, resolved, table_blocks
+from .styles import Styles, W, is_on, is_set, shades, value
+from .text import DELETED, M, Paragraphs, has_text, visible_children, why_left_out
 
 if TYPE_CHECKING:
     from docx.document import Document as WordDocument

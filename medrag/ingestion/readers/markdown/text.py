@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, NamedTuple
 
-from .tables import Cell, Row
-from .xml import LOOKBACK, superscript
+from ..tables import Cell, Row
+from ..xml import LOOKBACK, superscript
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

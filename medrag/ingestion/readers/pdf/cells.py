@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .pdf_order import Piece, merged
-from .tables import Cell, Row
+from ..tables import Cell, Row
+from .order import Piece, merged
 
 NEAR = 3.0  # points between lines that are meant to touch
 _EM = 1.17  # height of a piece by the size of its type

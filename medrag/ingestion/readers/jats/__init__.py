@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from ...types import Block, BlockKind, Document, Flag
-from .jats_text import LEFT_OUT, RunningText, bracketed, has_text
-from .reader import HeadingPath, Source, one_line
-from .tables import CAPTION_LIMIT, Cell, Row, table_blocks
-from .xml import elements, inline, root_tag
-from .xml_tables import rows
+from ....types import Block, BlockKind, Document, Flag
+from ..reader import HeadingPath, Source, one_line
+from ..tables import CAPTION_LIMIT, Cell, Row, table_blocks
+from ..xml import elements, inline, root_tag
+from .table import rows
+from .text import LEFT_OUT, RunningText, bracketed, has_text
 
 _ARTICLE_LIMIT = 1 << 40  # bytes; `corpus.max_document_mb` has limited the file already
 # Elements that start a section, with the heading for those that have none.

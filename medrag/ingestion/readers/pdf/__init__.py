@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
-from ...types import Block, BlockKind, Document, Flag
-from .pdf_cells import Table
-from .pdf_layout import PageText, page_texts
-from .reader import Source, breaks_on_purpose, one_line
+from ....types import Block, BlockKind, Document, Flag
+from ..reader import Source, breaks_on_purpose, one_line
+from ..tables import table_blocks
+from .cells import Table
+from .layout import PageText, page_texts
 from .scans import Scans
-from .tables import table_blocks
 
 _EDGE = 3  # lines at the top and at the bottom of a page that may be headers and footers
 _AROUND = 6  # pages before and after a page that its edges are compared with

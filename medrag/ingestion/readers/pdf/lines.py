@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean, median
 
-from .pdf_cells import (
+from ..tables import Cell, Row
+from .cells import (
     NEAR,
     VALUE,
     Line,
@@ -21,11 +22,10 @@ from .pdf_cells import (
     mirrored,
     row_of,
 )
-from .pdf_columns import Columns, Placed, gaps_between, placed_in, spans_of
-from .pdf_header import beneath, header_lines, header_rows, leading, unwrapped
-from .pdf_objects import Box, Rule
-from .pdf_order import Piece, are_prose
-from .tables import Cell, Row
+from .columns import Columns, Placed, gaps_between, placed_in, spans_of
+from .header import beneath, header_lines, header_rows, leading, unwrapped
+from .objects import Box, Rule
+from .order import Piece, are_prose
 
 _BULLET = re.compile(r"[-*•‣▪◦–·]|\(?(?:\d{1,3}|[a-z]|[ivx]+)[.)]|\[\d{1,3}\]")
 _OPEN_END = re.compile(r"[-–—,;/(]\Z|\b(?:and|or|of|with|the|to|for|in)\Z")

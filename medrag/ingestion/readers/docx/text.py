@@ -8,8 +8,8 @@ from collections.abc import Callable
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from .docx_styles import Look, Styles, W, is_on, is_set, shades, value
-from .xml import LOOKBACK, superscript
+from ..xml import LOOKBACK, superscript
+from .styles import Look, Styles, W, is_on, is_set, shades, value
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element

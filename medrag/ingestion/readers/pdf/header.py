@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 from statistics import median
 
-from .pdf_cells import NEAR, NUMBER, Line, Reading, Span, middle, row_of, wrapped
-from .pdf_columns import Columns, Placed
-from .pdf_objects import Rule
-from .pdf_order import Piece
-from .tables import Row
+from ..tables import Row
+from .cells import NEAR, NUMBER, Line, Reading, Span, middle, row_of, wrapped
+from .columns import Columns, Placed
+from .objects import Rule
+from .order import Piece
 
 HEADER_LINES = 6
 _MARK = 2  # characters of a cell that says no more than yes or no

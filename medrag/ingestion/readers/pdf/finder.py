@@ -7,11 +7,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from .pdf_cells import GAP, NEAR, NUMBER, Line, Reading, Table, height, places, text_lines
-from .pdf_grids import around, grids_of, joined_rules, lattice
-from .pdf_objects import Box, Rule
-from .pdf_order import Piece
-from .pdf_rows import from_lines
+from .cells import GAP, NEAR, NUMBER, Line, Reading, Table, height, places, text_lines
+from .grids import around, grids_of, joined_rules, lattice
+from .lines import from_lines
+from .objects import Box, Rule
+from .order import Piece
 
 _MOST_RULES = 600  # of a page; more are a drawing
 _CAPTION_LINES = 4
