@@ -12,14 +12,26 @@ from .cli import launch, split_options
 from .config import Config
 from .errors import QuestionError
 from .pipeline import RAGPipeline
-from .types import Answer
+from .types import Answer, Flag
 
 # Answers go to standard output, so that they can be piped; progress goes to standard error.
 _out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
+# Flags of sources that are said before the answer, and in which words.
+_DOUBTS = {
+    Flag.retracted: "retracted",
+    Flag.concern: "under an expression of concern",
+    Flag.superseded: "superseded by a newer version",
+    Flag.corrected: "corrected by a later notice",
+    Flag.low_ocr_confidence: "a scan that was hard to read",
+}
+
 
 def show(answer: Answer) -> None:
     """Print an answer with its sources and the exact text of each."""
+    for source in answer.sources:
+        if doubts := [words for flag, words in _DOUBTS.items() if flag in source.flags]:
+            _out.print(f"\n[red]Careful: source {source.marker} is {', '.join(doubts)}.[/red]")
     style = "yellow" if answer.abstained else "bold"
     _out.print(f"\n[{style}]{escape(answer.answer)}[/{style}]")
     _out.print(f"[dim]confidence {answer.confidence:.2f}[/dim]\n")

@@ -260,6 +260,11 @@ class Answer:
     hits: tuple[Hit, ...]
     unsupported: tuple[str, ...] = ()
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags of all sources, each once: what to know before relying on the answer."""
+        return tuple(dict.fromkeys(flag for source in self.sources for flag in source.flags))
+
 
 @dataclass(frozen=True, slots=True)
 class Example:

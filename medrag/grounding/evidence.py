@@ -150,12 +150,12 @@ def _heading(hit: Hit, joint: str = " ") -> str:
 
 
 def _asked_rows(question: str, weights: dict[str, float], places: list[_Place]) -> list[_Place]:
-    """The places without the rows of tables that are about others than the question."""
+    """The places without rows and lines that are about others than the question."""
     texts = [hit.text[start:end] for _, hit, start, end in places]
     left = [
         (place, text)
         for place, text in zip(places, texts, strict=True)
-        if not (is_row(text) and excludes(text, question))
+        if not excludes(text, question)
     ]
     rows = [text for _, text in left if is_row(text)]
     kept = iter(best_rows(rows, [_coverage(weights, row) for row in rows]))
@@ -170,10 +170,13 @@ def _has_new_number(sentence: str, question: str) -> bool:
 def _says_something(hit: Hit, sentence: str) -> bool:
     """True unless the sentence is a heading, a question or a fragment."""
     headings = [words(text) for text in (hit.title, *hit.section.split(" > "))]
+    said = words(sentence)
+    # "Do not give it with X." has few terms, because it has many stop words, but says a lot.
+    is_whole = len(said) > _MIN_TERMS and sentence.endswith((".", "!"))
     return (
-        len(terms(sentence)) >= _MIN_TERMS
+        (is_whole or len(terms(sentence)) >= _MIN_TERMS)
         and not sentence.endswith("?")
-        and words(sentence) not in headings
+        and said not in headings
     )
 
 

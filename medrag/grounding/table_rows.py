@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..text.words import terms
+
 # What a person has or is: a band of it says for whom a row is. A band of a dose does not.
 _UNITS = {
     "kg": ("kg", 1.0), "kgs": ("kg", 1.0), "kilo": ("kg", 1.0), "kilogram": ("kg", 1.0),
@@ -21,14 +23,13 @@ _UNITS = {
 }  # fmt: skip
 _UNIT = r"(?P<unit>kilograms?|kilos?|kgs?|years?|yrs?|y|months?|mo|weeks?|wks?|days?|d|ml/min|%)"
 _NUMBER = r"\d+(?:[.,]\d+)?"
-_QUANTITY = re.compile(rf"(?P<number>{_NUMBER})[\s-]*{_UNIT}(?![\w/])", re.I)
 _BETWEEN = re.compile(
     rf"(?P<low>{_NUMBER})\s*(?P<low_unit>[a-z]+)?\s*(?:[-\u2010-\u2015]|to|and|until)\s*"
     rf"(?P<high>{_NUMBER})\s*{_UNIT}?(?![\w/])",
     re.I,
 )
-_OVER = r"over|above|more than|older than|from|at least|>=?|≥"
-_UNDER = r"under|below|less than|younger than|up to|at most|<=?|≤"
+_OVER = r"over|above|more than|greater than|higher than|older than|from|at least|>=?|≥"
+_UNDER = r"under|below|less than|lower than|younger than|up to|at most|<=?|≤"
 _ONE_SIDED = re.compile(
     rf"(?P<sign>{_OVER}|{_UNDER})\s*(?P<number>{_NUMBER})\s*{_UNIT}?(?![\w/])", re.I
 )
@@ -36,6 +37,14 @@ _AND_MORE = re.compile(
     rf"(?P<number>{_NUMBER})\s*{_UNIT}?\s*(?:and|or)\s+(?P<sign>over|above|older|more|under|less)",
     re.I,
 )
+_QUANTITY = re.compile(
+    rf"(?:(?P<sign>{_OVER}|{_UNDER})\s*)?(?P<number>{_NUMBER})[\s-]*{_UNIT}(?![\w/])", re.I
+)
+_COMPARED = re.compile(
+    rf"(?:(?P<sign>{_OVER}|{_UNDER})\s*)?(?P<number>{_NUMBER})",
+    re.I,
+)
+_LABEL = 60  # characters; a longer beginning of a line is no label
 _INCLUDES = re.compile(r"from|at least|at most|up to|>=|≥|<=|≤", re.I)
 _FOR_WHOM = re.compile(
     r"\b(?:age|weight|gfr|egfr|clearance|crcl|gestation\w*|group|patients?|child\w*|infants?)\b",
@@ -70,20 +79,26 @@ def columns(row: str) -> tuple[str, ...]:
     return tuple(cell.partition(": ")[0] for cell in row.split("; ") if ": " in cell)
 
 
-def excludes(row: str, question: str) -> bool:
-    """Tell whether a row is for others than the question asks about.
+def excludes(line: str, question: str) -> bool:
+    """Tell whether a row, or a line such as "Age 8–28 days: 5 mg", is for others than the question.
 
     It is if it has a band of weight, age or kidney function, and the question names a quantity of
-    this dimension that is not in the band.
+    this dimension that is not in the band. Of a row, the first cell may also have a band of
+    anything that the question names, such as "INR: 5–8".
     """
-    asked = [(dimension, value) for dimension, value in _quantities(question)]
-    if not asked:
+    numbers = _numbers(question)
+    if not numbers:
         return False
-    for number, (name, value) in enumerate(_cells(row)):
+    asked = _quantities(question)
+    cells = _cells(line) if is_row(line) else _label(line)
+    for number, (name, value) in enumerate(cells):
         if number and not _FOR_WHOM.search(name):
             continue
         band = _band(value, name)
         values = [value for dimension, value in asked if band and dimension == band.dimension]
+        if band is None and not number and _names(name, question):
+            band = _band(value, name, default=("", 1.0))
+            values = numbers
         if band and values and not any(map(band.holds, values)):
             return True
     return False
@@ -94,12 +109,43 @@ def holds_numbers(text: str, row: str, question: str) -> bool:
     asked = {*re.findall(_NUMBER, question)}
     if not asked - {*re.findall(_NUMBER, text)}:
         return True
+    cells = _cells(row)
+    name, value = cells[0]
+    first = _band(value, name, default=("", 1.0)) if _names(name, question) else None
+    if first and not first.dimension:
+        return all(map(first.holds, _numbers(question)))
     quantities = _quantities(question)
-    bands = [_band(value, name) for name, value in _cells(row)]
+    bands = [_band(value, name) for name, value in cells]
     return len(quantities) == len(asked) and all(
         any(band and band.dimension == dimension and band.holds(value) for band in bands)
         for dimension, value in quantities
     )
+
+
+def _label(line: str) -> list[tuple[str, str]]:
+    """What a line is about, if it begins with that: "Age 8–28 days: …"."""
+    label, colon, _ = line.partition(":")
+    return [("", label)] if colon and len(label) <= _LABEL else []
+
+
+def _names(name: str, question: str) -> bool:
+    """Tell whether a question names a column, apart from its unit: "Potassium (mmol/L)"."""
+    wanted = set(terms(re.sub(r"\([^)]*\)", "", name)))
+    return bool(wanted) and wanted <= set(terms(question))
+
+
+def _numbers(question: str) -> list[float]:
+    """The numbers of a question; "above 8" is a little more than 8."""
+    return [
+        _beyond(float(found["number"].replace(",", ".")), found["sign"] or "")
+        for found in _COMPARED.finditer(question)
+    ]
+
+
+def _beyond(number: float, sign: str) -> float:
+    if not sign or _INCLUDES.fullmatch(sign):
+        return number
+    return math.nextafter(number, math.inf if re.fullmatch(_OVER, sign, re.I) else -math.inf)
 
 
 def _cells(row: str) -> list[tuple[str, str]]:
@@ -109,12 +155,12 @@ def _cells(row: str) -> list[tuple[str, str]]:
 
 
 def _quantities(text: str) -> list[tuple[str, float]]:
-    return [_in_base(found["number"], found["unit"]) for found in _QUANTITY.finditer(text)]
-
-
-def _in_base(number: str, unit: str) -> tuple[str, float]:
-    dimension, factor = _unit(unit) or ("", 1.0)
-    return dimension, float(number.replace(",", ".")) * factor
+    found = []
+    for one in _QUANTITY.finditer(text):
+        dimension, factor = _unit(one["unit"]) or ("", 1.0)
+        value = float(one["number"].replace(",", ".")) * factor
+        found.append((dimension, _beyond(value, one["sign"] or "")))
+    return found
 
 
 def _unit(name: str | None) -> tuple[str, float] | None:
@@ -122,11 +168,14 @@ def _unit(name: str | None) -> tuple[str, float] | None:
     return _UNITS.get(lower) or _UNITS.get(lower.removesuffix("s"))
 
 
-def _band(value: str, name: str) -> Band | None:
-    """The band that a cell gives; its unit may be in the name of its column, "Weight (kg)"."""
-    unit_of_column = next(
-        (unit for word in re.findall(r"[a-zA-Z/%]+", name) if (unit := _unit(word))), None
-    )
+def _band(value: str, name: str, default: tuple[str, float] | None = None) -> Band | None:
+    """The band that a cell gives; its unit may be in the name of its column, "Weight (kg)".
+
+    Args:
+        default: dimension and size of the unit if there is none.
+    """
+    in_name = (_unit(word) for word in re.findall(r"[a-zA-Z/%]+", name))
+    unit_of_column = next(filter(None, in_name), default)
     if found := _BETWEEN.search(value):
         unit = _unit(found["unit"]) or unit_of_column
         if unit is None:

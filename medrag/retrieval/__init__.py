@@ -26,7 +26,7 @@ _BEHIND = 5  # candidates behind the hits that are looked at, to name copies of 
 _COMPARED = 20  # hits whose words each further one is compared with
 _ALIKE = 0.85  # share of words from which on two hits are alike
 _LOWERED = 0.2  # share of its score that a hit loses if it is like a better one
-_SHORT = 300  # characters; a shorter text says what it says by its title
+_SHORT = 300  # characters; a shorter text says what it says by its title and metadata, too
 
 
 class Reranker(Protocol):
@@ -200,9 +200,9 @@ class _Distinct:
 
 
 def _text_key(hit: Hit) -> bytes:
-    """Equal for hits that say the same; a short text says it only together with its title."""
-    title = hit.title if len(hit.text) < _SHORT else ""
-    return same_text_key("\n".join((title, hit.section, hit.header, hit.text)))
+    """Equal for hits that say the same; a short text says it by its title and metadata, too."""
+    about = f"{hit.title}\n{hit.metadata}\n" if len(hit.text) < _SHORT else ""
+    return same_text_key("\n".join((about, hit.section, hit.header, hit.text)))
 
 
 def check_question(question: str) -> str:

@@ -100,3 +100,44 @@ def test_a_question_in_a_text_is_no_evidence(embedder: TextEmbedder) -> None:
     text = "What is the usual dose of colchicine? Take 0.5 mg of it twice daily."
     found = evidence("What is the usual dose of colchicine?", [text], embedder)
     assert found == ["Take 0.5 mg of it twice daily."]
+
+
+@pytest.mark.parametrize(
+    ("question", "right"),
+    [
+        ("What vitamin K dose is given for an INR above 8 without bleeding?", [1]),
+        ("Which dose of vitamin K is given at INR 9?", [1]),
+        ("Which dose of vitamin K is given at INR 6.5?", [0]),
+        ("Which dose of vitamin K is given at INR 3?", []),
+        ("Which dose of vitamin K is given?", [0, 1]),
+        ("Is 5 mg of vitamin K given by mouth?", [0, 1]),  # no INR is named
+    ],
+)
+def test_bands_of_anything_that_the_question_names(question: str, right: list[int]) -> None:
+    rows = [
+        "INR: 5–8, no bleeding; Warfarin: omit 1 dose; Vitamin K: none",
+        "INR: > 8, no bleeding; Warfarin: stop; Vitamin K: 5 mg oral",
+    ]
+    assert [n for n, row in enumerate(rows) if not excludes(row, question)] == right
+
+
+@pytest.mark.parametrize(
+    ("line", "excluded"),
+    [
+        ("Age 0–7 days: 5 mg/kg every 36 hours.", True),
+        ("Age 8–28 days: 5 mg/kg every 24 hours.", False),
+        ("over 2 months: 7 mg/kg", True),
+        ("Over 28 days the dose is 7 mg/kg.", False),  # no label
+    ],
+)
+def test_lines_that_begin_with_a_band(line: str, excluded: bool) -> None:
+    assert excludes(line, "What is the dose for a baby aged 10 days?") is excluded
+
+
+def test_a_short_prohibition_is_evidence(embedder: TextEmbedder) -> None:
+    for text in (
+        "Do not give colchicine with clarithromycin.",
+        "Linezolid must not be given with citalopram.",
+        "Do not crush nifedipine.",
+    ):
+        assert evidence("Can it be given?", [text], embedder) == [text]

@@ -60,7 +60,7 @@ def test_the_summary_counts_flags_and_what_was_left_out(build: Build) -> None:
     shown = " ".join(captured.get().split())
     assert "1 retracted" in shown
     assert "1 copyright notices" in shown
-    assert "notes │ 2" in shown
+    assert "notes │ 3" in shown
 
 
 def test_the_next_build_still_knows(build: Build) -> None:
@@ -78,6 +78,7 @@ def test_each_document_has_its_note(build: Build, tmp_path: Path) -> None:
     assert notes(tmp_path) == [
         {"file": "set.xml", "id": "PMID:1", "flags": ["retracted"], "left_out": {}},
         {"file": "set.xml", "id": "PMID:2", "flags": [], "left_out": {"copyright notices": 1}},
+        {"file": "two.txt", "id": "two.txt", "flags": ["duplicate"], "left_out": {}},
     ]
 
 

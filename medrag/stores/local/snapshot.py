@@ -62,10 +62,17 @@ class Snapshot:
         return Content(counts, digest.hexdigest()[:32], dict(flags), dict(left_out))
 
     def described(self) -> Iterator[tuple[str, str, list[str], dict[str, int]]]:
-        which = "NOT INDEXED WHERE flags != '[]' OR left_out != '{}' ORDER BY key"
+        which = (
+            "WHERE flags != '[]' OR left_out != '{}' OR EXISTS (SELECT 1 FROM documents AS first "
+            "WHERE first.text_key = documents.text_key AND first.id < documents.id) ORDER BY key"
+        )
         for row in self._database.documents(which):
             if row.is_in(self.generation):
-                yield row.file, row.id, json.loads(row.flags), json.loads(row.left_out)
+                flags, left_out = json.loads(row.flags), json.loads(row.left_out)
+                if self._is_duplicate(row):
+                    flags.append(Flag.duplicate.value)
+                if flags or left_out:
+                    yield row.file, row.id, flags, left_out
 
     def _duplicates(self) -> int:
         """How many documents say the same as one before them."""
@@ -182,7 +189,7 @@ class Snapshot:
     def _flags(self, document: DocumentRow) -> list[str]:
         """The flags of a document that hold for each of its passages."""
         flags = [flag for flag in json.loads(document.flags) if flag not in PASSAGE_FLAGS]
-        return [*flags, Flag.duplicate] if self._is_duplicate(document) else flags
+        return [*flags, Flag.duplicate.value] if self._is_duplicate(document) else flags
 
     def _chunk(self, id_: int) -> ChunkRow:
         row = next(self._database.chunks("WHERE id = ?", (id_,)), None)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ADDED_BY_HAND = "SELECT id, root FROM files WHERE origin = 'added'"
 _NO_VECTOR = "NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.hash = chunks.hash)"
 _PAGE = 1_000  # rows fetched at once
-_SHORT = 300  # characters; a shorter document says what it says by its title
+_SHORT = 300  # characters; a shorter document says what it says by its title and metadata, too
 # Temporary tables: the worklist, and the documents of the file that is being written.
 _WORKLIST = """
 PRAGMA temp_store = FILE;
@@ -283,7 +283,7 @@ class Store(Database):
                 tokens += chunk.tokens
                 end = chunk.end
             if end < _SHORT:
-                text_key.update(same_text_key(document.title))
+                text_key.update(same_text_key(f"{document.title} {_json(document.metadata)}"))
             # Only now: readers add to these until the last chunk has been read.
             described = (
                 document.title, document.url, _json(document.metadata), document.version,
