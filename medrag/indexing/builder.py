@@ -21,7 +21,7 @@ from ..errors import ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
 from ..manifest import REBUILD_INDEX, fingerprint
 from ..progress import peak_mb
-from ..stores import QUARANTINED, IndexWriter, open_store
+from ..stores import IndexWriter, RejectCode, open_store
 from .documents import CorpusReader
 from .embedding import Embedding, Text
 from .publishing import (
@@ -203,7 +203,7 @@ def _absolute(path: str | Path) -> str:
 
 
 def _nothing_usable(writer: IndexWriter, paths: list[str]) -> str:
-    rejected = writer.rejected(QUARANTINED)
+    rejected = writer.rejected(list(RejectCode))
     nothing = f"no usable document under {', '.join(paths)}"
     if (first := next(rejected, None)) is None:
         return nothing
