@@ -141,3 +141,62 @@ def test_a_short_prohibition_is_evidence(embedder: TextEmbedder) -> None:
         "Do not crush nifedipine.",
     ):
         assert evidence("Can it be given?", [text], embedder) == [text]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "inside", "outside"),
+    [
+        ("Weight", "≥10 to <15 kg", ["10 kg", "14.9 kg"], ["15 kg", "9 kg"]),
+        ("Weight", "≥10 kg and <15 kg", ["12 kg"], ["15 kg"]),
+        ("Age", "65+ years", ["65 years", "80 years"], ["40 years"]),
+        ("Age (years)", "65 and older", ["70 years"], ["64 years"]),
+        ("Weight", "60 or more kg", ["60 kg"], ["59 kg"]),
+        ("Weight", "greater than 20 kg", ["21 kg"], ["20 kg"]),
+        ("Weight", "less than or equal to 10 kg", ["10 kg"], ["11 kg"]),
+        ("Weight", "up to and including 10 kg", ["10 kg"], ["11 kg"]),
+        ("Weight", "21\u221230 kg", ["25 kg"], ["31 kg"]),
+        ("Weight", "21 through 30 kg", ["25 kg"], ["31 kg"]),
+        ("Weight", "21 [a]–30 kg", ["25 kg"], ["31 kg"]),
+        ("Age", "birth–28 days", ["3 days"], ["29 days"]),
+        ("Age", "6–11 months", ["11.5 months"], ["12 months"]),
+        ("Age", "2–5 years", ["66 months", "5 years"], ["6 years"]),
+        ("Weight", "over 30 kg", ["over 30 kg", "31 kg"], ["30 kg"]),
+        (
+            "eGFR (mL/min/1.73 m²)",
+            "30–44",
+            ["35 mL/min/1.73 m²", "35 ml per minute"],
+            ["45 mL/min"],
+        ),
+        ("eGFR", "15–29 mL/min", ["20 mL/min"], ["35 mL/min/1.73 m2"]),
+        ("Gestation", "24–28 weeks", ["26 weeks gestation"], ["30 weeks gestation"]),
+    ],
+)
+def test_ways_to_write_a_band(
+    column: str, value: str, inside: list[str], outside: list[str]
+) -> None:
+    row = f"{column}: {value}; Dose: 5 mg"
+    for quantity in inside:
+        assert not excludes(row, f"What is the dose at {quantity}?"), quantity
+    for quantity in outside:
+        assert excludes(row, f"What is the dose at {quantity}?"), quantity
+
+
+@pytest.mark.parametrize(
+    ("row", "question"),
+    [
+        ("Dose in children (mg per kg per day): 8–10; Drug: Cefixime", "for a child of 15 kg"),
+        ("Drug: A; Dose in children (mg per day): 250–500", "for a child of 5 years"),
+        ("Duration: 7–10 days; Drug: A", "for a child of 3 years"),
+        ("Treatment: over 5 days; Drug: A", "for a child of 3 years"),
+        ("Gestation: 24–28 weeks; Dose: 5 mg", "for a baby 3 days old"),
+        ("Birth weight (g): 1000–1500; Dose: 5 mg", "Is 2 g too much?"),
+    ],
+)
+def test_what_says_nothing_about_the_patient_excludes_nothing(row: str, question: str) -> None:
+    assert not excludes(row, question)
+
+
+def test_kidney_function_without_a_unit() -> None:
+    row = "eGFR (mL/min/1.73 m²): 30–44; Dose: half"
+    assert not excludes(row, "Which dose with an eGFR of 35?")
+    assert excludes(row, "Which dose with an eGFR of 20?")
