@@ -20,9 +20,9 @@ _JOINING = re.compile(
 _JOINER_RUN = re.compile("[\u200c\u200d]+")
 _MARKS_LIMIT = 30  # marks on one letter: as many as in Unicode's "stream-safe" text
 _NEWLINES = (0x0B, 0x0C, 0x85, 0x2028, 0x2029)  # what Unicode calls line ends, besides LF and CR
-_SPACES = (0x09, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
+_SPACES = (0x09, *range(0x1C, 0x20), 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
 _DROPPED = (
-    *(code for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A, *_NEWLINES)),
+    *(code for code in (*range(0x1C), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A, *_NEWLINES)),
     0xAD,  # soft hyphen
     0x180E,  # Mongolian vowel separator, zero width
     0x200B,  # zero-width space

@@ -167,6 +167,26 @@ def test_a_notice_is_kept_without_an_abstract(tmp_path: Path, kind: str, text: s
     assert not document.flags  # it is not retracted itself
 
 
+@pytest.mark.parametrize("type_", ["Retraction of Publication", "Published Erratum"])
+def test_a_notice_is_known_by_its_type_too(tmp_path: Path, type_: str) -> None:
+    types = f"<PublicationType>{type_}</PublicationType>"
+    (document,) = items(tmp_path, record(3, types=types))
+    assert isinstance(document, Document)
+    assert [block.text for block in document.blocks] == ["Title 3"]
+
+
+@pytest.mark.parametrize(
+    "title", ["RETRACTED: A trial", "Withdrawn: A review", "A trial [Retracted]"]
+)
+def test_a_title_may_say_that_an_article_was_retracted(tmp_path: Path, title: str) -> None:
+    (document,) = items(tmp_path, record(1, "Text.").replace("Title 1", title))
+    assert isinstance(document, Document)
+    assert document.flags == {Flag.retracted}
+    (document,) = items(tmp_path, record(1, "Text.").replace("Title 1", "Retracted needles: cases"))
+    assert isinstance(document, Document)
+    assert not document.flags
+
+
 def test_other_records_without_an_abstract_are_rejected(tmp_path: Path) -> None:
     plain, revised = items(tmp_path, record(3) + record(4, version="2"))
     assert plain == Rejected("PMID:3", "no abstract")

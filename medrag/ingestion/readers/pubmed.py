@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ...types import Block, Deleted, Document, Flag, Rejected
-from .reader import Source, one_line
+from .reader import Source, one_line, says_retracted
 from .xml import elements, inline
 
 # What CommentsCorrections, and the type of a publication, say about an article.
@@ -37,6 +37,7 @@ _NOTICES = {
     "ExpressionOfConcernFor": "Expression of concern for",
     "UpdateOf": "Update of",
 }
+_NOTICE_TYPES = {"Retraction of Publication", "Published Erratum", "Expression of Concern"}
 # Text that is neither read nor kept as metadata, by the reason that it is counted under.
 _LEFT_OUT = {
     "ReferenceList/Reference": "references",
@@ -78,13 +79,17 @@ def read(source: Source) -> Iterator[Document | Rejected | Deleted]:
             continue
         title = _title(record)
         blocks = list(_blocks(record))
-        if not blocks and _revision(pmid) > 1 and title:
+        types = _publication_types(record)
+        if not blocks and title and (_revision(pmid) > 1 or not _NOTICE_TYPES.isdisjoint(types)):
             blocks = [Block(title)]
         if not blocks:
             yield Rejected(f"PMID:{digits}", "no abstract")
             continue
         metadata = _metadata(record, digits)
         states = [*metadata.get("publication_types", ()), *_relations(record)]
+        flags = {_FLAGS[state] for state in states if state in _FLAGS}
+        if says_retracted(title):
+            flags.add(Flag.retracted)
         yield Document(
             id=f"PMID:{digits}",
             title=title,
@@ -92,7 +97,7 @@ def read(source: Source) -> Iterator[Document | Rejected | Deleted]:
             url=f"https://pubmed.ncbi.nlm.nih.gov/{digits}/",
             metadata=metadata,
             version=f"{_revision(pmid):06d} {_revised(record)}",
-            flags={_FLAGS[state] for state in states if state in _FLAGS},
+            flags=flags,
             left_out=Counter(
                 {why: number for path, why in _LEFT_OUT.items() if (number := _count(record, path))}
             ),
@@ -189,8 +194,7 @@ def _metadata(record: Element, pmid: str) -> dict[str, Any]:
         "language": inline(record.find(".//Language")),
         "vernacular_title": inline(record.find(".//VernacularTitle")),
         "authors": [name for author in authors if (name := _name(author))],
-        "publication_types": _texts(record, "*/Article/PublicationTypeList/PublicationType")
-        or _texts(record, "*/PublicationType"),
+        "publication_types": _publication_types(record),
         "mesh": _texts(record, ".//MeshHeading/DescriptorName"),
         "supplementary_mesh": _texts(record, ".//SupplMeshList/SupplMeshName"),
         "keywords": _texts(record, ".//KeywordList/Keyword"),
@@ -204,6 +208,11 @@ def _metadata(record: Element, pmid: str) -> dict[str, Any]:
         ],
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _publication_types(record: Element) -> list[str]:
+    articles = _texts(record, "*/Article/PublicationTypeList/PublicationType")
+    return articles or _texts(record, "*/PublicationType")  # of a book chapter
 
 
 def _texts(record: Element, path: str) -> list[str]:

@@ -15,6 +15,11 @@ from ...types import Block, BlockKind, Deleted, Document, Rejected
 
 _TITLE_LIMIT = 300  # characters; a title is put before every chunk, so it must stay small
 _HEADING_LIMIT = 120  # characters of a heading in a heading path
+_RETRACTED = re.compile(
+    r"\A\W*(?:retracted|withdrawn)(?:\s+article)?\s*[]:)]"
+    r"|[\[(](?:retracted|withdrawn)(?:\s+article)?[\])]\W*\Z",
+    re.IGNORECASE,
+)
 _NARROW = 45  # characters; columns of prose are wider, lists and addresses are not
 _QUESTION_LIMIT = 400  # characters of a question that a text starts with
 _ASKS = (
@@ -146,6 +151,11 @@ def _parted(text: str, at: int) -> tuple[str, str]:
 def letters(text: str) -> str:
     """Return only the letters and digits of `text`, to compare it by; the case does not matter."""
     return "".join(filter(str.isalnum, text)).casefold()
+
+
+def says_retracted(title: str) -> bool:
+    """Tell whether a title says that its article was retracted: "RETRACTED: …", "… [Withdrawn]"."""
+    return _RETRACTED.search(title) is not None
 
 
 class HeadingPath:

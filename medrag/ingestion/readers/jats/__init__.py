@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ....types import Block, BlockKind, Document, Flag
-from ..reader import HeadingPath, Source, one_line
+from ..reader import HeadingPath, Source, one_line, says_retracted
 from ..tables import CAPTION_LIMIT, Cell, Row, table_blocks
 from ..xml import elements, inline, root_tag
 from .table import rows
@@ -24,7 +24,6 @@ _SECTIONS |= {"trans-abstract": "Abstract"}
 _FIGURES = {"fig", "chem-struct-wrap"}
 _HEADINGS = {"title", "label", "subtitle"}
 _NOTICES = re.compile(r"retraction|correction|erratum|corrigendum|addendum|concern|withdrawal")
-_RETRACTED_TITLE = re.compile(r"\W*(retracted|withdrawn)(\s+article)?\s*[]:]", re.IGNORECASE)
 # What a link from an article to another says about the article itself.
 _LINKS = {
     **dict.fromkeys(("retraction-forward", "retraction", "partial-retraction"), Flag.retracted),
@@ -34,6 +33,8 @@ _LINKS = {
     **dict.fromkeys(("erratum", "erratum-forward", "corrigendum", "addendum"), Flag.corrected),
     **dict.fromkeys(("update", "update-forward", "updated-by", "republication"), Flag.superseded),
     **dict.fromkeys(("superseded-by", "new-version", "replaced-by"), Flag.superseded),
+    **dict.fromkeys(("concern-forward", "expression-of-concern-forward"), Flag.concern),
+    **dict.fromkeys(("expression-of-concern", "concern"), Flag.concern),
 }
 # Parts of the front matter: read as metadata, or the reason for leaving them out.
 _IN_METADATA = {"article-id", "pub-date", "kwd-group"}
@@ -109,7 +110,7 @@ def _status(metadata: dict[str, Any], title: str) -> set[Flag]:
     flags = set()
     if kind.startswith(("retracted", "withdrawn")):
         flags.add(Flag.retracted)
-    if _RETRACTED_TITLE.match(title) and not notice:
+    if says_retracted(title) and not notice:
         flags.add(Flag.retracted)
     for link in metadata.get("related", ()):
         # In a notice "retraction" can name the retracted article too.

@@ -187,7 +187,9 @@ class RunningText:
             label = child.find("label") if tag == "fn" else None
             return "" if label is None else self._noted("".join(label.itertext()))
         if tag in FORMULAS:
-            return self._formula(child)
+            formula = self._formula(child)
+            # "2" and the formula "1/4" are "2 1/4".
+            return f" {formula}" if before[-1:].isdigit() and formula[:1].isdigit() else formula
         if tag == "xref":
             return self._xref(child)
         if tag == "sup":
