@@ -1,0 +1,83 @@
+"""Copies of one note among the hits: one of each text, and others are seen as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from medrag import CacheConfig, CorpusConfig, IndexConfig, PipelineConfig, RAGPipeline
+from medrag.indexing import IndexBuilder
+from medrag.ingestion import TextEmbedder
+from medrag.text.duplicates import Wording
+
+Ask = Callable[[dict[str, str]], RAGPipeline]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, embedder: TextEmbedder) -> Ask:
+    def build(notes: dict[str, str]) -> RAGPipeline:
+        corpus = tmp_path / "corpus"
+        corpus.mkdir()
+        for name, text in notes.items():
+            (corpus / f"{name}.md").write_text(text)
+        config = PipelineConfig(
+            corpus=CorpusConfig(paths=[str(corpus)], workers=1),
+            index=IndexConfig(dir=str(tmp_path / "index")),
+            cache=CacheConfig(embeddings=""),
+        )
+        IndexBuilder(config, embedder).mirror()
+        return RAGPipeline(config, embedder)
+
+    return build
+
+
+OTHERS = {
+    "levels": "# Teicoplanin levels\n\nThe trough of teicoplanin is kept above 15 mg/L.",
+    "infusion": "# Teicoplanin by vein\n\nTeicoplanin may be given over five minutes.",
+}
+NOTE = "# Teicoplanin\n\nTeicoplanin is loaded with 6 mg/kg every 12 hours in adults, {}."
+
+
+def test_copies_do_not_crowd_out_other_notes(ask: Ask) -> None:
+    copies = {f"note-{n}": NOTE.format(f"copy {n} for the ward") for n in range(1, 9)}
+    with ask({**copies, **OTHERS}) as rag:
+        hits = rag.retrieve("teicoplanin dose", 5)
+        (note,) = [hit for hit in hits if "note" in hit.document]
+        assert {hit.document for hit in hits} == {"note-1.md", "levels.md", "infusion.md"}
+        assert set(note.duplicates) == {f"note-{n}.md" for n in range(2, 9)}
+        answer = rag.query("With what is teicoplanin loaded in adults?").answer
+        assert answer.count("6 mg/kg") == 1
+
+
+def test_notes_that_differ_in_a_word_stand_back_but_stay(ask: Ask) -> None:
+    names = "Adams Baker Clarke Davies Evans Foster Green Harris".split()  # noqa: SIM905
+    notes = {f"note-{name}": NOTE.format(f"as Dr {name} has written") for name in names}
+    with ask({**notes, **OTHERS}) as rag:
+        hits = rag.retrieve("teicoplanin dose", 5)
+        assert {"levels.md", "infusion.md"} <= {hit.document for hit in hits}
+        assert len(hits) == 5
+        assert all(not hit.duplicates for hit in hits)
+
+
+def test_notes_that_differ_in_a_dose_are_both_found(ask: Ask) -> None:
+    low = NOTE.format("in adults").replace("6 mg/kg", "3 mg/kg")
+    with ask({"low": low, "high": NOTE.format("in adults"), **OTHERS}) as rag:
+        hits = rag.retrieve("teicoplanin loading dose in adults", 2)
+        assert {hit.document for hit in hits} == {"low.md", "high.md"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least", "most"),
+    [
+        ("Give 5 mg of iron by mouth.", "Give 5 mg of iron by mouth!", 1.0, 1.0),
+        ("Seen on ward 3: give 5 mg of iron.", "Seen on ward 7: give 5 mg of iron.", 1.0, 1.0),
+        ("Give 5 mg of iron by mouth.", "Give 10 mg of iron by mouth.", 0.0, 0.0),
+        ("Give 5 mg of iron by mouth.", "Give 5 mL of iron by mouth.", 0.0, 0.0),
+        ("Give 5 mg of iron by mouth.", "Give 5 mg of zinc by mouth.", 0.5, 0.84),
+        ("Iron is given.", "Rest helps in influenza.", 0.0, 0.3),
+    ],
+)
+def test_shared_wording(one: str, other: str, least: float, most: float) -> None:
+    assert least <= Wording(one).shared(Wording(other)) <= most
