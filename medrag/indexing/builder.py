@@ -187,6 +187,10 @@ class IndexBuilder:
         report.counts = content.counts
         report.generation = published.generation
         report.published = published is not writer.previous
+        if report.published:
+            changes = writer.changes()
+            report.added, report.changed = changes.added, changes.changed
+            report.removed = changes.removed
         report.kind = published.vectors.kind
         report.recall_at_10 = published.vectors.recall_at_10
         report.flags, report.left_out = content.flags, content.left_out

@@ -17,7 +17,7 @@ from ..ingestion.parsing import Parsed, ParserPool
 from ..ingestion.readers.pdf.ocr import installed
 from ..manifest import file_sha256
 from ..progress import Advance, progress
-from ..stores import Change, FileState, IndexWriter, Origin, RejectCode
+from ..stores import FileState, IndexWriter, Origin, RejectCode
 from ..types import Chunk, Deleted, Document, Rejected
 from .embedding import WINDOW, Pending, Text
 from .publishing import BuildReport
@@ -149,7 +149,7 @@ class CorpusReader:
             )
         with self.writer.transaction():
             for file in added:
-                self.report.removed += self.writer.forget_file(file)
+                self.writer.forget_file(file)
             if self.writer.is_empty():
                 raise CorpusError(f"{path} is all that the index holds; delete the directory")
 
@@ -180,7 +180,7 @@ class CorpusReader:
             with self.writer.transaction():
                 self._begin_changes()
                 for file in files:
-                    self.report.removed += self.writer.forget_file(file)
+                    self.writer.forget_file(file)
 
     def _begin_changes(self) -> None:
         """Note, before a mirror changes a document, that it has not finished."""
@@ -320,7 +320,7 @@ class CorpusReader:
                 yield
         if origin is Origin.added and not writer.holds_any():
             raise CorpusError(f"{source.path}: {reason}")
-        self.report.removed += writer.end_file()
+        writer.end_file()
         # A file that changed while it was read is read again by the next build.
         writer.put_file(source.id, state if _is_as_found(source) else state.unread())
         advance(left / 1e6)
@@ -333,7 +333,7 @@ class CorpusReader:
         id_ = document.id if document.version else self.writer.free_id(document.id)
         before = self._pending.mark()
         try:
-            change = self.writer.put_document(
+            self.writer.put_document(
                 replace(document, id=id_),
                 chunks,
                 self._chunker.embedded_text,
@@ -343,8 +343,6 @@ class CorpusReader:
             self._pending.cut(before)
             self._reject(file, Rejected(id_, str(error)))
             return str(error)
-        self.report.added += change is Change.added
-        self.report.changed += change is Change.changed
         return ""
 
     def _stands_aside(self, document: Document, file: str) -> str:
@@ -373,7 +371,6 @@ class CorpusReader:
         """Remove a document that its source has withdrawn."""
         holder = self.writer.holder(deleted.id)
         if self.writer.delete_document(deleted) and holder:
-            self.report.removed += 1
             self._note(holder.file, deleted.id, f"deleted by {file}", RejectCode.deleted)
 
     def _note(

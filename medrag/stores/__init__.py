@@ -7,7 +7,7 @@ from pathlib import Path
 from ..config import IndexConfig
 from .protocols import (
     QUARANTINED,
-    Change,
+    Changes,
     Content,
     Counts,
     EmbedderRecord,
@@ -28,7 +28,7 @@ from .protocols import (
 
 __all__ = [
     "QUARANTINED",
-    "Change",
+    "Changes",
     "Content",
     "Counts",
     "EmbedderRecord",

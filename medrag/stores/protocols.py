@@ -317,11 +317,13 @@ class Holder:
     is_kept: bool
 
 
-class Change(StrEnum):
-    """The effect of storing a document."""
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many documents a generation has that the one before lacks, has otherwise, or lost."""
 
-    added = "added"
-    changed = "changed"
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,8 +374,8 @@ class IndexWriter(Protocol):
     def put_file(self, id_: str, state: FileState) -> None:
         """Remember a file as read."""
 
-    def forget_file(self, id_: str) -> int:
-        """Forget a file, its documents and what was rejected in it; returns how many documents."""
+    def forget_file(self, id_: str) -> None:
+        """Forget a file, its documents and what was rejected in it."""
 
     def forget_all(self) -> None:
         """Remove every document; files that were added by hand are kept as unread."""
@@ -430,8 +432,8 @@ class IndexWriter(Protocol):
     def deleter(self, id_: str, version: str) -> str | None:
         """A file that says that this version of a document was withdrawn, or None."""
 
-    def delete_document(self, deleted: Deleted) -> int:
-        """Note that the file being written withdraws a document; returns how many are removed."""
+    def delete_document(self, deleted: Deleted) -> bool:
+        """Note that the file being written withdraws a document; tells whether one is removed."""
 
     def free_id(self, id_: str) -> str:
         """The id, or `id~2`, `id~3`, … if the file being written holds such a document already."""
@@ -442,15 +444,14 @@ class IndexWriter(Protocol):
         chunks: Iterable[Chunk],
         embedded_text: Callable[[str, str, str], str],
         note: Callable[[bytes, str, Chunk], None],
-    ) -> Change | None:
+    ) -> None:
         """Store a document and its chunks, in constant memory; call in a transaction.
+
+        Nothing is written if the same document is there already.
 
         Args:
             embedded_text: gives the text to embed for (title, text, header).
             note: called with the key and the embedded text of each chunk, and the chunk.
-
-        Returns:
-            None if the same document was there already; then nothing is written.
 
         Raises:
             Whatever reading the chunks raises; nothing of the document is stored then.
@@ -459,8 +460,8 @@ class IndexWriter(Protocol):
     def holds_any(self) -> bool:
         """True when the file being written holds a document."""
 
-    def end_file(self) -> int:
-        """Remove what the file does not hold any more; returns how many documents."""
+    def end_file(self) -> None:
+        """Remove what the file does not hold any more."""
 
     def is_empty(self) -> bool:
         """True when the generation being prepared holds no document."""
@@ -486,6 +487,9 @@ class IndexWriter(Protocol):
 
     def content(self) -> Content:
         """The content of the generation being prepared; costs nothing if nothing has changed."""
+
+    def changes(self) -> Changes:
+        """What this generation changes; reads all documents."""
 
     def described(self) -> Iterator[tuple[str, str, list[str], dict[str, int]]]:
         """(file, id, flags, what was left out) of each document that has any of the last two."""

@@ -63,6 +63,7 @@ def test_the_newest_version_wins_in_any_order(
     report = build()
     assert texts(tmp_path) == {"PMID:1": "The dose is 5 mg."}
     assert (report.counts.documents, report.quarantined, report.notes) == (1, 0, 2)
+    assert (report.added, report.changed, report.removed) == (1, 0, 0)
     assert all("superseded" in note["reason"] for note in lines(tmp_path, "notes.jsonl"))
     assert not build().published
 
@@ -83,7 +84,8 @@ def test_an_older_version_returns_when_the_newer_one_goes(
     write(corpus / "a.xml", record(1, "Old."), record(2, "Other."))
     build()
     write(corpus / "b.xml", record(1, "New.", version="2"))
-    build()
+    report = build()
+    assert (report.added, report.changed, report.removed) == (0, 1, 0)
     assert texts(tmp_path) == {"PMID:1": "New.", "PMID:2": "Other."}
     (corpus / "b.xml").unlink()
     build()
@@ -102,6 +104,8 @@ def test_a_deleted_record_is_gone_until_the_deletion_is(
     report = build()
     assert texts(tmp_path) == {"PMID:2": "Kept."}
     assert report.quarantined == 0
+    expected = (1, 0, 0) if at_once else (0, 0, 1)
+    assert (report.added, report.changed, report.removed) == expected
     (note,) = lines(tmp_path, "notes.jsonl")
     assert (note["id"], note["reason"]) == ("PMID:1", f"deleted by {update}")
     write(corpus / "m.xml", record(1, "Withdrawn, still."), record(2, "Kept."))

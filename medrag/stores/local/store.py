@@ -18,7 +18,7 @@ from more_itertools import chunked
 
 from ...text.duplicates import same_text_key
 from ...types import Chunk, Deleted, Document, Rejected
-from ..protocols import Change, FileState, Holder, Origin, RejectCode, Vector
+from ..protocols import Changes, FileState, Holder, Origin, RejectCode, Vector
 from .database import NEVER, Database, DocumentRow, checksum
 
 if TYPE_CHECKING:
@@ -87,12 +87,11 @@ class Store(Database):
             (id_, state.root, state.origin.value, state.size, state.mtime_ns, state.sha256),
         )
 
-    def forget_file(self, id_: str) -> int:
+    def forget_file(self, id_: str) -> None:
         self.begin_file(id_)
-        removed = self.end_file()
+        self.end_file()
         self.connection.execute("DELETE FROM files WHERE id = ?", (id_,))
         self.clear_rejected(id_)
-        return removed
 
     def forget_all(self) -> None:
         self._remove(f"removed = {NEVER}")
@@ -227,13 +226,14 @@ class Store(Database):
         row = next(self.select(query, (id_, version)), None)
         return row[0] if row else None
 
-    def delete_document(self, deleted: Deleted) -> int:
+    def delete_document(self, deleted: Deleted) -> bool:
         what = deleted.id, deleted.version, self._file
         self.connection.execute("INSERT OR IGNORE INTO deleted VALUES (?, ?, ?)", what)
         holder = self.holder(deleted.id)
         if holder is None or not self.deleter(deleted.id, holder.version):
-            return 0
-        return self._remove(f"id = ? AND removed = {NEVER}", deleted.id)
+            return False
+        self._remove(f"id = ? AND removed = {NEVER}", deleted.id)
+        return True
 
     def _live(self, id_: str) -> DocumentRow | None:
         return next(self.documents(f"WHERE id = ? AND removed = {NEVER}", (id_,)), None)
@@ -256,7 +256,7 @@ class Store(Database):
         chunks: Iterable[Chunk],
         embedded_text: Callable[[str, str, str], str],
         note: Callable[[bytes, str, Chunk], None],
-    ) -> Change | None:
+    ) -> None:
         old = self._live(document.id)
         key, first_chunk = self._next("documents", "key"), self._next("chunks", "id")
         digest, text_key = sha256(), blake2b(digest_size=16)
@@ -297,9 +297,8 @@ class Store(Database):
             )  # fmt: skip
             if old and (old.content_hash, old.file) == (row.content_hash, row.file):
                 self.connection.execute("ROLLBACK TO document")
-                key, change = old.key, None
+                key = old.key
             else:
-                change = Change.changed if old else Change.added
                 if old:
                     self._remove("key = ?", old.key)
                 self.put("documents", row)
@@ -311,7 +310,6 @@ class Store(Database):
         finally:
             if self.connection.in_transaction:
                 self.connection.execute("RELEASE document")
-        return change
 
     def _next(self, table: str, key: str) -> int:
         """The next number that was never used in a table."""
@@ -324,18 +322,27 @@ class Store(Database):
     def holds_any(self) -> bool:
         return self._is_any("SELECT 1 FROM kept")
 
-    def end_file(self) -> int:
+    def end_file(self) -> None:
         which = f"file = ? AND removed = {NEVER} AND key NOT IN (SELECT key FROM kept)"
-        return self._remove(which, self._file)
+        self._remove(which, self._file)
+
+    def changes(self) -> Changes:
+        removed_now = "SELECT count(*) FROM documents WHERE removed = ?"
+        added_now = "SELECT count(*) FROM documents NOT INDEXED WHERE added = ? AND removed = ?"
+        before = "EXISTS (SELECT 1 FROM documents AS old WHERE old.id = documents.id"
+        ((gone,),) = self.select(removed_now, (self.build,))
+        ((new,),) = self.select(added_now, (self.build, NEVER))
+        ((changed,),) = self.select(
+            f"{added_now} AND {before} AND old.removed = ?)", (self.build, NEVER, self.build)
+        )
+        return Changes(new - changed, changed, gone - changed)
 
     def is_empty(self) -> bool:
         return not self._is_any(f"SELECT 1 FROM documents WHERE removed = {NEVER}")
 
-    def _remove(self, which: str, *values: object) -> int:
-        """Mark documents as removed by this build; returns how many."""
-        number = 0
+    def _remove(self, which: str, *values: object) -> None:
+        """Mark documents as removed by this build."""
         for rows in self._documents(f"WHERE {which}", *values):
-            number += len(rows)
             # Documents that this build added were never visible: they are erased at once.
             self._erase([row for row in rows if row.added == self.build])
             removed = [row._replace(removed=self.build) for row in rows if row.added != self.build]
@@ -343,7 +350,6 @@ class Store(Database):
                 "UPDATE documents SET removed = ?, sum = ? WHERE key = ?",
                 ((row.removed, checksum(row), row.key) for row in removed),
             )
-        return number
 
     def purge(self, before: int) -> None:
         """Erase documents removed in generation `before` or earlier, and vectors nobody uses."""
