@@ -82,6 +82,7 @@ _NUMBERED = re.compile(rf"(\n[ \t]*+(?:{_NUMBER})\b\.?)[ \t]*+#?[0-9]+{_END}")
 _PAGE_LINE = re.compile(r"\n[ \t]*[0-9]+ of [0-9]+[ \t]*(?=\n)")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+_FEW = 6  # words
 # Words that say nothing about a patient; a copy may have one more of them.
 _SAYS_NOTHING = frozenset(
     """
@@ -137,10 +138,13 @@ class Wording:
     """The words and quantities of a text, to tell how much two texts say in the same words.
 
     A number counts with the word after it ("25 mg"), but not alone: it may be of a ward or a copy.
+    In a text of few words, everything counts.
     """
 
     def __init__(self, text: str) -> None:
         tokens = _said(text)
+        if len(tokens) < _FEW:
+            tokens = [" ".join(tokens)]
         numbers = {n for n, token in enumerate(tokens) if token[0].isdigit()}
         self._words = frozenset(token for n, token in enumerate(tokens) if n not in numbers)
         self._quantities = frozenset(
