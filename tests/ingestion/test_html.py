@@ -88,6 +88,9 @@ def test_a_dir_is_a_list(tmp_path: Path) -> None:
         ("give <sup>131</sup>I", "give 131I"),
         ("x<sup>a<sup>b</sup></sup>c", "xabc"),
         ("10<sup>9 </sup>cells", "10^9 cells"),
+        ("2<sup>1</sup>/<sub>2</sub> tablets", "2 1/2 tablets"),
+        ("1<sup>3</sup>\u2044<sub>4</sub>, <sup>1</sup>\u2044<sub>4</sub>", "1 3/4, 1/4"),
+        ("1<sup>1/2</sup> ml, 10<sup>3</sup>/<sub>x</sub>", "1 1/2 ml, 10^3/x"),
     ],
 )
 def test_superscripts_do_not_change_numbers(tmp_path: Path, markup: str, text: str) -> None:
@@ -339,6 +342,62 @@ def test_headings_of_rows_do_not_name_columns(tmp_path: Path) -> None:
     ]
 
 
+def table(*rows: str) -> str:
+    return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+
+
+def test_a_header_of_two_levels_that_nothing_marks(tmp_path: Path) -> None:
+    body = table(
+        "<td>Potassium</td><td colspan=2>Bag</td>",
+        "<td></td><td>Small</td><td>Large</td>",
+        "<td>3.1\u20133.4</td><td>20</td><td>40</td>",
+    )
+    assert texts(tmp_path, body) == ["Potassium: 3.1\u20133.4; Bag, Small: 20; Bag, Large: 40"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "<td><b>Poison</b></td><td><p><strong>Antidote</strong></p></td>",
+        "<td style='font-weight:600'>Poison</td><td><span style='FONT: bold 9pt x'>Antidote</span>",
+    ],
+)
+def test_a_bold_first_row_is_the_header(tmp_path: Path, first: str) -> None:
+    plain = "<td>Opioid</td><td>Naloxone</td>"
+    assert texts(tmp_path, table(first, plain)) == ["Poison: Opioid; Antidote: Naloxone"]
+    assert texts(tmp_path, table(first, first)) == ["Poison; Antidote\nPoison; Antidote"]
+    mixed = "<td><b>Poison</b> a</td><td><b>Antidote</b></td>"
+    assert texts(tmp_path, table(mixed, plain)) == ["Poison a; Antidote\nOpioid; Naloxone"]
+
+
+def test_a_cell_spans_no_rows_below_its_part_of_the_table(tmp_path: Path) -> None:
+    body = (
+        "<table><thead><tr><th>Age</th><th>Drug</th><th>mg</th></tr></thead>"
+        "<tbody><tr><th scope=rowgroup rowspan=9>Adult</th><td>Iron</td><td>1</td></tr>"
+        "<tr><td>Zinc</td><td>2</td></tr></tbody>"
+        "<tbody><tr><th scope=rowgroup rowspan=0>Child</th><td>Iron</td><td>3</td></tr>"
+        "<tr></tr><tr><td>Zinc</td><td>4</td></tr></tbody></table>"
+    )
+    assert texts(tmp_path, body) == [
+        "Age: Adult; Drug: Iron; mg: 1\nAge: Adult; Drug: Zinc; mg: 2\n"
+        "Age: Child; Drug: Iron; mg: 3\nAge: Child; Drug: Zinc; mg: 4"
+    ]
+
+
+def test_a_line_above_the_header_is_a_heading_of_rows_if_there_are_more(tmp_path: Path) -> None:
+    head, iron = "<th>Drug</th><th>mg</th>", "<td>Iron</td><td>{}</td>"
+    parts = ["<td colspan=2>Adult</td>", head, iron.format(1)]
+    blocks = read(tmp_path, table(*parts))[1]
+    assert [block.text for block in blocks] == ["Adult", "Drug: Iron; mg: 1"]
+    parts += ["<th colspan=2>Child</th>", head, iron.format(2)]
+    assert texts(tmp_path, table(*parts)) == ["Adult; Drug: Iron; mg: 1\nChild; Drug: Iron; mg: 2"]
+
+
+def test_headings_of_rows_do_not_hide_the_header(tmp_path: Path) -> None:
+    body = table("<td>Drug</td><td>Day</td><td>Night</td>", "<th>Iron</th><td>1</td><td>2</td>")
+    assert texts(tmp_path, body) == ["Drug: Iron; Day: 1; Night: 2"]
+
+
 def test_a_table_in_a_cell_loses_nothing(tmp_path: Path) -> None:
     inner = "<table><tr><th>Age</th><th>mg</th></tr><tr><td>1</td><td>5</td></tr></table>"
     body = (
@@ -573,6 +632,37 @@ def test_text_elsewhere_than_in_elements_is_counted(tmp_path: Path, markup: str)
     found, left = left_out(tmp_path, f"<p>Start.</p>{markup}")
     assert "no" not in " ".join(found).split()
     assert sum(left.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "trail",
+    [
+        "<ol class='breadcrumb'><li>Home</li><li>Drugs</li></ol>",
+        "<p id=breadcrumbs><a href=/>Home</a> &gt; Drugs</p>",
+        "<div aria-label=Breadcrumb>Home &gt; Drugs</div>",
+        "<div class='site-breadcrumb__list'><a href=/>Home</a></div>",
+        "<ul itemscope itemtype='https://schema.org/BreadcrumbList'><li>Home</li></ul>",
+    ],
+)
+def test_breadcrumbs_are_left_out(tmp_path: Path, trail: str) -> None:
+    document, blocks = read(tmp_path, f"{trail}<p>Give 5 mg.</p>")
+    assert [block.text for block in blocks] == ["Give 5 mg."]
+    assert document.left_out == {"page furniture": 1}
+
+
+def test_a_page_that_says_that_it_has_breadcrumbs_is_read(tmp_path: Path) -> None:
+    body = "<div class='has-breadcrumb'><p>Give 5 mg.</p></div>"
+    assert texts(tmp_path, body) == ["Give 5 mg."]
+    long = f"<div class='breadcrumb-page'>{'Give 5 mg. ' * 60}</div>"
+    assert len(texts(tmp_path, long)[0]) > 600
+
+
+def test_text_hidden_from_screen_readers_only_is_counted(tmp_path: Path) -> None:
+    dose = "<tr><td>Iron</td><td>5 mg</td></tr>"
+    body = f"<p aria-hidden=true>5 mg</p><table aria-hidden=true>{dose}</table><p>End.</p>"
+    document, blocks = read(tmp_path, body)
+    assert [block.text for block in blocks] == ["End."]
+    assert document.left_out == {"hidden text": 2} and document.flags == {Flag.hidden_text}
 
 
 def test_furniture_without_text_is_not_counted(tmp_path: Path) -> None:

@@ -88,6 +88,8 @@ def test_authors_in_all_forms(tmp_path: Path) -> None:
         ("2015<sup>3</sup>", "2015 3"),
         ("10 <sup>9</sup>/L", "10 ^9/L"),
         ("10<sup>3</sup>155", "10^3 155"),
+        ("2<sup>1</sup>/<sub>2</sub> tablets", "2 1/2 tablets"),
+        ("1<sup>3</sup>\u2044<sub>4</sub>, 1<sup>1/2</sup>", "1 3/4, 1 1/2"),
         ("log<sub>10</sub>2.5", "log10 2.5"),
         ("10<sub>2</sub>", "10_2"),
         ("<overline>x</overline> = 2", "x\u0304 = 2"),

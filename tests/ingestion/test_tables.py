@@ -140,6 +140,82 @@ def test_long_words_above_numbers_are_not_taken_for_names() -> None:
     assert lines(row("Grade", "Level"), row("Marked", "30 dB")) == ["Grade: Marked; Level: 30 dB"]
 
 
+def spread(*cells: tuple[str, int]) -> Row:
+    return Row(Cell(text, columns=wide) for text, wide in cells)
+
+
+def test_a_header_of_two_levels_that_nothing_marks() -> None:
+    top = spread(("Weight", 1), ("Dose (mg)", 2), ("Note", 1))
+    values = row("3\u20135 kg", "10", "20", "once")
+    expected = ["Weight: 3\u20135 kg; Dose (mg), Oral: 10; Dose (mg), IV: 20; Note: once"]
+    assert lines(top, row("", "Oral", "IV", ""), values) == expected
+    top[0] = top[0]._replace(rows=2)
+    assert lines(top, row("Oral", "IV", ""), values) == expected
+
+
+def test_a_row_that_divides_a_cell_of_the_header_may_have_numbers() -> None:
+    for header in (False, True):
+        top = spread(("Drug", 1), ("Dose", 2))
+        top.header = header
+        assert lines(top, row("", "5 kg", "10 kg"), row("Iron", "9 mg", "19 mg")) == [
+            "Drug: Iron; Dose, 5 kg: 9 mg; Dose, 10 kg: 19 mg"
+        ]
+        assert lines(top, row("Iron", "9 mg", "19 mg")) == ["Drug: Iron; Dose: 9 mg; Dose: 19 mg"]
+
+
+def test_a_bold_first_row_is_the_header() -> None:
+    def bold(*texts: str) -> Row:
+        return Row(Cell(text, bold=True) for text in texts)
+
+    assert lines(bold("Poison", "Antidote"), row("Opioid", "Naloxone")) == [
+        "Poison: Opioid; Antidote: Naloxone"
+    ]
+    assert lines(bold("Opioid", "Naloxone"), bold("Iron", "Deferoxamine")) == [
+        "Opioid; Naloxone",
+        "Iron; Deferoxamine",
+    ]
+    named = [Row([Cell(text, bold=True), Cell("yes")]) for text in ("Oral", "Topical")]
+    assert lines(*named) == ["Oral: yes", "Topical: yes"]
+
+
+def test_a_header_below_the_first_heading_of_rows() -> None:
+    rows = [spread(("Adults", 3)), row("Drug", "Day", "Night"), row("Iron", "1", "2")]
+    rows += [spread(("Children", 3)), row("Drug", "Day", "Night"), row("Iron", "3", "4")]
+    assert lines(*rows) == [
+        "Adults; Drug: Iron; Day: 1; Night: 2",
+        "Children; Drug: Iron; Day: 3; Night: 4",
+    ]
+
+
+def test_a_heading_alone_below_the_header_is_one_of_rows() -> None:
+    heading = Row([Cell("Oral", heading=True)])
+    rows = [row("Iron", "1", "2"), Row([Cell("Rectal", heading=True)]), row("Zinc", "3", "4")]
+    assert lines(HEADER, heading, *rows) == [
+        "Oral; Drug: Iron; Child: 1; Adult: 2",
+        "Rectal; Drug: Zinc; Child: 3; Adult: 4",
+    ]
+
+
+def test_an_empty_cell_keeps_its_place_where_columns_have_no_names() -> None:
+    rows = [row("Iron", "", "daily"), row("", "low", "", "rare"), row("Zinc", "high", "")]
+    assert lines(*rows) == ["Iron; ; daily", "; low; ; rare", "Zinc; high"]
+    assert lines(row("a", "", "b"), row("c", "", "d")) == ["a; b", "c; d"]
+    assert lines(spread(("Iron", 1), ("low", 2), ("rare", 1)), row("Zinc", "x", "y", "z")) == [
+        "Iron; low; low; rare",
+        "Zinc; x; y; z",
+    ]
+    assert lines(HEADER, row("Iron", "", "2")) == ["Drug: Iron; Adult: 2"]
+
+
+def test_a_long_name_is_written_once_and_cut_in_the_rows() -> None:
+    name = "Dose " + "in special cases " * 30
+    header = Row([Cell("Drug"), Cell(name)], header=True)
+    first, *others = lines(header, row("Iron", "1 mg"), row("Zinc", "2 mg"))
+    assert first == name.strip()
+    assert [line.split(";")[0] for line in others] == ["Drug: Iron", "Drug: Zinc"]
+    assert all("\u2026: " in line and len(line) < 350 for line in others)
+
+
 def test_a_large_table_is_cut_between_rows() -> None:
     rows = [row(f"drug {number}", "x" * 90, "1 mg") for number in range(500)]
     blocks = list(table_blocks([HEADER, *rows], "Table 1. Doses"))
@@ -154,3 +230,13 @@ def test_spans_without_end_cost_nothing() -> None:
     rows = [Row([Cell("a", rows=10**6, columns=10**6), Cell("b")]), Row([Cell("c")])]
     found = " ".join(lines(*rows))
     assert all(text in found for text in "abc") and len(found) < 100
+
+
+def test_a_table_has_a_limited_number_of_places() -> None:
+    rows = [Row([Cell("x", rows=0, columns=990), Cell("y")])]
+    rows += [row(str(number)) for number in range(5_000)]
+    found = lines(*rows)
+    assert len(found) == 5_000 and found[-1].endswith("4999")
+    assert sum(map(len, found)) < 100_000
+    long = Row([Cell("word " * 20_000, rows=0), Cell("y")])
+    assert sum(map(len, lines(long, *rows[1:]))) < 200_000_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, pairwise, takewhile
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from ...types import Block, BlockKind
@@ -18,12 +18,16 @@ from .reader import flat, one_line
 CAPTION_LIMIT = 200  # characters of a caption that are repeated before each part of a table
 _BLOCK = 1 << 14  # characters of rows in a block
 _MOST_COLUMNS = 1_000  # a table with more is cut; a cell may claim to span any number
+_MOST_PLACES = 1_000_000  # of a table; below them spans are no longer followed
+_REPEATED = 300  # characters of a name or heading that are written in each row
 _NAME_LIMIT = 80  # characters of a column's name, where the source does not mark it as one
+_HEADER_ROWS = 4  # the most that are looked for where the source does not mark them
 _BULLETS = "-–•·"
 _JOINS = "±–/"
 _UNIT = re.compile(r"%|±|\b(?:n|no\.|mean|median|sd|se|sem|ci|iqr|range)\b", re.IGNORECASE)
 _STEP = 3  # quarters of an em; less may be an accident
 _VALUE = "0123456789<>≤≥=±~+-−–.("
+_PATIENT = re.compile(r"\b(?:kg|years?|yrs?|months?|weeks?|days?)\b")  # of weight or age
 
 
 class Cell(NamedTuple):
@@ -36,6 +40,7 @@ class Cell(NamedTuple):
         column: the first column that it may be in, from 0.
         indent: how far its text is set in, in quarters of an em: a row below a less indented one
             is part of it.
+        bold: whether it is set apart from other cells, by bold type or a colour.
     """
 
     text: str
@@ -44,6 +49,7 @@ class Cell(NamedTuple):
     heading: bool = False
     column: int = 0
     indent: int = 0
+    bold: bool = False
 
 
 class Row(list[Cell]):
@@ -65,13 +71,15 @@ def table_blocks(
 
     A cell that spans rows or columns is repeated in each of them. A column under several headers
     is named by all of them, from the top. A row that is one cell across the whole table is a
-    heading of the rows below it, and is written before each of them.
+    heading of the rows below it, and is written before each of them. Where columns have no names,
+    an empty cell keeps its place: "Iron; ; 5 mg".
 
     Args:
         rows: may have different lengths.
         caption: with its label, e.g. "Table 2. Doses".
         guess_header: whether the first row may be the header although nothing marks it. It then is
-            if it has only words, and numbers are below it.
+            if it is bold; if it has only words, and numbers are below it; or if it has the weights
+            or ages of patients. If not, a bold first column names the rows.
     """
     caption = flat(caption)
     glue = "\n\n"
@@ -94,24 +102,25 @@ def table_blocks(
 def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     """Yield a line for each row of the body."""
     grid = resolved(rows)
-    if not grid:
+    if not any(map(_has_text, grid)):
         return
     width = max(map(len, grid))
-    heads = sum(1 for _ in takewhile(lambda n: _is_header(rows[n], grid[n]), range(len(grid))))
-    if heads == len(grid):
-        heads = min(1, len(grid) - 1)  # headings all through: the first row names the columns
-    if not heads and guess_header and _looks_like_header(grid):
-        heads = 1
-    if heads == 1 and len(grid) > 1 and width > 1 and _is_label(grid[0]):
-        heads = 0  # the first of several labels, not a name of columns
+    title = int(_is_group(grid[0], width) and not _is_header(rows[0], grid[0]))
+    heads = _height(rows[title:], grid[title:], guess_header)
+    if title and heads:  # it then is a heading of the rows below the header
+        rows = [*rows[1 : heads + 1], rows[0], *rows[heads + 1 :]]
+        grid = [*grid[1 : heads + 1], grid[0], *grid[heads + 1 :]]
+    if not heads and guess_header and all(_is_named(cells) for cells in grid if _has_text(cells)):
+        grid = [[cells[0]._replace(heading=True), *cells[1:]] for cells in grid]
     names = _names(grid[:heads], width)
     # A row with a label alone heads the rows below it only in a table that begins with one, or
     # that indents them: elsewhere nothing shows where its rows end.
     body = [
         (row, cells)
         for row, cells in zip(rows[heads:], grid[heads:], strict=True)
-        if any(cell.text for cell in cells)
+        if _has_text(cells)
     ]
+    yield from _too_long(grid[:heads])
     again = _repeated(grid[heads - 1] if heads else (), [cells for _, cells in body])
     indented = any(cells[0].indent for _, cells in body)
     labelled = bool(body) and width > 1 and _is_label(body[0][1])
@@ -145,6 +154,7 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
             renamed = "; ".join(dict.fromkeys(cell.text for cell in cells if cell.text))
             changing = True
             names, above = _names(header, width), []
+            yield from _too_long([cells])
             continue
         changing = False
         if listed and first.text and first.text[0] not in _BULLETS:
@@ -156,7 +166,7 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
             above = above if deeper else []
             listed = not deeper and _bullet(below)
             unused.append(first.text)
-        elif _is_label(cells) and (labelled or deeper):
+        elif _is_label(cells) and (labelled or deeper or _is_marked(row)):
             if first.indent <= label_indent:
                 label, label_indent = "", first.indent
             if not deeper:
@@ -165,9 +175,9 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
             unused.append(first.text)
         else:
             headings = list(filter(None, [group, label, *parts]))
-            yield from (text for text in unused if text not in headings)
+            yield from (text for text in unused if text not in headings or len(text) > _REPEATED)
             unused, renamed = [], ""
-            yield "; ".join([*headings, *_pairs(names, cells)])
+            yield "; ".join([*map(_short, headings), *_pairs(names, cells)])
     yield from filter(None, [renamed, *unused])
 
 
@@ -194,7 +204,8 @@ def _repeated(header: Sequence[Cell], body: Sequence[Sequence[Cell]]) -> set[int
         if len(same) > 1 and all(same):
             again.add(number)
             spans = body[number - 1] if number else ()
-            if any(one is two and one.text for one, two in pairwise(spans[1:])):
+            wide = any(one is two and one.text for one, two in pairwise(spans[1:]))
+            if wide and not _is_group(spans, len(cells)):
                 again.add(number - 1)
     return again
 
@@ -202,14 +213,20 @@ def _repeated(header: Sequence[Cell], body: Sequence[Sequence[Cell]]) -> set[int
 def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
     """Return the grid of a table: a cell that spans rows or columns is in each of its places.
 
-    Places that no cell covers are empty. The texts are cleaned, each on one line.
+    Places that no cell covers are empty. Columns in which no text starts are left out. The texts
+    are cleaned, each on one line.
     """
     grid: list[list[Cell]] = []
+    left_over = _MOST_PLACES
     open_: dict[int, tuple[Cell, int]] = {}  # cells from above by column, and rows still to come
     for number, row in enumerate(rows):
+        if left_over <= 0:
+            grid.append([cell._replace(text=flat(cell.text)) for cell in row])
+            continue
         places: dict[int, Cell] = {}
         for column, (cell, left) in list(open_.items()):
             places[column] = cell
+            left_over -= len(cell.text) // 100  # it is written again
             if left == 1:
                 del open_[column]
             else:
@@ -231,21 +248,44 @@ def resolved(rows: Sequence[Row]) -> list[list[Cell]]:
                 column += 1
         width = 1 + max(places, default=-1)
         grid.append([places.get(column, Cell("")) for column in range(width)])
-    return grid
+        left_over -= width
+    used = {
+        column
+        for cells in grid
+        for column, (left, cell) in enumerate(pairwise([None, *cells]))
+        if cell is not left and cell is not None and cell.text
+    }
+    return [[cell for column, cell in enumerate(cells) if column in used] for cells in grid]
 
 
 def _names(header: Sequence[Sequence[Cell]], width: int) -> list[str]:
     """Return the name of each column: its headers from the top, each of them once."""
-    columns = ([row[n].text for row in header if n < len(row)] for n in range(width))
+    columns = ([_short(row[n].text) for row in header if n < len(row)] for n in range(width))
     return [", ".join(dict.fromkeys(filter(None, column))) for column in columns]
 
 
+def _short(text: str) -> str:
+    """Return a text as it is written in each row."""
+    return text if len(text) <= _REPEATED else one_line(text, _REPEATED)
+
+
+def _too_long(header: Sequence[Sequence[Cell]]) -> Iterator[str]:
+    """Yield the names of columns that are not written in each row as they are."""
+    for cells in header:
+        yield from dict.fromkeys(cell.text for cell in cells if len(cell.text) > _REPEATED)
+
+
 def _pairs(names: Sequence[str], cells: Sequence[Cell]) -> Iterator[str]:
-    """Yield "column: value" for each cell with text; a cell across columns has all their names."""
-    if not any(names) and len(cells) > 1 and cells[0].heading and cells[0].text:
-        yield f"{cells[0].text}: " + "; ".join(cell.text for cell in cells[1:] if cell.text)
+    """Yield "column: value" for each cell with text; a cell across columns has all their names.
+
+    Between cells of columns without names, "" stands for an empty cell.
+    """
+    first = cells[0]
+    if not any(names) and len(cells) > 1 and first.heading and first.text:
+        yield f"{first.text}: " + "; ".join(_pairs(names[1:], cells[1:]))
         return
     pairs: list[tuple[str, str]] = []
+    empty = 0  # cells since the last pair, in columns without names
     for _, group in groupby(zip(names, cells, strict=False), lambda pair: id(pair[1])):
         same = list(group)
         text = same[0][1].text
@@ -253,7 +293,14 @@ def _pairs(names: Sequence[str], cells: Sequence[Cell]) -> Iterator[str]:
         if pairs and name and pairs[-1][0] == name and _is_one(pairs[-1][1], text):
             pairs[-1] = name, f"{pairs[-1][1]} {text}"
         elif text:
+            pairs += [("", "")] * (0 if name else empty)
             pairs.append((name, text))
+        empty = 0 if name or text else empty + 1
+        if text and not any(names):  # then it stands in each of its columns
+            again = len(same) - 1
+            short = len(text) * again <= _REPEATED
+            pairs += [("", text)] * (again if short else 0)
+            empty = 0 if short else again
     for name, text in pairs:
         yield f"{name}: {text}" if name and name != text else text
 
@@ -291,16 +338,85 @@ def _is_group(cells: Sequence[Cell], width: int) -> bool:
     return width > 1 and len(cells) == width and all(cell is cells[0] for cell in cells)
 
 
-def _looks_like_header(grid: Sequence[Sequence[Cell]]) -> bool:
-    """Tell whether the first row has only words, and numbers are below it."""
+def _height(rows: Sequence[Row], grid: Sequence[Sequence[Cell]], guess: bool) -> int:
+    """Return how many of the first rows are the header."""
+    heads = 0
+    for row, cells in zip(rows, grid, strict=True):
+        # A heading alone below other headings is one of rows.
+        if not _is_header(row, cells) or (heads and not row.header and _is_label(cells)):
+            break
+        heads += 1
+    if heads and heads == len(grid):
+        heads = min(1, len(grid) - 1)  # headings all through: the first row names the columns
+    if not heads and guess and _may_be_header(grid):
+        heads = 1
+    if heads == 1 and len(grid) > 1 and max(map(len, grid)) > 1 and _is_label(grid[0]):
+        return 0  # the first of several labels, not a name of columns
+    while 0 < heads < min(len(grid) - 1, _HEADER_ROWS) and _goes_on(grid, heads):
+        heads += 1
+    return heads
+
+
+def _goes_on(grid: Sequence[Sequence[Cell]], number: int) -> bool:
+    """Tell whether a row below a header is a part of it.
+
+    It is if the header has cells across columns, and only these are divided by the row; or if it
+    has merged cells, and the row has words above numbers.
+    """
+    above, cells = grid[number - 1 : number + 1]
+    across = {n for n, pair in enumerate(pairwise(above)) if pair[0] is pair[1]}
+    across |= {n + 1 for n in across}
+    both = list(zip(above, cells, strict=False))
+    below = (old.text for old, new in both[:1] if old.text == new.text)
+    if (across or any(below)) and _is_over_numbers(grid, number):
+        return True
+    others = (new.text in ("", old.text) for n, (old, new) in enumerate(both) if n not in across)
+    parts = {cells[n].text for n in across if n < len(cells)}
+    return 0 not in across and len(parts) > 1 and all(others)
+
+
+def _may_be_header(grid: Sequence[Sequence[Cell]]) -> bool:
+    """Tell whether the first row looks like a header that nothing marks."""
     if len(grid) < 2 or len(grid[0]) < 2:
         return False
-    first = [cell.text for cell in grid[0]]
-    if len(set(first)) < len(first) or not all(first[1:]) or any(map(_is_value, first)):
+    texts = [cell.text for cell in {id(cell): cell for cell in grid[0]}.values()]
+    bold, also = ([cell.bold for cell in cells if cell.text] for cells in grid[:2])
+    if len(set(texts)) > 1 and len(bold) > 1 and all(bold) and not all(also):
+        return True
+    named = all(texts[1:]) and len(set(texts)) == len(texts)
+    named = named and all(len(text) <= _NAME_LIMIT for text in texts)
+    return (named and _is_over_numbers(grid, 0)) or _is_over_doses(grid)
+
+
+def _is_over_numbers(grid: Sequence[Sequence[Cell]], number: int) -> bool:
+    """Tell whether a row has only words, at least two, and numbers are below it."""
+    texts = {cell.text for cell in grid[number] if cell.text}
+    if len(texts) < 2 or any(map(_is_value, texts)):
         return False
-    if any(len(text) > _NAME_LIMIT for text in first):
-        return False
-    return any(_is_value(cell.text) for row in grid[1:] for cell in row)
+    return any(_is_value(cell.text) for row in grid[number + 1 :] for cell in row)
+
+
+def _is_over_doses(grid: Sequence[Sequence[Cell]]) -> bool:
+    """Tell whether the first row has weights or ages, and none are below: "Drug, 5 kg, 10 kg"."""
+    first, *rest = ([bool(_PATIENT.search(cell.text)) for cell in row[1:]] for row in grid)
+    numbers = any(_is_value(cell.text) for row in grid[1:] for cell in row[1:])
+    words = not _is_value(grid[0][0].text)
+    return words and len(first) > 1 and all(first) and numbers and not any(map(any, rest))
+
+
+def _has_text(cells: Sequence[Cell]) -> bool:
+    return any(cell.text for cell in cells)
+
+
+def _is_named(cells: Sequence[Cell]) -> bool:
+    """Tell whether of a row only the first cell is bold, or it and some others."""
+    first = cells[0] if cells else Cell("")
+    return bool(first.text) and first.bold and not all(cell.bold for cell in cells if cell.text)
+
+
+def _is_marked(row: Row) -> bool:
+    """Tell whether the source marks each cell of a row as a heading."""
+    return bool(row) and all(cell.heading for cell in row)
 
 
 def _is_value(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from typing import BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
@@ -18,6 +19,7 @@ from .reader import Source, flat
 # Returns the text of a child, given the text in front of it; None to read the child as usual.
 Special = Callable[[Element, str], str | None]
 
+SLASH = re.compile(r"\s?[/\u2044\u2215]\s?")  # of a fraction, between a superscript and a subscript
 LOOKBACK = 16  # characters before a superscript that decide how it is written
 _DEPTH_LIMIT = 200  # nested elements; the code that reads them is recursive
 _RECORD_LIMIT = 64 << 20  # bytes of XML between two records
@@ -26,6 +28,7 @@ _SET_APART |= {"term", "attrib", "speaker", "list", "def-list", "disp-quote", "c
 _SIGN = r"[-+\u2212\u2013]?"
 _NUMBERS = re.compile(rf"{_SIGN}\d+(?:\.\d+)?(?:[-\u2013]\d+)?{_SIGN}")  # 9, -3, 4.5, 2+, 3-5
 _REFERENCES = re.compile(r"\d+(?:[-\u2013]\d+)?")  # 3, 3-5; a sign in front makes it an exponent
+_FRACTION = re.compile(r"\d{1,2}[/\u2044\u2215]\d{1,2}")
 _YEAR = re.compile(r"(?<![\d.,])(?:19|20)\d\d\Z")
 _WORD_END = re.compile(r"(?:[^\W\d_]{4}|[.,;:?!\u201d])\Z")  # units are shorter ("cm", "min")
 
@@ -131,9 +134,13 @@ def spoken(element: Element, special: Special | None = None, before: str = "") -
         before: the end of the text in front, which decides how a superscript is written.
     """
     parts = [element.text or ""]
-    for child in element:
+    children = list(element)
+    for child, following in zip_longest(children, children[1:]):
         before = (before + parts[-1])[-LOOKBACK:]
-        text = special(child, before) if special else None
+        text = _numerator(child, following, before)
+        tail = "/" if text else child.tail or ""
+        if text is None and special:
+            text = special(child, before)
         if text is None and child.tag == "math":
             text = math_text(child) or "[formula]"
         elif text is None:
@@ -144,11 +151,25 @@ def spoken(element: Element, special: Special | None = None, before: str = "") -
                 text = subscript(before, text)
             elif child.tag in _SET_APART:
                 text = f" {text} "
-        tail = child.tail or ""
         if child.tag in ("sub", "sup") and text[-1:].isdigit() and tail[:1].isdigit():
             text += " "  # "10^3 155"
         parts.append(text + tail)
     return "".join(parts)
+
+
+def _numerator(child: Element, following: Element | None, before: str) -> str | None:
+    """Return the top of a fraction; None for another element."""
+    if child.tag != "sup" or following is None or following.tag != "sub":
+        return None
+    number = "".join(child.itertext()).strip()
+    if not number.isdecimal() or not SLASH.fullmatch(child.tail or ""):
+        return None
+    return numerator(before, number)
+
+
+def numerator(before: str, number: str) -> str:
+    """Return what to append to `before` for the top of a fraction: 2½ is "2 1/2"."""
+    return f" {number}" if before[-1:].isdigit() else number
 
 
 def subscript(before: str, inside: str) -> str:
@@ -162,6 +183,7 @@ def superscript(before: str, inside: str, citation: bool = False) -> str:
     - A citation is set off by a space ("in 2015 3", "a trial 3-5", "warfarin [7]"). A superscript
       is a citation if the caller says so; if it has a comma, a semicolon or brackets; or if it is
       a number after a year, after a word of at least four letters, or after a sentence.
+    - A fraction after a digit is set off too: "2 1/2".
     - Any other number after a digit or a closing bracket is a power or a charge and gets "^":
       "10^9/L", "SO4^2-", "(height in m)^2".
     - The rest stays as it is: "m2", "Na+", "1st", "131I".
@@ -178,6 +200,8 @@ def superscript(before: str, inside: str, citation: bool = False) -> str:
     cited = citation or re.search(r"[,;()\[\]]", mark)
     if cited or (after_text and _REFERENCES.fullmatch(mark)):
         return " " + inside.lstrip()
+    if before[-1].isdigit() and _FRACTION.fullmatch(mark):
+        return numerator(before, mark)
     if (before[-1].isdigit() or before[-1] in ")]") and _NUMBERS.fullmatch(mark):
         return "^" + inside.lstrip()
     return inside

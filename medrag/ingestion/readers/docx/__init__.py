@@ -30,8 +30,6 @@ _TABLE_LABEL = re.compile(r"Tab(?:le|\.)\s+(?:\w{1,3}[-.])?(?:\d+|[IVXLC]+)\s*(?
 _CAPTION_LIMIT = 400  # characters; a longer paragraph is no caption unless its style says so
 _REPEATED = 200  # characters of a cell that are repeated in each of the rows that it spans
 _NAME_LIMIT = 60  # characters of the name of a column
-_HEADER_ROWS = 4  # the most that are looked for where the file marks none
-_PATIENT = re.compile(r"\b(?:kg|years?|yrs?|months?|weeks?|days?)\b")  # of weight or age
 _VALUE = re.compile(r"[\d<>≤≥=±~+\u2212\u2013.(-]")  # what a number starts with
 _ROMAN = (
     *((100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv")),
@@ -345,7 +343,7 @@ class _Body:
         for row, cells in rows:
             found.rows.append(self._row(row, cells, above, shaded))
         found.notes = self._read_notes()
-        self._mark_header(found, [cells for _, cells in rows], properties, style)
+        self._mark_header(found, properties, style)
         yield found
 
     def _rows(self, table: Element) -> Iterator[Element]:
@@ -388,55 +386,25 @@ class _Body:
                     text = text or above[column]
                 if merged:
                     going_on[column] = one_line(text, _REPEATED)
-                made.append(Cell(text, columns=span))
+                bold = self._is_bold(cell) or shades(properties)
+                made.append(Cell(text, columns=span, bold=bold))
             column += span
         above.clear()
         above.update(going_on)
         return made
 
-    def _mark_header(
-        self, table: _Item, cells: list[list[Element]], properties: Element | None, style: str
-    ) -> None:
-        """Mark the rows of the header that the file does not mark; make a title row the caption."""
+    def _mark_header(self, table: _Item, properties: Element | None, style: str) -> None:
+        """Mark the header that the table's style shows; make a title row the caption."""
         grid = resolved(table.rows)
         width = max(map(len, grid), default=0)
         if len(grid) > 2 and not table.text and _is_title(grid, width):
             table.text = grid.pop(0)[0].text
-            del table.rows[0], cells[0]
+            del table.rows[0]
         if len(grid) < 2 or width < 2:
             return
-        rows = table.rows
-        if not rows[0].header:
-            apart = self._is_set_apart(cells, properties, style)
-            named = _has_first_row(properties) and _has_names(grid[0])
-            rows[0].header = apart or named or _is_over_numbers(grid, 1) or _is_over_doses(grid)
-        # A header with merged cells goes on in the next row, where words are over numbers.
-        for number in range(1, min(len(grid), _HEADER_ROWS)):
-            merged = len({id(cell) for cell in grid[number - 1]}) < len(grid[number - 1])
-            merged = merged or any(map(_merged, cells[number]))
-            if rows[number].header:
-                continue
-            if not rows[number - 1].header or not merged or not _is_over_numbers(grid, number + 1):
-                break
-            rows[number].header = True
-        headed = any(row.header for row in rows) or _is_over_numbers(grid, 1)
-        if not headed and all(len(row) > 1 and row[0].text for row in grid):
-            bold = [[self._is_bold(cell) for cell in row] for row in cells]
-            if all(row[0] and not all(row) for row in bold if row):  # the first column has names
-                for row in rows:
-                    row[0] = row[0]._replace(heading=True)
-
-    def _is_set_apart(
-        self, cells: list[list[Element]], properties: Element | None, style: str
-    ) -> bool:
-        """Tell whether the first row of a table is bold or shaded, unlike the second."""
-        if _has_first_row(properties) and self._styles.sets_first_row_apart(style):
-            return True
-        first, second = (
-            [self._is_bold(cell) or shades(cell.find(W + "tcPr")) for cell in row if has_text(cell)]
-            for row in cells[:2]
-        )
-        return len(first) > 1 and all(first) and not all(second)
+        if _has_first_row(properties):
+            apart = self._styles.sets_first_row_apart(style) or _has_names(grid[0])
+            table.rows[0].header = table.rows[0].header or apart
 
     def _is_bold(self, cell: Element) -> bool:
         runs = [run for run in cell.iter(W + "r") if has_text(run)]
@@ -502,19 +470,3 @@ def _is_title(grid: list[list[Cell]], width: int) -> bool:
     """Tell whether the first row is one cell across the table, and no other row is."""
     across = [len(row) == width and all(cell is row[0] for cell in row) for row in grid]
     return width > 1 and across[0] and not any(across[1:]) and bool(grid[0][0].text)
-
-
-def _is_over_numbers(grid: list[list[Cell]], height: int) -> bool:
-    """Tell whether the last of the first `height` rows has only words, and numbers are below."""
-    texts = [cell.text for cell in grid[height - 1] if cell.text]
-    if len(set(texts)) < 2 or any(map(_VALUE.match, texts)):
-        return False
-    return any(_VALUE.match(cell.text) for row in grid[height:] for cell in row[1:])
-
-
-def _is_over_doses(grid: list[list[Cell]]) -> bool:
-    """Tell whether the first row has weights or ages, and none are below: "Drug, 5 kg, 10 kg"."""
-    first, *rest = ([bool(_PATIENT.search(cell.text)) for cell in row[1:]] for row in grid)
-    numbers = any(_VALUE.match(cell.text) for row in grid[1:] for cell in row[1:])
-    words = not _VALUE.match(grid[0][0].text)
-    return words and len(first) > 1 and all(first) and numbers and not any(map(any, rest))

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement
 
@@ -15,7 +16,7 @@ from ...files import BOMS
 from ..formulas import math_text
 from ..reader import HeadingPath, Source, flat, one_line
 from ..tables import Cell, Row, table_blocks
-from ..xml import LOOKBACK, subscript, superscript
+from ..xml import LOOKBACK, SLASH, numerator, subscript, superscript
 from .marks import Marks
 from .styles import HIDDEN, Sight
 
@@ -52,6 +53,13 @@ _BREAKING |= {"details", "dialog", "div", "dl", "dt", "fieldset", "figcaption", 
 _BREAKING |= {"form", "header", "hgroup", "hr", "html", "legend", "listing", "main", "p", "pre"}
 _BREAKING |= {"search", "section", "summary", "xmp"}  # elements that start and end a paragraph
 _PARTS_OF_TABLES = {"table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th"}
+_BOLD = {"b", "strong", "h1", "h2", "h3", "h4", "h5", "h6"}
+_BOLD_STYLE = re.compile(r"\bfont(?:-weight)?\s*:[^;]*\b(?:bold(?:er)?|[6-9]00)\b", re.IGNORECASE)
+_TRAIL = ", ".join(
+    f'[{name}*="breadcrumb" i]' for name in ("class", "id", "aria-label", "itemtype")
+)
+_PROSE = {*_HEADINGS, "p", "table", "pre", "blockquote"}
+_TRAIL_LIMIT = 500  # characters; what is longer has more than the trail
 _LISTS = {"ul", "ol", "menu", "dir"}  # one block each, one line for each item
 _AROUND = {"q": ("\u201c", "\u201d"), "rt": ("(", ")")}  # what a browser draws around them
 
@@ -151,12 +159,27 @@ class _Table:
         self.caption = ""
         self.rows: list[Row] = []
         self.foot: list[Row] = []  # may stand before the body
+        self._start = 0  # of the part being read, in its list
+
+    def part(self, tag: str) -> list[Row]:
+        """Return the rows of the part that a "thead", "tbody" or "tfoot" adds to."""
+        return self.foot if tag == "tfoot" else self.rows
+
+    def start(self, tag: str) -> None:
+        """Start a part."""
+        self._start = len(self.part(tag))
+
+    def end(self, tag: str) -> None:
+        """End a part, and the cells that claim to span rows below it."""
+        for left, row in enumerate(reversed(self.part(tag)[self._start :]), 1):
+            row[:] = [cell._replace(rows=min(cell.rows or left, left)) for cell in row]
 
     def blocks(self, section: str) -> Iterator[Block]:
         """Yield it.
 
         A line across the whole table is a part of its caption above the column headings, a note
-        at its end, and elsewhere a heading of the rows below it.
+        at its end, and elsewhere a heading of the rows below it. It is such a heading at the top
+        too, if there is another between the rows.
         """
         rows = _filled(self.rows + self.foot)
         width = max((sum(cell.columns for cell in row) for row in rows), default=0)
@@ -167,13 +190,20 @@ class _Table:
             end -= 1
         above = [row[0].text for row in rows[:start]]
         body = [_labelled(row, width) for row in rows[start:end]]
-        marked = any(row.header or any(cell.heading for cell in row) for row in body)
-        if above and not (body and (body[0].header or all(cell.heading for cell in body[0]))):
+        first = body[0] if body else Row()
+        heads = sum(1 for _ in takewhile(_is_header, body))
+        groups = [_is_across(row, width) for row in body[heads:]]
+        if above and (not heads or (any(groups) and not groups[0])):
             body.insert(0, Row([Cell(above.pop(), columns=width)]))
+        guess = not any(cell.heading and cell.text.strip() for cell in first)
         caption = " ".join([self.caption, *above])
-        yield from table_blocks(body, caption, section, guess_header=not marked)
+        yield from table_blocks(body, caption, section, guess_header=guess)
         for row in rows[end:]:
             yield Block(row[0].text, "\n", section=section)
+
+
+def _is_header(row: Row) -> bool:
+    return row.header or all(cell.heading for cell in row)
 
 
 def _labelled(row: Row, width: int) -> Row:
@@ -193,7 +223,7 @@ def _filled(rows: Iterable[Row]) -> list[Row]:
     spans: list[tuple[Row, int, int]] = []  # row, place in it, the last row that it spans
     for number, row in enumerate(rows):
         spans = [span for span in spans if span[2] >= number][:_SPANS]
-        if row and all(cell.rows == 1 and not cell.text.strip() for cell in row):
+        if all(cell.rows == 1 and not cell.text.strip() for cell in row):
             for above, place, _ in spans:
                 above[place] = above[place]._replace(rows=above[place].rows - 1)
             continue
@@ -217,12 +247,16 @@ class _Walk:
         self._document = document
         self._sight = Sight(tree)
         self._marks = Marks(tree)
+        self._trails = _trails(tree)
+        self._heavy = _heavy(tree)
         self._path = HeadingPath()
         self._text: list[str] = []  # the paragraph, item or cell being read
         self._lines: list[str] = []  # finished items of the outermost list
         self._lists = 0  # open
         self._tables: list[_Table | None] = []  # open; None for layout
         self._cells = 0  # open data tables
+        self._bold = 0  # open elements in bold type
+        self._plain = False  # whether other type is in the cell
         self._caption = ""  # of the figure being read, until its table takes it
         self._verbatim = 0  # open <pre>
         self._places: Counter[str] = Counter()  # open headings, articles and captions
@@ -238,7 +272,7 @@ class _Walk:
         """Yield the blocks below `root`."""
         stack: list[tuple[LexborNode, bool]] = [(root, False)]
         sight = self._sight
-        styled = not sight.plain
+        styled = not sight.plain or bool(self._trails)
         while stack:
             node, seen = stack.pop()
             tag = node.tag or ""
@@ -252,6 +286,7 @@ class _Walk:
                     self._leave_out(sight.reason, text, sight.source)
                     continue
                 text = text if self._verbatim else _SPACE.sub(" ", text)
+                self._plain = self._plain or not (self._bold or text.isspace())
                 self._text.append(self._bridged(text) if self._gap else text)
             elif node.is_comment_node or (
                 (styled or tag in _SPECIAL) and self._is_unread(node, tag)
@@ -275,7 +310,7 @@ class _Walk:
         elif tag in _UNREAD:
             if _UNREAD[tag]:
                 self._leave_out(_UNREAD[tag], _text_of(node, scripts=True))
-        elif tag in _DROPPED or self._is_outside(tag):
+        elif tag in _DROPPED or self._is_outside(tag) or node.mem_id in self._trails:
             self._text.append(" ")  # a button separates the words around it
             self._leave_out(_DROPPED.get(tag, _FURNITURE), _text_of(node))
         elif tag in ("img", "area"):
@@ -397,11 +432,14 @@ class _Walk:
 
     def _enter(self, node: LexborNode, tag: str) -> Iterator[Block]:
         """Start an element; yield what it ends."""
+        self._bold += tag in _BOLD or node.mem_id in self._heavy
         if tag == "sup":
             self._raise(node)
         elif tag == "br":
             self._text.append("\n")
         elif tag == "sub":
+            if self._text and self._text[-1] == "\u2044":
+                self._text[-1] = "/"
             self._text.append(
                 subscript(self._before(), node.text()[:1]).removesuffix(node.text()[:1])
             )
@@ -443,10 +481,13 @@ class _Walk:
         if table is None:
             yield from self._break()
         elif tag == "tr":
-            parent = node.parent.tag if node.parent else ""
-            (table.foot if parent == "tfoot" else table.rows).append(Row(header=parent == "thead"))
+            part = (node.parent.tag if node.parent else "") or ""
+            table.part(part).append(Row(header=part == "thead"))
         elif tag in ("td", "th", "caption"):
             self._text.clear()
+            self._plain = False
+        else:
+            table.start(tag)
 
     def _leave_table(self, node: LexborNode, tag: str) -> Iterator[Block]:
         table = self._tables[-1] if self._tables else None
@@ -458,10 +499,12 @@ class _Walk:
             table.caption = f"{table.caption} {self._said()}".strip()
             self._text.clear()
         elif tag in ("td", "th"):
-            rows = table.foot if _section(node) == "tfoot" else table.rows
+            rows = table.part(_section(node))
             if rows:
-                rows[-1].append(_cell(node, self._said()))
+                rows[-1].append(_cell(node, self._said(), not self._plain))
             self._text.clear()
+        elif tag in ("thead", "tbody", "tfoot"):
+            table.end(tag)
         elif tag == "table":
             self._text = table.around
             self._cells -= 1
@@ -504,7 +547,9 @@ class _Walk:
         del self._text[self._raised_from :]
         mark = inside.strip()
         before = self._before()
-        if _REFERENCE in mark and not mark.strip(" ,;[]()\u2013-" + _REFERENCE):
+        if _is_numerator(node, mark):
+            self._text.append(numerator(before, mark))
+        elif _REFERENCE in mark and not mark.strip(" ,;[]()\u2013-" + _REFERENCE):
             self._text.append(_REFERENCE)
         elif self._marks.is_source(node, mark):
             self._text.append(_REFERENCE)
@@ -529,6 +574,7 @@ class _Walk:
 
     def _leave(self, node: LexborNode, tag: str) -> Iterator[Block]:
         """End an element; yield what it completes."""
+        self._bold -= tag in _BOLD or node.mem_id in self._heavy
         if tag == "sup":
             self._lower(node)
         elif tag == "sub":
@@ -606,6 +652,35 @@ class _Walk:
         return text
 
 
+def _trails(tree: LexborHTMLParser) -> set[int]:
+    """Return the elements that only say where the page is in its site: "Home > Drugs > Iron"."""
+    return {
+        node.mem_id
+        for node in tree.css(_TRAIL)
+        if node.tag not in ("html", "body", "main", "article")
+        and len(node.text()) <= _TRAIL_LIMIT
+        and all(part.tag not in _PROSE or part.mem_id == node.mem_id for part in node.traverse())
+    }
+
+
+def _heavy(tree: LexborHTMLParser) -> set[int]:
+    """Return the elements whose own style makes them bold."""
+    styled = tree.css('[style*="font" i]')
+    return {n.mem_id for n in styled if _BOLD_STYLE.search(n.attributes.get("style") or "")}
+
+
+def _is_numerator(raised: LexborNode, mark: str) -> bool:
+    """Tell whether a superscript is the top of a fraction: a slash and a subscript follow."""
+    slash = raised.next
+    if slash is None or not slash.is_text_node or not mark.isdecimal():
+        return False
+    text, below = slash.text_content or "", slash.next
+    lower = below.text() if below is not None and below.tag == "sub" else ""
+    return (SLASH.fullmatch(text) is not None and lower.strip().isdecimal()) or bool(
+        re.match(r"\u2044\d", text)
+    )
+
+
 def _begins(before: str) -> bool:
     """Tell whether a paragraph, a line or a sentence begins after this text."""
     return not before.strip() or (before[-1].isspace() and before.rstrip(" ")[-1] in "\n.;")
@@ -662,13 +737,14 @@ def _section(cell: LexborNode) -> str:
     return (section.tag if section else "") or ""
 
 
-def _cell(node: LexborNode, text: str) -> Cell:
+def _cell(node: LexborNode, text: str, bold: bool) -> Cell:
     attributes = node.attributes
     rows, columns = (
         int(value) if (value := (attributes.get(name) or "").strip()).isdecimal() else 1
         for name in ("rowspan", "colspan")
     )
-    return Cell(text, min(rows, 65_534), max(1, min(columns, 1_000)), node.tag == "th")
+    heading = node.tag == "th"
+    return Cell(text, min(rows, 65_534), max(1, min(columns, 1_000)), heading, bold=bold)
 
 
 def _next(node: LexborNode) -> LexborNode | None:
