@@ -52,6 +52,7 @@ _SUFFIX_OF = {
     "text/csv": ".csv",
     "text/markdown": ".md",
     "text/plain": ".txt",
+    "text/tab-separated-values": ".tsv",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from itertools import accumulate
 from pathlib import Path
@@ -109,6 +110,10 @@ def test_nothing_of_a_text_file_is_lost(lines: list[str], suffix: str) -> None:
         found = letters(
             " ".join(c.text for c in Chunker(_TOKENIZER, 32).chunks(clean_blocks(item.blocks)))
         )
+    if any("\t" in line for line in lines):  # a row of a table repeats its names and labels
+        cells = {letters(cell) for line in lines for cell in re.split(r"\s+", line)}
+        assert all(cell in letters(item.title) + found for cell in cells)
+        return
     whole = letters("\n".join(lines))
     # A first line that is a title is not text.
     assert found == whole or letters(item.title) + found == whole

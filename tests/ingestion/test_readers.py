@@ -394,7 +394,10 @@ def test_bad_csv_rows_are_rejected_and_reading_goes_on(tmp_path: Path) -> None:
         f"dir/f.csv#{row}" for row in ("a", 3, 4, 6, 7, 8, "g", 10)
     ]
     reasons = [item.reason for item in items if isinstance(item, Rejected)]
-    assert reasons[0] == "line 3: invalid UTF-8 at byte 5 of the line; save the file as UTF-8"
+    assert reasons[0] == (
+        "line 3: invalid UTF-8 at byte 5 of the line; save the file as UTF-8, "
+        'in Excel as the file type "CSV UTF-8"'
+    )
     assert reasons[1] == "line 4: binary data (NUL byte at byte 6 of the line)"
     assert reasons[2] == "line 6: 3 fields, but the header has 2"
     assert reasons[3].startswith("line 7: not valid CSV (")

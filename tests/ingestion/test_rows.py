@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from medrag.config import CorpusConfig, FieldsConfig
+from medrag.errors import DocumentError
 from medrag.ingestion.readers import read_documents
 from medrag.text.cleaning import clean_blocks
 from medrag.types import BlockKind, Document, Rejected
@@ -196,3 +198,110 @@ def test_a_column_without_a_name_may_be_the_id_and_nothing_else(tmp_path: Path) 
     ((document, _),) = read(tmp_path / "f.csv", ",text,n\n0,Rest.,2\n")  # as pandas writes it
     assert (document.id, document.title, document.url) == ("f.csv#0", "Rest.", "")
     assert document.metadata == {"n": "2"}
+
+
+def table(path: Path, content: str, title: str = "F") -> list[str]:
+    """Return the lines of a file that is read as one table."""
+    ((document, texts),) = read(path, content)
+    assert (document.id, document.title, document.metadata) == (path.name, title, {})
+    return [line for text in texts for line in text.split("\n")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["f.csv", "f.tsv"])
+def test_a_file_without_a_text_is_a_table(tmp_path: Path, name: str, delimiter: str) -> None:
+    rows = [
+        ["Drug", "Route", '"Dose, mg; |"', "Note"],
+        ["Ibuprofen", "oral", "400", '"with food,\nnot in ""AKI"""'],
+        ["", "", "", ""],
+        ["Analgesics", "", "", ""],
+        ["Morphine", "", "≤ 10", ""],
+        ["", "rectal", "20"],
+    ]
+    content = "\n".join(map(delimiter.join, rows))
+    assert table(tmp_path / name, content) == [
+        'Drug: Ibuprofen; Route: oral; Dose, mg; |: 400; Note: with food, not in "AKI"',
+        "Drug: Analgesics",
+        "Drug: Morphine; Dose, mg; |: ≤ 10",
+        "Route: rectal; Dose, mg; |: 20",
+    ]
+
+
+def test_the_delimiter_of_a_table_is_that_of_its_rows_too(tmp_path: Path) -> None:
+    content = "Drug;Dose, mg;Most, mg\nIron;65;\nZinc;4,5;25\n"
+    assert table(tmp_path / "zinc_and-iron.csv", content, "Zinc and iron") == [
+        "Drug: Iron; Dose, mg: 65",
+        "Drug: Zinc; Dose, mg: 4,5; Most, mg: 25",
+    ]
+
+
+def test_numbers_of_time_may_name_columns(tmp_path: Path) -> None:
+    content = "Drug,0-2 months,>12 years,2024\nGentamicin,5 mg/kg,7 mg/kg,120\n"
+    assert table(tmp_path / "f.csv", content) == [
+        "Drug: Gentamicin; 0-2 months: 5 mg/kg; >12 years: 7 mg/kg; 2024: 120"
+    ]
+
+
+def test_a_large_table_names_its_columns_in_every_block(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    with path.open("w") as file:
+        file.write("Drug,Dose\n")
+        file.writelines(f"Drug {n},{n} mg\n" for n in range(100_000))
+    tracemalloc.start()
+    try:
+        items = read_documents(path, path.name, CorpusConfig())
+        document = next(items)
+        assert isinstance(document, Document)
+        count = 0
+        for block in clean_blocks(document.blocks):
+            assert block.kind == BlockKind.table
+            for line in block.text.split("\n"):
+                assert line == f"Drug: Drug {count}; Dose: {count} mg"
+                count += 1
+        assert count == 100_000
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_bad_rows_of_a_table_are_rejected_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(b'Drug,Dose\nIron,65\nCaf\xe9,1\nZinc,5,7\nTin,"a "b" c"\nLead,0\n')
+    items = list(read_documents(path, path.name, CorpusConfig()))
+    reasons = [(item.id, item.reason) for item in items if isinstance(item, Rejected)]
+    assert [id_ for id_, _ in reasons] == ["f.csv#3", "f.csv#4", "f.csv#5"]
+    assert 'in Excel as the file type "CSV UTF-8"' in reasons[0][1]
+    assert reasons[1][1] == "line 4: 3 fields, but the header has 2"
+    path.write_bytes(b"Drug,Dose\n" + b"Iron,65\n" * 9_000 + b"Zinc,5,7\n" * 1_000)
+    found = read_documents(path, path.name, CorpusConfig())
+    document = next(found)
+    assert isinstance(document, Document)
+    with pytest.raises(DocumentError, match=r"1,000 rows cannot be used; the first: line 9002: 3"):
+        list(document.blocks)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("Drug,Dose\n", "a header without rows"),
+        ("Drug,Dose\n\n,\n", "a header without rows"),
+        ("Drug,Dose\nIron,65,x\n", "line 2: 3 fields, but the header has 2"),
+        ("Drug\nIron\n", "the first line does not name two columns or more"),
+        ("Formulary of 2024,,\nDrug,Dose,Note\n", "the first line does not name two columns"),
+        ("Ibuprofen,oral,400 mg\nIron,oral,65 mg\n", "the first line has numbers"),
+        ("PMID,Abstract\n1,Rest.\n", "fields here: PMID, Abstract; set corpus.fields.text"),
+        (",".join(f"g{n}" for n in range(1_001)) + "\n1", "more than 1,000 columns"),
+    ],
+)
+def test_a_file_that_is_no_table_gives_a_reason(tmp_path: Path, content: str, reason: str) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(content)
+    (item,) = read_documents(path, path.name, CorpusConfig())
+    assert isinstance(item, Rejected)
+    assert reason in item.reason
+
+
+def test_a_configured_text_makes_documents_of_the_rows(tmp_path: Path) -> None:
+    content = "Drug;Dose\nIron;65 mg\n"
+    ((document, texts),) = read(tmp_path / "f.csv", content, FieldsConfig(text="Dose"))
+    assert (document.id, texts, document.metadata) == ("f.csv#2", ["65 mg"], {"Drug": "Iron"})

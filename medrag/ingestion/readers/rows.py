@@ -1,4 +1,4 @@
-"""Reads .jsonl, .csv and .tsv: one document a row; a bad row is rejected and reading goes on."""
+"""Reads .jsonl, .csv and .tsv: one document a row, or one table; bad rows are rejected alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain, count, takewhile
 from math import isfinite
 from typing import Any, BinaryIO
@@ -15,7 +16,8 @@ from typing import Any, BinaryIO
 from ...config import FieldsConfig
 from ...text.cleaning import clean_text
 from ...types import Block, BlockKind, Document, Rejected
-from .reader import Source, letters, one_line, split_question
+from .reader import Source, flat, letters, one_line, split_question
+from .tables import Cell, Row, table_blocks
 
 LINE_LIMIT = 64 << 20  # bytes in a line, and characters in a CSV field
 _USUAL = {
@@ -25,7 +27,13 @@ _USUAL = {
     "url": ("url",),
 }  # the names that are tried in turn if the configuration gives none
 _DELIMITERS = ",;\t|"
+_TABLE_BLOCK = 1 << 14  # characters of rows that are held at a time
+_MOST_COLUMNS = 1000  # of a table
+_MOST_BAD_ROWS = 1000  # of a table, where their reasons are held until its end
+_NUMBER = re.compile(r"[<>≤≥=±~+\u2212\u2013-]?\s*[.,]?\d")
+_PERIOD = re.compile(r"(?:19|20)\d\d\Z|.*\b(?:hours?|days?|weeks?|months?|years?)\b", re.IGNORECASE)
 _EXCEL_SEPARATOR = re.compile(r'"?sep=(.)"?\s*\Z', re.IGNORECASE)
+_EXCEL_UTF8 = ', in Excel as the file type "CSV UTF-8"'
 _Lines = Iterator[tuple[int, bytes | None]]  # number and bytes, None for a line that is too long
 
 
@@ -41,11 +49,15 @@ def read(source: Source) -> Iterator[Document | Rejected]:
     bars: by the first that gives the header the fields that are needed. Columns of the same name
     are kept as `name`, `name~2`; those with the name of the text are parts of the text.
 
+    A CSV file without a field for the text is a table: one document, whose lines name their
+    columns. Its bad rows follow it.
+
     A question comes first, as a block of its own: the field `question`, unless the configuration
     names the field of the text, or the question that a text starts with and then answers.
 
     Raises:
-        DocumentError: the file cannot be read, or a CSV header lacks a required field.
+        DocumentError: the file cannot be read, or a CSV header lacks a field that the configuration
+            names, or names no columns; a table has no row that can be read.
     """
     documents = _jsonl if source.suffix == ".jsonl" else _csv
     with source.path.open("rb") as file:
@@ -67,10 +79,18 @@ def _csv(lines: _Lines, source: Source) -> Iterator[Document | Rejected]:
     lines, delimiter = _sniffed(lines, fields)
     rows = _csv_rows(lines, delimiter)
     try:
-        header = _header(_good(next(rows, (1, "no text"))[1]))
-        _pick(dict.fromkeys(header), fields)
+        names = _good(next(rows, (1, "no text"))[1])
+        header = _header(names)
+        is_table = _is_table(list(map(one_line, names)), fields)
+        if not is_table:
+            _pick(dict.fromkeys(header), fields)
     except _BadRowError as error:
         raise source.error(f"header: {error}") from error
+    if is_table:
+        bad: list[Rejected] = []
+        yield Document(source.document_id, source.title, _table(names, rows, bad, source))
+        yield from bad
+        return
     for number, cells in rows:
         try:
             yield _document(_row(header, _good(cells)), number, source)
@@ -78,32 +98,117 @@ def _csv(lines: _Lines, source: Source) -> Iterator[Document | Rejected]:
             yield _rejected(error, number, source)
 
 
+def _is_table(names: list[str], fields: FieldsConfig) -> bool:
+    """Tell whether a file has no field for the text, and words name its two or more columns.
+
+    A first line with numbers is taken for a row of a file without a header.
+    """
+    if fields.text or any(name.casefold() in _USUAL["text"] for name in names):
+        return False
+    why = ""
+    if len(list(filter(None, names))) < 2:
+        why = "the first line does not name two columns or more"
+    elif len(names) > _MOST_COLUMNS:
+        why = f"more than {_MOST_COLUMNS:,} columns"
+    elif any(_NUMBER.match(name) and not _PERIOD.match(name) for name in names):
+        why = "the first line has numbers, not the names of columns"
+    if why:
+        raise _BadRowError(
+            f"no field {', '.join(_USUAL['text'])}, and no table: {why}; "
+            f"fields here: {one_line(', '.join(names))}; set corpus.fields.text to the one to read"
+        )
+    return True
+
+
+def _table(
+    names: list[str],
+    rows: Iterator[tuple[int, list[str] | str]],
+    bad: list[Rejected],
+    source: Source,
+) -> Iterator[Block]:
+    """Yield a table in blocks of some rows; add the rows that cannot be used to `bad`."""
+    glue = "\n\n"
+    for block in _table_parts(names, _usable(rows, len(names), bad, source)):
+        yield replace(block, glue=glue)
+        glue = "\n"
+    if glue == "\n\n":
+        raise source.error(bad[0].reason if bad else "a header without rows")
+
+
+def _table_parts(names: list[str], rows: Iterator[list[str]]) -> Iterator[Block]:
+    header = Row(map(Cell, names), header=True)
+    held: list[Row] = []
+    size = 0
+    for cells in rows:
+        # To `table_blocks`, a first cell alone may head the rows below it. Here it is a row.
+        alone = bool(cells[0].strip()) and not any(map(str.strip, cells[1:]))
+        if held and (alone or size > _TABLE_BLOCK):
+            yield from table_blocks([header, *held], guess_header=False)
+            held, size = [], 0
+        if alone:
+            text = ": ".join(filter(None, map(flat, (names[0], cells[0]))))
+            yield Block(text, kind=BlockKind.table)
+        else:
+            held.append(Row(map(Cell, cells)))
+            size += len(cells) + sum(map(len, cells))
+    if held:
+        yield from table_blocks([header, *held], guess_header=False)
+
+
+def _usable(
+    rows: Iterator[tuple[int, list[str] | str]], width: int, bad: list[Rejected], source: Source
+) -> Iterator[list[str]]:
+    """Yield the cells of each row that can be used."""
+    for number, cells in rows:
+        try:
+            if any(_good(cells)[width:]):
+                raise _BadRowError(f"{len(cells)} fields, but the header has {width}")
+            yield _good(cells)
+        except _BadRowError as error:
+            bad.append(_rejected(error, number, source))
+            if len(bad) == _MOST_BAD_ROWS:
+                reason = f"{len(bad):,} rows cannot be used; the first: {bad[0].reason}"
+                raise source.error(reason) from error
+
+
 def _sniffed(lines: _Lines, fields: FieldsConfig) -> tuple[_Lines, str]:
     """Return the lines of a CSV file, and what separates its columns."""
-    blank: list[tuple[int, bytes | None]] = []
+    seen: list[tuple[int, bytes | None]] = []
+    texts: list[str] = []  # the first two lines that are not blank
     for number, line in lines:
         try:
-            header = _decoded(line)
+            text = _decoded(line)
         except _BadRowError:
-            header = "?"
-        if said := _EXCEL_SEPARATOR.match(header):  # a line that Excel writes and hides
-            return chain(blank, [(number, b"\n")], lines), said[1]
-        if header.strip():
-            return chain(blank, [(number, line)], lines), _delimiter(header, fields)
-        blank.append((number, line))
-    return iter(blank), ","
+            text = "?"
+        if not texts and (said := _EXCEL_SEPARATOR.match(text)):  # Excel writes and hides it
+            return chain(seen, [(number, b"\n")], lines), said[1]
+        seen.append((number, line))
+        texts += [text] if text.strip() else []
+        if len(texts) == 2:
+            break
+    return chain(seen, lines), _delimiter(texts, fields)
 
 
-def _delimiter(header: str, fields: FieldsConfig) -> str:
-    """Return the first delimiter with which the header has the fields that are needed."""
+def _delimiter(texts: list[str], fields: FieldsConfig) -> str:
+    """Return the first delimiter with which the header has the fields that are needed.
+
+    If none has, it is the one that gives most columns in the header and in the row below it.
+    """
     for delimiter in _DELIMITERS:
         try:
-            cells = next(csv.reader([header], delimiter=delimiter, strict=True), [])
+            cells = next(csv.reader(texts[:1], delimiter=delimiter, strict=True), [])
             _pick(dict.fromkeys(_header(cells)), fields)
         except (_BadRowError, csv.Error):
             continue
         return delimiter
-    return max(_DELIMITERS, key=header.count)
+    return max(_DELIMITERS, key=lambda delimiter: _least_columns(texts, delimiter))
+
+
+def _least_columns(texts: list[str], delimiter: str) -> int:
+    try:
+        return min(map(len, csv.reader(texts, delimiter=delimiter)), default=0)
+    except csv.Error:
+        return 0
 
 
 def _rejected(error: _BadRowError, number: int, source: Source) -> Rejected:
@@ -143,7 +248,7 @@ def _readline(file: BinaryIO) -> Callable[[int], bytes]:
     return lambda limit: text.readline(limit).encode("utf-8", "surrogatepass")
 
 
-def _decoded(line: bytes | None) -> str:
+def _decoded(line: bytes | None, how: str = "") -> str:
     if line is None:
         raise _BadRowError(f"longer than {LINE_LIMIT >> 20} MiB")
     if b"\0" in line:
@@ -152,7 +257,7 @@ def _decoded(line: bytes | None) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _BadRowError(
-            f"invalid UTF-8 at byte {error.start} of the line; save the file as UTF-8"
+            f"invalid UTF-8 at byte {error.start} of the line; save the file as UTF-8{how}"
         ) from error
 
 
@@ -186,7 +291,7 @@ def _csv_lines(lines: _Lines, bad: list[str]) -> Iterator[str]:
     """
     for _, line in lines:
         try:
-            yield _decoded(line)
+            yield _decoded(line, _EXCEL_UTF8)
         except _BadRowError as error:
             bad.append(str(error))
             yield (line or b"?\n").replace(b"\0", b"?").decode("utf-8", "replace")
