@@ -145,7 +145,7 @@ class Wording:
         tokens = _said(text)
         if len(tokens) < _FEW:
             tokens = [" ".join(tokens)]
-        numbers = {n for n, token in enumerate(tokens) if token[0].isdigit()}
+        numbers = {n for n, token in enumerate(tokens) if token[:1].isdigit()}
         self._words = frozenset(token for n, token in enumerate(tokens) if n not in numbers)
         self._quantities = frozenset(
             (token, after)
