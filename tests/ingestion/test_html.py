@@ -338,7 +338,7 @@ def test_headings_of_rows_do_not_name_columns(tmp_path: Path) -> None:
         "<tr><th>Half-life</th><td>6 hours</td></tr><tr><th>Note</th><td></td></tr></table>"
     )
     assert texts(tmp_path, body) == [
-        "Iron; Route: oral\nIron; Dose: 65 mg\nKinetics; Half-life: 6 hours\nNote"
+        "Iron; Route: oral\nIron; Dose: 65 mg\nKinetics; Half-life: 6 hours\nKinetics; Note"
     ]
 
 

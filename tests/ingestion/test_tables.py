@@ -91,6 +91,37 @@ def test_a_list_with_bullets_ends_with_them() -> None:
     ]
 
 
+def test_a_row_without_values_does_not_head_the_rows_below() -> None:
+    rows = [row("Warfarin", "", ""), row("Apixaban", "5 mg", "5 mg")]
+    assert lines(HEADER, *rows) == ["Drug: Warfarin", "Drug: Apixaban; Child: 5 mg; Adult: 5 mg"]
+    across = Row([Cell("Opioids", columns=3)])
+    assert lines(HEADER, across, *rows)[0] == "Opioids; Drug: Warfarin"
+
+
+def test_labels_with_rows_below_each_head_them() -> None:
+    rows = [
+        *(row("Iron", "", ""), row("1 year", "1", "2"), row("6 years", "3", "4")),
+        *(row("Tin", "", ""), row("1 year", "5", "6"), row("6 years", "7", "8")),
+    ]
+    assert lines(HEADER, *rows)[::3] == [
+        "Iron; Drug: 1 year; Child: 1; Adult: 2",
+        "Tin; Drug: 6 years; Child: 7; Adult: 8",
+    ]
+
+
+def test_a_row_of_totals_names_no_columns() -> None:
+    total = Row([Cell("Total", heading=True), Cell("92", heading=True), Cell("93", heading=True)])
+    assert lines(HEADER, row("A", "1", "2"), total, row("B", "3", "4"))[1:] == [
+        "Drug: Total; Child: 92; Adult: 93",
+        "Drug: B; Child: 3; Adult: 4",
+    ]
+
+
+def test_a_table_of_headings_only() -> None:
+    rows = [Row([Cell(text, heading=True) for text in texts]) for texts in ("XY", "AB", "CD")]
+    assert lines(*rows) == ["X: A; Y: B", "X: C; Y: D"]
+
+
 def test_a_header_with_one_name_heads_rows() -> None:
     header = Row([Cell("First visit"), Cell("")], header=True)
     rows = [row("Weigh", "1 kg"), row("Second visit", ""), row("Test", "2 kg")]

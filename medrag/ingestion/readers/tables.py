@@ -66,6 +66,7 @@ def table_blocks(
     section: str = "",
     page: int | None = None,
     guess_header: bool = True,
+    labels: bool = False,
 ) -> Iterator[Block]:
     """Yield a table as its caption and blocks of whole rows.
 
@@ -80,6 +81,9 @@ def table_blocks(
         guess_header: whether the first row may be the header although nothing marks it. It then is
             if it is bold; if it has only words, and numbers are below it; or if it has the weights
             or ages of patients. If not, a bold first column names the rows.
+        labels: whether a row with a label alone always heads the rows below it, as in journals, in
+            a table that begins with one. Otherwise each label must have two rows or more: what
+            looks like a label may be a drug whose dose is not given.
     """
     caption = flat(caption)
     glue = "\n\n"
@@ -89,7 +93,7 @@ def table_blocks(
     header = one_line(caption, CAPTION_LIMIT)
     lines: list[str] = []
     size = 0
-    for line in _lines(rows, guess_header):
+    for line in _lines(rows, guess_header, labels):
         if lines and size + len(line) > _BLOCK:
             yield Block("\n".join(lines), glue, page, section, BlockKind.table, header)
             lines, size, glue = [], 0, "\n"
@@ -99,7 +103,7 @@ def table_blocks(
         yield Block("\n".join(lines), glue, page, section, BlockKind.table, header)
 
 
-def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
+def _lines(rows: Sequence[Row], guess_header: bool, labels: bool) -> Iterator[str]:
     """Yield a line for each row of the body."""
     grid = resolved(rows)
     if not any(map(_has_text, grid)):
@@ -113,8 +117,8 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     if not heads and guess_header and all(_is_named(cells) for cells in grid if _has_text(cells)):
         grid = [[cells[0]._replace(heading=True), *cells[1:]] for cells in grid]
     names = _names(grid[:heads], width)
-    # A row with a label alone heads the rows below it only in a table that begins with one, or
-    # that indents them: elsewhere nothing shows where its rows end.
+    # A row with a label alone heads the rows below it only in a table of such groups, or one that
+    # indents them: elsewhere it is a row whose values are missing.
     body = [
         (row, cells)
         for row, cells in zip(rows[heads:], grid[heads:], strict=True)
@@ -123,7 +127,8 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
     yield from _too_long(grid[:heads])
     again = _repeated(grid[heads - 1] if heads else (), [cells for _, cells in body])
     indented = any(cells[0].indent for _, cells in body)
-    labelled = bool(body) and width > 1 and _is_label(body[0][1])
+    labelled = width > 1 and _has_labels(body, least=1 if labels else 2)
+    all_headings = all(_is_header(row, cells) for row, cells in body)
     group = label = ""
     label_indent = 0
     listed = False  # whether their rows begin with bullets
@@ -144,7 +149,12 @@ def _lines(rows: Sequence[Row], guess_header: bool) -> Iterator[str]:
         parts = [text for _, text in above]
         if first.text and (deeper or (indented and not below.text)):
             above.append((first.indent, first.text))
-        marked = len({cell.text for cell in cells}) > 1 and _is_header(row, cells)
+        marked = (
+            not all_headings
+            and len({cell.text for cell in cells}) > 1
+            and _is_header(row, cells)
+            and not any(_is_value(cell.text) for cell in cells[1:])  # then it is a row of totals
+        )
         if number in again or _is_unit(cells) or (marked and not _is_label(cells)):
             if not changing and (marked or number + 1 in again):
                 header = []
@@ -331,6 +341,25 @@ def _is_label(cells: Sequence[Cell]) -> bool:
     """Tell whether only the first cell of a row has text; it may span others."""
     first = cells[0] if cells else Cell("")
     return bool(first.text) and not any(cell.text for cell in cells if cell is not first)
+
+
+def _has_labels(body: Sequence[tuple[Row, Sequence[Cell]]], least: int) -> bool:
+    """Tell whether a table begins with a label that heads rows, and so do others.
+
+    Args:
+        least: how many rows each label must have below it, unless the first is marked.
+    """
+    if not body or not _is_label(body[0][1]) or body[0][1][0].rows != 1:
+        return False
+    if least == 1 or body[0][0].header or _is_marked(body[0][0]):
+        return True
+    sizes: list[int] = []
+    for _, cells in body:
+        if _is_label(cells):
+            sizes.append(0)
+        else:
+            sizes[-1] += 1
+    return len(sizes) > 1 and min(sizes) >= least
 
 
 def _is_group(cells: Sequence[Cell], width: int) -> bool:

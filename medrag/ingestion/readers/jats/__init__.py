@@ -380,7 +380,7 @@ class _Article:
         found = rows(table, self._text.line)
         if table.tag == "array":  # has no header: its first column names the others
             found = [Row(_named(row)) for row in found]
-        yield from table_blocks(found, caption, section=str(self._path))
+        yield from table_blocks(found, caption, section=str(self._path), labels=True)
 
 
 def _has_details(group: Element) -> bool:
