@@ -607,6 +607,14 @@ def test_raised_letters_are_marks_and_raised_numbers_are_powers(tmp_path: Path) 
         "[a] Not in children."
     ]
     assert texts(tmp_path, paragraph(raised("on the 1", "st", " day"))) == ["on the 1st day"]
+    half = (
+        run("2")
+        + run("1", RAISED)
+        + run("/")
+        + run("2", RAISED.replace("superscript", "subscript"))
+        + run(" tablets")
+    )
+    assert texts(tmp_path, paragraph(half)) == ["2 1/2 tablets"]
     lifted = '<w:position w:val="6"/>'
     assert texts(tmp_path, paragraph(run("10") + run("9", lifted))) == ["10^9"]
 

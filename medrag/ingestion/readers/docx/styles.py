@@ -23,6 +23,7 @@ class Look(NamedTuple):
     hidden: bool = False
     struck: bool = False
     raised: bool = False
+    lowered: bool = False
     bold: bool = False
     font: str = ""
 
@@ -87,6 +88,7 @@ class Styles:
             struck=on("strike") or on("dstrike"),
             raised=value(get("vertAlign")) == "superscript"
             or _number(get("position"), 0) >= _RAISED,
+            lowered=value(get("vertAlign")) == "subscript",
             bold=on("b"),
             font="" if fonts is None else fonts.get(W + "ascii", ""),
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..xml import LOOKBACK, superscript
+from ..xml import LOOKBACK, SLASH, numerator, superscript
 from .styles import Look, Styles, W, is_on, is_set, shades, value
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _LEFT_OUT = {
     "{http://schemas.microsoft.com/office/drawing/2014/chartex}chart": "charts",
     "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds": "diagrams",
 }
-_SHOWN = ("", "raised", "mark")
+_SHOWN = ("", "raised", "lowered", "mark")
 _NOTES = {W + "footnoteReference": "footnote", W + "endnoteReference": "endnote"}
 _CITATION = re.compile(
     r"\s*(?:CITATION\b|ADDIN\s+(?:ZOTERO_ITEM|\S*CITE|\S*CITATION|Citavi|NE\.Ref|PAPERS2))", re.I
@@ -73,7 +73,8 @@ class _Piece(NamedTuple):
     """A part of a paragraph.
 
     Attributes:
-        kind: "" for text, "raised", "mark" for that of a note, "struck", or why it is left out.
+        kind: "" for text, "raised", "lowered", "mark" for that of a note, "struck", or why it is
+            left out.
     """
 
     kind: str
@@ -219,7 +220,12 @@ class Paragraphs:
                 apart = apart or kind == "struck"
                 if kind == "reference marks" and not following[:1].isalnum():
                     text = text.rstrip(" ")
-            elif kind == "mark" or (kind and _is_note_mark(text, part, following, in_cell)):
+            elif kind == "raised" and _is_numerator(groups[number : number + 3]):
+                text += f"{numerator(text, part.strip())}/"
+                groups[number + 1] = "", ""
+            elif kind == "mark" or (
+                kind == "raised" and _is_note_mark(text, part, following, in_cell)
+            ):
                 space = "" if not text or text[-1].isspace() or text[-1] in "([" else " "
                 text += f"{space}[{part.strip()}]" if part.strip() else ""
                 apart = True
@@ -227,7 +233,7 @@ class Paragraphs:
                 if apart and part[0].isalnum() and (text[-1:].isalnum() or text.endswith("]")):
                     text += " "
                 apart = False
-                text += superscript(text[-LOOKBACK:], part) if kind else part
+                text += superscript(text[-LOOKBACK:], part) if kind == "raised" else part
         return text
 
 
@@ -269,7 +275,7 @@ def _written(node: Element, font: str) -> str | None:
 def _kind(look: Look) -> str:
     if look.hidden or look.struck:
         return "hidden text" if look.hidden else "struck"
-    return "raised" if look.raised else ""
+    return "raised" if look.raised else "lowered" if look.lowered else ""
 
 
 def _may_cite(node: Element) -> bool:
@@ -321,6 +327,14 @@ def _is_note_mark(before: str, mark: str, following: str, in_cell: bool) -> bool
     if before[-1].isspace() or not _LETTERS.fullmatch(mark):
         return False
     return in_cell or not mark.isalnum() or not before[-1].isalpha()
+
+
+def _is_numerator(groups: list[tuple[str, str]]) -> bool:
+    """Tell whether a superscript is the top of a fraction: a slash and a subscript follow."""
+    if [kind for kind, _ in groups] != ["raised", "", "lowered"]:
+        return False
+    above, slash, below = (text.strip() for _, text in groups)
+    return above.isdecimal() and below.isdecimal() and SLASH.fullmatch(slash) is not None
 
 
 def _symbol(digits: str, font: str) -> str:
