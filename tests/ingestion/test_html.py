@@ -695,3 +695,19 @@ def test_many_rules_on_many_elements_are_followed_for_a_while_only(tmp_path: Pat
     start = time.process_time()
     texts(tmp_path, f"<style>{rules}</style>" + "<p class=c>x</p>" * 3_000)
     assert time.process_time() - start < 20  # 27 million tests would take a minute
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('<p>Below 20<span style="vertical-align: super">1</span> mg</p>', ["Below 20^1 mg"]),
+        ('<p><span style="display:block">Dose 5</span><span>10 kg</span></p>', ["Dose 5", "10 kg"]),
+        ('<div><span role="cell">Amox</span><span role="cell">5 mg</span></div>', ["Amox", "5 mg"]),
+        (
+            "<p>2<math><mfrac><mn>1</mn><mn>4</mn></mfrac></math> tablets</p>",
+            ["2 1/4 tablets"],
+        ),
+    ],
+)
+def test_what_style_and_role_set_apart_is_apart(tmp_path: Path, body: str, said: list[str]) -> None:
+    assert texts(tmp_path, body) == said

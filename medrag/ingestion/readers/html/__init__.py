@@ -73,6 +73,15 @@ _SPANS = 100  # cells that span the same row and are followed
 _NESTED_TABLES = 3  # deeper ones are taken for layout
 
 
+# Elements that may be drawn as any other, by their style or role.
+_PLAIN_INLINE = {"span", "font", "small", "i", "b", "em", "strong"}
+_RAISED = re.compile(r"vertical-align\s*:\s*(?:super|\d)", re.IGNORECASE)
+_BLOCK_STYLE = re.compile(
+    r"display\s*:\s*(?:block|flex|grid|flow-root|list-item|table)", re.IGNORECASE
+)
+_ROLES_APART = {"row", "cell", "gridcell", "columnheader", "rowheader", "listitem", "paragraph"}
+
+
 def read(source: Source) -> Iterator[Document]:
     """Yield the page. Its title is the `<title>`, else the first `<h1>`, else the file's name.
 
@@ -276,6 +285,8 @@ class _Walk:
         while stack:
             node, seen = stack.pop()
             tag = node.tag or ""
+            if tag in _PLAIN_INLINE:
+                tag = _drawn_as(node, tag)
             if seen:
                 yield from self._leave(node, tag)
                 if styled:
@@ -391,6 +402,8 @@ class _Walk:
         text = math_text(copy) if copy is not None else ""
         if not text:
             self._document.left_out[_FORMULAS] += 1
+        if text[:1].isdigit() and self._before()[-1:].isdigit():
+            text = f" {text}"  # "2" and the formula "1/4" are "2 1/4"
         self._text.append(text or "[formula]")
         parent = node.parent
         if parent is not None and not self._drawn and node.prev is None and node.next is None:
@@ -816,3 +829,13 @@ def _element(node: LexborNode) -> Element | None:
 
 def _named(node: LexborNode) -> dict[str, str]:
     return {name: value or "" for name, value in node.attributes.items()}
+
+
+def _drawn_as(node: LexborNode, tag: str) -> str:
+    """Return the element that an inline element is drawn as, by its own style or role."""
+    attributes = node.attributes
+    style = attributes.get("style") or ""
+    if style and _RAISED.search(style):
+        return "sup"
+    apart = (style and _BLOCK_STYLE.search(style)) or attributes.get("role") in _ROLES_APART
+    return "div" if apart else tag
