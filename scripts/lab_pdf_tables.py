@@ -397,11 +397,15 @@ PROSE = {
 
 
 def ours(path: Path) -> tuple[str, int]:
-    """Return the text, and how many lines of tables it has."""
+    """Return the text, and how many lines of it are in tables or divided into columns."""
     (document,) = read_documents(path, path.name, CorpusConfig())
     assert isinstance(document, Document)
     blocks = list(document.blocks)
-    rows = sum(b.text.count("\n") + 1 for b in blocks if b.kind == BlockKind.table)
+    rows = sum(
+        block.text.count("\n") + 1
+        for block in blocks
+        if block.kind == BlockKind.table or ("|" in block.text and block.flags)
+    )
     return "\n".join(block.text for block in blocks), rows
 
 

@@ -329,6 +329,158 @@ def test_numbers_that_do_not_line_up_stay_lines_and_are_flagged(tmp_path: Path) 
     assert block.kind == BlockKind.text and block.text.count("12 mg 3.5 mg 140 mmol") == 4
 
 
+Placed = Sequence[tuple[float, float, str]]
+
+
+def placed(*texts: tuple[float, float, str]) -> Draw:
+    def draw(canvas: Canvas) -> None:
+        for x, y, text in texts:
+            canvas.drawString(x, y, text)
+
+    return draw
+
+
+WIDE = [50.0, 150.0, 270.0, 390.0]
+NAMES = [*zip(WIDE, [678.0] * 4, ("Drug", "Loading", "Then", "Notes"), strict=True)]
+IN_LINE = [(50.0, 620.0, "Quinine"), (150, 620, "20 mg/kg"), (270, 620, "10 mg/kg tds")]
+LAST = [(50.0, 600.0, "Artesunate"), (150, 600, "2.4 mg/kg"), (390, 600, "not with quinine")]
+
+
+@pytest.mark.parametrize("label", [660.0, 648.0, 636.0], ids=["top", "middle", "bottom"])
+def test_a_label_beside_several_lines_names_all_of_them(tmp_path: Path, label: float) -> None:
+    cells = [
+        *NAMES,
+        (50, label, "Chloroquine"),
+        (150, 660, "10 mg/kg"),
+        (150, 648, "(at most 600 mg)"),
+        (270, label, "5 mg/kg bd"),
+        (390, 660, "not in epilepsy; look"),
+        (390, 648, "at the retina once"),
+        (390, 636, "a year"),
+        *IN_LINE,
+        *LAST,
+    ]
+    assert lines(read(tmp_path / "f.pdf", placed(*cells))) == [
+        "Drug: Chloroquine; Loading: 10 mg/kg (at most 600 mg); Then: 5 mg/kg bd; "
+        "Notes: not in epilepsy; look at the retina once a year",
+        "Drug: Quinine; Loading: 20 mg/kg; Then: 10 mg/kg tds",
+        "Drug: Artesunate; Loading: 2.4 mg/kg; Notes: not with quinine",
+    ]
+
+
+def test_a_label_in_the_middle_of_rows_stands_for_all_of_them(tmp_path: Path) -> None:
+    rows = [("5", "with food"), ("10", "with food"), ("20", "at night")]
+    cells = [
+        *zip(WIDE, [688.0] * 4, ("Drug", "Age", "Dose", "Notes"), strict=True),
+        *[
+            (x, 670.0 - 44 * group - 12 * n, text)
+            for group in range(2)
+            for n, row in enumerate(rows)
+            for x, text in zip(WIDE[1:], ("over 3", *row), strict=True)
+        ],
+        (50, 658, "Loperamide"),
+        (50, 614, "Quinine"),
+    ]
+    assert lines(read(tmp_path / "f.pdf", placed(*cells))) == [
+        f"Drug: {drug}; Age: over 3; Dose: {dose}; Notes: {note}"
+        for drug in ("Loperamide", "Quinine")
+        for dose, note in rows
+    ]
+
+
+WORDS = [
+    ("Sign", "Likely cause", "What to do"),
+    ("Fever", "malaria", "take a film"),
+    ("Jaundice", "", "measure bilirubin"),
+    ("Rash", "dengue", "count platelets"),
+]
+PIPED = [
+    "Sign | Likely cause | What to do",
+    "Fever | malaria | take a film",
+    "Jaundice | | measure bilirubin",
+    "Rash | dengue | count platelets",
+]
+
+
+def words(*, by_column: bool = False, blank: str = "") -> Placed:
+    cells = [
+        (x, 660.0 - 14 * n, text or blank)
+        for n, row in enumerate(WORDS)
+        for x, text in zip(WIDE, row, strict=False)
+        if text or blank
+    ]
+    return sorted(cells, key=lambda cell: cell[0]) if by_column else cells
+
+
+def around_prose(*texts: tuple[float, float, str]) -> Draw:
+    def draw(canvas: Canvas) -> None:
+        down(canvas, PROSE, 740)
+        placed(*texts)(canvas)
+        down(canvas, PROSE, 520)
+
+    return draw
+
+
+def test_a_table_of_words_keeps_its_lines_and_columns(tmp_path: Path) -> None:
+    before, table, after = read(tmp_path / "f.pdf", around_prose(*words()))
+    assert table.text.split("\n") == PIPED
+    assert table.flags == {Flag.tables_as_lines}
+    assert before.text == after.text == " ".join(PROSE)
+
+
+def test_a_table_of_words_drawn_by_columns_keeps_its_lines(tmp_path: Path) -> None:
+    draw = around_prose(*words(by_column=True, blank="unclear"))
+    _, table, _ = read(tmp_path / "f.pdf", draw)
+    assert table.text.split("\n") == [line.replace(" | | ", " | unclear | ") for line in PIPED]
+
+
+@pytest.mark.parametrize("apart", [8, 0])
+def test_the_lines_of_a_cell_are_joined_if_their_distances_show_it(
+    tmp_path: Path, apart: float
+) -> None:
+    cells = [*words(), (50, 606 - apart, "Cough"), (150, 606 - apart, "influenza or a cold")]
+    cells += [(150, 594 - apart, "or pneumonia"), (270, 606 - apart, "no tests")]
+    if apart:  # all rows are
+        cells = [(x, y - apart * round((660 - y) / 14), text) for x, y, text in cells[:11]]
+        cells += [(50, 570, "Cough"), (150, 570, "influenza or a cold")]
+        cells += [(150, 558, "or pneumonia"), (270, 570, "no tests")]
+    _, table, _ = read(tmp_path / "f.pdf", around_prose(*cells))
+    last = (
+        ["Cough | influenza or a cold or pneumonia | no tests"]
+        if apart
+        else ["Cough | influenza or a cold | no tests", "| or pneumonia"]
+    )
+    assert table.text.split("\n") == [*PIPED, *last]
+    assert table.flags == {Flag.tables_as_lines}
+
+
+def test_names_with_values_keep_their_lines_without_a_flag(tmp_path: Path) -> None:
+    pairs = [
+        ("By mouth", "swallow the tablets whole with a glass of water"),
+        ("Under the skin", "turn from one side of the belly to the other"),
+        ("Into a vein", "only in hospital, over at least twenty minutes"),
+    ]
+    cells = [
+        (x, 660.0 - 14 * n, text)
+        for n, row in enumerate(pairs)
+        for x, text in zip((50.0, 200.0), row, strict=True)
+    ]
+    _, block, _ = read(tmp_path / "f.pdf", around_prose(*cells))
+    assert block.text.split("\n") == [" | ".join(pair) for pair in pairs]
+    assert not block.flags
+
+
+def test_blocks_side_by_side_that_are_drawn_one_by_one_stay_whole(tmp_path: Path) -> None:
+    blocks = [
+        (50.0, ["Written by", "Dr A. Example", "Ward 4"]),
+        (220.0, ["Checked by", "The pharmacy"]),
+        (390.0, ["Published by", "Hill Hospital", "1 Hill Road", "Hilltown"]),
+    ]
+    cells = [(x, 660.0 - 14 * n, line) for x, block in blocks for n, line in enumerate(block)]
+    text = "\n".join(block.text for block in read(tmp_path / "f.pdf", around_prose(*cells)))
+    assert "\n".join(line for _, block in blocks for line in block) in text
+
+
 def listed(canvas: Canvas) -> None:
     for n in range(8):
         canvas.drawString(50, 700 - 14 * n, f"{n + 1}.")

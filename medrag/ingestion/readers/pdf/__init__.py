@@ -15,7 +15,7 @@ from ....types import Block, BlockKind, Document, Flag
 from ..reader import Source, breaks_on_purpose, one_line
 from ..tables import table_blocks
 from .cells import Table
-from .layout import PageText, page_texts
+from .layout import SENTENCE_END, Apart, PageText, RowLine, page_texts
 from .scans import Scans
 
 _EDGE = 3  # lines at the top and at the bottom of a page that may be headers and footers
@@ -47,7 +47,6 @@ _HEADER = re.compile(r"\#\s\W*(?P<after>.+)|(?P<before>.*[^\s:=])\s+\#")
 # rest does not matter), and that number minus the number of the page.
 _Key = tuple[str, int | None]
 
-_SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*\Z")
 _BULLET = re.compile(r"\s*(?:[-*•‣▪◦–]|\(?\d{1,3}[.)])\s+\S")
 _STARTS = re.compile(_BULLET.pattern + r"|(?:Table|Figure|Fig\.) \d+[.:]")
 _NO_TITLE = re.compile(r"untitled|\(?anonymous\)?|\(?unspecified\)?|microsoft word\b.*", re.I)
@@ -169,7 +168,7 @@ def _of_page(
 
 
 def _is_open(line: str) -> bool:
-    return not _SENTENCE_END.search(line)
+    return not SENTENCE_END.search(line)
 
 
 def _runs_on(before: Block, after: Block) -> bool:
@@ -194,13 +193,18 @@ def _paragraphs(
     text = ""
     for n, (line, following) in enumerate(zip(lines, [*lines[1:], ""], strict=False), start=1):
         text += line
-        if not following or n in stops:
+        rows = isinstance(line, RowLine)
+        if not following or n in stops or rows != isinstance(following, RowLine):
             yield n, Block(text, page=page)
             text = ""
+        elif rows:
+            text += "\n"
         elif not (line.endswith("-") or following[0].islower()) and (
-            _STARTS.match(following) or breaks_on_purpose(line, following, width)
+            _STARTS.match(following)
+            or isinstance(following, Apart)
+            or breaks_on_purpose(line, following, width)
         ):
-            if _SENTENCE_END.search(line) and not _BULLET.match(following):
+            if SENTENCE_END.search(line) and not _BULLET.match(following):
                 yield n, Block(text, page=page)
                 text = ""
             else:

@@ -53,6 +53,19 @@ class Table(Piece):
             self.caption = self.caption or before.caption
 
 
+@dataclass(slots=True)
+class InColumns(Piece):
+    """Lines in columns that could not be read as a table.
+
+    Attributes:
+        rows: their text, with " | " between columns, also if they are empty.
+        whole: whether each row is just a name and its value.
+    """
+
+    rows: list[str] = field(default_factory=list)
+    whole: bool = False
+
+
 class Reading(NamedTuple):
     """How the text of cells is read.
 
@@ -125,6 +138,17 @@ def wrapped(before: str, after: str) -> str:
     if before.endswith("-") or (_POINT.search(before) and after[:1].isdigit()):
         return before + after
     return f"{before} {after}".strip()
+
+
+def outline(lines: Iterable[Line]) -> tuple[float, float, float, float]:
+    """Return the left, bottom, right and top of some lines."""
+    pieces = [piece for line in lines for piece in line]
+    return (
+        min(piece.left for piece in pieces),
+        min(piece.bottom for piece in pieces),
+        max(piece.right for piece in pieces),
+        max(piece.top for piece in pieces),
+    )
 
 
 def places(values: Iterable[float]) -> list[float]:

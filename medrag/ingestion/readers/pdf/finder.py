@@ -7,16 +7,28 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from .cells import GAP, NEAR, NUMBER, Line, Reading, Table, height, places, text_lines
+from .cells import (
+    GAP,
+    NEAR,
+    NUMBER,
+    InColumns,
+    Line,
+    Reading,
+    Table,
+    height,
+    outline,
+    places,
+    text_lines,
+)
+from .fallback import in_columns
 from .grids import around, grids_of, joined_rules, lattice
 from .lines import from_lines
 from .objects import Box, Rule
-from .order import Piece
+from .order import CELL_LINES, Piece
 
 _MOST_RULES = 600  # of a page; more are a drawing
 _CAPTION_LINES = 4
 _TRIES = 4  # lines before a table that may look as if they were of it
-_JUMP = 8  # lines of a cell; a longer way up leads to another column
 _CAPTION = re.compile(r"(?:Supplementary |Appendix )?Table\s+[A-Z]?\d+(?:\.\d+)*(?:\W|\Z)", re.I)
 _CAPTION_GOES_ON = re.compile(r"(?:Supplementary |Appendix )?Table\s+\S+\s+[a-z]")
 
@@ -184,7 +196,7 @@ def aligned(pieces: list[Piece], reading: Reading) -> list[Piece]:
             table = None
             if stop - start >= 3:
                 run = lines[start:stop]
-                table = from_lines(run, [], _box(run), reading, strict=True)
+                table = from_lines(run, [], outline(run), reading, strict=True)
             if table is not None:
                 tables.append(table)
                 start, tries = stop, 0
@@ -192,9 +204,13 @@ def aligned(pieces: list[Piece], reading: Reading) -> list[Piece]:
                 start, tries = start + 1, tries + 1
             else:
                 start, tries = max(stop, start + 1), 0
+        order = {
+            part.number: n for n, piece in enumerate(stretch) for part in piece.parts or [piece]
+        }
+        found: list[Piece] = [*tables, *_in_columns(lines, tables, order, reading)]
         placed: set[int] = set()
         for piece in stretch:
-            owner = next((table for table in tables if _holds(table, piece)), None)
+            owner = next((one for one in found if _holds(one, piece)), None)
             if owner is None:
                 out.append(piece)
             elif id(owner) not in placed:
@@ -203,14 +219,33 @@ def aligned(pieces: list[Piece], reading: Reading) -> list[Piece]:
     return out
 
 
+def _in_columns(
+    lines: list[Line], tables: list[Table], order: dict[int, int], reading: Reading
+) -> Iterator[InColumns]:
+    """Yield the lines that are in columns, but in none of the tables."""
+    start = 0
+    while start < len(lines):
+        stop = start
+        end = _run(lines, start)
+        while stop < end and not any(_holds(table, lines[stop][0]) for table in tables):
+            stop += 1
+        if found := in_columns(lines[start:stop], order, reading):
+            yield found
+        start = max(stop, start + 1)
+
+
 def _stretches(pieces: list[Piece]) -> Iterator[list[Piece]]:
-    """Yield the pieces up to each table and each jump up the page, as to another column."""
+    """Yield the pieces up to each table and each jump up the page, as to another column.
+
+    A short jump leads to another cell, unless what follows was drawn before and put there.
+    """
     stretch: list[Piece] = []
     for piece in pieces:
         if stretch and (
             isinstance(piece, Table)
             or isinstance(stretch[-1], Table)
-            or piece.bottom > stretch[-1].top + _JUMP * piece.height
+            or piece.bottom > stretch[-1].top + CELL_LINES * piece.height
+            or (piece.bottom > stretch[-1].top and piece.number < stretch[-1].number)
         ):
             yield stretch
             stretch = []
@@ -245,18 +280,13 @@ def _run(lines: list[Line], start: int) -> int:
     return last
 
 
-def _box(lines: list[Line]) -> Box:
-    pieces = [piece for line in lines for piece in line]
-    return (
-        min(piece.left for piece in pieces),
-        min(piece.bottom for piece in pieces),
-        max(piece.right for piece in pieces),
-        max(piece.top for piece in pieces),
-    )
-
-
 def looks_tabular(pieces: Sequence[Piece]) -> bool:
-    """Tell whether at least 3 lines have several numbers with gaps between them."""
+    """Tell whether rows may stand without their columns.
+
+    So they may where lines are in columns, or 3 have several numbers with gaps between them.
+    """
+    if any(isinstance(piece, InColumns) and not piece.whole for piece in pieces):
+        return True
     rows = 0
     values = 0
     for before, piece in pairwise([*pieces, Piece(0, 0, 0, 0)]):

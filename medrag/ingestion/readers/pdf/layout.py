@@ -6,11 +6,12 @@ import math
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from ctypes import byref, c_double
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from ....types import Flag
@@ -27,7 +28,7 @@ from .bidi import (
     repaired,
     unmirrored,
 )
-from .cells import Reading, Table
+from .cells import InColumns, Reading, Table, height, outline
 from .finder import (
     aligned,
     looks_tabular,
@@ -57,6 +58,8 @@ _SPACE = 0.15  # em; a wider gap between letters is a space
 _RAISED_NUMBER = re.compile(r"[-+\u2212\u2013]?\d{1,3}(?:[,\u2013-]\d{1,3})*[-+\u2212]?")
 _SIGNS = ("-", "+", "\u2212")
 _LONGEST_MARK = 12
+_APART = 1.3  # of the usual distance between lines
+SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*\Z")
 _RAISED_MARK = re.compile(r"[a-l]|[*†‡§¶#]+")
 _POWER = re.compile(r"(?:[x×·∙⋅•*]\s?|(?<![\d.,]))10\Z")  # "3 x 10", "10"
 # What follows a reference number after "10", but no power of ten.
@@ -66,13 +69,25 @@ _NO_POWER = re.compile(
 )
 
 
+class Apart(str):
+    """A line that is set apart from the one above it, by space or as a bold heading."""
+
+    __slots__ = ()
+
+
+class RowLine(Apart):
+    """A line in columns, with " | " between them; it goes on in no other line."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class PageText:
     """What a page says.
 
     Attributes:
         lines: its lines without blank ones, and its tables, in reading order; every hyphen at a
-            line end is "-". Empty if the page has no text.
+            line end is "-". Empty if the page has no text. Some are `Apart`.
         flags: what holds for all of the page.
         hidden: how many pieces of text nobody sees; they are left out.
     """
@@ -182,7 +197,16 @@ def _lines_and_flags(
         if lines:
             return lines, flags
     raised = [part for before, part in pairwise(parts) if _is_raised(before, part)]
-    return [*_lines(_with_superscripts(layer, text, raised) if raised else text)], flags
+    lines = [*_lines(_with_superscripts(layer, text, raised) if raised else text)]
+    boxes: list[Piece] = []
+    for piece in pieces:
+        if boxes and boxes[-1].beside(piece):
+            boxes[-1].surround(piece)
+        else:
+            boxes.append(piece)
+    if len(boxes) == len(lines):
+        lines = set_apart(lines, boxes, lambda piece: _is_bold(layer, piece))
+    return lines, flags
 
 
 def _arranged(
@@ -197,26 +221,59 @@ def _arranged(
     found = reading.ordered(merged(rest))
     ordered = aligned(reading_order(found, reading.right_to_left), reading)
     flags = {Flag.tables_as_lines} if looks_tabular(ordered) else set()
-    if always or tables or len(ordered) != len(found) or is_reordered(found):
+    new = tables or any(isinstance(piece, (Table, InColumns)) for piece in ordered)
+    if always or new or is_reordered(found):
         return [*as_lines(ordered, reading)], flags
     return [], flags
 
 
-def as_lines(pieces: list[Piece], reading: Reading) -> Iterator[str | Table]:
-    """Yield the tables, and the lines: pieces that follow each other on one line make one."""
+def as_lines(pieces: list[Piece], reading: Reading) -> list[str | Table]:
+    """Return the tables, and the lines: pieces that follow each other on one line make one."""
+    lines: list[str | Table] = []
+    boxes: list[Piece] = []
     line: list[Piece] = []
-    for piece in [*pieces, None]:
-        if line and (
-            piece is None
-            or isinstance(piece, Table)
-            or not (line[-1].beside(piece) and line[-1].left < piece.left)
-        ):
-            yield from _lines(reading.joined(line))
-            line = []
+    for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
         if isinstance(piece, Table):
-            yield piece
-        elif piece is not None:
+            found: list[str | Table] = [piece]
+        elif isinstance(piece, InColumns):
+            found = [RowLine(line) for row in piece.rows for line in _lines(row)]
+        else:
             line.append(piece)
+            if type(following) is Piece and piece.beside(following) and piece.left < following.left:
+                continue
+            found = [*_lines(reading.joined(line))]
+            piece, line = Piece(*outline([line])), []
+        lines += found
+        boxes += [piece] * len(found)
+    return set_apart(lines, boxes, reading.bold)
+
+
+def set_apart(
+    lines: Sequence[str | Table], boxes: Sequence[Piece], bold: Callable[[Piece], bool]
+) -> list[str | Table]:
+    """Return lines; those with more space above them than usual are `Apart`.
+
+    So is a bold line below text that is not bold and ends a sentence, if it ends none.
+
+    Args:
+        boxes: of each line.
+    """
+    steps = [min(above.top - box.top, above.bottom - box.bottom) for above, box in pairwise(boxes)]
+    usual = median_low([step for step in steps if step > 0] or [math.inf])
+    out = [*lines[:1]]
+    for n, (line, step) in enumerate(zip(lines[1:], steps, strict=True)):
+        if type(line) is str and (
+            step > _APART * usual
+            or (
+                SENTENCE_END.search(str(lines[n]))
+                and not SENTENCE_END.search(line)
+                and bold(boxes[n + 1])
+                and not bold(boxes[n])
+            )
+        ):
+            line = Apart(line)
+        out.append(line)
+    return out
 
 
 def _reading_leftward(layer: PdfTextPage, characters: list[Piece]) -> Reading:
@@ -292,15 +349,25 @@ def _is_one_glyph(lam: Piece, alef: Piece) -> bool:
 
 
 def _is_bold(layer: PdfTextPage, piece: Piece) -> bool:
+    """Tell whether text is in bold type; its ends show it if its first character is not known."""
+    if piece.number >= 0:
+        return _is_bold_at(layer, piece.number)
+    near = piece.height / 4
+    ends = [
+        layer.get_index(x, height(piece), near, near)
+        for x in (piece.left + near, piece.right - near)
+    ]
+    return all(end is not None and _is_bold_at(layer, end) for end in ends)
+
+
+def _is_bold_at(layer: PdfTextPage, number: int) -> bool:
     from ctypes import c_int, create_string_buffer
 
     from pypdfium2.raw import FPDFText_GetFontInfo, FPDFText_GetFontWeight
 
-    if piece.number < 0:
-        return False
     name = create_string_buffer(128)
-    FPDFText_GetFontInfo(layer.raw, piece.number, name, len(name), c_int())
-    return FPDFText_GetFontWeight(layer.raw, piece.number) >= 600 or b"bold" in name.value.lower()
+    FPDFText_GetFontInfo(layer.raw, number, name, len(name), c_int())
+    return FPDFText_GetFontWeight(layer.raw, number) >= 600 or b"bold" in name.value.lower()
 
 
 def _characters(layer: PdfTextPage) -> Iterator[Piece]:

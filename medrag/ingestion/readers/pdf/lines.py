@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean, median
@@ -27,7 +28,7 @@ from .header import beneath, header_lines, header_rows, leading, unwrapped
 from .objects import Box, Rule
 from .order import Piece, are_prose
 
-_BULLET = re.compile(r"[-*•‣▪◦–·]|\(?(?:\d{1,3}|[a-z]|[ivx]+)[.)]|\[\d{1,3}\]")
+BULLET = re.compile(r"[-*•‣▪◦–·]|\(?(?:\d{1,3}|[a-z]|[ivx]+)[.)]|\[\d{1,3}\]")
 _OPEN_END = re.compile(r"[-–—,;/(]\Z|\b(?:and|or|of|with|the|to|for|in)\Z")
 
 
@@ -55,6 +56,10 @@ def from_lines(
             if rule.stop > box[2] - 2 * NEAR and rule.stop - rule.start > 0.6 * (box[2] - box[0])
         ]
     heads = header_lines(lines, wide, reading)
+    if strict and not reading.right_to_left:  # the first lines of a row are no header
+        edge = box[0] + lines[0][0].height
+        for group in grouped(lines, [line[0].left < edge for line in lines]):
+            heads = group[0] if heads in group else heads
     body = lines[heads:]
     if not body:
         return None
@@ -79,10 +84,12 @@ def from_lines(
     narrow = [rule for rule in rules if rule not in wide]
     if strict and len(gaps) == 1 and not heads:
         return None  # names and values, or a table of contents: they are plain as lines
-    rows = header_rows(placed[:heads], spans[:heads], narrow, columns)
-    rows += _body_rows(body, spans[heads:], wide, len(gaps) + 1, reading)
+    header = header_rows(placed[:heads], spans[:heads], narrow, columns)
+    rows = header + _body_rows(body, spans[heads:], wide, len(gaps) + 1, reading)
     if reading.right_to_left:
         rows = [mirrored(row) for row in rows]
+    if strict and not rows[len(header)][0].text:
+        return None  # the first label may stand lower than the first line of its row
     return Table(*box, rows=rows, columns=[*zip(columns.lefts, columns.rights, strict=True)])
 
 
@@ -121,7 +128,7 @@ def _is_table(
     values = [
         sum(VALUE.match(text) is not None for _, text in column) / len(column) for column in columns
     ]
-    bullets = sum(_BULLET.fullmatch(text) is not None for _, text in columns[0])
+    bullets = sum(BULLET.fullmatch(text) is not None for _, text in columns[0])
     if bullets > 0.5 * len(columns[0]) and wide == 2:
         return False  # a list
     prose = [[piece for piece, _ in column] for column in columns]
@@ -131,13 +138,13 @@ def _is_table(
     if not strict:
         return named or max(values) >= 0.3
     numeric = sum(share >= 0.6 for share in values[1:])
-    in_line = sum(_is_aligned([piece for piece, _ in column]) for column in columns)
+    in_line = sum(is_aligned([piece for piece, _ in column]) for column in columns)
     if rows < 3 - (named and wide > 3) or in_line < wide - 1:
         return False
     return numeric >= max(1, (wide - 1) // 2) or (named and wide > 2 and in_line == wide)
 
 
-def _is_aligned(column: Sequence[Piece]) -> bool:
+def is_aligned(column: Sequence[Piece]) -> bool:
     """Tell whether most pieces of a column share their left, right or middle."""
     em = median(piece.height for piece in column)
     for at in (
@@ -180,12 +187,17 @@ def _body_rows(
     sure = bool(close) and mean(close) < 0.8 * mean([len(lines[0]), *starts])
     heights = sorted(rule.at for rule in rules)
     first_column = wide - 1 if reading.right_to_left else 0
+    if first_column:  # count the columns from the right
+        spans = [
+            [Span(wide - 1 - s.last, wide - 1 - s.first, s.text) for s in found][::-1]
+            for found in spans
+        ]
+    low = [*_with_low_labels(lines, spans, wide)]
+    lines, spans = (list(each) for each in zip(*low, strict=True)) if low else (lines, spans)
     bodies: list[_Body] = []
     for n, (line, found) in enumerate(zip(lines, spans, strict=True)):
-        if first_column:  # count the columns from the right
-            found = [Span(wide - 1 - s.last, wide - 1 - s.first, s.text) for s in found][::-1]
         new = _Body(found, line[-1 if first_column else 0], all(map(reading.bold, line)), line)
-        if bodies:
+        if bodies and not low:
             step = steps[n - 1]
             ruled_off = bisect_left(heights, middle(line)) != bisect_left(
                 heights, middle(lines[n - 1])
@@ -221,6 +233,67 @@ def _body_rows(
             row[0] = row[0]._replace(indent=step)
         rows.append(row)
     return rows
+
+
+def grouped(lines: list[Line], labelled: list[bool]) -> list[list[int]]:
+    """Return the numbers of the lines of each row.
+
+    Empty if the distances of the lines do not show the rows, or not each has one label.
+
+    Args:
+        labelled: whether a line has text in the first column.
+    """
+    steps = [middle(upper) - middle(lower) for upper, lower in pairwise(lines)]
+    limit = leading(lines, steps)
+    groups: list[list[int]] = []
+    for n, step in enumerate([math.inf, *steps]):
+        if step < limit:
+            groups[-1].append(n)
+        else:
+            groups.append([n])
+    one_label = all(sum(labelled[n] for n in group) == 1 for group in groups)
+    return groups if limit and one_label else []
+
+
+def joined(group: list[list[Span]], wide: int) -> list[Span] | None:
+    """Return the spans of a row from those of its lines; None if some line is a row of its own.
+
+    A line is that if it fills all columns but the first, or has a second value for one.
+    """
+    values = [span.first for line in group for span in line if span.first and _has_value(span)]
+    if len(values) > len(set(values)) or any(
+        wide > 2 and len(line) >= wide - 1 and line[0].first for line in group
+    ):
+        return None
+    row: list[Span] = []
+    for line in group:
+        row = beneath(row, line)
+    return row
+
+
+def _has_value(span: Span) -> bool:
+    return VALUE.match(span.text) is not None
+
+
+def _with_low_labels(
+    lines: list[Line], spans: list[list[Span]], wide: int
+) -> Iterator[tuple[Line, list[Span]]]:
+    """Yield rows whose labels stand in the middle or at the bottom, with the line of the label.
+
+    If lines of a row are rows of their own, each gets its label. Nothing is yielded if the lines
+    show no such rows.
+    """
+    labelled = [line[0].first == 0 for line in spans]
+    groups = grouped(lines, labelled)
+    if all(labelled[group[0]] for group in groups):
+        return
+    for group in groups:
+        label = next(n for n in group if labelled[n])
+        if row := joined([spans[n] for n in group], wide):
+            yield lines[label], row
+        else:
+            for n in group:
+                yield lines[label], spans[n] if n == label else [spans[label][0], *spans[n]]
 
 
 def _joins(above: _Body, line: _Body, close: bool) -> bool:

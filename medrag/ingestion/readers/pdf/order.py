@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import median
 
 _COLUMN_LINES = 3  # lines side by side that make columns
+CELL_LINES = 8  # of a cell at most; a longer way up leads to another column
 _COLUMN_WIDTH = 10  # em; narrower columns must show more clearly that they are prose
 _COLUMN_CHARACTERS = 25  # average length of a line of prose, likewise
 _NARROWEST = 4  # em
@@ -110,18 +111,24 @@ def has_block_below(pieces: list[Piece]) -> bool:
 
 
 def side_by_side(pieces: Sequence[Piece]) -> bool:
-    """Tell whether some lines below each other have gaps, as in a table or in columns."""
+    """Tell whether some lines below each other have gaps, as in a table or in columns.
+
+    The cells of a row may be drawn one after the other, each with all of its lines.
+    """
     rows = without = 0
     has_gap = False
     for before, piece in pairwise(pieces):
-        if before.beside(piece) and piece.left > before.right:
-            rows += not has_gap
+        up = piece.top - before.top
+        if piece.left > before.right and (
+            before.beside(piece) or 0 < up < CELL_LINES * piece.height
+        ):
+            rows += max(not has_gap, round(0.5 * up / piece.height))
             has_gap = True
             if rows >= _COLUMN_LINES:
                 return True
         else:
             without = 0 if has_gap else without + 1
-            if without >= _COLUMN_LINES:  # a cell may go on below its line
+            if without >= CELL_LINES:
                 rows = 0
             has_gap = False
     return False

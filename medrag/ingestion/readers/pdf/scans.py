@@ -95,7 +95,7 @@ class Scans:
         known = set(map(_letters, layer))
         lines = [
             line
-            for line in with_captions([*as_lines(found, _READING)])
+            for line in with_captions(as_lines(found, _READING))
             if not isinstance(line, str) or _letters(line) not in known
         ]
         return PageText([*layer, *lines], text.flags | flags, text.hidden)
@@ -175,7 +175,10 @@ def _by_row(pieces: Iterable[Piece]) -> list[Piece]:
             rows[-1].append(piece)
         else:
             rows.append([piece])
-    return [piece for row in rows for piece in sorted(row, key=lambda piece: piece.left)]
+    ordered = [piece for row in rows for piece in sorted(row, key=lambda piece: piece.left)]
+    for number, piece in enumerate(ordered):
+        piece.number = number
+    return ordered
 
 
 def _restore_powers(pieces: list[Piece]) -> bool:
