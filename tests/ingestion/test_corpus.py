@@ -257,6 +257,7 @@ class Site:
 
     url: str = ""
     pages: dict[str, bytes] = field(default_factory=dict)
+    content_type: str = ""
 
 
 @pytest.fixture
@@ -269,6 +270,8 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             body = state.pages.get(self.path)
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Length", str(len(body or b"")))
+            if state.content_type:
+                self.send_header("Content-Type", state.content_type)
             self.end_headers()
             self.wfile.write(body or b"")
 
@@ -324,6 +327,16 @@ def test_an_address_without_a_known_suffix_is_read_as_html(
     (source,) = found(site.url + path, downloads=tmp_path)
     assert isinstance(source, SourceFile), source
     assert source.path.suffix == ".html"
+
+
+def test_the_content_type_gives_the_suffix_that_the_address_lacks(
+    site: Site, tmp_path: Path
+) -> None:
+    site.pages["/export"] = b"Drug\tDose\nIron\t65 mg"
+    site.content_type = "Text/Tab-Separated-Values; charset=utf-8"
+    (source,) = found(f"{site.url}/export", downloads=tmp_path)
+    assert isinstance(source, SourceFile), source
+    assert source.path.suffix == ".tsv"
 
 
 def test_a_failed_download_is_rejected_and_the_rest_is_found(site: Site, tmp_path: Path) -> None:

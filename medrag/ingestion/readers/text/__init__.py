@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain, pairwise
+from itertools import chain
 
-from ...types import Block, BlockKind, Document
-from ..files import read_chunks
-from .reader import HeadingPath, Source, asks, breaks_on_purpose, flat, one_line, told_apart
-from .tables import Cell, Row, table_blocks
+from ....types import Block, BlockKind, Document
+from ...files import read_chunks
+from ..reader import HeadingPath, Source, asks, breaks_on_purpose, flat, one_line, told_apart
+from ..tables import table_blocks
+from .columns import filled, grid, has_bars, has_columns, has_header, in_places, runs
+from .lines import MARK, joints, names_a_dose, unquoted
 
 _PARAGRAPH_LIMIT = 1 << 14  # characters collected before a paragraph is yielded in parts
 _UNDERLINE = re.compile(r"\s*(={3,}|-{3,})\s*\Z")
 _RULE = re.compile(r"\s*([-*_=])(\s*\1){2,}\s*\Z")
-_ITEM = re.compile(r"\s*(?:[-*+•‣–]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+\S")
-_TABLE_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*\Z")
+_TABLE_RULE = re.compile(r"\s*[|+]?\s*:?[-=]{2,}:?\s*([|+]\s*:?[-=]{2,}:?\s*)*[|+]?\s*\Z")
+_LABELLED = re.compile(r"[^:]+:\s+[a-z\d]")  # "Allergies: none"
 _TITLE_LIMIT = 120  # characters; a longer first line is not a title
 _HEADING_LIMIT = 60  # characters; a longer line in plain text is not a heading
 _MARKUP_LIMIT = 1000  # characters; a longer line is prose, whatever it starts with
@@ -43,24 +45,10 @@ def _title_line(head: str) -> tuple[str, str]:
         not match
         or len(match[1]) > _TITLE_LIMIT
         or match[1].rstrip().endswith((".", ",", ";"))
-        or _ITEM.match(match[1])
+        or MARK.match(match[1])
     ):
         return "", head
     return one_line(match[1]), head[match.end() :]
-
-
-def _is_row(line: str) -> bool:
-    """Tell whether a line is a row of a table, with bars or tabs between its cells."""
-    return line.lstrip().startswith("|") or " | " in line or line.count("\t") > 1
-
-
-def _cells(line: str) -> Row:
-    bars = "|" in line
-    return Row(map(Cell, line.strip().strip("|").split("|") if bars else line.split("\t")))
-
-
-def _has_number(row: Row) -> bool:
-    return any(cell.text.strip()[:1] in "0123456789<>≤≥±" for cell in row if cell.text.strip())
 
 
 class _Paragraphs:
@@ -72,8 +60,9 @@ class _Paragraphs:
         self._lines: list[str] = []
         self._size = 0  # characters in _lines
         self._glue = "\n\n"  # before the next block
-        self._ruled = False  # a rule is under the first line
-        self._header: Row | None = None  # of the table that goes on
+        self._ruled = 0  # lines above the first rule
+        self._header = ""  # the last line that names columns
+        self._parted = False  # a blank line is below its table
 
     def blocks(self, pieces: Iterator[str]) -> Iterator[Block]:
         """Yield the blocks of a text that comes in pieces, which may end within a line."""
@@ -104,24 +93,28 @@ class _Paragraphs:
 
     def _add(self, line: str) -> Iterator[Block]:
         """Add a whole line; yield what it completes."""
-        if not line.strip():
+        if not line.strip().strip("> \t"):  # blank, also in a quoted message
             yield from self._flush()
             self._glue = "\n\n"
-            self._header = None
+            self._parted = True
         elif len(line) > _MARKUP_LIMIT:
             yield from self._keep(line)
-        elif len(self._lines) == 1 and (mark := _UNDERLINE.match(line)):
+        elif (
+            len(self._lines) == 1
+            and (mark := _UNDERLINE.match(line))
+            and not has_columns(self._lines[0])
+        ):
             heading = self._lines.pop()
             yield from self._heading(1 if mark[1][0] == "=" else 2, heading)
-        elif self._lines and _TABLE_RULE.match(line):
-            self._ruled = len(self._lines) == 1
-        elif not _RULE.match(line):
+        elif _RULE.match(line) or ((self._lines or "+" in line) and _TABLE_RULE.match(line)):
+            self._ruled = self._ruled or len(self._lines)
+        else:
             yield from self._keep(line)
 
     def _keep(self, line: str) -> Iterator[Block]:
         """Add a line to the paragraph; if that gets too long, yield what there is of it first."""
         if self._lines and self._size + len(line) > _PARAGRAPH_LIMIT:
-            glue = self._joint(self._lines[-1], line, max(map(len, self._lines)))
+            glue = joints([*self._lines, line])[-1]
             yield from self._flush()
             self._glue = " " if glue == " " else "\n\n"
         self._lines.append(line)
@@ -140,60 +133,73 @@ class _Paragraphs:
     def _flush(self) -> Iterator[Block]:
         """Yield the paragraph collected so far."""
         lines, self._lines, self._size = self._lines, [], 0
-        ruled, self._ruled = self._ruled, False
+        ruled, self._ruled = self._ruled, 0
         if not lines:
             return
-        width = max(map(len, lines))
-        if self._glue == "\n\n" and self._is_heading(lines, width):
-            yield from self._heading(2, lines.pop(0))
-        text = lines[0].strip() if lines else ""
-        for line, following in pairwise(lines):
-            text += self._joint(line, following, width) + following.strip()
-        if text:
-            section = str(self._path)
-            if len(lines) > 1 and all(map(_is_row, lines)):
-                yield from self._table(lines, text, ruled)
+        at = 0
+        parts = list(runs(lines if len(lines) == 1 else unquoted(lines)))
+        for number, (columns, group) in enumerate(parts, start=1):
+            if columns:
+                yield from self._table(group, ruled == at + 1)
             else:
-                asked = text[-1] == "?" and asks(text)
-                kind = BlockKind.question if asked else BlockKind.text
-                block = Block(text, self._glue, section=section, kind=kind)
-                if "Q" in text[:4]:  # it may be labelled; most are spared the call
-                    yield from told_apart(block)
-                else:
-                    yield block
-            self._glue = "\n\n"
+                if len(group) == 1 and number < len(parts):  # it may head the rows below
+                    self._glue = "\n\n"
+                yield from self._prose(group)
+            at += len(group)
+            self._glue = "\n"
+        self._glue = "\n\n"
 
-    def _table(self, lines: list[str], text: str, ruled: bool) -> Iterator[Block]:
-        """Yield rows as a table if they have the same number of cells, else as they are."""
-        rows = [_cells(line) for line in lines]
-        section = str(self._path)
-        if len({len(row) for row in rows}) > 1:
-            yield Block(text, self._glue, section=section, kind=BlockKind.table)
+    def _prose(self, lines: list[str]) -> Iterator[Block]:
+        if self._glue == "\n\n" and self._is_heading(lines):
+            yield from self._heading(2, lines[0])
+            lines = lines[1:]
+        if not lines:
             return
-        if self._header is not None:
-            rows.insert(0, self._header)
-        elif ruled or (not _has_number(rows[0]) and any(map(_has_number, rows[1:]))):
-            rows[0].header = True
-            self._header = rows[0]
-        yield from table_blocks(rows, section=section, guess_header=False)
+        ends = ["", *joints(lines)]
+        text = "".join(end + line.strip() for end, line in zip(ends, lines, strict=True))
+        asked = text[-1] == "?" and asks(text)
+        kind = BlockKind.question if asked else BlockKind.text
+        block = Block(text, self._glue, section=str(self._path), kind=kind)
+        if "Q" in text[:4]:  # it may be labelled; most are spared the call
+            yield from told_apart(block)
+        else:
+            yield block
 
-    def _is_heading(self, lines: list[str], width: int) -> bool:
+    def _table(self, lines: list[str], ruled: bool) -> Iterator[Block]:
+        """Yield lines as rows that name their columns, if that is clear, else their cells."""
+        rows = grid(lines)
+        section = str(self._path)
+        if has_header(rows, ruled):
+            self._header, self._parted = lines[0], False
+        elif (
+            self._header
+            and (not self._parted or in_places(self._header, lines))
+            and has_header(more := grid([self._header, *lines]), True)
+        ):
+            rows = more
+        else:
+            if has_bars(lines[0]) and len(set(map(len, rows))) > 1:
+                text = "\n".join(map(str.strip, lines))
+            else:
+                cells = ([flat(cell.text) for cell in row] for row in rows)
+                text = "\n".join("; ".join(filter(None, row)) for row in cells)
+            kind = BlockKind.table if len(rows) > 1 else BlockKind.text
+            yield Block(text, self._glue, section=section, kind=kind)
+            return
+        rows[0].header = True
+        yield from table_blocks(filled(rows), section=section, guess_header=False)
+
+    def _is_heading(self, lines: list[str]) -> bool:
         """Tell whether a plain paragraph starts with a short line that names what follows."""
-        line = lines[0].strip()
+        line, width = lines[0].strip(), max(map(len, lines))
         return (
             len(line) <= _HEADING_LIMIT
             and (line[0].isupper() or line[0].isdigit())
             and line[-1] not in ".,;:!?|"
             and any(map(str.isalpha, line))
-            and not _is_row(line)
-            and (len(lines) == 1 or (not _ITEM.match(line) and width > _HEADING_LIMIT))
+            and not has_bars(line)
+            and not names_a_dose(line)
+            and not _LABELLED.match(line)
+            and (len(lines) == 1 or (not MARK.match(line) and width > _HEADING_LIMIT))
             and (len(lines) == 1 or breaks_on_purpose(line, lines[1], width))
         )
-
-    def _joint(self, line: str, following: str, width: int) -> str:
-        """Return what goes between two lines of a paragraph: a newline or a space."""
-        if _ITEM.match(following) or _is_row(line) or _is_row(following):
-            return "\n"
-        if _ITEM.match(line):
-            return " "
-        return "\n" if breaks_on_purpose(line, following, width) else " "
