@@ -12,9 +12,7 @@ from ..tables import Cell, Row
 from .lines import MARK
 
 # Two spaces may also follow a sentence; any number of them may follow a label: "Name:   Smith".
-_GAP = re.compile(
-    r"(?:(?<=[^\s:.?!;,\"”]) {2,}|(?<=[.?!;,\"”]) {3,}|(?<=[^\s:]) *\t\s*)(?=\S)"
-)
+_GAP = re.compile(r"(?:(?<=[^\s:.?!;,\"”]) {2,}|(?<=[.?!;,\"”]) {3,}|(?<=[^\s:]) *\t\s*)(?=\S)")
 _WIDE = re.compile(r"[^\s:](?: {3,}|\t)\s*\S")  # no one writes it by accident
 _JUSTIFIED = 50  # characters; shorter lines are not prose with even margins
 _VALUE = re.compile(r"[<>≤≥=±~+\u2212\u2013-]?\s?[\d.]")
@@ -95,7 +93,7 @@ def has_header(rows: Sequence[Row], ruled: bool) -> bool:
 
 
 def in_places(header: str, lines: Sequence[str]) -> bool:
-    """Tell whether all cells of lines start exactly below those of a header of another paragraph."""
+    """Tell whether all cells of lines start exactly below those of a header elsewhere."""
     if any("\t" in line or has_bars(line) for line in (header, *lines)):
         return False
     starts = {piece.start for piece in _pieces(header)}
