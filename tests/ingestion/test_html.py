@@ -711,3 +711,14 @@ def test_many_rules_on_many_elements_are_followed_for_a_while_only(tmp_path: Pat
 )
 def test_what_style_and_role_set_apart_is_apart(tmp_path: Path, body: str, said: list[str]) -> None:
     assert texts(tmp_path, body) == said
+
+
+def test_bold_labels_head_the_rows_below(tmp_path: Path) -> None:
+    body = (
+        "<table><tr><th>Age<th>Dose</tr><tr><td><b>Amoxicillin</b><td></tr>"
+        "<tr><td>1 year<td>125 mg</tr><tr><td><b>Cefalexin</b><td></tr>"
+        "<tr><td>1 year<td>130 mg</tr></table>"
+    )
+    assert texts(tmp_path, body) == [
+        "Amoxicillin; Age: 1 year; Dose: 125 mg\nCefalexin; Age: 1 year; Dose: 130 mg"
+    ]

@@ -120,6 +120,7 @@ def test_bold_markup_is_removed_and_names_are_left_alone(tmp_path: Path) -> None
         ("[d]: x\n\nSee [d].", "See d."),
         ("![a *b* c](x.png 'T')", "a b c"),
         ("a<br>b<br/>c  \nd\\\ne\nf", "a\nb\nc\nd\ne f"),
+        ("2<sup>1</sup>/<sub>2</sub>, <sup>1</sup>/<sub>2</sub>", "2 1/2, 1/2"),
         ("H<sub>2</sub>O, 10<sup>9</sup>/L, 1<sup>st</sup>, m<sup>2</sup>", "H2O, 10^9/L, 1st, m2"),
         ("<ins>new</ins> <u>b</u> <kbd>k</kbd> <mark>m</mark>", "new b k m"),
         ("2*3*4 and 10*9*L", "2*3*4 and 10*9L"),

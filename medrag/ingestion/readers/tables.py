@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 from typing import NamedTuple
 
 from ...types import Block, BlockKind
@@ -129,6 +129,8 @@ def _lines(rows: Sequence[Row], guess_header: bool, labels: bool) -> Iterator[st
     indented = any(cells[0].indent for _, cells in body)
     labelled = width > 1 and _has_labels(body, least=1 if labels else 2)
     all_headings = all(_is_header(row, cells) for row, cells in body)
+    bold = [cells for _, cells in body if cells[0].text and cells[0].bold]
+    apart = len(bold) < len(body) and all(map(_is_label, bold))
     group = label = ""
     label_indent = 0
     listed = False  # whether their rows begin with bullets
@@ -176,7 +178,7 @@ def _lines(rows: Sequence[Row], guess_header: bool, labels: bool) -> Iterator[st
             above = above if deeper else []
             listed = not deeper and _bullet(below)
             unused.append(first.text)
-        elif _is_label(cells) and (labelled or deeper or _is_marked(row)):
+        elif _is_label(cells) and (labelled or deeper or _is_marked(row) or (apart and first.bold)):
             if first.indent <= label_indent:
                 label, label_indent = "", first.indent
             if not deeper:
@@ -418,11 +420,17 @@ def _may_be_header(grid: Sequence[Sequence[Cell]]) -> bool:
 
 
 def _is_over_numbers(grid: Sequence[Sequence[Cell]], number: int) -> bool:
-    """Tell whether a row has only words, at least two, and numbers are below it."""
+    """Tell whether a row has only words, at least two, and half of a column below are numbers."""
     texts = {cell.text for cell in grid[number] if cell.text}
     if len(texts) < 2 or any(map(_is_value, texts)):
         return False
-    return any(_is_value(cell.text) for row in grid[number + 1 :] for cell in row)
+    rows = (row for row in grid[number + 1 :] if not _is_label(row))
+    columns = (list(map(_is_value, filter(None, column))) for column in _columns(rows))
+    return any(column and 2 * sum(column) >= len(column) for column in columns)
+
+
+def _columns(rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[str, ...]]:
+    return zip_longest(*([cell.text for cell in row] for row in rows), fillvalue="")
 
 
 def _is_over_doses(grid: Sequence[Sequence[Cell]]) -> bool:

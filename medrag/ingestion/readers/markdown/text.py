@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..tables import Cell, Row
-from ..xml import LOOKBACK, superscript
+from ..xml import LOOKBACK, SLASH, superscript
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -253,6 +253,8 @@ class Writer(HTMLParser):
             self._apart |= element.reason == "deleted text"
             if tag == "sup":
                 self._lower(element)
+            elif tag == "sub":
+                self._divide(element)
             elif tag == "a":
                 self._link(element)
         if not hidden:
@@ -325,6 +327,12 @@ class Writer(HTMLParser):
             self._apart = True
         elif inside:
             self._text.append(superscript(before, inside))
+
+    def _divide(self, below: _Element) -> None:
+        """Write "2", a superscript, a slash and a subscript as a fraction: "2 1/2"."""
+        *_, above, slash = "", "", *self._text[: below.start][-2:]
+        if re.fullmatch(r"\^\d+", above) and SLASH.fullmatch(slash):
+            self._text[below.start - 2 : below.start] = [f" {above[1:]}", "/"]
 
     def _link(self, element: _Element) -> None:
         """Leave a link out that is only the number of a reference in the same document."""
