@@ -211,7 +211,7 @@ class Paragraphs:
             (kind, "".join(piece.text for piece in group))
             for kind, group in groupby(pieces, lambda piece: piece.kind)
         ]
-        text, apart = "", False
+        text, apart, raised = "", False, False
         for number, (kind, part) in enumerate(groups):
             following = next((t for k, t in groups[number + 1 :] if k in _SHOWN and t), "")
             if kind not in _SHOWN:
@@ -232,7 +232,9 @@ class Paragraphs:
             elif part:
                 if apart and part[0].isalnum() and (text[-1:].isalnum() or text.endswith("]")):
                     text += " "
-                apart = False
+                elif raised and part[0].isdigit() and text[-1:].isdigit():
+                    text += " "  # "10^9 5"
+                apart, raised = False, kind == "raised"
                 text += superscript(text[-LOOKBACK:], part) if kind == "raised" else part
         return text
 

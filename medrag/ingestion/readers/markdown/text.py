@@ -157,6 +157,7 @@ class Writer(HTMLParser):
         self._text: list[str] = []
         self._open: list[_Element] = []
         self._apart = False  # text was left out here that a reader saw struck
+        self._raised_number = False  # whether a superscript was written last
         self._cited = False  # references were left out of this paragraph
         self._tables = 0  # open tables
         self._rows: list[Row] = []  # of the outermost table
@@ -283,9 +284,11 @@ class Writer(HTMLParser):
                     self._left_out[element.reason] += 1
                 return
         before = self._before()[-1:]
-        if self._apart and text[0].isalnum() and (before.isalnum() or before == "]"):
+        if self._raised_number and before.isdigit() and text[0].isdigit():
+            self._text.append(" ")  # "10^9 5"
+        elif self._apart and text[0].isalnum() and (before.isalnum() or before == "]"):
             self._text.append(" ")
-        self._apart = False
+        self._apart = self._raised_number = False
         self._text.append(text)
 
     def taken(self) -> str:
@@ -327,6 +330,7 @@ class Writer(HTMLParser):
             self._apart = True
         elif inside:
             self._text.append(superscript(before, inside))
+            self._raised_number = True
 
     def _divide(self, below: _Element) -> None:
         """Write "2", a superscript, a slash and a subscript as a fraction: "2 1/2"."""

@@ -82,6 +82,8 @@ def read(source: Source) -> Iterator[Document]:
         title, following = pages.first_lines()
         if title.endswith("-") or following[:1].islower():  # the text continues
             title = ""
+        if title.endswith((",", ";")) or (title.endswith(".") and any(map(str.isdigit, title))):
+            title = ""  # a sentence with a number: it must stay in the text
     title = one_line(title) if len(title) <= 200 else ""
     if author and not _NO_TITLE.fullmatch(author):
         metadata["author"] = author
