@@ -785,3 +785,9 @@ def test_questions_are_told_from_answers(tmp_path: Path) -> None:
         ("text", "A: Yes."),
         ("question", "Can I run?"),
     ]
+
+
+def test_a_digit_after_a_raised_number_is_another_number(tmp_path: Path) -> None:
+    raised = '<w:vertAlign w:val="superscript"/>'
+    body = paragraph(run("Of 10") + run("9", raised) + run("5 grew"))
+    assert texts(tmp_path, body) == ["Of 10^9 5 grew"]

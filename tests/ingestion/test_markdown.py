@@ -296,3 +296,9 @@ def test_rows_of_plain_text_name_their_columns_if_the_first_row_does(tmp_path: P
         ("Drug | Dose\nA | 5 mg | x", "Drug | Dose\nA | 5 mg | x"),
     ]:
         assert read(tmp_path / "f.txt", f"T\n\n{rows}\n")[1] == [("", text)]
+
+
+def test_a_digit_after_a_raised_number_is_another_number(tmp_path: Path) -> None:
+    assert shown(tmp_path, "Of 10<sup>9</sup>5 grew; 10<sup>9</sup>/L.") == (
+        "Of 10^9 5 grew; 10^9/L."
+    )

@@ -419,3 +419,14 @@ def test_a_raised_mark_after_a_number_is_a_power_only_after_ten(
 
     text = flat(pdf(tmp_path / "f.pdf", [draw], title="Blood"))
     assert expected in text
+
+
+def test_a_first_sentence_with_a_dose_stays_in_the_text(tmp_path: Path) -> None:
+    lines = [
+        (72, 760, "Give digoxin 125 mcg daily."),
+        (72, 700, "It slows the heart in fibrillation."),
+    ]
+    path = pdf(tmp_path / "digoxin.pdf", [at(*lines)])
+    document, _ = read_one(path)
+    assert document.title == "Digoxin"
+    assert "Give digoxin 125 mcg daily." in text_of(path)
