@@ -27,7 +27,7 @@ class Flag(StrEnum):
     ocr = "ocr"  # read from a picture of the page
     low_ocr_confidence = "low OCR confidence"  # and probably with mistakes
     tables_as_lines = "tables as lines"  # rows may stand without their columns
-    truncated = "truncated"  # the end of the document is missing
+    truncated = "truncated"  # a part of the document could not be read, and is missing
     retracted = "retracted"
     corrected = "corrected"  # a correction of it was published
     concern = "expression of concern"

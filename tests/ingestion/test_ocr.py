@@ -284,7 +284,7 @@ def test_a_page_without_a_word_is_counted(tmp_path: Path, engine: CorpusConfig) 
     photo = scan(lambda canvas: canvas.rect(100, 300, 300, 300, fill=1))
     document, blocks = read(pdf(tmp_path / "photo.pdf", [text(*HEPARIN), photo]), engine)
     assert whole(blocks) == " ".join(HEPARIN)
-    assert document.left_out == {"pages without text": 1}
+    assert document.left_out == {"pages without words": 1}
     assert reason(pdf(tmp_path / "photo.pdf", [photo]), engine) == (
         "no text layer, and OCR found no text on its pages"
     )

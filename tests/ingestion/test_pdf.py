@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -13,7 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 from medrag.config import CorpusConfig
 from medrag.ingestion.readers import read_documents
 from medrag.text.cleaning import clean_blocks
-from medrag.types import Block, Document
+from medrag.types import Block, Document, Flag
 
 Draw = Callable[[Canvas], None]
 
@@ -430,3 +431,19 @@ def test_a_first_sentence_with_a_dose_stays_in_the_text(tmp_path: Path) -> None:
     document, _ = read_one(path)
     assert document.title == "Digoxin"
     assert "Give digoxin 125 mcg daily." in text_of(path)
+
+
+def test_a_page_that_cannot_be_read_is_flagged_and_counted(tmp_path: Path) -> None:
+    pages = [down(f"Sentence {n} about gout is here.") for n in ("one", "two", "three")]
+    path = pdf(tmp_path / "gout.pdf", pages)
+    kinds = list(re.finditer(rb"/Type /Page\b(?!s)", path.read_bytes()))
+    damaged = bytearray(path.read_bytes())
+    damaged[kinds[1].start() : kinds[1].end()] = b"/Type /Pxge"
+    path.write_bytes(damaged)
+    document, blocks = read_one(path)
+    assert [(block.page, block.text) for block in blocks] == [
+        (1, "Sentence one about gout is here."),
+        (3, "Sentence three about gout is here."),
+    ]
+    assert document.flags == {Flag.truncated}
+    assert document.left_out == {"pages that cannot be read": 1}

@@ -18,6 +18,10 @@ from .cells import Table
 from .layout import SENTENCE_END, Apart, PageText, RowLine, page_texts
 from .scans import Scans
 
+# Reasons for which pages are missing from the text.
+_MISSING_PAGES = {
+    "pages that cannot be read", "pages without text", "pages that OCR could not read"
+}  # fmt: skip
 _EDGE = 3  # lines at the top and at the bottom of a page that may be headers and footers
 _AROUND = 6  # pages before and after a page that its edges are compared with
 _AHEAD = 64  # pages read before one is yielded, to know the hyphenated words in them
@@ -113,6 +117,8 @@ def _blocks(
         if page.hidden:
             document.left_out["hidden text"] += page.hidden
             document.flags.add(Flag.hidden_text)
+        if Flag.truncated in page.flags:
+            document.left_out["pages that cannot be read"] += 1
         texts = [line for line in lines if isinstance(line, str)]
         width = sorted(map(len, texts))[int(0.9 * (len(texts) - 1))] if texts else 0
         if number == 1 and lines[1:] and isinstance(lines[0], str) and one_line(lines[0]) == title:
@@ -132,6 +138,8 @@ def _blocks(
             if block.kind == BlockKind.table:
                 flags -= {Flag.tables_as_lines}
             last = replace(block, flags=flags) if flags else block
+    if not _MISSING_PAGES.isdisjoint(document.left_out):
+        document.flags.add(Flag.truncated)
     if pages.stripped:
         document.left_out["page furniture"] = pages.stripped
     if last is not None:

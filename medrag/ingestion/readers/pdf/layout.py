@@ -125,7 +125,9 @@ def page_texts(
                 with closing(document[number]) as page:
                     text = scanned(page, number + 1, _page_text(page))
             except (PdfiumError, OSError, ValueError) as error:
-                raise source.error(f"page {number + 1} cannot be read ({error})") from error
+                if not number:
+                    raise source.error(f"page 1 cannot be read ({error})") from error
+                text = PageText([], frozenset({Flag.truncated}))
             yield text
 
 

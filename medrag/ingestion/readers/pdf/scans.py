@@ -78,7 +78,7 @@ class Scans:
             self._source.alive()
         letters = sum(character.isalnum() for word in words for character in word.text)
         if not letters and not layer:
-            self._left_out["pages without text"] += 1
+            self._left_out["pages without words"] += 1
         if letters <= 3 * sum(map(len, layer)):
             return text  # nothing, or a figure whose caption is text
         # Tesseract's own order reads a table column by column, so that its rows are lost.
