@@ -393,6 +393,14 @@ def test_a_line_above_the_header_is_a_heading_of_rows_if_there_are_more(tmp_path
     assert texts(tmp_path, table(*parts)) == ["Adult; Drug: Iron; mg: 1\nChild; Drug: Iron; mg: 2"]
 
 
+def test_one_cell_in_the_foot_is_a_note(tmp_path: Path) -> None:
+    body = (
+        "<table><thead><tr><th>Drug</th><th>Dose</th></tr></thead>"
+        "<tfoot><tr><td>* With food.</td></tr></tfoot><tr><td>Iron</td><td>5 mg*</td></tr></table>"
+    )
+    assert texts(tmp_path, body) == ["Drug: Iron; Dose: 5 mg*", "* With food."]
+
+
 def test_headings_of_rows_do_not_hide_the_header(tmp_path: Path) -> None:
     body = table("<td>Drug</td><td>Day</td><td>Night</td>", "<th>Iron</th><td>1</td><td>2</td>")
     assert texts(tmp_path, body) == ["Drug: Iron; Day: 1; Night: 2"]

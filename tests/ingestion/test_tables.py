@@ -184,6 +184,21 @@ def test_a_header_of_two_levels_that_nothing_marks() -> None:
     assert lines(top, row("Oral", "IV", ""), values) == expected
 
 
+def test_a_second_row_of_the_header_may_have_units() -> None:
+    top = spread(("Age", 1), ("Weight", 1), ("Dose", 2))
+    rows = [top, row("", "(kg)", "First", "Next"), row("0\u20134 months", "3", "60 mg", "30 mg")]
+    assert lines(*rows) == [
+        "Age: 0\u20134 months; Weight, (kg): 3; Dose, First: 60 mg; Dose, Next: 30 mg"
+    ]
+
+
+def test_a_cell_that_spans_rows_heads_them_or_is_in_the_header_of_all_of_them() -> None:
+    first = Row([Cell("Adults", rows=2), Cell("Iron"), Cell("low")])
+    assert lines(first, row("Zinc", "9 mg")) == ["Adults; Iron; low", "Adults; Zinc; 9 mg"]
+    heading = Row([Cell(text, 2 - n, heading=True) for n, text in enumerate(["Drug", "Dose"])])
+    assert lines(heading, row("5 kg"), row("Iron", "9 mg")) == ["Drug: Iron; Dose, 5 kg: 9 mg"]
+
+
 def test_a_row_that_divides_a_cell_of_the_header_may_have_numbers() -> None:
     for header in (False, True):
         top = spread(("Drug", 1), ("Dose", 2))
@@ -267,7 +282,7 @@ def test_a_table_has_a_limited_number_of_places() -> None:
     rows = [Row([Cell("x", rows=0, columns=990), Cell("y")])]
     rows += [row(str(number)) for number in range(5_000)]
     found = lines(*rows)
-    assert len(found) == 5_000 and found[-1].endswith("4999")
+    assert len(found) == 5_001 and found[-1].endswith("4999")
     assert sum(map(len, found)) < 100_000
     long = Row([Cell("word " * 20_000, rows=0), Cell("y")])
     assert sum(map(len, lines(long, *rows[1:]))) < 200_000_000

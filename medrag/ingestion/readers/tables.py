@@ -391,8 +391,9 @@ def _height(rows: Sequence[Row], grid: Sequence[Sequence[Cell]], guess: bool) ->
 def _goes_on(grid: Sequence[Sequence[Cell]], number: int) -> bool:
     """Tell whether a row below a header is a part of it.
 
-    It is if the header has cells across columns, and only these are divided by the row; or if it
-    has merged cells, and the row has words above numbers.
+    It is if a heading spans both; if the header has merged cells, and the row has words above
+    numbers; or if the header has cells across columns, and the row has no name but divides these,
+    either only them or with words.
     """
     above, cells = grid[number - 1 : number + 1]
     across = {n for n, pair in enumerate(pairwise(above)) if pair[0] is pair[1]}
@@ -401,15 +402,20 @@ def _goes_on(grid: Sequence[Sequence[Cell]], number: int) -> bool:
     below = (old.text for old, new in both[:1] if old.text == new.text)
     if (across or any(below)) and _is_over_numbers(grid, number):
         return True
+    if above[0] is cells[0] and above[0].text and above[0].heading:
+        return True
     others = (new.text in ("", old.text) for n, (old, new) in enumerate(both) if n not in across)
     parts = {cells[n].text for n in across if n < len(cells)}
-    return 0 not in across and len(parts) > 1 and all(others)
+    words = cells[0].text in ("", above[0].text) and not any(map(_is_value, parts))
+    return 0 not in across and len(parts) > 1 and (all(others) or words)
 
 
 def _may_be_header(grid: Sequence[Sequence[Cell]]) -> bool:
     """Tell whether the first row looks like a header that nothing marks."""
     if len(grid) < 2 or len(grid[0]) < 2:
         return False
+    if grid[0][0].text and grid[0][0] is grid[1][0] and not _goes_on(grid, 1):
+        return False  # it spans rows, so it heads them
     texts = [cell.text for cell in {id(cell): cell for cell in grid[0]}.values()]
     bold, also = ([cell.bold for cell in cells if cell.text] for cells in grid[:2])
     if len(set(texts)) > 1 and len(bold) > 1 and all(bold) and not all(also):

@@ -190,8 +190,12 @@ class _Table:
         at its end, and elsewhere a heading of the rows below it. It is such a heading at the top
         too, if there is another between the rows.
         """
-        rows = _filled(self.rows + self.foot)
+        rows = self.rows + self.foot
         width = max((sum(cell.columns for cell in row) for row in rows), default=0)
+        for row in self.foot:
+            if len(row) == 1:  # a note, although it does not say that it is across the table
+                row[0] = row[0]._replace(columns=max(1, width))
+        rows = _filled(rows)
         start, end = 0, len(rows)
         while start < end and _is_across(rows[start], width):
             start += 1
