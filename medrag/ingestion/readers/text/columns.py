@@ -76,8 +76,8 @@ def grid(lines: Sequence[str]) -> list[Row]:
 def has_header(rows: Sequence[Row], ruled: bool) -> bool:
     """Tell whether the first row names the columns, which a rule below it may show.
 
-    Else its cells begin with capital letters, and numbers are below one of them. A column may lack
-    a name, but then no name lacks a column.
+    Else its cells begin with capital letters, and numbers are below one of them; in the first
+    column, limits such as "< 1.5". A column may lack a name, but then no name lacks a column.
     """
     first, *body = [[cell.text.strip() for cell in row] for row in rows]
     if len(list(filter(None, first))) < 2 or not body or any(len(r) != len(first) for r in body):
@@ -89,7 +89,8 @@ def has_header(rows: Sequence[Row], ruled: bool) -> bool:
         return True
     if any(name and not name[0].isupper() for name in first):
         return False
-    return any(2 * sum(map(bool, map(_VALUE.match, c))) > len(c) for c in columns[1:])
+    limits = all(map(_VALUE.match, columns[0])) and any(c[0] in "<>≤≥" for c in columns[0])
+    return limits or any(2 * sum(map(bool, map(_VALUE.match, c))) > len(c) for c in columns[1:])
 
 
 def in_places(header: str, lines: Sequence[str]) -> bool:
@@ -171,7 +172,7 @@ def _placed(rows: Sequence[Sequence[_Piece]]) -> list[list[str]] | None:
 def _is_justified(lines: Sequence[str]) -> bool:
     """Tell whether spaces only make the right margin of prose even."""
     widths = {len(line.rstrip()) for line in lines[:-1]}
-    even = len(lines) > 2 and len(widths) == 1 and min(widths) >= _JUSTIFIED
+    even = len(lines) > 2 and min(widths) >= _JUSTIFIED and max(widths) - min(widths) < 3
     return even and _placed(list(map(_pieces, lines))) is None
 
 

@@ -18,7 +18,7 @@ _DOSE = (
 _NAMES_A_DOSE = re.compile(_DOSE, re.IGNORECASE)
 # "Bisoprolol 2.5 mg", "Insulin glargine (Lantus) 10 units", "apixaban 5 mg"
 _DRUG = re.compile(
-    r"\s*(?:[A-Z][\w/-]{2,}(?:\s[\w()/-]+){0,2}|[^\W\d_][\w/-]{4,})\s+[\d.,/-]*" + f"(?i:{_DOSE})"
+    r"\s*(?:[A-Z][\w/-]{2,}(?:\s[\w()/-]+){0,2}|[a-z][\w/-]{4,}(?:\s\w{5,})?)\s+[\d.,/-]*" + f"(?i:{_DOSE})"
 )
 _LABEL = re.compile(r"\s*[A-Z][\w /()&.'-]{0,30}:(?:\s|\Z)")  # "Diagnosis: pneumonia"
 _QUOTED = re.compile(r"\s*(?:>\s*)+(?=\S)")
@@ -54,11 +54,12 @@ def joints(lines: Sequence[str]) -> list[str]:
     width = max(map(len, lines))
     labelled = _LABEL.match(lines[0]) is not None
     found: list[str] = []
-    listed = MARK.match(lines[0]) is not None
+    listed = False
     for group in _groups(lines):
+        listed = listed or MARK.match(group[0]) is not None
         entries = _are_entries(group)
         for line, following in pairwise(group):
-            if _is_item(following, listed) and not _in_brackets(line):
+            if _is_item(following, line, listed) and not _in_brackets(line):
                 meant = listed = True
             elif labelled and _LABEL.match(following):
                 meant = True
@@ -91,30 +92,34 @@ def _groups(lines: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _are_entries(lines: Sequence[str]) -> bool:
-    """Tell whether there are three lines or more that each begin anew, and are not wrapped prose.
+    """Tell whether lines each begin anew, and are too short or too uneven for wrapped prose.
 
     A line that is set in and begins with a small letter goes on with the entry above.
     """
     indent = _indent(lines[0])
     entries = [line for line in lines if _begins(line) or _indent(line) <= indent]
+    width = max(map(len, lines))
     if (
-        len(entries) < 3
+        len(entries) < (2 if width < _PROSE else 3)
         or not all(map(_begins, entries))
         or any(map(_goes_on, lines[:-1]))
         or not any(map(str.islower, "".join(lines)))  # every word begins with a capital letter
     ):
         return False
-    width = max(map(len, lines))
     return width < _PROSE or any(
         len(line) + 1 + len(following.split(None, 1)[0]) < 0.9 * width
         for line, following in pairwise(lines)
     )
 
 
-def _is_item(line: str, listed: bool) -> bool:
-    """Tell whether a line is an item of a list. The first number of a list is 1."""
+def _is_item(line: str, above: str, listed: bool) -> bool:
+    """Tell whether a line is an item of a list, and not a number or sign in wrapped prose."""
     mark = MARK.match(line)
-    return mark is not None and (listed or mark[0].strip(" \t(.)") in "1a-*+•‣▪●◦–")
+    if listed or not mark:
+        return mark is not None
+    sign = mark[0].strip()
+    ended = above.rstrip()[-1] in ":;."
+    return sign.rstrip(".)") in "1a-*•‣▪●◦–" or (sign.strip("(.)") in "1a+" and ended)
 
 
 def _goes_on(line: str) -> bool:
