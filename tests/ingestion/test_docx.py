@@ -791,3 +791,67 @@ def test_a_digit_after_a_raised_number_is_another_number(tmp_path: Path) -> None
     raised = '<w:vertAlign w:val="superscript"/>'
     body = paragraph(run("Of 10") + run("9", raised) + run("5 grew"))
     assert texts(tmp_path, body) == ["Of 10^9 5 grew"]
+
+
+def numbered(text: str, list_id: int, level: int = 0) -> str:
+    numbers = f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{list_id}"/></w:numPr>'
+    return f"<w:p><w:pPr>{numbers}</w:pPr>{run(text) if text else ''}</w:p>"
+
+
+def definition(number: int, text: str, style: str = "decimal", start: int = 1) -> str:
+    return (
+        f'<w:abstractNum w:abstractNumId="{number}"><w:lvl w:ilvl="0"><w:start w:val="{start}"/>'
+        f'<w:numFmt w:val="{style}"/><w:lvlText w:val="{text}"/></w:lvl><w:lvl w:ilvl="1">'
+        '<w:start w:val="1"/><w:numFmt w:val="decimal"/><w:lvlText w:val="%2."/></w:lvl>'
+        "</w:abstractNum>"
+    )
+
+
+def test_plain_numbers_of_lists_are_read(tmp_path: Path) -> None:
+    again = '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="1"/></w:lvlOverride>'
+    numbering = (
+        definition(0, "%1.")
+        + definition(1, "%1)", start=4)
+        + definition(2, "%1.", "lowerLetter")
+        + definition(3, "Step %1.")
+        + "".join(
+            f'<w:num w:numId="{n}"><w:abstractNumId w:val="{of}"/>{more}</w:num>'
+            for n, of, more in [(1, 0, ""), (2, 0, again), (3, 0, ""), (4, 1, ""), (5, 2, ""),
+                                (6, 3, "")]
+        )
+    )  # fmt: skip
+    body = (
+        numbered("Stop heparin.", 1)
+        + numbered("Check the platelets.", 1, level=1)
+        + numbered("", 1)
+        + numbered("Start argatroban.", 1)
+        + paragraph(run("Later:"))
+        + numbered("Go on.", 3)
+        + paragraph(run("In children:"))
+        + numbered("Call.", 2)
+        + numbered("Wait.", 2)
+        + paragraph(run("Others:"))
+        + numbered("Four.", 4)
+        + numbered("Letter.", 5)
+        + numbered("Named.", 6)
+        + numbered("Unknown.", 9)
+    )
+    path = word_file(tmp_path / "f.docx", body)
+    with zipfile.ZipFile(path) as archive:  # python-docx brings a part with lists of its own
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    xml = f'<w:numbering xmlns:w="{MAIN}">{numbering}</w:numbering>'
+    parts["word/numbering.xml"] = xml.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    (document,) = read_documents(path, path.name, CorpusConfig())
+    assert isinstance(document, Document)
+    assert [block.text for block in clean_blocks(document.blocks)] == [
+        "1. Stop heparin.\n- Check the platelets.\n3. Start argatroban.",
+        "Later:",
+        "4. Go on.",
+        "In children:",
+        "1. Call.\n2. Wait.",
+        "Others:",
+        "4) Four.\n- Letter.\n- Named.\n- Unknown.",
+    ]

@@ -493,7 +493,7 @@ def test_docx_in_reading_order(tmp_path: Path) -> None:
     assert [(block.section, block.text) for block in blocks] == [
         ("", "Intro text."),
         ("Care", "Care"),
-        ("Care", "- stop smoking\n- rehabilitation"),
+        ("Care", "- stop smoking\n1. rehabilitation"),
         ("Care", "Grade: GOLD 1; FEV1 / Note: 80"),
         ("Care", "The end."),
     ]

@@ -16,6 +16,7 @@ from ....types import Block, BlockKind, Document, Flag
 from ...files import MEGABYTE
 from ..reader import HeadingPath, Source, flat, one_line, told_apart
 from ..tables import Cell, Row, resolved, table_blocks
+from .numbers import BULLET, Numbers
 from .styles import Styles, W, is_on, is_set, shades, value
 from .text import DELETED, M, Paragraphs, has_text, visible_children, why_left_out
 
@@ -42,8 +43,8 @@ def read(source: Source) -> Iterator[Document]:
 
     Tracked changes are read as accepted. A footnote or endnote follows the paragraph, list or
     table that refers to it. Not read: page headers and footers, comments, charts and SmartArt, the
-    numbers that Word gives to headings and list items, and the table of contents, which repeats
-    the headings.
+    numbers that Word gives to headings, and to list items unless they are plain ("1."), and the
+    table of contents, which repeats the headings.
 
     Raises:
         DocumentError: not a Word file, encrypted, damaged, or too large when unpacked.
@@ -105,7 +106,7 @@ class _Item:
     Attributes:
         text: of the paragraph; the caption of a table.
         level: of a heading; 1 for the title line, 0 for text.
-        listed: whether it is an item of a list.
+        listed: what stands before an item of a list: "- " or "1. ".
         kind: of its block.
         captions: whether it names the table before or after it, if there is one.
         rows: of the table.
@@ -114,7 +115,7 @@ class _Item:
 
     text: str
     level: int = 0
-    listed: bool = False
+    listed: str = ""
     kind: BlockKind = BlockKind.text
     captions: bool = False
     rows: list[Row] = field(default_factory=list)
@@ -124,11 +125,11 @@ class _Item:
 def _blocks(items: Sequence[_Item], title: str) -> Iterator[Block]:
     """Yield headings, paragraphs, runs of list items, tables and notes."""
     path = HeadingPath()
-    for listed, group in groupby(items, lambda item: item.listed):
+    for listed, group in groupby(items, lambda item: item.listed != ""):
         found = list(group)
         if listed:
             notes = [note for item in found for note in item.notes]
-            found = [_Item("\n".join(f"- {item.text}" for item in found), notes=notes)]
+            found = [_Item("\n".join(f"{item.listed}{item.text}" for item in found), notes=notes)]
         for item in found:
             section = str(path)
             if item.kind == BlockKind.table:
@@ -233,6 +234,7 @@ class _Body:
         self._left_out = left_out
         self._styles = Styles(word.styles.element)
         self._notes = _Notes(word)
+        self._numbers = Numbers(_parts(word, "numbering"))
         self._paragraphs = Paragraphs(self._styles, self._notes.refer, left_out)
         for kind in ("header", "footer"):
             left_out["page furniture"] += sum(map(has_text, _parts(word, kind)))
@@ -288,6 +290,9 @@ class _Body:
         style = self._styles.name(value(named))
         number = style.removeprefix("heading ")
         level = int(number) if number != style and number.isdecimal() else int(style == "title")
+        numbers = None if properties is None else properties.find(W + "numPr")
+        numbers = self._styles.numbering(value(named)) if numbers is None else numbers
+        mark = BULLET if numbers is None or level else self._numbers.mark(numbers)
         contents = style == "toc heading" or re.fullmatch(r"toc \d+", style)
         if contents or not clean_text(text):
             return
@@ -300,7 +305,7 @@ class _Body:
         elif len(text) < _CAPTION_LIMIT and _TABLE_LABEL.match(text.lstrip()):
             item.captions = True
         elif style.startswith("list ") or _is_numbered(properties):
-            item = _Item(text.strip(), listed=True)
+            item = _Item(text.strip(), listed=mark)
         if not in_cell:  # those of a table follow it
             item.notes = self._read_notes()
         yield item

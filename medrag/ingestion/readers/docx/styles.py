@@ -107,6 +107,11 @@ class Styles:
                     return True
         return False
 
+    def numbering(self, style: str) -> Element | None:
+        """Return the `w:numPr` of a paragraph style, which makes list items."""
+        found = (element.find(f"{W}pPr/{W}numPr") for element in self._chain(style))
+        return next((numbers for numbers in found if numbers is not None), None)
+
     def _chain(self, style: str) -> Iterator[Element]:
         """Yield a style, the one that it is based on, and so on."""
         for _ in range(_CHAIN_LIMIT):

@@ -46,6 +46,7 @@ def _title_line(head: str) -> tuple[str, str]:
         or len(match[1]) > _TITLE_LIMIT
         or match[1].rstrip().endswith((".", ",", ";"))
         or MARK.match(match[1])
+        or has_columns(match[1])
     ):
         return "", head
     return one_line(match[1]), head[match.end() :]
@@ -137,7 +138,7 @@ class _Paragraphs:
         if not lines:
             return
         at = 0
-        parts = list(runs(lines if len(lines) == 1 else unquoted(lines)))
+        parts = list(runs(lines if len(lines) == 1 else unquoted(lines), ruled > 0))
         for number, (columns, group) in enumerate(parts, start=1):
             if columns:
                 yield from self._table(group, ruled == at + 1)

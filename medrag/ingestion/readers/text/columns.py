@@ -24,8 +24,8 @@ class _Piece(NamedTuple):
     text: str
 
 
-def runs(lines: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
-    """Cut a paragraph into runs of lines, with and without columns."""
+def runs(lines: Sequence[str], ruled: bool) -> Iterator[tuple[bool, list[str]]]:
+    """Cut a paragraph, which may have had a rule in it, into runs with and without columns."""
     kinds = [_kind(line) for line in lines]
     if any(kinds) and not _is_justified(lines):
         second = 0  # where the second column starts
@@ -38,7 +38,7 @@ def runs(lines: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
                 kinds[number] = " "
         for kind, group in groupby(range(len(lines)), kinds.__getitem__):
             numbers = list(group)
-            if not _is_clear(kind, [lines[number] for number in numbers]):
+            if not ruled and not _is_clear(kind, [lines[number] for number in numbers]):
                 for number in numbers:
                     kinds[number] = ""
     else:
@@ -107,8 +107,8 @@ def has_bars(line: str) -> bool:
 
 
 def has_columns(line: str) -> bool:
-    """Tell whether there are bars, tabs or runs of spaces within a line."""
-    return _kind(line) != ""
+    """Tell whether a line alone shows that it has columns."""
+    return has_bars(line) or _WIDE.search(line) is not None or len(_pieces(line)) > 2
 
 
 def filled(rows: list[Row]) -> list[Row]:

@@ -18,7 +18,8 @@ _DOSE = (
 _NAMES_A_DOSE = re.compile(_DOSE, re.IGNORECASE)
 # "Bisoprolol 2.5 mg", "Insulin glargine (Lantus) 10 units", "apixaban 5 mg"
 _DRUG = re.compile(
-    r"\s*(?:[A-Z][\w/-]{2,}(?:\s[\w()/-]+){0,2}|[a-z][\w/-]{4,}(?:\s\w{5,})?)\s+[\d.,/-]*" + f"(?i:{_DOSE})"
+    r"\s*(?:[A-Z][\w/-]{2,}(?:\s[\w()/-]+){0,2}|[a-z][\w/-]{4,}(?:\s\w{5,})?)\s+[\d.,/-]*"
+    + f"(?i:{_DOSE})"
 )
 _LABEL = re.compile(r"\s*[A-Z][\w /()&.'-]{0,30}:(?:\s|\Z)")  # "Diagnosis: pneumonia"
 _QUOTED = re.compile(r"\s*(?:>\s*)+(?=\S)")
@@ -32,12 +33,13 @@ _GOES_ON = re.compile(  # the end of a line whose sentence goes on
 def unquoted(lines: list[str]) -> list[str]:
     """Return lines without the sign ">" before each line of a quoted message.
 
-    Before numbers, it is a comparison.
+    In short lines, it is a comparison if a number follows.
     """
     if lines[0].lstrip()[0] != ">" or not all(map(_QUOTED.match, lines)):
         return lines
     found = [_QUOTED.sub("", line) for line in lines]
-    return found if 2 * sum(line[0].isalpha() for line in found) > len(found) else lines
+    prose = max(map(len, lines)) >= _PROSE and found[0][0].isalpha()
+    return found if prose or all(line[0].isalpha() for line in found) else lines
 
 
 def names_a_dose(line: str) -> bool:
@@ -55,7 +57,7 @@ def joints(lines: Sequence[str]) -> list[str]:
     labelled = _LABEL.match(lines[0]) is not None
     found: list[str] = []
     listed = False
-    for group in _groups(lines):
+    for group in _groups(lines, width):
         listed = listed or MARK.match(group[0]) is not None
         entries = _are_entries(group)
         for line, following in pairwise(group):
@@ -81,13 +83,19 @@ def joints(lines: Sequence[str]) -> list[str]:
     return found[:-1]
 
 
-def _groups(lines: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut a paragraph after each line that ends with a colon and is followed by an entry."""
+def _groups(lines: Sequence[str], width: int) -> Iterator[Sequence[str]]:
+    """Cut a paragraph after each line that ends with a colon and is followed by an entry.
+
+    A number goes on with the sentence, unless it would have fitted easily.
+    """
     start = 0
-    for number, (line, following) in enumerate(pairwise(lines), start=1):
-        if line.rstrip().endswith(":") and _begins(following) and not _in_brackets(line):
-            yield lines[start:number]
-            start = number
+    for end, (line, following) in enumerate(pairwise(lines), start=1):
+        if not line.rstrip().endswith(":") or not _begins(following) or _in_brackets(line):
+            continue
+        number = following.lstrip()[0].isdigit() and not MARK.match(following)
+        if not number or breaks_on_purpose(line, following, width):
+            yield lines[start:end]
+            start = end
     yield lines[start:]
 
 
