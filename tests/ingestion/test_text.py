@@ -154,6 +154,7 @@ def test_an_item_goes_on_in_lines_that_are_set_in(tmp_path: Path) -> None:
         ("+----+----+\n| A  | B  |\n+====+====+\n| x  | y  |\n+----+----+", ["A: x; B: y"]),
         ("Iron\t200 mg\nZinc\t20 mg", ["Iron; 200 mg", "Zinc; 20 mg"]),
         ("Name:\t\tI Novak\nWard:     7B", ["Name: I Novak", "Ward: 7B"]),
+        ("Name    : I Novak\nWard    : 7B", ["Name : I Novak", "Ward : 7B"]),
         ("1)  Iron    200 mg\n2)  Zinc    20 mg", ["1) Iron; 200 mg", "2) Zinc; 20 mg"]),
         (  # a cell below no name
             "Drug   Dose\nIron   5 mg\nZinc          by mouth",

@@ -12,8 +12,8 @@ from ..tables import Cell, Row
 from .lines import MARK
 
 # Two spaces may also follow a sentence; any number of them may follow a label: "Name:   Smith".
-_GAP = re.compile(r"(?:(?<=[^\s:.?!;,\"”]) {2,}|(?<=[.?!;,\"”]) {3,}|(?<=[^\s:]) *\t\s*)(?=\S)")
-_WIDE = re.compile(r"[^\s:](?: {3,}| *\t\s*)(?=\S)")  # no one writes it by accident
+_GAP = re.compile(r"(?:(?<=[^\s:.?!;,\"”]) {2,}|(?<=[.?!;,\"”]) {3,}|(?<=[^\s:]) *\t\s*)(?=[^\s:])")
+_WIDE = re.compile(r"[^\s:](?: {3,}| *\t\s*)(?=[^\s:])")  # no one writes it by accident
 _JUSTIFIED = 50  # characters; shorter lines are not prose with even margins
 _VALUE = re.compile(r"[<>≤≥=±~+\u2212\u2013-]?\s?[\d.]")
 
