@@ -45,8 +45,9 @@ def test_copies_do_not_crowd_out_other_notes(ask: Ask) -> None:
     with ask({**copies, **OTHERS}) as rag:
         hits = rag.retrieve("teicoplanin dose", 5)
         (note,) = [hit for hit in hits if "note" in hit.document]
-        assert {hit.document for hit in hits} == {"note-1.md", "levels.md", "infusion.md"}
-        assert set(note.duplicates) == {f"note-{n}.md" for n in range(2, 9)}
+        assert {hit.document for hit in hits} == {note.document, "levels.md", "infusion.md"}
+        # Which of them is the best depends on how the backend rounds.
+        assert {note.document, *note.duplicates} == {f"note-{n}.md" for n in range(1, 9)}
         answer = rag.query("With what is teicoplanin loaded in adults?").answer
         assert answer.count("6 mg/kg") == 1
 
