@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from PIL.Image import Resampling
 from pypdfium2 import PdfDocument
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
@@ -23,7 +24,7 @@ from medrag.indexing import BuildReport
 from medrag.ingestion import Chunker, clean_blocks, read_documents
 from medrag.ingestion.corpus import SourceFile, find_files
 from medrag.ingestion.parsing import ParserPool
-from medrag.types import Block, Chunk, Document, Flag, Rejected
+from medrag.types import Block, BlockKind, Chunk, Document, Flag, Rejected
 
 A4 = (595.0, 842.0)  # points
 Draw = Callable[[Canvas], None]
@@ -61,13 +62,23 @@ def text(*lines: str, left: float = 60) -> Draw:
     return draw
 
 
-def scan(drawn: Draw, *, turn: int = 0, blur: int = 0, over: Draw = lambda canvas: None) -> Draw:
+def scan(
+    drawn: Draw,
+    *,
+    turn: int = 0,
+    lean: float = 0.0,
+    blur: int = 0,
+    dpi: int = 200,
+    over: Draw = lambda canvas: None,
+) -> Draw:
     """Draw only a picture of what `drawn` draws, and `over` as text above it.
 
     Args:
-        drawn: the page that is scanned, at 200 dpi.
+        drawn: the page that is scanned.
         turn: degrees to the right.
+        lean: degrees to the left by which it lies askew.
         blur: factor by which its resolution is less.
+        dpi: its resolution.
         over: what is added to the scan.
     """
 
@@ -77,9 +88,11 @@ def scan(drawn: Draw, *, turn: int = 0, blur: int = 0, over: Draw = lambda canva
         page.setFont("Helvetica", 12)
         drawn(page)
         page.save()
-        picture = PdfDocument(held.getvalue())[0].render(scale=200 / 72).to_pil().convert("L")
+        picture = PdfDocument(held.getvalue())[0].render(scale=dpi / 72).to_pil().convert("L")
         if blur:
             picture = picture.reduce(blur).resize(picture.size)
+        if lean:
+            picture = picture.rotate(lean, Resampling.BICUBIC, fillcolor=255)
         picture = picture.rotate(-turn, expand=True)
         canvas.drawImage(ImageReader(picture), 0, 0, *canvas._pagesize)
         over(canvas)
@@ -218,6 +231,59 @@ def test_rows_of_a_table_stay_together(tmp_path: Path, engine: CorpusConfig) -> 
     found = re.sub(r"(?:Drug|Dose|Interval): |[ ;]", "", found)  # of the rows that name columns
     for row in rows[1:]:
         assert "".join(row).replace(" ", "") in found
+
+
+SHIFTS = [
+    ("Age", "Daily dose"),
+    ("under 65", "125 mg"),
+    ("65 to 80", "250 mg"),
+    ("over 80", "62.5 mg"),
+]
+
+
+def gridded(left: float, width: float, rows: Sequence[Sequence[str]]) -> Draw:
+    def draw(canvas: Canvas) -> None:
+        text("Loading takes a day. Then the dose depends on the age of the patient.")(canvas)
+        canvas.setLineWidth(0.5)
+        columns = [left + width * n for n in range(len(rows[0]) + 1)]
+        canvas.grid(columns, [740 - 18 * n for n in range(len(rows) + 1)])
+        canvas.setFont("Helvetica", 10)
+        for n, row in enumerate(rows):
+            for x, cell in zip(columns, row, strict=False):
+                canvas.drawString(x + 6, 728 - 18 * n, cell)
+
+    return draw
+
+
+@pytest.mark.parametrize("lean", [0, 0.5])
+@pytest.mark.parametrize("dpi", [150, 200, 300])
+def test_a_ruled_table_keeps_its_cells_and_leaves_no_signs(
+    tmp_path: Path, engine: CorpusConfig, dpi: int, lean: float
+) -> None:
+    page = scan(gridded(200, 70, SHIFTS), dpi=dpi, lean=lean)
+    found = whole(read(pdf(tmp_path / "grid.pdf", [page]), engine)[1]).replace(" ", "")
+    for age, dose in SHIFTS[1:]:
+        assert re.search(rf"{age}(?:;Dailydose:|\|?){dose}".replace(" ", ""), found), found
+    assert "_" not in found and not found.endswith("|")
+
+
+def test_a_ruled_table_whose_rows_are_not_found_is_flagged(
+    tmp_path: Path, engine: CorpusConfig
+) -> None:
+    rows = [("Sign", "Cause"), ("Fever", "malaria"), ("Rash", "dengue"), ("Cough", "influenza")]
+    (_, *blocks) = read(pdf(tmp_path / "grid.pdf", [scan(gridded(200, 70, rows))]), engine)[1]
+    assert blocks[-1].kind == BlockKind.text
+    assert Flag.tables_as_lines in blocks[-1].flags
+
+
+def test_a_frame_is_no_table(tmp_path: Path, engine: CorpusConfig) -> None:
+    def framed(canvas: Canvas) -> None:
+        text(*HEPARIN)(canvas)
+        canvas.rect(50, 700, 300, 80)
+
+    blocks = read(pdf(tmp_path / "frame.pdf", [scan(framed)]), engine)[1]
+    assert whole(blocks) == " ".join(HEPARIN)
+    assert all(Flag.tables_as_lines not in block.flags for block in blocks)
 
 
 def test_columns_are_read_one_after_the_other(tmp_path: Path, engine: CorpusConfig) -> None:

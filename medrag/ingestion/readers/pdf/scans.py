@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,22 +13,27 @@ from ....config import Ocr
 from ....errors import DocumentError
 from ....types import Flag
 from ..reader import Source
-from .cells import Reading
+from .cells import Reading, Table
 from .finder import aligned, looks_tabular, with_captions
 from .layout import PageText, as_lines
 from .ocr import INSTALL, OcrError, Word, confidence, engine_for
 from .order import Piece, reading_order
+from .rulings import rulings
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
     from .ocr import Picture
+    from .rulings import Mask
 
-_DPI = 300
+_DPI = 300  # where a page is not one picture
+_LEAST_DPI, _MOST_DPI = 150, 400
+_WIDEST = 12  # inches of a page that has letters of usual size
 _PIXELS = 9_000_000  # of a picture at most: A4 at 300 dpi
 _STAMP = 200  # characters of text at most that may have been added to the picture of a page
 _FULL = 0.8  # share of a page that its picture covers
 _OBJECTS = 1_000  # of a page that are looked at
+_LINE_SIGNS, _DASHES = "|_¦", "[]{}-–—=~"  # dashes are signs of a line only if they are alone
 # Engines read a raised exponent as if it stood on the line ("4.5 × 109/L"), or lose it.
 _POWER = re.compile(
     r"(?<=\d)(?P<base>\s?[×xX*]\s?10)(?P<exponent>[3-9]|1[0-2])?(?P<unread>[^\s\d^/]?)"
@@ -69,7 +75,12 @@ class Scans:
             return text
         try:
             picture = _picture(page)
+            pixel = page.get_width() / picture.shape[1]  # points
+            # The letters of a poster are as large as its page.
+            ruled = rulings(picture, max(72 / pixel, min(picture.shape) / _WIDEST))
+            picture[ruled.pixels] = 255
             words = self._engine.read(picture, self._source.corpus.max_parser_seconds / 2)
+            words = [*_without_lines(words, ruled.pixels)]
         except (OcrError, MemoryError) as error:
             self._problem = str(error) or "out of memory"
             self._left_out["pages that OCR could not read"] += 1
@@ -82,7 +93,7 @@ class Scans:
         if letters <= 3 * sum(map(len, layer)):
             return text  # nothing, or a figure whose caption is text
         # Tesseract's own order reads a table column by column, so that its rows are lost.
-        pieces = reading_order(_by_row(_pieces(words, page.get_width() / picture.shape[1])))
+        pieces = reading_order(_by_row(_pieces(words, pixel)))
         lost = _restore_powers(pieces)
         sure = confidence(words)
         self._metadata.setdefault("ocr_confidence", {})[str(number)] = round(sure, 3)
@@ -90,7 +101,8 @@ class Scans:
         if lost or sure < self._engine.doubt:
             flags.add(Flag.low_ocr_confidence)
         found = aligned(pieces, _READING)
-        if looks_tabular(found):
+        tables = any(isinstance(one, Table) for one in found)
+        if looks_tabular(found) or (ruled.many and not tables):
             flags.add(Flag.tables_as_lines)
         known = set(map(_letters, layer))
         lines = [
@@ -137,11 +149,40 @@ def _letters(line: str) -> str:
 
 
 def _picture(page: PdfPage) -> Picture:
+    """Return the picture of a page, at its own resolution if it is one picture."""
     width, height = page.get_size()
-    scale = min(_DPI / 72, (_PIXELS / (width * height)) ** 0.5)
+    scale = min(_dpi(page) / 72, (_PIXELS / (width * height)) ** 0.5)
     bitmap = page.render(scale=scale, grayscale=True)
     picture: Picture = bitmap.to_numpy()
-    return picture.reshape(picture.shape[:2])
+    return picture.reshape(picture.shape[:2]).copy()
+
+
+def _dpi(page: PdfPage) -> float:
+    from pypdfium2 import PdfImage
+    from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
+
+    pictures = [*islice(page.get_objects([FPDF_PAGEOBJ_IMAGE]), 2)]
+    if len(pictures) != 1 or not isinstance(pictures[0], PdfImage):
+        return _DPI
+    left, bottom, right, top = pictures[0].get_bounds()
+    area = (right - left) * (top - bottom)
+    if area < _FULL * page.get_width() * page.get_height():
+        return _DPI
+    dpi = 72 * math.sqrt(math.prod(pictures[0].get_px_size()) / area)  # it may be turned
+    return min(max(dpi, _LEAST_DPI), _MOST_DPI)
+
+
+def _without_lines(words: Iterable[Word], lines: Mask) -> Iterator[Word]:
+    """Yield the words without the signs, such as "|", that are read from ends of ruled lines."""
+    for word in words:
+        box = (word.top - 2, word.bottom + 2, word.left - 2, word.right + 2)
+        top, bottom, left, right = (max(0, round(at)) for at in box)
+        text = word.text
+        if lines[top:bottom, left:right].any():
+            signs = _LINE_SIGNS if any(map(str.isalnum, text)) else _LINE_SIGNS + _DASHES
+            text = text.strip(signs)
+        if text:
+            yield word._replace(text=text)
 
 
 def _pieces(words: Iterable[Word], pixel: float) -> Iterator[Piece]:
