@@ -348,6 +348,89 @@ def test_words_divided_in_reordered_columns_are_joined(tmp_path: Path) -> None:
     assert "of the kind that is continual." in text
 
 
+# --- headings and notes -------------------------------------------------------------------------
+
+STORED = [
+    "Keep the bottle in the fridge and do not freeze it. Shake it well before each dose, and",
+    "throw away what is left after the seventh day even if there is a lot of it.",
+]
+COMMON = ["Loose stools are common and stop by themselves. See a doctor if they last for longer"]
+
+
+def typed(*lines: tuple[float, str, str]) -> Draw:
+    """Draw lines at a height, each in its font."""
+
+    def draw(canvas: Canvas) -> None:
+        for y, font, line in lines:
+            canvas.setFont(font, 10)
+            canvas.drawString(50, y, line)
+
+    return draw
+
+
+def parts(path: Path, draw: Draw) -> list[str]:
+    return [block.text for block in read_one(pdf(path, [draw], title="A leaflet"))[1]]
+
+
+@pytest.mark.parametrize(
+    ("height", "font"),
+    [(674.0, "Helvetica-Bold"), (664.0, "Helvetica"), (664.0, "Helvetica-Bold")],
+    ids=["bold", "apart", "both"],
+)
+def test_a_heading_is_not_part_of_the_paragraph_above_it(
+    tmp_path: Path, height: float, font: str
+) -> None:
+    lines = [
+        (700.0, "Helvetica", STORED[0]),
+        (687.0, "Helvetica", STORED[1]),
+        (height, font, "What to do about side effects of this medicine in children"),
+        (height - 13, "Helvetica", COMMON[0]),
+    ]
+    first, second = parts(tmp_path / "f.pdf", typed(*lines))
+    assert first == " ".join(STORED)
+    assert second == f"What to do about side effects of this medicine in children\n{COMMON[0]}"
+
+
+def test_a_bold_sentence_within_a_paragraph_stays_there(tmp_path: Path) -> None:
+    lines = [
+        (700.0, "Helvetica", STORED[0]),
+        (687.0, "Helvetica-Bold", STORED[1]),
+        (674.0, "Helvetica", COMMON[0]),
+    ]
+    assert parts(tmp_path / "f.pdf", typed(*lines)) == [" ".join([*STORED, *COMMON])]
+
+
+def test_paragraphs_of_full_lines_are_told_apart_by_their_distance(tmp_path: Path) -> None:
+    lines = [(700.0 - 13 * n - 6 * (n > 1), "Helvetica", STORED[n % 2]) for n in range(4)]
+    assert parts(tmp_path / "f.pdf", typed(*lines)) == [" ".join(STORED)] * 2
+
+
+def test_each_footnote_is_a_paragraph(tmp_path: Path) -> None:
+    notes = ["a In two doses each day.", "b Not in pregnancy.", "† 3 days at most."]
+    lines = [(700.0 - 13 * n, "Helvetica", line) for n, line in enumerate([*STORED, *notes])]
+    assert parts(tmp_path / "f.pdf", typed(*lines))[1:] == notes
+
+
+@pytest.mark.parametrize(
+    ("before", "mark", "after"),
+    [("5 mg", "a", "5 mg [a]"), ("12%", "b,c", "12% [b,c]"), ("x", "a", "xa")],
+)
+def test_the_mark_of_a_footnote_stays_apart(
+    tmp_path: Path, before: str, mark: str, after: str
+) -> None:
+    def draw(canvas: Canvas) -> None:
+        for n in range(4):
+            canvas.setFont("Helvetica", 10)
+            canvas.drawString(50, 700 - 14 * n, f"Drug {n}")
+            canvas.drawString(150, 700 - 14 * n, f"{n + 2} times")
+            canvas.drawString(250, 700 - 14 * n, before)
+            canvas.setFont("Helvetica", 6)
+            canvas.drawString(250 + stringWidth(before, "Helvetica", 10), 704 - 14 * n, mark)
+
+    text = " ".join(parts(tmp_path / "f.pdf", draw))
+    assert len(re.findall(rf"{re.escape(after)}(?![\w\]])", text)) == 4, text
+
+
 # --- raised characters -------------------------------------------------------------------------
 
 

@@ -53,6 +53,7 @@ _Key = tuple[str, int | None]
 
 _BULLET = re.compile(r"\s*(?:[-*•‣▪◦–]|\(?\d{1,3}[.)])\s+\S")
 _STARTS = re.compile(_BULLET.pattern + r"|(?:Table|Figure|Fig\.) \d+[.:]")
+_NOTE = re.compile(r"[a-l*†‡§¶] [A-Z\d]")  # a footnote with its mark
 _NO_TITLE = re.compile(r"untitled|\(?anonymous\)?|\(?unspecified\)?|microsoft word\b.*", re.I)
 
 
@@ -204,7 +205,8 @@ def _paragraphs(
     for n, (line, following) in enumerate(zip(lines, [*lines[1:], ""], strict=False), start=1):
         text += line
         rows = isinstance(line, RowLine)
-        if not following or n in stops or rows != isinstance(following, RowLine):
+        note = SENTENCE_END.search(line) and _NOTE.match(following)
+        if not following or n in stops or note or rows != isinstance(following, RowLine):
             yield n, Block(text, page=page)
             text = ""
         elif rows:

@@ -58,9 +58,11 @@ _SPACE = 0.15  # em; a wider gap between letters is a space
 _RAISED_NUMBER = re.compile(r"[-+\u2212\u2013]?\d{1,3}(?:[,\u2013-]\d{1,3})*[-+\u2212]?")
 _SIGNS = ("-", "+", "\u2212")
 _LONGEST_MARK = 12
-_APART = 1.3  # of the usual distance between lines
+_APART = 1.22  # of the usual distance between lines
 SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*\Z")
-_RAISED_MARK = re.compile(r"[a-l]|[*†‡§¶#]+")
+_RAISED_MARK = re.compile(r"[a-l](?:,[a-l])*|[*†‡§¶#]+")
+_MARKED = re.compile(r"[\d)%]\Z")  # what a mark stands after
+_MARKED_BY_LETTER = re.compile(r"(?:[\d)%]|[^\W\d_]{2})\Z")  # "mg"; but not "x", as in "x^a"
 _POWER = re.compile(r"(?:[x×·∙⋅•*]\s?|(?<![\d.,]))10\Z")  # "3 x 10", "10"
 # What follows a reference number after "10", but no power of ten.
 _NO_POWER = re.compile(
@@ -411,8 +413,10 @@ def _with_marks(characters: list[Piece]) -> Iterator[Piece]:
         piece = characters[n]
         n += 1
         if base is None or piece.text.isspace() or not _is_raised(base, piece):
-            if base is not None and not base.beside(piece):
-                written = ""
+            if base is not None and (
+                not base.beside(piece) or piece.left > base.right + piece.height
+            ):
+                written = ""  # another line or cell
             if not piece.text.isspace():
                 base = piece
         else:
@@ -437,7 +441,8 @@ def _marked(before: str, inside: str, after: str) -> str:
     The mark of a footnote gets brackets. A number after a number is a power only if that is 10,
     and if "x" stands before it or what follows does not show that it counts something.
     """
-    if _RAISED_MARK.fullmatch(inside) and (before[-1:] in ")%" or before[-1:].isdigit()):
+    marked = _MARKED_BY_LETTER if inside[:1].isalpha() else _MARKED
+    if _RAISED_MARK.fullmatch(inside) and marked.search(before):
         return f" [{inside}]"
     if not _RAISED_NUMBER.fullmatch(inside):
         return inside
