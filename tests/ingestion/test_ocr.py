@@ -276,6 +276,19 @@ def test_a_ruled_table_whose_rows_are_not_found_is_flagged(
     assert Flag.tables_as_lines in blocks[-1].flags
 
 
+@pytest.mark.parametrize("dpi", [100, 200])
+def test_a_number_above_the_line_between_columns_is_kept(
+    tmp_path: Path, engine: CorpusConfig, dpi: int
+) -> None:
+    def draw(canvas: Canvas) -> None:
+        gridded(200, 70, SHIFTS)(canvas)
+        canvas.setFont("Helvetica", 15)
+        canvas.drawRightString(270 + 3.5, 743, "Give 311")  # its last "1" is over the line
+
+    found = whole(read(pdf(tmp_path / "grid.pdf", [scan(draw, dpi=dpi)]), engine)[1])
+    assert "Give 311" in found
+
+
 def test_a_frame_is_no_table(tmp_path: Path, engine: CorpusConfig) -> None:
     def framed(canvas: Canvas) -> None:
         text(*HEPARIN)(canvas)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _DARK = 0.82  # of the brightness of the paper; a grey line is darker
 _LONG = 0.4  # inches; a shorter line may be part of a letter
-_PART = 0.12  # inches; a line that leans is a staircase of such parts
-_APART = 0.3  # inches between the parts of a line at most
 _FRAME = 2  # lines on opposite sides
 _THICK = 0.05  # inches; a thicker line is an area or part of a large letter
 
@@ -53,17 +51,8 @@ def _count(flat: Mask) -> int:
 
 def _flat(dark: Mask, dpi: float) -> Mask:
     """Return the pixels of horizontal lines."""
-    found = _thin(_runs(dark, int(_LONG * dpi)), dpi)
-    if not found.any():
-        return found
-    parts = _thin(_runs(dark, int(_PART * dpi)), dpi)
-    reach = int(_APART * dpi)
-    for _ in range(3):
-        near = _near(found, reach, reach)
-        near[1:] |= near[:-1].copy()
-        near[:-1] |= near[1:].copy()
-        found |= parts & near
-    return found
+    lines = _runs(dark, int(_LONG * dpi))
+    return lines & ~_runs(lines.T, max(5, int(_THICK * dpi))).T
 
 
 def _runs(dark: Mask, length: int) -> Mask:
@@ -73,24 +62,12 @@ def _runs(dark: Mask, length: int) -> Mask:
     sums = np.zeros((dark.shape[0], dark.shape[1] + 1), np.int32)
     np.cumsum(dark, axis=1, out=sums[:, 1:])
     starts = sums[:, length:] - sums[:, :-length] == length
-    del sums
-    padded = np.zeros_like(dark)
-    padded[:, : starts.shape[1]] = starts
-    return _near(padded, length - 1, 0)
-
-
-def _near(mask: Mask, before: int, after: int) -> Mask:
-    """Return the pixels that have one of `mask` at most so far before or after them on a line."""
-    sums = np.zeros((mask.shape[0], mask.shape[1] + 1), np.int32)
-    np.cumsum(mask, axis=1, out=sums[:, 1:])
-    places = np.arange(mask.shape[1])
-    to, from_ = np.minimum(places + after + 1, mask.shape[1]), np.maximum(places - before, 0)
-    found: Mask = sums[:, to] > sums[:, from_]
+    width = starts.shape[1]
+    count = np.zeros_like(sums)  # of the runs that a pixel is in
+    count[:, :width] += starts
+    count[:, length : length + width] -= starts
+    found: Mask = np.cumsum(count[:, :-1], axis=1) > 0
     return found
-
-
-def _thin(lines: Mask, dpi: float) -> Mask:
-    return lines & ~_runs(lines.T, max(5, int(_THICK * dpi))).T
 
 
 def _wider(mask: Mask) -> Mask:
