@@ -195,7 +195,7 @@ class IndexBuilder:
         report.recall_at_10 = published.vectors.recall_at_10
         report.flags, report.left_out = content.flags, content.left_out
         report.quarantined = write_quarantine(self._directory, writer)
-        report.notes = write_notes(self._directory, writer)
+        report.notes = write_notes(self._directory, writer, content.fingerprint)
 
 
 def _absolute(path: str | Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -144,18 +145,31 @@ def write_quarantine(directory: Path, writer: IndexWriter) -> int:
     return _write_lines(directory / QUARANTINE, _reasons(writer, QUARANTINED))
 
 
-def write_notes(directory: Path, writer: IndexWriter) -> int:
+def write_notes(directory: Path, writer: IndexWriter, content: str) -> int:
     """Write `notes.jsonl`: what was left out on purpose, and the flags; returns how many lines.
 
     One line for each document that has a flag or of which something was left out, and for each
-    one that is not in the index although nothing is wrong with it.
+    one that is not in the index although nothing is wrong with it. If the file is as it would be
+    written, it is not written again: nearly every article has a note.
+
+    Args:
+        content: fingerprint of the documents.
     """
+    others = [code for code in RejectCode if code not in QUARANTINED]
+    made_of = sha256(content.encode())
+    for row in _reasons(writer, others):
+        made_of.update(repr(row).encode())
+    made_of_before, _, count = (writer.get_meta("notes") or "").partition(" ")
+    if made_of_before == made_of.hexdigest() and (directory / NOTES).exists():
+        return int(count)
     described: Iterable[dict[str, object]] = (
         {"file": file, "id": id_, "flags": flags, "left_out": left_out}
         for file, id_, flags, left_out in writer.described()
     )
-    others = [code for code in RejectCode if code not in QUARANTINED]
-    return _write_lines(directory / NOTES, chain(_reasons(writer, others), described))
+    lines = _write_lines(directory / NOTES, chain(_reasons(writer, others), described))
+    with writer.transaction():
+        writer.set_meta("notes", f"{made_of.hexdigest()} {lines}")
+    return lines
 
 
 def _reasons(writer: IndexWriter, codes: Collection[RejectCode]) -> Iterator[dict[str, object]]:

@@ -15,7 +15,7 @@ from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
 from ..stores import Filter, IndexReader
 from ..text.cleaning import clean_text
-from ..text.duplicates import Wording, same_text_key
+from ..text.duplicates import SHORT, Wording, same_text_key
 from ..text.words import STOPWORDS, words
 from ..types import Hit
 
@@ -26,7 +26,6 @@ _BEHIND = 5  # candidates behind the hits that are looked at, to name copies of 
 _COMPARED = 20  # hits whose words each further one is compared with
 _ALIKE = 0.85  # share of words from which on two hits are alike
 _LOWERED = 0.2  # share of its score that a hit loses if it is like a better one
-_SHORT = 300  # characters; a shorter text says what it says by its title and metadata, too
 
 
 class Reranker(Protocol):
@@ -201,7 +200,7 @@ class _Distinct:
 
 def _text_key(hit: Hit) -> bytes:
     """Equal for hits that say the same; a short text says it by its title and metadata, too."""
-    about = f"{hit.title}\n{hit.metadata}\n" if len(hit.text) < _SHORT else ""
+    about = f"{hit.title}\n{hit.metadata}\n" if len(hit.text) < SHORT else ""
     return same_text_key("\n".join((about, hit.section, hit.header, hit.text)))
 
 

@@ -82,6 +82,8 @@ _NUMBERED = re.compile(rf"(\n[ \t]*+(?:{_NUMBER})\b\.?)[ \t]*+#?[0-9]+{_END}")
 _PAGE_LINE = re.compile(r"\n[ \t]*[0-9]+ of [0-9]+[ \t]*(?=\n)")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+# Characters; a shorter text says what it says by its title and metadata, too.
+SHORT = 300
 _FEW = 6  # words
 # Words that say nothing about a patient; a copy may have one more of them.
 _SAYS_NOTHING = frozenset(
@@ -93,7 +95,7 @@ _SAYS_NOTHING = frozenset(
 
 
 def same_text_key(text: str) -> bytes:
-    """A key of 16 bytes that is equal for texts that say the same.
+    """A key of 16 bytes that is equal for texts that say the same; see also `SHORT`.
 
     Case, accents, white space, punctuation, articles and the like do not count, nor what tells
     copies of a text apart: the number or letter of a copy, version, page or visit, ids, and dates

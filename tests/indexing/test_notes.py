@@ -73,6 +73,15 @@ def test_the_next_build_still_knows(build: Build) -> None:
     )
 
 
+def test_notes_that_are_gone_are_written_again(build: Build, tmp_path: Path) -> None:
+    first = build()
+    path = tmp_path / "index" / "notes.jsonl"
+    text = path.read_text()
+    path.unlink()
+    assert build().notes == first.notes
+    assert path.read_text() == text
+
+
 def test_each_document_has_its_note(build: Build, tmp_path: Path) -> None:
     build()
     assert notes(tmp_path) == [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from more_itertools import chunked
 
-from ...text.duplicates import same_text_key
+from ...text.duplicates import SHORT, same_text_key
 from ...types import Chunk, Deleted, Document, Rejected
 from ..protocols import Changes, FileState, Holder, Origin, RejectCode, Vector
 from .database import NEVER, Database, DocumentRow, checksum
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 ADDED_BY_HAND = "SELECT id, root FROM files WHERE origin = 'added'"
 _NO_VECTOR = "NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.hash = chunks.hash)"
 _PAGE = 1_000  # rows fetched at once
-_SHORT = 300  # characters; a shorter document says what it says by its title and metadata, too
 # Temporary tables: the worklist, and the documents of the file that is being written.
 _WORKLIST = """
 PRAGMA temp_store = FILE;
@@ -282,7 +281,7 @@ class Store(Database):
                 flags.update(chunk.flags)
                 tokens += chunk.tokens
                 end = chunk.end
-            if end < _SHORT:
+            if end < SHORT:
                 text_key.update(same_text_key(f"{document.title} {_json(document.metadata)}"))
             # Only now: readers add to these until the last chunk has been read.
             described = (
