@@ -64,8 +64,8 @@ def read(source: Source) -> Iterator[Document]:
     not continue a word or sentence from it, else the file's name. Running headers, footers and
     page numbers are dropped (`_Pages`), unless there is no other text. Text comes in the order of
     drawing, as corrected by `reading_order`. Tables are recovered where ruled lines or aligned
-    numbers show them (`pdf_tables`), and raised numbers are marked ("10^9/L"), except in turned
-    text. Text that nobody sees is left out (`pdf_objects.look`). Line lengths show the paragraphs
+    numbers show them (`finder`), and raised numbers are marked ("10^9/L"), except in turned
+    text. Text that nobody sees is left out (`objects.look`). Line lengths show the paragraphs
     (`breaks_on_purpose`).
 
     A word divided at a line end is joined. It keeps its hyphen if the document has that compound
