@@ -22,24 +22,27 @@ from .config import (
     TrackingConfig,
 )
 from .errors import MedragError
-from .types import Answer, Chunk, Citation, Document, Example, Hit
+from .types import Answer, AnswerSentence, Chunk, Citation, Document, Example, Hit, Support
 
 if TYPE_CHECKING:
+    from .grounding import check_support
     from .pipeline import RAGPipeline
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Answer", "CacheConfig", "Chunk", "ChunkingConfig", "Citation", "CorpusConfig",
-    "DatasetConfig", "Document", "EmbedderConfig", "EvaluationConfig", "Example",
-    "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GroundingConfig", "Hit",
-    "IndexConfig", "MedragError", "PipelineConfig", "RAGPipeline", "RetrieverConfig",
-    "TrackingConfig", "__version__",
+    "Answer", "AnswerSentence", "CacheConfig", "Chunk", "ChunkingConfig", "Citation",
+    "CorpusConfig", "DatasetConfig", "Document", "EmbedderConfig", "EvaluationConfig", "Example",
+    "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GroundingConfig", "Hit", "IndexConfig",
+    "MedragError", "PipelineConfig", "RAGPipeline", "RetrieverConfig", "Support",
+    "TrackingConfig", "__version__", "check_support",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    # RAGPipeline loads FAISS and NumPy, so it is imported on first use.
+    # These load NumPy and more, so they are imported on first use.
     if name == "RAGPipeline":
         return import_module(".pipeline", __name__).RAGPipeline
+    if name == "check_support":
+        return import_module(".grounding", __name__).check_support
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -50,8 +50,11 @@ def show(answer: Answer) -> None:
         _indented(f"[dim]{escape(' · '.join(place))}[/dim]")
         if source.flags:
             _indented(f"[yellow]{escape(', '.join(source.flags))}[/yellow]")
-    for statement in answer.unsupported:
-        _out.print(f"[yellow]removed, because no source supports it:[/yellow] {escape(statement)}")
+    for sentence in answer.sentences:
+        if not sentence.supported:
+            _out.print(
+                f"[yellow]removed ({escape(sentence.reason)}):[/yellow] {escape(sentence.text)}"
+            )
 
 
 def _indented(text: str) -> None:

@@ -19,7 +19,7 @@ from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration, conf
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
 from .stores import IndexReader, check_embedder, open_index
-from .types import Answer, Evidence, Hit
+from .types import Answer, AnswerSentence, Evidence, Hit
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class RAGPipeline:
         statements = parse_statements(reply, {without_markers(item.text) for item in evidence})
         grounded = ground(statements, hits, self.config.grounding.min_support)
         if not grounded.citations:
-            return _refusal(question, certainty, hits, grounded.unsupported)
+            return _refusal(question, certainty, hits, grounded.sentences)
         sources = tuple(
             replace(source, page=retriever.index.page_at(source.document, source.start))
             for source in grounded.citations
@@ -127,7 +127,7 @@ class RAGPipeline:
             confidence=certainty,
             sources=sources,
             hits=tuple(hits),
-            unsupported=grounded.unsupported,
+            sentences=grounded.sentences,
         )
 
     def prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:
@@ -214,6 +214,9 @@ class RAGPipeline:
 
 
 def _refusal(
-    question: str, certainty: float, hits: Sequence[Hit], unsupported: tuple[str, ...] = ()
+    question: str,
+    certainty: float,
+    hits: Sequence[Hit],
+    sentences: tuple[AnswerSentence, ...] = (),
 ) -> Answer:
-    return Answer(question, REFUSAL, True, certainty, (), tuple(hits), unsupported)
+    return Answer(question, REFUSAL, True, certainty, (), tuple(hits), sentences)

@@ -214,6 +214,43 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Support:
+    """How well a source bears out a statement.
+
+    Attributes:
+        supported: whether `score` reaches the bound that was set.
+        score: 1 if the source says it, 0 if it says something else or nothing of the kind; between
+            where the check cannot tell.
+        reason: what differs, in plain words ("the source says 50 mcg, not 50 mg"); "" if nothing.
+        spans: the sentences of the source that were compared, as (start, end) in its text.
+    """
+
+    supported: bool
+    score: float
+    reason: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSentence:
+    """One statement of an answer, kept or removed.
+
+    Attributes:
+        text: the statement without markers.
+        citations: markers of the sources that support it; empty if nothing does.
+        support: see `Support.score`.
+        supported: False for a statement that was removed, or is kept and marked as unsupported.
+        reason: why it is not supported, in words; "" if it is.
+    """
+
+    text: str
+    citations: tuple[int, ...]
+    support: float
+    supported: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A span that supports a part of an answer.
 
@@ -248,8 +285,9 @@ class Answer:
             when abstaining.
         sources: the citations, one per marker, in order.
         hits: the retrieved chunks, best first.
-        unsupported: generated statements that no retrieved text supports; they are removed from
-            `answer`.
+        sentences: the statements that were written, each with its support, also those that were
+            removed from `answer` because nothing supports them.
+        stance: "yes", "no" or "unclear" to a yes/no question, as the evidence says; "" otherwise.
     """
 
     question: str
@@ -258,7 +296,13 @@ class Answer:
     confidence: float
     sources: tuple[Citation, ...]
     hits: tuple[Hit, ...]
-    unsupported: tuple[str, ...] = ()
+    sentences: tuple[AnswerSentence, ...] = ()
+    stance: str = ""
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """The statements that no retrieved text supports."""
+        return tuple(one.text for one in self.sentences if not one.supported)
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..generation.prompts import REFUSAL, Message, Prompt, completion
-from ..grounding import best_span, parse_statements
+from ..grounding import check_support, parse_statements
 from ..manifest import Parent
 from ..metrics import token_recall
 from ..pipeline import RAGPipeline
@@ -132,7 +132,10 @@ def _cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
     """
     parts = []
     for statement in parse_statements(answer):
-        supports = [best_span(statement.text, hit)[0] for hit in contexts]
+        supports = [
+            check_support(statement.text, hit.text, title=hit.title, section=hit.section).score
+            for hit in contexts
+        ]
         best = gold
         for number, support in enumerate(supports, 1):
             if support > (supports[best - 1] if best else 0.5):

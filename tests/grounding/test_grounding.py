@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag.generation.prompts import REFUSAL
-from medrag.grounding import Grounded, Statement, best_span, ground, parse_statements
-from medrag.types import Hit
+from medrag import check_support
+from medrag.grounding import Grounded, ground, parse_statements
+from medrag.types import Hit, Statement, Support
 
 GOUT = (
     "Gout is caused by crystals of uric acid in a joint. Colchicine 0.5 mg calms an acute attack. "
