@@ -100,7 +100,8 @@ _WORD_VALUES = {
 _SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺−", "0123456789-+-")
-_KEPT = "µμ⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺"  # each says something that its plain form does not
+_VULGAR = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3, "⅛": 0.125}
+_KEPT = "½¼¾⅓⅔⅛µμ⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺"  # each says something that its plain form does not
 _DIGITS = r"(?:\d{1,3}(?:[,\u2009\u202f\u00a0 ]\d{3})+(?![\d])(?:\.\d+)?|\d+(?:[.,·]\d+)?|(?<![\d\w])[.·]\d+)"
 _POWER = (
     r"(?:\s?[×x*·]\s?10(?:\^\s?\(?|\s?\*\*)?\s?(?P<exp>[-+−]?\d{1,2}|[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)\)?"
@@ -115,7 +116,7 @@ _FRACTIONS = {
 _NUMBER = re.compile(
     rf"(?P<sign>(?<![\w.,)%–-])[-+−–](?=[\d.]))?"
     rf"(?:(?<![\w.])10(?:\^\s?\(?(?P<bare>[-+−]?\d{{1,2}})\)?|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))|(?<![A-Za-z0-9_])(?P<digits>{_DIGITS})(?:{_POWER})?"
-    rf"|\b(?P<word>{_WORD_NUMBER})\b)"
+    rf"|(?P<whole>\d)?(?P<vulgar>[½¼¾⅓⅔⅛])|\b(?P<word>{_WORD_NUMBER})\b)"
     rf"(?:[\s-](?P<scale>{_SCALE})s?\b)?",
     re.I,
 )
@@ -138,8 +139,8 @@ _A = re.compile(
 )
 
 _BEFORE = {
-    ">=": r"(?:≥|>=|⩾|at least|(?:a )?minimum(?: of)?|(?:not?|never) (?:be )?(?:less|fewer|lower|earlier|sooner) than|(?:not?|never) (?:be )?(?:below|under)|starting from|min\.?|greater than or equal to|more than or equal to)",
-    "<=": r"(?:≤|<=|⩽|at most|(?:a |the )?maximum(?: of| is)?|(?:not?|never)(?: be| is)? (?:more|greater|higher|longer|later|above|over|older)(?: than)?|(?:not?|never)(?: to)? exceed(?:ing|s)?|up to|as (?:long|much|many|late|high) as|max\.?|less than or equal to|within|limit(?:ed)? (?:of|to)|limit is|capped at|cap of|ceiling of)",
+    ">=": r"(?:≥|>=|⩾|at least|(?:a )?minimum(?: of)?|(?:not?|never|nobody|n.t)\s+(?:\w+\s+){0,3}?(?:less|fewer|lower|earlier|sooner) than|from (?:the )?age(?: of)?|from age|(?:not?|never) (?:be )?(?:below|under)|starting from|min\.?|greater than or equal to|more than or equal to)",
+    "<=": r"(?:≤|<=|⩽|at most|(?:a |the )?maximum(?: of| is)?|(?:not?|never|nobody|n.t)\s+(?:\w+\s+){0,3}?(?:more|greater|higher|longer|later|larger|older) than|(?:not?|never)(?: be| is| go)? (?:above|over|beyond)|(?:not?|never)(?: to)? exceed(?:ing|s)?|up to|as (?:long|much|many|late|high) as|max\.?|less than or equal to|within|(?:limit|restrict)(?:s|ed|ing)? (?:\w+[’\'s]* ){0,3}?to|limit of|limit is|capped at|cap of|ceiling of)",
     ">": r"(?:>|above|over|more than|greater than|higher than|longer than|older than|larger than|beyond|exceed(?:s|ed|ing)?|in excess of|heavier than|upwards? of)",
     "<": r"(?:<|below|under|less than|fewer than|lower than|shorter than|younger than|smaller than|lighter than|short of)",
 }
@@ -181,6 +182,7 @@ _FREQUENCY = re.compile(
     rf"|(?:every|each)\s+(?:(?P<many>{_NUM})(?:\s?(?:-|–|to)\s?(?P<many2>{_NUM}))?[\s-]+)?(?P<unit>days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|minutes?|h\b|min\b)"
     rf"|(?P<hourly>{_NUM})[\s-](?P<hadv>hourly|weekly|monthly|yearly)"
     rf"|(?P<only>daily|nightly|hourly|weekly|fortnightly|monthly|quarterly|yearly|annually)\b(?!\s+(?:life|living|activit))"
+    rf"|(?<=[a-z] )(?P<in24>in|over|within|per) (?:any |each |a |every )?24[ -]hours?(?: period)?\b"
     rf"|(?:an?|per)\s+(?P<aday>day|night|week|month|year|hour|minute)\b"
     rf")|/\s?(?P<slash>24\s?h(?:ours?|r)?|d(?:ay)?|h(?:our|r)?|min(?:ute)?|wk|week|month|yr|year)\b"
     rf")",
@@ -237,7 +239,7 @@ def quantities(text: str) -> list[Quantity]:
     at = 0
     while one := _next_number(plain, at):
         start, end, value = one
-        at = end
+        first_end = at = end
         if any(start < b and end > a for a, b in taken) or _in_a_word(plain, start, end):
             continue
         unit, end = _unit_after(plain, end)
@@ -258,6 +260,10 @@ def quantities(text: str) -> list[Quantity]:
                 if not unit or not last or unit[0] == last[0]:
                     unit, own = last or unit, unit or last
                     end, at = after, max(at, after)
+                    if (second_power := _power(text[second[0] : second[1]])) and not _power(
+                        text[start:first_end]
+                    ):
+                        value *= second_power  # "0.5 to 1.0 × 10⁹/L"
                     value *= own[1] if own else 1.0
                     high = second[2] * (unit[1] if unit else 1.0)
                     found.append(_quantity(plain, text, start, end, value, high, unit))
@@ -265,6 +271,9 @@ def quantities(text: str) -> list[Quantity]:
         scale = unit[1] if unit else 1.0
         at = max(at, end)
         found.append(_quantity(plain, text, start, end, value * scale, high * scale, unit))
+    found = [
+        one for one in found if not re.search(r"volume in (?:the first )?$", plain[: one.start])
+    ]
     found += _articles(plain, text, [*found, *often])
     found += [
         Quantity(one.start, one.end, text[one.start : one.end], one.low, one.high, "rate",
@@ -304,6 +313,13 @@ def _next_number(text: str, at: int) -> tuple[int, int, float] | None:
     return number.start(), number.end(), _value(number)
 
 
+def _power(number: str) -> float:
+    """The power of ten that a number is multiplied with, or 0."""
+    found = _NUMBER.match(number)
+    power = found and (found["exp"] or found["exp2"])
+    return 10.0 ** int(power.translate(_SUPERSCRIPTS)) if power else 0.0
+
+
 def _is_fraction(text: str, found: re.Match[str]) -> bool:
     # "the third day", "half-life" and "quarterly" are no fractions.
     part = found["part"].lower()
@@ -316,6 +332,8 @@ def _is_fraction(text: str, found: re.Match[str]) -> bool:
 def _value(number: re.Match[str]) -> float:
     if number["bare"]:
         value = 10.0 ** int(number["bare"].replace("−", "-"))
+    elif number["vulgar"]:
+        value = float(number["whole"] or 0.0) + _VULGAR[number["vulgar"]]
     elif number["raised"]:
         value = 10.0 ** int(number["raised"].translate(_SUPERSCRIPTS))
     elif number["word"]:
@@ -360,6 +378,10 @@ def _unit_after(text: str, end: int) -> tuple[tuple[str, float] | None, int]:
             return ("/" + second[0], 1.0 / second[1]), second[2]
         return None, end
     dimension, size, at = first
+    if of := re.compile(
+        r"\s(?:of\s)?(?:[a-z-]+\s){1,2}(?=per\s(?:kg|kilo|m2|m²|square|100))", re.I
+    ).match(text, at):
+        at = of.end()
     while True:
         inverse = _INVERSE.match(text, at)
         joint = _PER.match(text, at)
@@ -404,9 +426,39 @@ def _quantity(
     if dimension == "fahrenheit":
         dimension, low, high = "temperature", (low - 32) / 1.8, (high - 32) / 1.8
     sign = _sign(plain, start, end)
+    before = plain[max(0, start - 50) : start]
+    if (
+        not dimension
+        and 0 < high <= 120
+        and _AGED.search(before)
+        and _is_age(before, plain[end:], sign)
+    ):
+        dimension, low, high = "time", low * 365.25, high * 365.25
     if sign == ">" and dimension == "time" and high < 7.0 and _OVER.search(plain[:start]):
         sign = ""  # "infused over 20 minutes" says how long
     return Quantity(start, end, text[start:end], low, high, dimension, sign)
+
+
+def _is_age(before: str, after: str, sign: str) -> bool:
+    """Whether a bare number after "aged" or "under" is an age in years."""
+    if re.search(
+        r"\b(?:age|ages|aged|age of|age is)(?:\s+(?:over|under|above|below|from|between|of))?\s+$",
+        before,
+        re.I,
+    ):
+        return True
+    return (
+        bool(sign)
+        and not re.match(r"\s?(?:%|per|of\b|kg|[a-z]+/)", after)
+        and not re.search(r"\b(?:of|with)\s+$", before, re.I)
+    )
+
+
+_AGED = re.compile(
+    r"\b(?:ages?|aged|age of|age is|anyone|people|persons|those|children|child|adults?|patients|women|men|girls|boys|infants|babies)"
+    r"(?:\s+(?:who are|aged?))?(?:\s+(?:over|under|above|below|from|at least|up to|older than|younger than|between|of))?\s+$",
+    re.I,
+)
 
 
 def _sign(text: str, start: int, end: int) -> str:
@@ -427,7 +479,7 @@ def _articles(plain: str, text: str, found: list[Quantity]) -> list[Quantity]:
     taken = [(one.start, one.end) for one in found]
     out = []
     for one in re.finditer(
-        r"(?<!times )\b(?:an?|one|another) (?P<unit>second|minute|hour|day|week|fortnight|month|year|decade)\b",
+        r"(?<!times )\b(?:an?|one|another) (?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
         plain, re.I,
     ):  # fmt: skip
         if any(one.start() < b and one.end() > a for a, b in taken):
@@ -452,6 +504,13 @@ def _frequencies(text: str) -> list[Quantity]:
         if low > 0.0:
             out.append(Quantity(one.start(), one.end(), one[0], low, high, "rate"))
     return out
+
+
+_FOR = re.compile(
+    r"(?:^|[,;.(:]|\b(?:for|in|within|after|about|around|of|than|once|over|only|by|takes?|taking|took|until|lasts?|lasted|least|most|to|under"
+    r"|another|half|is|was|be|on|and|or|before|every|during|from|with|quite|such|what|up))\s*$",
+    re.I,
+)
 
 
 def _rate(text: str, one: re.Match[str]) -> tuple[float, float]:
@@ -485,6 +544,9 @@ def _rate(text: str, one: re.Match[str]) -> tuple[float, float]:
         many = _number_of(one["many"]) if one["many"] else 1.0
         most = _number_of(one["many2"]) if one["many2"] else many
         return 1.0 / (period * most), 1.0 / (period * many)
+    if one["in24"]:  # "2 L in 24 hours"; "repeat in 24 hours" is none
+        given = re.search(rf"\d\s?(?:{_UNIT_NAME})(?: of [a-z]+)?\s$", text[: one.start()], re.I)
+        return (1.0, 1.0) if given else (0.0, 0.0)
     if one["hourly"]:
         rate = 1.0 / (_number_of(one["hourly"]) * _ADVERBS[one["hadv"].lower()])
         return rate, rate
@@ -497,14 +559,11 @@ def _rate(text: str, one: re.Match[str]) -> tuple[float, float]:
             return 0.0, 0.0
         period = 1.0 if name.startswith(("24", "d")) else _BY_NAME[re.sub(r"\s", "", name)][1]
         return 1.0 / period, 1.0 / period
-    # "500 mg a day" is a rate; "a day later" is a time.
+    # "500 mg a day" is a rate; "a day later" and "for a day" are times.
     name = one["aday"].lower()
     if re.match(r"\s+(?:after|before|later|earlier|ago|or|old|apart)\b", text[one.end() :], re.I):
         return 0.0, 0.0
-    if one[0].lower().startswith("per") or re.search(
-        rf"(?:{_UNIT_NAME}|tablets?|capsules?|doses?|drops?|puffs?|sachets?|units?|times?|litres?|glasses|portions?|cups?|pieces?|cigarettes|drinks|minutes|hours|sessions?)\)?\s$",
-        text[: one.start()], re.I,
-    ):  # fmt: skip
+    if one[0].lower().startswith("per") or not _FOR.search(text[: one.start()]):
         rate = 1.0 / _PERIODS[name]
         return rate, rate
     return 0.0, 0.0

@@ -9,8 +9,10 @@ from functools import lru_cache
 from ...generation.prompts import without_markers
 from ...types import Support
 from ..evidence import sentence_spans
-from .clauses import Sentence, Term, parse
+from ..table_rows import is_row
+from .clauses import AUXILIARIES, Sentence, Term, parse
 from .comparisons import (
+    absence_differences,
     certainty_differences,
     dropped_conditions,
     matches,
@@ -20,7 +22,7 @@ from .comparisons import (
     role_differences,
     slot_differences,
 )
-from .vocabulary import synonyms
+from .vocabulary import is_medical, is_technical, opposites, root
 
 _REFERS = re.compile(
     r"\s*(?:it|its|they|them|their|theirs|this|these|that|those|he|she|his|her|both|such|doing so|the (?:latter|former|same|drug|"
@@ -29,16 +31,7 @@ _REFERS = re.compile(
     r"|then|afterwards|thereafter|otherwise|also|in addition|however|if so|when this)\b",
     re.I,
 )
-_NAME = re.compile(
-    r"(?:[a-z]{3,}(?:pril|sartan|olol|statin|mycin|micin|cillin|azole|idazole|oxacin|cycline|azepam|zolam|barbital|caine|"
-    r"tidine|prazole|triptan|setron|gliptin|gliflozin|glitazone|formin|parin|xaban|gatran|platin|rubicin|taxel|mab|nib|vir|"
-    r"vudine|dipine|thiazide|semide|terol|tropium|sone|solone|nide|lone|fen|profen|oxicam|coxib|dronate|phylline|zepine|"
-    r"pramine|triptyline|oxetine|pidem|peridol|azine|apine|idone|done|codone|morphone|fentanil|curium|curonium|flurane|"
-    r"trexate|thioprine|limus|cept|kinra|ase|feron|stim|poetin|toin|gabalin|gabatin|nazole|fungin|quine|thrin|thion|"
-    r"bactam|penem|cef\w+|sulfa\w+|ine|amide|urea|ium)"
-    r"|[a-z]{3,}(?:itis|osis|iasis|emia|uria|oma|pathy|algia|penia|plegia|ectasis|megaly|rrhea|rrhagia|sclerosis|stenosis|"
-    r"trophy|dystrophy|phobia|mania|syndrome|ectomy|otomy|ostomy|plasty|scopy|graphy|virus|coccus|bacter|bacillus))"
-)
+_REFERS_WITHIN = re.compile(r"\b(?:this|these|its|their|it|them|they)\b", re.I)
 _CONTEXT_SHARE = 0.85  # of a term that only the title, the section or a sentence before has
 
 
@@ -67,7 +60,12 @@ def check_support(
     heading = [parse(text) for text in (title, section) if text]
     short = _abbreviations(f"{title}. {section}. {source}")
     best = _judge_all(said, source, spans, heading, short)
-    if best[0] < min_score:
+    each = [
+        _judge_all(parse(part), source, spans, heading, short) for part in _distributed(statement)
+    ]
+    if each:  # "both A and B rise": each has to
+        best = min(best, *each, key=lambda one: one[0])
+    elif best[0] < min_score:
         # Clauses that different sentences bear out, one by one.
         parted = _by_clauses(statement, said, source, spans, heading, short, min_score)
         best = max(best, parted, key=lambda one: one[0])
@@ -76,6 +74,24 @@ def check_support(
     if not supported and not reason:
         reason = "the source does not say it"
     return Support(supported, round(score, 3), "" if supported else reason, tuple(found))
+
+
+def _spelled_out(line: str) -> str:
+    """A row of a table with the unit of a column in its cells: "Dose: 5 mg" for "Dose (mg): 5"."""
+    if not is_row(line):
+        return line
+    return "; ".join(_cell(cell) for cell in line.split("; "))
+
+
+def _cell(cell: str) -> str:
+    name, colon, value = cell.rpartition(": ")
+    if not colon or not re.search(r"\d\s*$", value):
+        return cell
+    if unit := re.search(r"\(([^()]*)\)\s*$|,\s*([^,\s]+)\s*$", name):
+        return f"{name[: unit.start()].strip()}: {value} {unit[1] or unit[2]}"
+    if re.fullmatch(r"(?:weeks?|days?|months?|years?|hours?|minutes?)", name.strip(), re.I):
+        return f"{name}: {value} {name.strip().lower()}"
+    return cell
 
 
 _Judged = tuple[float, str, list[tuple[int, int]]]
@@ -89,7 +105,7 @@ def _judge_all(
     short: dict[str, tuple[str, ...]],
 ) -> _Judged:
     """The best of the windows of one to three sentences: its score, reason and spans."""
-    sentences = [parse(source[start:end]) for start, end in spans]
+    sentences = [parse(_spelled_out(source[start:end])) for start, end in spans]
     rated = []
     for first in range(len(sentences)):
         for size in (1, 2, 3):
@@ -134,6 +150,7 @@ def _differences(
     return [
         *quantity_differences(said, window, context),
         *polarity_differences(said, window),
+        *absence_differences(said, window),
         *slot_differences(said, window, context),
         *certainty_differences(said, window),
         *order_differences(said, window),
@@ -186,7 +203,11 @@ def _coverage(
 
 
 def _is_name(term: Term) -> bool:
-    return len(term.roots) == 1 and len(term.word) > 5 and _NAME.fullmatch(term.word) is not None
+    """Whether a term names something particular, such as a drug, a disease or a person."""
+    if term.concepts:
+        return any(map(is_medical, term.concepts))
+    words = re.findall(r"[a-z]+", term.word)
+    return term.name or any(len(word) > 3 and is_technical(word) for word in words)
 
 
 def _directed(term: Term, said: Sentence, directions: dict[str, set[int]]) -> bool:
@@ -205,7 +226,11 @@ def _linked(before: Sentence, after: Sentence, heading: Sequence[Sentence]) -> b
         return True
     if not after.terms:
         return True
+    if _REFERS_WITHIN.search(after.text[:60]):
+        return True
     subject = after.terms[0]
+    if subject.light or before.terms and before.terms[0].light:
+        return True
     if subject.start > 40:
         return True
     roots = before.roots.union(*(one.roots for one in heading))
@@ -217,6 +242,35 @@ def _linked(before: Sentence, after: Sentence, heading: Sequence[Sentence]) -> b
         axis == "do" and signs and signs[0][0] in subject.roots
         for axis, signs in after.clauses[0].directions.items()
     ))  # fmt: skip
+
+
+_BOTH = re.compile(
+    r"\b(?P<word>both|neither)\s+(?P<one>[^,;.]+?)\s+(?:and|nor)\s+(?P<rest>.+)", re.I | re.S
+)
+
+
+def _distributed(statement: str) -> list[str]:
+    """A statement about both or neither of two subjects, as a statement about each."""
+    found = _BOTH.search(statement)
+    if not found:
+        return []
+    words = list(re.finditer(r"[\w'’-]+", found["rest"]))
+    verb = next(
+        (
+            w.start()
+            for w in words[1:]
+            if w[0].lower() in AUXILIARIES or opposites().get(root(w[0].lower()))
+        ),
+        None,
+    )
+    if verb is None:
+        return []
+    other, predicate = found["rest"][:verb], found["rest"][verb:]
+    if found["word"].lower() == "neither":
+        first, _, rest = predicate.partition(" ")
+        predicate = f"{first} not {rest}"
+    before = statement[: found.start()]
+    return [f"{before}{subject.strip()} {predicate}" for subject in (found["one"], other)]
 
 
 def _by_clauses(
@@ -284,8 +338,6 @@ def _spells(words: Sequence[str], name: str) -> bool:
 
 def _expanded(term: Term, sentences: Sequence[Sentence], short: dict[str, tuple[str, ...]]) -> bool:
     """Whether a term is an abbreviation of words in the source, or is abbreviated there."""
-    from .vocabulary import root
-
     name = term.word.replace("-", "").removesuffix("s")
     roots = frozenset[str]().union(*(one.roots for one in sentences)) if sentences else frozenset()
     if name in short and all(root(w.lower()) in roots for w in short[name] if len(w) > 3):

@@ -31,11 +31,10 @@ _VERBS = frozenset(
     "received showed contains causes needs requires works lives stays begins ends".split()
 )
 _NEGATORS = frozenset(
-    "no not never neither nor none nobody nothing cannot without n't n’t hardly barely".split()
+    "no not never neither nor none nobody nothing nil cannot n't n’t hardly barely".split()
 )
-_SHORT_SCOPE = frozenset(("without", "no"))
 _FALSE_NEGATION = re.compile(
-    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|not (?:more|less|fewer) than|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
+    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
 )
 _NO_CHANGE = re.compile(
     r"\b(?:no(?:t)?|n['’]t|neither|nor|without|never)\b[^.;]{0,40}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*|better|worse|superior\w*|evidence)\b"
@@ -46,6 +45,18 @@ _NO_CHANGE = re.compile(
 _NOT_SIGNIFICANT = re.compile(
     r"\b(?:no(?:t)?|n['’]t|without|never|nor|neither)\b[^.;]{0,30}\bsignifican\w*|\bnon-?significant\w*|\binsignificant\w*|\b(?:not|n['’]t) reach significance",
     re.I,
+)
+_INTERVAL = re.compile(
+    r"\b(?:ci|confidence interval|cri|credible interval)\b[^\d−+-]{0,12}(?P<low>[-−+]?\d*[.·]?\d+)\s?%?\s?(?:to|,|-|–|and)\s?(?P<high>[-−+]?\d*[.·]?\d+)",
+    re.I,
+)
+_RATIO = re.compile(r"\b(?:ratio|rr|or|hr|irr|relative risk|hazard|odds)\b", re.I)
+_INCLUDES = re.compile(
+    r"\b(?:interval|ci)\b.{0,40}\b(?:includ|contain|cross|span|overlap|straddl)\w*\s+(?:the null|no (?:effect|difference)|unity|1|0|zero|one)\b",
+    re.I,
+)
+_UNDER = re.compile(
+    r"\b(?:under|below|younger than)(?: the age of)? (?P<years>1[0-8]|[1-9])(?: years?| s|s)?\b(?! ?(?:%|mg|kg|mm|g|l|ml|/|\.))"
 )
 _P_VALUE = re.compile(r"\bp\s?(?P<sign>[=<>≤≥])\s?(?P<value>0?[.·]\d+)", re.I)
 
@@ -60,6 +71,7 @@ class Term:
         concepts: numbers of its groups of synonyms.
         clause: number of its clause.
         negated: whether a negation before it holds for it.
+        absent: whether "without" or "no" stands right before it.
         name: whether it looks like the name of something (capitals within a sentence).
     """
 
@@ -70,6 +82,7 @@ class Term:
     concepts: frozenset[int]
     clause: int
     negated: bool
+    absent: bool = False
     name: bool = False
 
     @property
@@ -137,7 +150,7 @@ def parse(text: str) -> Sentence:
         clause = clauses[-1]
         if word in _NEGATORS and not any(start in span for span in false_negations):
             clause.negations += 1
-            scope = 4 if word == "without" else len(tokens)
+            scope = len(tokens)
         if covered[start] or not word[0].isalnum() or word in _NEGATORS:
             at += 1
             scope = max(0, scope - 1)
@@ -148,11 +161,15 @@ def parse(text: str) -> Sentence:
             term = Term(
                 start, last, lower[start:last],
                 tuple(root(part) for part in words[at : at + length]), concepts,
-                len(clauses) - 1, scope > 0, text[start].isupper() and at > 0,
+                len(clauses) - 1, scope > 0, _lacks(words, at),
+                text[start].isupper() and at > 0,
             )  # fmt: skip
             terms.append(term)
             clause.terms.append(term)
-        if "-" not in (lower[start - 1 : start], lower[end : end + 1]):  # "long-term", "beta-blocker"
+        if "-" not in (
+            lower[start - 1 : start],
+            lower[end : end + 1],
+        ):  # "long-term", "beta-blocker"
             for part in words[at : at + length]:
                 _direct(clause, part, scope > 0)
         scope = max(0, scope - length)
@@ -178,11 +195,31 @@ def parse(text: str) -> Sentence:
         quantities=tuple(found),
         slots=_slots(words),
         not_significant=_NOT_SIGNIFICANT.search(lower) is not None
-        or (bool(p_values) and min(p_values) > 0.05),
+        or (bool(p_values) and min(p_values) > 0.05)
+        or _INCLUDES.search(lower) is not None
+        or _holds_null(lower),
         roots=frozenset(held_roots),
         concepts=frozenset(one for term in terms for one in term.concepts)
         | frozenset(number for word in words for number in synonyms().get((root(word),), ())),
     )
+
+
+def _lacks(words: list[str], at: int) -> bool:
+    """Whether "without" stands before a word, or before the article or adjective before it."""
+    back = at - 1
+    while back > 0 and words[back] in ("any", "the", "a", "an", "added", "further", "other"):
+        back -= 1
+    return back >= 0 and words[back] in ("without", "no", "non")
+
+
+def _holds_null(lower: str) -> bool:
+    """Whether all confidence intervals of a sentence include no effect: 1 for ratios, 0 for others."""
+    found = [
+        tuple(float(one[end].replace("−", "-").replace("·", ".")) for end in ("low", "high"))
+        for one in _INTERVAL.finditer(lower)
+    ]
+    null = 1.0 if _RATIO.search(lower) else 0.0
+    return bool(found) and all(low <= null <= high for low, high in found)
 
 
 def _split(lower: str) -> list[tuple[int, int, str]]:
@@ -238,18 +275,23 @@ def _longest(
 ) -> tuple[int, frozenset[int]]:
     """The longest phrase with a meaning of its own that begins here: its length, its groups."""
     table = synonyms()
-    for length in range(min(5, len(words) - at), 0, -1):
-        phrase = words[at : at + length]
-        if length > 1 and any(
-            not word[0].isalnum() or covered[tokens[at + i][0]] for i, word in enumerate(phrase)
-        ):
+    best, groups = 1, table.get((root(words[at]),), frozenset())
+    phrase = [root(words[at])]
+    for ahead in range(at + 1, min(at + 7, len(words))):
+        word = words[ahead]
+        if not word[0].isalnum() or covered[tokens[ahead][0]]:
+            break
+        if word in ("the", "a", "an", "your"):
             continue
-        if groups := table.get(tuple(root(word) for word in phrase)):
-            return length, groups
-    return 1, frozenset()
+        phrase.append(root(word))
+        if found := table.get(tuple(phrase)):
+            best, groups = ahead - at + 1, found
+    return best, groups
 
 
 def _direct(clause: Clause, word: str, negated: bool) -> None:
+    if word.endswith("al"):
+        return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
         if negated:
             sign = 0 if axis in ("change", "benefit") else -sign
@@ -264,4 +306,6 @@ def _slots(words: list[str]) -> dict[str, frozenset[int]]:
         for length in (1, 2, 3):
             for slot, number in table.get(tuple(plain[at : at + length]), ()):
                 found.setdefault(slot, set()).add(number)
+    if age := _UNDER.search(" ".join(words)):
+        found.setdefault("age", set()).add(1 if int(age["years"]) > 2 else 0)
     return {slot: frozenset(numbers) for slot, numbers in found.items()}

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from ...text.quantities import Quantity
 from .clauses import AUXILIARIES, Clause, Sentence, Term
-from .vocabulary import hedges, light, root
+from .vocabulary import hedges, opposites, root
 
 _SIGN_WORDS = {"<": "below ", "<=": "at most ", ">": "above ", ">=": "at least ", "": ""}
 
@@ -72,12 +72,23 @@ def _equal(wanted: Quantity, given: Quantity, sentence: Sentence) -> bool:
             return False
     if wanted.sign == given.sign:
         return True
+    if (
+        wanted.dimension == "time"
+        and {wanted.sign, given.sign} == {"<", "<="}
+        and high_is_a_term(wanted, given)
+    ):
+        return True  # "within a year" and "in under twelve months"
     cell = _cell(sentence.text, given)
     return (
         (wanted.sign == "<=" and re.match(r"\s*max|.*\b(?:max(?:imum)?|upper|limit)\b", cell, re.I) is not None)
         or (wanted.sign == ">=" and re.match(r"\s*min|.*\b(?:min(?:imum)?|lower)\b", cell, re.I) is not None)
         or (not wanted.sign and given.sign in ("<=", ">=") and re.search(r"\bmax|\bmin", sentence.text, re.I) is not None)
     )  # fmt: skip
+
+
+def high_is_a_term(one: Quantity, other: Quantity) -> bool:
+    """Whether a time is how long something takes, as opposed to an age."""
+    return one.same_value(other) and one.high < 3 * 366
 
 
 def _derived(wanted: Quantity, statement: Sentence, window: Sequence[Sentence]) -> bool:
@@ -88,9 +99,11 @@ def _derived(wanted: Quantity, statement: Sentence, window: Sequence[Sentence]) 
             rates = [one.low for one in sentence.quantities if one.dimension == "rate"]
             if any(abs(n * r - wanted.low) < 1e-6 for n in numbers for r in rates):
                 return True
+        if any(one.dimension == "rate" for sentence in window for one in sentence.quantities):
+            return False
         words = {word for sentence in window for word in sentence.words}
         return abs(wanted.low - 1.0) < 1e-6 and bool(
-            words & {"day", "daily", "bedtime", "night", "morning", "evening", "nightly"}
+            words & {"bedtime", "night", "morning", "evening"}
         )
     if wanted.dimension == "" and wanted.low == wanted.high == 1.0 and not wanted.sign:
         return True
@@ -148,9 +161,11 @@ def _bound_elsewhere(
     The terms near a quantity say what it measures. Only those terms count that are near one
     quantity of the source and not near another of the same dimension.
     """
+    beside = [one for one in statement.quantities if one is not wanted]
     others = [
         pair for pair in given
         if pair[0].dimension == wanted.dimension and not pair[0].same_value(wanted)
+        and not (any(one.same_value(pair[0]) for one in beside) and _in_one_cell(statement, wanted, pair[0]))
     ]  # fmt: skip
     if not others:
         return ""
@@ -166,7 +181,7 @@ def _bound_elsewhere(
         overlap = _distinct_overlap(near, terms, own)
         if overlap > best_other:
             best_other, other = overlap, one
-    if best_other > best and best_other >= 1.0:
+    if best <= 0.0 and best_other >= 1.0:
         return f"the source says {other.text} there, not {wanted.text}"
     return ""
 
@@ -190,6 +205,13 @@ def _distinct_overlap(
     return total
 
 
+def _in_one_cell(statement: Sentence, wanted: Quantity, other: Quantity) -> bool:
+    """Whether the statement names both quantities in one segment: "50 to 99 kg receive 40 mg"."""
+    same = [one for one in statement.quantities if one.same_value(other)]
+    near = _segment(statement, wanted)
+    return any(_segment(statement, one) == near for one in same)
+
+
 _SEGMENT_BREAK = re.compile(
     r"[;:,.()]|\b(?:and|but|while|whereas|versus|vs|compared|then|or|with (?=\d))\b"
 )
@@ -198,6 +220,10 @@ _SEGMENT_BREAK = re.compile(
 def _segment(sentence: Sentence, quantity: Quantity) -> list[Term]:
     """The terms around a quantity that say what it measures, up to the next break with a quantity."""
     text = sentence.text.lower()
+    if _is_row(text):
+        start = text.rfind("; ", 0, quantity.start) + 2 if "; " in text[: quantity.start] else 0
+        end = text.find("; ", quantity.end)
+        return [t for t in sentence.terms if start <= t.start < (end if end >= 0 else len(text))]
     cuts = [
         0,
         *(
@@ -281,7 +307,15 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
             continue
         pair = _opposed(one.directions[axis], other.directions[axis])
         if pair is True:
-            agreed = True
+            agreed = agreed or axis in (
+                "do",
+                "change",
+                "benefit",
+                "cause",
+                "act",
+                "known",
+                "presence",
+            )
         elif pair:
             word = _word(source, pair)
             return f"the source says the opposite (“{word}”)"
@@ -326,6 +360,25 @@ def _word(sentence: Sentence, wanted: str) -> str:
     return next((word for word in sentence.words if root(word) == wanted), wanted)
 
 
+def absence_differences(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
+    """ "With" where the source has "without", or the other way round."""
+    for term in statement.terms:
+        if term.light or term.word in ("without", "before", "after"):
+            continue
+        same = [
+            other for sentence in window for other in sentence.terms
+            if other.roots == term.roots or (term.concepts and term.concepts & other.concepts)
+        ]  # fmt: skip
+        if (
+            same
+            and all(other.absent != term.absent for other in same)
+            and not any(clause.negations for clause in statement.clauses)
+            and not any(clause.negations for sentence in window for clause in sentence.clauses)
+        ):
+            return [f"the source says it {'without' if same[0].absent else 'with'} {term.word}"]
+    return []
+
+
 # --- who, for whom, how ---------------------------------------------------------------------------
 
 
@@ -341,16 +394,23 @@ def slot_differences(
         missing = classes - held - around.get(slot, frozenset())
         if missing and held and not (slot in _LOOSE and held & classes):
             reasons.append(f"the source is about another {slot}")
-        elif missing and slot in _MUST and around.get(slot):
-            reasons.append(f"the source is about another {slot}")
+        elif missing and slot in _MUST and not (slot == "species" and missing == {1}):
+            if slot == "sex" and held_words(window, context):
+                continue
+            reasons.append(f"the source does not name this {slot}")
     animals = here.get("species", frozenset()) - {1}
     if animals and not statement.slots.get("species", frozenset()) & animals:
         reasons.append("the source is about animals or cells")
     return reasons
 
 
+def held_words(window: Sequence[Sentence], context: Sequence[Sentence]) -> bool:
+    """Whether the source is about pregnancy or birth, which says that it is about women."""
+    return any("pregnancy" in one.slots for one in (*window, *context))
+
+
 _LOOSE = frozenset({"route", "food", "body", "who", "germ", "vessel"})
-_MUST = frozenset({"age", "route", "species", "sex"})
+_MUST = frozenset({"age", "species", "sex", "pregnancy"})
 
 
 def _merged(sentences: Sequence[Sentence]) -> dict[str, frozenset[int]]:
@@ -373,14 +433,32 @@ def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> li
         if aligned is None:
             continue
         other, sentence = aligned
-        own, theirs = _all_words(statement, clause), _all_words(sentence, other)
+        own, theirs = _all_words(statement), _all_words(sentence, other)
         own_roots, their_roots = {root(w) for w in own}, {root(w) for w in theirs}
         hedged = [w for w in theirs if w in strong]
-        if hedged and not (set(own) & strong or own_roots & strong or set(own) & weak):
+        open_ = any(c.negations for c in statement.clauses) and own_roots & {
+            "clear",
+            "known",
+            "certain",
+            "establish",
+            "proven",
+            "prov",
+            "shown",
+            "show",
+        }
+        if hedged and not (set(own) & strong or own_roots & strong or set(own) & weak or open_):
             reasons.append(f"the source says “{hedged[0]}”")
         if their_roots & associations and not their_roots & {"cause", "caus"}:
             if own_roots & (causal_roots - their_roots) and not own_roots & associations:
                 reasons.append("the source names an association, not a cause")
+        said_causal = own_roots & causal_roots - {"because", "due", "responsibl"}
+        whole = {root(w) for one in window for w in one.words}
+        if (
+            said_causal
+            and not clause.negations
+            and not whole & (causal_roots | associations | _EFFECTS)
+        ):
+            reasons.append("the source does not say that one causes the other")
         softened = [w for w in theirs if w in weak]
         if softened and set(own) & sure and not set(theirs) & sure:
             reasons.append(f"the source says “{softened[0]}”")
@@ -402,14 +480,18 @@ def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> li
     return reasons
 
 
+_EFFECTS = frozenset(
+    root(w)
+    for w in "after from with reason why make makes reduce increase lower raise effect lead give cut stop bring damage harm precipitate contribute account come arise follow risk shorten delay block keep inhibit".split()
+)
 causal_roots = frozenset(
     root(w)
     for w in "cause causes lead leads result due because prevent prevents protects produce induces trigger triggers responsible".split()
 )
 
 
-def _all_words(sentence: Sentence, clause: Clause) -> list[str]:
-    text = sentence.text[clause.start : clause.end].lower()
+def _all_words(sentence: Sentence, clause: Clause | None = None) -> list[str]:
+    text = sentence.text[clause.start : clause.end].lower() if clause else sentence.text.lower()
     return re.findall(r"[a-z]+(?:-[a-z]+)*", text)
 
 
@@ -430,7 +512,9 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
         for one in _CONDITION.finditer(sentence.text):
             end = re.compile(r"[,;.:)]").search(sentence.text, one.end())
             stop = end.start() if end else len(sentence.text)
-            inside = [t for t in sentence.terms if one.end() <= t.start < stop and not t.light]
+            strict = _STRICT.search(one["word"]) is not None
+            within = [t for t in sentence.terms if one.end() <= t.start < stop]
+            inside = [t for t in within if not t.light] or (within if strict else [])
             outside = [
                 t for t in sentence.terms if not one.start() <= t.start < stop and not t.light
             ]
@@ -440,8 +524,9 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
             kept = said(inside, roots, concepts)
             rest = said(outside, roots, concepts)
             if len(kept) * 2 < len(inside) and (rest or not outside):
-                strict = _STRICT.search(one["word"]) is not None
-                if not strict and len(kept) > 0:
+                listed = re.search(r",[^;.]*\b(?:or|and)\b", sentence.text[stop:])
+                tail = [t for t in sentence.terms if t.start >= stop and not t.light]
+                if (not strict and kept) or (listed and said(tail, roots, concepts)):
                     continue
                 found.append(
                     (
@@ -455,7 +540,9 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
 # --- order and roles --------------------------------------------------------------------------------
 
 _ORDER = re.compile(
-    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|then|until)\b", re.I
+    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|follows?|precedes?|then|until|once)\b"
+    r"(?!\s+(?:daily|an?|every|per|weekly)\b)",
+    re.I,
 )
 
 
@@ -479,10 +566,18 @@ def _order(sentence: Sentence) -> set[tuple[object, object]]:
         right = [t for t in sentence.terms if one.end() <= t.start < end]
         left = [t for t in sentence.terms if t.start < one.start()]
         if not left:
+            if word != "then" and not any(
+                t.start >= end for t in sentence.terms
+            ):  # "After X the gel is applied"
+                cut = re.compile(
+                    r"\s(?:the|an?|it|they|you|he|she|this|give|take|apply|check|start|stop)\s"
+                ).search(text, right[0].end if right else len(text))
+                end = cut.start() if cut else end  # at the next noun phrase
+                right = [t for t in right if t.start < end]
             left = [t for t in sentence.terms if t.start >= end]
         if word == "then":
             first, second = left, right
-        elif word in ("before", "prior to", "followed by", "until"):
+        elif word in ("before", "prior to", "followed by", "until", "precede", "precedes"):
             first, second = left, right
         else:
             first, second = right, left
@@ -527,11 +622,14 @@ _ROLE_WORDS = {
 }  # fmt: skip
 _TO_VERB = frozenset(
     root(w)
-    for w in "cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
+    for w in "make cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
     "displace potentiate enhance activate stimulate suppress produce lead result worsen improve relieve exceed "
     "outperform replace mask mimic antagonize compete bind transmit infect spread affect predict follow delay slow "
     "accelerate impair promote protect elevate decrease diminish convert metabolize support drive stop start "
     "resemble contain release absorb refer supervise monitor inform call alert assist report notify".split()
+)
+_LESS = frozenset(
+    "inferior worse smaller lower less fewer slower shorter weaker rarer earlier".split()
 )
 _COMPARE = frozenset(
     "superior inferior preferred better worse safer larger smaller higher lower more less fewer greater faster slower longer shorter stronger weaker cheaper commoner rarer earlier later".split()
@@ -555,11 +653,14 @@ def _roles(
                 continue
             left = _side(sentence, clause, 0, one.start())
             right = _side(sentence, clause, than.end(), len(text))
-            found.append((word, left, right))
+            found.append(("than", right, left) if word in _LESS else ("than", left, right))
             continue
         elif name in _TO_VERB:
+            signs = [sign for axis, sign in opposites().get(name, ()) if axis == "change"]
             verb = (
-                "cause"
+                ("rise" if signs[0] > 0 else "fall")
+                if signs
+                else "cause"
                 if name
                 in (
                     root("cause"),

