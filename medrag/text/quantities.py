@@ -199,6 +199,7 @@ class Quantity:
     """A quantity in a text.
 
     Attributes:
+        begin: character offset with the comparator before it.
         start, end: character offsets, with the unit.
         text: as it is written.
         low, high: in the base units of the dimension; equal unless it is a range.
@@ -207,6 +208,7 @@ class Quantity:
         sign: "", "<", "<=", ">" or ">=".
     """
 
+    begin: int
     start: int
     end: int
     text: str
@@ -234,7 +236,7 @@ def quantities(text: str) -> list[Quantity]:
     """The quantities of a text, in order. Numbers within words and names ("B12") are left out."""
     plain = _plain(text)
     often = list(_frequencies(plain))
-    taken = [(one.start, one.end) for one in often]
+    taken = [(start, end) for start, end, _, _ in often]
     found: list[Quantity] = []
     at = 0
     while one := _next_number(plain, at):
@@ -274,12 +276,8 @@ def quantities(text: str) -> list[Quantity]:
     found = [
         one for one in found if not re.search(r"volume in (?:the first )?$", plain[: one.start])
     ]
-    found += _articles(plain, text, [*found, *often])
-    found += [
-        Quantity(one.start, one.end, text[one.start : one.end], one.low, one.high, "rate",
-                 _sign(plain, one.start, one.end))
-        for one in often
-    ]  # fmt: skip
+    found += _articles(plain, text, [*taken, *((one.start, one.end) for one in found)])
+    found += [_made(plain, text, start, end, low, high, "rate") for start, end, low, high in often]
     return sorted(found, key=lambda item: item.start)
 
 
@@ -425,7 +423,7 @@ def _quantity(
     dimension = unit[0] if unit else ""
     if dimension == "fahrenheit":
         dimension, low, high = "temperature", (low - 32) / 1.8, (high - 32) / 1.8
-    sign = _sign(plain, start, end)
+    sign, _ = _sign(plain, start, end)
     before = plain[max(0, start - 50) : start]
     if (
         not dimension
@@ -434,9 +432,16 @@ def _quantity(
         and _is_age(before, plain[end:], sign)
     ):
         dimension, low, high = "time", low * 365.25, high * 365.25
+    return _made(plain, text, start, end, low, high, dimension)
+
+
+def _made(
+    plain: str, text: str, start: int, end: int, low: float, high: float, dimension: str
+) -> Quantity:
+    sign, begin = _sign(plain, start, end)
     if sign == ">" and dimension == "time" and high < 7.0 and _OVER.search(plain[:start]):
         sign = ""  # "infused over 20 minutes" says how long
-    return Quantity(start, end, text[start:end], low, high, dimension, sign)
+    return Quantity(begin, start, end, text[start:end], low, high, dimension, sign)
 
 
 def _is_age(before: str, after: str, sign: str) -> bool:
@@ -461,35 +466,33 @@ _AGED = re.compile(
 )
 
 
-def _sign(text: str, start: int, end: int) -> str:
+def _sign(text: str, start: int, end: int) -> tuple[str, int]:
+    """The comparator of a quantity, and where the quantity begins with it."""
     if after := _AFTER.match(text, end):
-        return ">=" if after["more"] else "<="
-    before = text[max(0, start - 40) : start]
-    before = _APPROXIMATE.sub("", before)
+        return (">=" if after["more"] else "<="), start
+    offset = max(0, start - 60)
+    before = _APPROXIMATE.sub("", text[offset:start])
     if found := _COMPARATOR.search(before):
         edge = before[: found.start()]
-        if found[0][0].isalpha() and edge[-1:].isalpha():
-            return ""
-        return next(_SIGNS[i] for i in range(len(_SIGNS)) if found[f"c{i}"])
-    return ""
+        if not (found[0][0].isalpha() and edge[-1:].isalpha()):
+            sign = next(_SIGNS[i] for i in range(len(_SIGNS)) if found[f"c{i}"])
+            return sign, offset + found.start()
+    return "", start
 
 
-def _articles(plain: str, text: str, found: list[Quantity]) -> list[Quantity]:
+def _articles(plain: str, text: str, taken: list[tuple[int, int]]) -> list[Quantity]:
     """ "A week after", "an hour later": one of the unit, unless it is a rate."""
-    taken = [(one.start, one.end) for one in found]
-    out = []
-    for one in re.finditer(
-        r"(?<!times )\b(?:an?|one|another) (?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
-        plain, re.I,
-    ):  # fmt: skip
-        if any(one.start() < b and one.end() > a for a, b in taken):
-            continue
-        size = _BY_NAME[one["unit"].lower()][1]
-        out.append(
-            Quantity(one.start(), one.end(), text[one.start() : one.end()], size, size, "time",
-                     _sign(plain, one.start(), one.end()))
-        )  # fmt: skip
-    return out
+    return [
+        _made(plain, text, *one.span(), size := _BY_NAME[one["unit"].lower()][1], size, "time")
+        for one in _ARTICLE.finditer(plain)
+        if not any(one.start() < b and one.end() > a for a, b in taken)
+    ]
+
+
+_ARTICLE = re.compile(
+    r"(?<!times )\b(?:an?|one|another) (?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
+    re.I,
+)
 
 
 def _number_of(word: str) -> float:
@@ -497,13 +500,10 @@ def _number_of(word: str) -> float:
     return _value(parsed) if parsed else 1.0
 
 
-def _frequencies(text: str) -> list[Quantity]:
-    out = []
-    for one in _FREQUENCY.finditer(text):
-        low, high = _rate(text, one)
-        if low > 0.0:
-            out.append(Quantity(one.start(), one.end(), one[0], low, high, "rate"))
-    return out
+def _frequencies(text: str) -> list[tuple[int, int, float, float]]:
+    """(start, end, lowest, highest) of how often something is done, in times per day."""
+    rated = ((*one.span(), *_rate(text, one)) for one in _FREQUENCY.finditer(text))
+    return [one for one in rated if one[2] > 0.0]
 
 
 _FOR = re.compile(

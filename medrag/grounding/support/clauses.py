@@ -131,7 +131,7 @@ def parse(text: str) -> Sentence:
     found = quantities(text)
     covered = [False] * (len(text) + 1)
     for one in found:
-        covered[one.start : one.end] = [True] * (one.end - one.start)
+        covered[one.begin : one.end] = [True] * (one.end - one.begin)
     false_negations = [range(*one.span()) for one in _FALSE_NEGATION.finditer(lower)]
     tokens = list(_split(lower))
     words = [word for _, _, word in tokens]
@@ -240,14 +240,48 @@ def _split(lower: str) -> list[tuple[int, int, str]]:
 def _clause_starts(words: list[str]) -> set[int]:
     """Where clauses begin: numbers of words."""
     starts = set()
+    predicate = False  # whether the clause so far has one
     for at, word in enumerate(words):
+        begins = at
         if word in _BREAKS and at + 1 < len(words):
-            starts.add(at + 1)
-        elif word in _JOINTS and at:
-            starts.add(at)
-        elif (word in _LISTS or word == ",") and _begins_clause(words, at + 1):
-            starts.add(at)
+            begins = at + 1
+        elif not (
+            (word in _JOINTS and at)
+            or (
+                (word in _LISTS or word == ",")
+                and (
+                    _begins_clause(words, at + 1) or (predicate and _holds_predicate(words, at + 1))
+                )
+            )
+        ):
+            predicate = predicate or word in AUXILIARIES or _is_change(word)
+            continue
+        starts.add(begins)
+        predicate = False
     return starts
+
+
+def _is_change(word: str) -> bool:
+    """Whether a word is a verb of change: "rises", "fell", "improved"."""
+    return word.endswith(("s", "ed", "ell", "ose", "ew")) and any(
+        axis in ("change", "benefit") for axis, _ in opposites().get(root(word), ())
+    )
+
+
+def _holds_predicate(words: list[str], at: int) -> bool:
+    """Whether a noun phrase and a predicate follow: "and arterial carbon dioxide falls"."""
+    for ahead in range(at, min(at + 7, len(words))):
+        word = words[ahead]
+        if (
+            word in _BREAKS
+            or word in _JOINTS
+            or word in _LISTS
+            or word in (",", "which", "who", "that", "of")
+        ):
+            return False
+        if ahead > at and (word in AUXILIARIES or _is_change(word)):
+            return words[ahead + 1 : ahead + 2] not in (["in"], ["of"])
+    return False
 
 
 def _begins_clause(words: list[str], at: int) -> bool:

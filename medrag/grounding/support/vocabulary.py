@@ -544,9 +544,9 @@ _SLOTS = {
     "species": "rat+mouse+mice+murine+rodent+dog+canine+cat+rabbit+pig+porcine+monkey+primate+animal+hamster+sheep+guinea pig+zebrafish+ferret+puppy+puppies+kitten+calf+chick | "
     "patient+human+volunteer+man+woman+people+men+women+person+child+children+adult+participant | "
     "in vitro+cell line+cell culture+cultured cell",
-    "route": "oral+swallow+capsule+tablet | intravenous+infusion | intramuscular | subcutaneous | rectal | "
+    "route": "oral+swallow+capsule+tablet+by mouth | intravenous+infusion | intramuscular | subcutaneous | rectal | "
     "sublingual | inhale+nebulize+nebulizer+inhaler | intranasal+nasal spray | topical+cream+ointment+gel+lotion | "
-    "eye drop | ear drop | transdermal+patch | intrathecal | epidural | vaginal+pessary | intradermal | buccal | intraosseous | intravitreal",
+    "eye drop | ear drop | transdermal+patch | intrathecal | epidural | vaginal+pessary | intradermal | buccal+cheek | intraosseous | intravitreal",
     "pregnancy": "pregnant+pregnancy+gestation | breastfeed+breastfeeding+lactation",
     "organ": "eye+ocular+ophthalmic+eyelid | ear+otic+aural | nose+nasal+nostril | skin+dermal | mouth+cheek+gum+tongue+buccal",
     "time of day": "morning+breakfast | midday+noon+lunch+lunchtime | evening+dinner | night+bedtime+nightly",
