@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 # Unit names, by dimension, with their size in the base unit of the dimension. Case matters only for
@@ -169,19 +169,19 @@ _PERIODS = {
 }  # fmt: skip
 _ADVERBS = {
     "daily": 1.0, "nightly": 1.0, "hourly": 1 / 24, "weekly": 7.0, "fortnightly": 14.0, "monthly": 365.25 / 12,
-    "quarterly": 365.25 / 4, "yearly": 365.25, "annually": 365.25,
+    "quarterly": 365.25 / 4, "yearly": 365.25, "annually": 365.25, "annual": 365.25,
 }  # fmt: skip
 _NUM = rf"(?:\d+(?:\.\d+)?|{_WORD_NUMBER})"
 _FREQUENCY = re.compile(
     rf"(?:(?<![\w.])(?:"
     rf"(?P<latin>o\.d\.|q\.d\.|b\.d\.|b\.i\.d\.|t\.d\.s\.|t\.i\.d\.|q\.d\.s\.|q\.i\.d\.|\b(?:od|qd|bd|bid|tds|tid|qds|qid)\b)"
     rf"|\bq\s?(?P<q>\d+)\s?(?P<qunit>h|hr|hrs|hours?|d|days?)\b"
-    rf"|(?P<often>once|twice|thrice|(?P<n>{_NUM})(?:\s?(?:-|–|to|or)\s?(?P<n2>{_NUM}))?\s+(?:times|doses|×))(?:\s+(?:an?|every|each|per|in|over)\s+(?P<each>(?P<span>{_NUM})[\s-])?{_EVERY_UNIT}|\s+(?P<adv>daily|nightly|weekly|monthly|yearly|annually|hourly)|\s?/\s?(?:24\s?h(?:ours?)?|d(?:ay)?)\b)"
+    rf"|(?P<often>once|twice|thrice|(?P<n>{_NUM})(?:\s?(?:-|–|to|or)\s?(?P<n2>{_NUM}))?\s+(?:times|doses|×))(?:\s+(?:(?:in|over|within|during)\s+)?(?:an?|every|each|per|any|in|over|one)\s+(?P<each>(?P<span>{_NUM})[\s-])?{_EVERY_UNIT}|\s+(?P<adv>daily|nightly|weekly|monthly|yearly|annually|hourly)|\s?/\s?(?:24\s?h(?:ours?)?|d(?:ay)?)\b)"
     rf"|every\s+other\s+(?P<other>day|night|week|month)"
     rf"|(?P<alternate>alternate|alternating)\s+(?P<altp>days|nights|weeks)"
     rf"|(?:every|each)\s+(?:(?P<many>{_NUM})(?:\s?(?:-|–|to)\s?(?P<many2>{_NUM}))?[\s-]+)?(?P<unit>days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|minutes?|h\b|min\b)"
     rf"|(?P<hourly>{_NUM})[\s-](?P<hadv>hourly|weekly|monthly|yearly)"
-    rf"|(?P<only>daily|nightly|hourly|weekly|fortnightly|monthly|quarterly|yearly|annually)\b(?!\s+(?:life|living|activit))"
+    rf"|(?P<only>daily|nightly|hourly|weekly|fortnightly|monthly|quarterly|yearly|annually|annual)\b(?!\s+(?:life|living|activit))"
     rf"|(?<=[a-z] )(?P<in24>in|over|within|per) (?:any |each |a |every )?24[ -]hours?(?: period)?\b"
     rf"|(?:an?|per)\s+(?P<aday>day|night|week|month|year|hour|minute)\b"
     rf")|/\s?(?P<slash>24\s?h(?:ours?|r)?|d(?:ay)?|h(?:our|r)?|min(?:ute)?|wk|week|month|yr|year)\b"
@@ -276,6 +276,7 @@ def quantities(text: str) -> list[Quantity]:
     found = [
         one for one in found if not re.search(r"volume in (?:the first )?$", plain[: one.start])
     ]
+    found = _shares(plain, found)
     found += _articles(plain, text, [*taken, *((one.start, one.end) for one in found)])
     found += [_made(plain, text, start, end, low, high, "rate") for start, end, low, high in often]
     return sorted(found, key=lambda item: item.start)
@@ -478,6 +479,35 @@ def _sign(text: str, start: int, end: int) -> tuple[str, int]:
             sign = next(_SIGNS[i] for i in range(len(_SIGNS)) if found[f"c{i}"])
             return sign, offset + found.start()
     return "", start
+
+
+def _shares(plain: str, found: list[Quantity]) -> list[Quantity]:
+    """The quantities, with "one in four" and "half of" as shares."""
+    out: list[Quantity] = []
+    for one in found:
+        before = out[-1] if out else None
+        if (
+            before
+            and not one.dimension
+            and not before.dimension
+            and before.low == before.high <= 10 < 1000 > one.low == one.high > before.low
+            and re.fullmatch(
+                r"\s(?:in|in every|out of every)\s", plain[before.end : one.start], re.I
+            )
+        ):
+            share = before.low / one.low
+            text = plain[before.start : one.end]
+            out[-1] = Quantity(
+                before.begin, before.start, one.end, text, share, share, "share", before.sign
+            )
+        elif not one.dimension and one.low < 1.0 and _PART.search(one.text):
+            out.append(replace(one, dimension="share"))
+        else:
+            out.append(one)
+    return out
+
+
+_PART = re.compile(r"(?:half|third|quarter|fifth|tenth)s? of", re.I)
 
 
 def _articles(plain: str, text: str, taken: list[tuple[int, int]]) -> list[Quantity]:

@@ -151,6 +151,8 @@ def parse(text: str) -> Sentence:
         if word in _NEGATORS and not any(start in span for span in false_negations):
             clause.negations += 1
             scope = len(tokens)
+        if word == "free" and lower[start - 1 : start] == "-":
+            clause.negations += 1  # "smoke-free"
         if covered[start] or not word[0].isalnum() or word in _NEGATORS:
             at += 1
             scope = max(0, scope - 1)

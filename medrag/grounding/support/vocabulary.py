@@ -208,7 +208,7 @@ incision, cut
 amputate, amputation
 biopsy, tissue sample
 endoscopy, scope
-radiograph, x-ray, xray, plain film, radiography
+radiograph, x-ray, xray, plain film, film, radiography
 computed tomography, ct, ct scan
 magnetic resonance imaging, mri, mri scan
 ultrasound, ultrasonography, sonography, echography
@@ -324,7 +324,7 @@ fridge, refrigerator, refrigerate, refrigerated
 ambient temperature, room temperature
 dry mouth, xerostomia
 bedtime, going to bed, before bed
-alcohol, drink, drinking, ethanol
+alcohol, ethanol, alcoholic drink
 tobacco, smoke, smoking, cigarette, smoker
 autopsy, post-mortem
 outcome, result, finding
