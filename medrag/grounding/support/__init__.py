@@ -21,6 +21,7 @@ from .comparisons import (
     quantity_differences,
     role_differences,
     slot_differences,
+    substitutions,
 )
 from .vocabulary import is_medical, is_technical, opposites, root
 
@@ -151,6 +152,7 @@ def _differences(
         *quantity_differences(said, window, context),
         *polarity_differences(said, window),
         *absence_differences(said, window),
+        *substitutions(said, window),
         *slot_differences(said, window, context),
         *certainty_differences(said, window),
         *order_differences(said, window),
@@ -175,6 +177,7 @@ def _coverage(
         for clause in sentence.clauses
         for axis, signs in clause.directions.items()
     }
+    spelled = _spelled_in(said, window)
     total = held = inside = 0.0
     missing = ""
     for term in said.terms:
@@ -186,6 +189,8 @@ def _coverage(
             inside += weight
         elif matches(term, around_roots, around_concepts) or _expanded(term, context, short):
             held += weight * _CONTEXT_SHARE
+        elif spelled.issuperset(term.roots):
+            held += weight
         elif _directed(term, said, directions):
             held += weight * 0.9
         elif name and not term.light:
@@ -263,13 +268,14 @@ def _distributed(statement: str) -> list[str]:
         ),
         None,
     )
-    if verb is None:
-        return []
+    before = statement[: found.start()]
+    if verb is None:  # of two objects
+        no = "no " if found["word"].lower() == "neither" else ""
+        return [f"{before}{no}{thing.strip()}" for thing in (found["one"], found["rest"])]
     other, predicate = found["rest"][:verb], found["rest"][verb:]
     if found["word"].lower() == "neither":
         first, _, rest = predicate.partition(" ")
         predicate = f"{first} not {rest}"
-    before = statement[: found.start()]
     return [f"{before}{subject.strip()} {predicate}" for subject in (found["one"], other)]
 
 
@@ -336,6 +342,43 @@ def _spells(words: Sequence[str], name: str) -> bool:
     return len(words) <= len(letters) + 3
 
 
+def _initials(name: str, words: Sequence[str]) -> list[str]:
+    """The words in a row that a name such as "DMARD" stands for, or none."""
+    letters = name.lower()
+    for size in range(2, len(letters) + 1):
+        for start in range(len(words) - size + 1):
+            some = words[start : start + size]
+            if some[0][0] != letters[0]:
+                continue
+            at = 0  # each word gives its first letter, and perhaps others
+            for number, letter in enumerate(letters):
+                if at < size and some[at][0] == letter:
+                    at += 1
+                elif not at or letter not in some[at - 1][1:]:
+                    break
+                if number == len(letters) - 1 and at == size:
+                    return list(some)
+    return []
+
+
+def _plain_words(sentence: Sentence) -> list[str]:
+    return [
+        w for w in sentence.words if w[0].isalnum() and w not in ("of", "the", "and", "in", "for")
+    ]
+
+
+def _spelled_in(said: Sentence, window: Sequence[Sentence]) -> frozenset[str]:
+    """Roots of the statement's words that the source abbreviates: "PSA"."""
+    names = {
+        name
+        for sentence in window
+        for name in re.findall(r"\b[A-Z][A-Za-z]*[A-Z]\b", sentence.text)
+        if 2 < len(name) < 7
+    }
+    words = _plain_words(said)
+    return frozenset(root(word) for name in names for word in _initials(name, words))
+
+
 def _expanded(term: Term, sentences: Sequence[Sentence], short: dict[str, tuple[str, ...]]) -> bool:
     """Whether a term is an abbreviation of words in the source, or is abbreviated there."""
     name = term.word.replace("-", "").removesuffix("s")
@@ -346,14 +389,6 @@ def _expanded(term: Term, sentences: Sequence[Sentence], short: dict[str, tuple[
         long_roots = {root(part) for w in words for part in w.lower().split("-")}
         if root(abbreviation) in roots and all(one in long_roots for one in term.roots):
             return True
-    if 2 <= len(name) <= 6 and name.isalpha() and len(term.roots) == 1:
-        for sentence in sentences:
-            plain = [
-                word
-                for word in sentence.words
-                if word[0].isalnum() and word not in ("of", "the", "and")
-            ]
-            initials = "".join(word[0] for word in plain)
-            if len(name) >= 3 and name in initials:
-                return True
+    if 3 <= len(name) <= 6 and name.isalpha() and len(term.roots) == 1:
+        return any(_initials(name, _plain_words(sentence)) for sentence in sentences)
     return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 from itertools import pairwise
 
 from ...text.quantities import Quantity
@@ -264,7 +265,26 @@ def polarity_differences(statement: Sentence, window: Sequence[Sentence]) -> lis
         other, sentence = aligned
         if reason := _polarity(clause, other, statement, sentence):
             reasons.append(reason)
+        elif word := _opposite_elsewhere(clause, other, window):
+            reasons.append(f"the source says the opposite (“{word}”)")
     return reasons
+
+
+def _opposite_elsewhere(clause: Clause, other: Clause, window: Sequence[Sentence]) -> str:
+    """A direction that only another clause of the source names, and names the other way."""
+    for axis, directions in clause.directions.items():
+        if axis in other.directions or clause.no_change:
+            continue
+        found = [
+            (sentence, name, sign)
+            for sentence in window
+            for one in sentence.clauses
+            for name, sign in one.directions.get(axis, ())
+        ]
+        wanted = {sign for _, sign in directions}
+        if found and not any(sign in wanted for _, _, sign in found):
+            return _word(found[0][0], found[0][1])
+    return ""
 
 
 def _aligned(clause: Clause, window: Sequence[Sentence]) -> tuple[Clause, Sentence] | None:
@@ -330,7 +350,7 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
 
 def _denials(clause: Clause, other: Clause) -> int:
     """How often a clause turns its meaning round, other than by directions that both name."""
-    count = clause.negations
+    count = min(clause.negations, 1)
     for axis, directions in clause.directions.items():
         if (
             axis in ("benefit", "presence", "do", "response", "worth", "known", "normal")
@@ -376,6 +396,30 @@ def absence_differences(statement: Sentence, window: Sequence[Sentence]) -> list
             and not any(clause.negations for sentence in window for clause in sentence.clauses)
         ):
             return [f"the source says it {'without' if same[0].absent else 'with'} {term.word}"]
+    return []
+
+
+# --- nearly the same words -------------------------------------------------------------------------
+
+
+def substitutions(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
+    """Words that stand in the place of others, where a statement is nearly a quotation."""
+    own = [(term.roots, term) for term in statement.terms]
+    if len(own) < 4:
+        return []
+    for sentence in window:
+        theirs = [(term.roots, term) for term in sentence.terms]
+        match = SequenceMatcher(None, [a for a, _ in own], [b for b, _ in theirs], autojunk=False)
+        same = sum(block.size for block in match.get_matching_blocks())
+        if same < 0.7 * len(own):
+            continue
+        for kind, a, b, c, d in match.get_opcodes():
+            if kind != "replace" or b - a > 2 or d - c > 2:
+                continue
+            new = [t for _, t in own[a:b] if not matches(t, sentence.roots, sentence.concepts)]
+            old = [t for _, t in theirs[c:d] if not matches(t, statement.roots, statement.concepts)]
+            if new and old:
+                return [f"the source says “{old[0].word}”, not “{new[0].word}”"]
     return []
 
 
