@@ -190,7 +190,10 @@ _FREQUENCY = re.compile(
     rf")",
     re.I,
 )
-_OVER = re.compile(r"\bover\s+(?:the\s+)?$", re.I)
+_OVER = re.compile(
+    r"(?<!for )(?<!last )(?<!lasts )(?<!lasting )(?<!lasted )(?<!of )(?<!if )(?<!is )(?<!are )\bover\s+(?:the\s+)?$",
+    re.I,
+)
 _APPROXIMATE = re.compile(
     r"(?:about|around|approximately|roughly|some|nearly|almost|~|circa)\s*$", re.I
 )

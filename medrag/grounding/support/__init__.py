@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from ...generation.prompts import without_markers
@@ -29,10 +29,13 @@ _REFERS = re.compile(
     r"\s*(?:it|its|they|them|their|theirs|this|these|that|those|he|she|his|her|both|such|doing so|the (?:latter|former|same|drug|"
     r"medicine|dose|course|treatment|tablets?|vaccine|infusion|injection|patients?|child|children|procedure|test|result|effect|"
     r"risk|condition|disease|rash|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
-    r"|then|afterwards|thereafter|otherwise|also|in addition|however|if so|when this)\b",
+    r"|then|you|we|afterwards|thereafter|otherwise|also|in addition|however|if so|when this)\b",
     re.I,
 )
-_REFERS_WITHIN = re.compile(r"\b(?:this|these|its|their|it|them|they)\b", re.I)
+_REFERS_WITHIN = re.compile(
+    r"\b(?:this|these|its|their|it|them|they|then|afterwards|subsequently|next|otherwise|also|therefore|beforehand|you)\b",
+    re.I,
+)
 _CONTEXT_SHARE = 0.85  # of a term that only the title, the section or a sentence before has
 
 
@@ -60,15 +63,17 @@ def check_support(
         return Support(False, 0.0, "it says nothing")
     heading = [parse(text) for text in (title, section) if text]
     short = _abbreviations(f"{title}. {section}. {source}")
-    best = _judge_all(said, source, spans, heading, short)
-    each = [
-        _judge_all(parse(part), source, spans, heading, short) for part in _distributed(statement)
-    ]
+
+    def judge(part: str) -> _Judged:
+        return _judge_all(parse(part), source, spans, heading, short)
+
+    best = judge(statement)
+    each = [judge(part) for part in _distributed(statement)]
     if each:  # "both A and B rise": each has to
         best = min(best, *each, key=lambda one: one[0])
     elif best[0] < min_score:
         # Clauses that different sentences bear out, one by one.
-        parted = _by_clauses(statement, said, source, spans, heading, short, min_score)
+        parted = _parted(statement, judge, min_score)
         best = max(best, parted, key=lambda one: one[0])
     score, reason, found = best
     supported = score > 0.0 and score >= min_score
@@ -279,37 +284,47 @@ def _distributed(statement: str) -> list[str]:
     return [f"{before}{subject.strip()} {predicate}" for subject in (found["one"], other)]
 
 
-def _by_clauses(
-    statement: str,
-    said: Sentence,
-    source: str,
-    spans: Sequence[tuple[int, int]],
-    heading: Sequence[Sentence],
-    short: dict[str, tuple[str, ...]],
-    min_score: float,
-) -> _Judged:
-    """The statement's clauses judged one by one; its score is the lowest."""
-    cuts = [clause.start for clause in said.clauses if clause.terms]
-    if len(cuts) < 2:
-        return 0.0, "", []
-    parts = [
-        statement[start:end].strip(" ,;")
-        for start, end in zip(cuts, [*cuts[1:], len(statement)], strict=True)
-    ]
-    subject = parse(parts[0]).terms[:1]
-    score, found = 1.0, []
-    for number, part in enumerate(parts):
-        text = part if not number else re.sub(r"^(?:and|but|or|while|whereas)\b", "", part).strip()
-        if number and subject and not parse(text).terms[:1]:
-            return 0.0, "", []
-        if number and subject and subject[0].word not in text.lower():
-            text = f"{subject[0].word} {text}"
-        one = _judge_all(parse(text), source, spans, heading, short)
-        if one[0] < min_score:
-            return one
-        score = min(score, one[0])
-        found += [span for span in one[2] if span not in found]
-    return score, "", sorted(found)
+_JOINT = re.compile(
+    r"\s*;\s*|,?\s+(?:and then|and|but|while|whereas|though|although|after which|so|which|then)\s+",
+    re.I,
+)
+_MOST_JOINTS = 6
+
+
+def _parted(statement: str, judge: Callable[[str], _Judged], min_score: float) -> _Judged:
+    """The statement as two, where each part is borne out on its own; the score is the lower."""
+    subject = next((term.word for term in parse(statement).terms), "")
+    for joint in list(_JOINT.finditer(statement))[:_MOST_JOINTS]:
+        left, right = statement[: joint.start()], statement[joint.end() :]
+        if not (_says_something(left) and _says_something(right)):
+            continue
+        first = judge(left)
+        if first[0] < min_score:
+            continue
+        said = parse(right)
+        if _REFERS.match(right) or _begins_with_verb(said):
+            right = f"{subject} {right}"
+        second = judge(right)
+        if second[0] < min_score:
+            second = _parted(right, judge, min_score)
+        if second[0] >= min_score:
+            spans = sorted({*first[2], *second[2]})
+            return min(first[0], second[0]), "", spans
+    return 0.0, "", []
+
+
+def _says_something(part: str) -> bool:
+    said = parse(part)
+    clauses = said.clauses
+    return len(said.terms) + len(said.quantities) > 1 and any(
+        clause.directions or set(parse(part).words) & AUXILIARIES or len(clause.terms) > 2
+        for clause in clauses
+    )
+
+
+def _begins_with_verb(said: Sentence) -> bool:
+    first = said.words[0] if said.words else ""
+    return first in AUXILIARIES or bool(opposites().get(root(first))) or first.endswith(("ed", "s"))
 
 
 @lru_cache(maxsize=256)

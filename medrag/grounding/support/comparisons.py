@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
+from functools import cache
 from itertools import pairwise
 
 from ...text.quantities import Quantity
@@ -31,10 +32,19 @@ def matches(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool
     return len(term.roots) == 1 and any(_alike(term.roots[0], other) for other in roots)
 
 
+_ENDS = frozenset(
+    "a ia sia tic ic y sis es is um al an ed ant ive ion or ous us e i at iv ar th".split()
+) | {""}
+
+
+@cache
 def _alike(one: str, other: str) -> bool:
-    """Tell whether two roots are forms of a word: "varic" and "varice"."""
+    """Tell whether two roots are forms of a word: "varic" and "varice", "anesthesia" and "-etic"."""
     shorter, longer = sorted((one, other), key=len)
-    return len(shorter) >= 5 and longer.startswith(shorter) and len(longer) - len(shorter) <= 3
+    if len(shorter) >= 5 and longer.startswith(shorter) and len(longer) - len(shorter) <= 3:
+        return True
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+    return same >= 6 and {one[same:], other[same:]} <= _ENDS
 
 
 # --- quantities ---------------------------------------------------------------------------------
@@ -48,7 +58,7 @@ def quantity_differences(
     around = [one for sentence in context for one in sentence.quantities]
     reasons = []
     for wanted in statement.quantities:
-        same = [pair for pair in given if _equal(wanted, pair[0], pair[1])]
+        same = [pair for pair in given if _equal(statement, wanted, pair[0], pair[1])]
         if same:
             if reason := _bound_elsewhere(statement, wanted, same, given):
                 reasons.append(reason)
@@ -59,9 +69,11 @@ def quantity_differences(
     return reasons
 
 
-def _equal(wanted: Quantity, given: Quantity, sentence: Sentence) -> bool:
+def _equal(statement: Sentence, wanted: Quantity, given: Quantity, sentence: Sentence) -> bool:
     if wanted.equals(given):
         return True
+    if not wanted.dimension and given.dimension and _bare(wanted, given):
+        return wanted.sign == given.sign
     if not wanted.same_value(given):
         return False
     if wanted.dimension != given.dimension:
@@ -75,8 +87,10 @@ def _equal(wanted: Quantity, given: Quantity, sentence: Sentence) -> bool:
         return True
     if (
         wanted.dimension == "time"
-        and {wanted.sign, given.sign} == {"<", "<="}
-        and high_is_a_term(wanted, given)
+        and wanted.same_value(given)
+        and wanted.high < 3 * 366
+        and given.sign == "<="
+        and (wanted.sign == "<" or statement.text[: wanted.start].lower().endswith(" in "))
     ):
         return True  # "within a year" and "in under twelve months"
     cell = _cell(sentence.text, given)
@@ -87,9 +101,12 @@ def _equal(wanted: Quantity, given: Quantity, sentence: Sentence) -> bool:
     )  # fmt: skip
 
 
-def high_is_a_term(one: Quantity, other: Quantity) -> bool:
-    """Whether a time is how long something takes, as opposed to an age."""
-    return one.same_value(other) and one.high < 3 * 366
+def _bare(wanted: Quantity, given: Quantity) -> bool:
+    """Whether a number without a unit is the number of a quantity with one."""
+    numbers = re.findall(r"\d+(?:[.,]\d+)*", given.text.split("/")[0])
+    return [float(n.replace(",", "")) for n in numbers if n.count(".") < 2][:2] in (
+        [wanted.low], [wanted.low, wanted.high],
+    )  # fmt: skip
 
 
 def _derived(wanted: Quantity, statement: Sentence, window: Sequence[Sentence]) -> bool:
@@ -299,6 +316,10 @@ def _aligned(clause: Clause, window: Sequence[Sentence]) -> tuple[Clause, Senten
                 1.0 for q in clause.quantities if any(q.same_value(o) for o in other.quantities)
             )
             shared += 0.25 * len(clause.directions.keys() & other.directions.keys())
+            own = {name for signs in clause.directions.values() for name, _ in signs}
+            shared += 0.5 * any(
+                name in own for signs in other.directions.values() for name, _ in signs
+            )
             if shared > best + 1e-9:
                 best, found = shared, (other, sentence)
     return found
@@ -449,10 +470,15 @@ def slot_differences(
 
 
 def held_words(window: Sequence[Sentence], context: Sequence[Sentence]) -> bool:
-    """Whether the source is about pregnancy or birth, which says that it is about women."""
-    return any("pregnancy" in one.slots for one in (*window, *context))
+    """Whether the source is about pregnancy, or an organ that one sex has."""
+    return any("pregnancy" in one.slots or one.roots & _OF_ONE_SEX for one in (*window, *context))
 
 
+_OF_ONE_SEX = frozenset(
+    root(w)
+    for w in "prostate testis testicular penis penile uterus uterine womb ovary ovarian "
+    "cervical vaginal menopause menstrual birth labor delivery postpartum mother".split()
+)
 _LOOSE = frozenset({"route", "food", "body", "who", "germ", "vessel"})
 _MUST = frozenset({"age", "species", "sex", "pregnancy"})
 
@@ -479,6 +505,7 @@ def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> li
         other, sentence = aligned
         own, theirs = _all_words(statement), _all_words(sentence, other)
         own_roots, their_roots = {root(w) for w in own}, {root(w) for w in theirs}
+        held_sure = {word for one in window for word in one.words} & sure
         hedged = [w for w in theirs if w in strong]
         open_ = any(c.negations for c in statement.clauses) and own_roots & {
             "clear",
@@ -495,7 +522,7 @@ def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> li
         if their_roots & associations and not their_roots & {"cause", "caus"}:
             if own_roots & (causal_roots - their_roots) and not own_roots & associations:
                 reasons.append("the source names an association, not a cause")
-        said_causal = own_roots & causal_roots - {"because", "due", "responsibl"}
+        said_causal = own_roots & causal_roots - {root("because"), root("due"), root("responsible")}
         whole = {root(w) for one in window for w in one.words}
         if (
             said_causal
@@ -506,9 +533,7 @@ def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> li
         softened = [w for w in theirs if w in weak]
         if softened and set(own) & sure and not set(theirs) & sure:
             reasons.append(f"the source says “{softened[0]}”")
-        elif (
-            set(own) & (sure - {"all", "every"}) and not set(theirs) & sure and not clause.negations
-        ):
+        elif set(own) & (sure - {"all", "every"}) and not held_sure and not clause.negations:
             reasons.append(f"the source does not say “{next(w for w in own if w in sure)}”")
         if {"consider", "considered"} & set(theirs) and not {
             "consider",
@@ -549,6 +574,9 @@ _STRICT = re.compile(
 )
 
 
+_TIMES = ("after", "following", "where", "once")
+
+
 def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[tuple[str, float]]:
     """Conditions of the source that a statement drops, each with how much of its score remains."""
     found = []
@@ -559,8 +587,11 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
             strict = _STRICT.search(one["word"]) is not None
             within = [t for t in sentence.terms if one.end() <= t.start < stop]
             inside = [t for t in within if not t.light] or (within if strict else [])
+            first = max(sentence.text.rfind(mark, 0, one.start()) for mark in ";:")
             outside = [
-                t for t in sentence.terms if not one.start() <= t.start < stop and not t.light
+                t
+                for t in sentence.terms
+                if t.start > first and not one.start() <= t.start < stop and not t.light
             ]
             if not inside:
                 continue
@@ -575,7 +606,7 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
                 found.append(
                     (
                         f"the source says it holds “{sentence.text[one.start() : stop]}”",
-                        0.0 if strict else 0.45,
+                        0.0 if strict else 0.75 if one["word"].lower() in _TIMES else 0.45,
                     )
                 )
     return found
@@ -666,7 +697,7 @@ _ROLE_WORDS = {
 }  # fmt: skip
 _TO_VERB = frozenset(
     root(w)
-    for w in "make cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
+    for w in "give donate send pass make cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
     "displace potentiate enhance activate stimulate suppress produce lead result worsen improve relieve exceed "
     "outperform replace mask mimic antagonize compete bind transmit infect spread affect predict follow delay slow "
     "accelerate impair promote protect elevate decrease diminish convert metabolize support drive stop start "

@@ -294,7 +294,7 @@ tibia, shin bone
 patella, kneecap
 clavicle, collarbone
 scapula, shoulder blade
-cranium, skull
+cranium, skull, cranial
 axilla, armpit
 umbilicus, navel, belly button
 trachea, windpipe
@@ -397,6 +397,15 @@ concussion
 burn
 scald
 head injury
+hypothyroidism, underactive thyroid, low thyroid
+hyperthyroidism, overactive thyroid, thyrotoxicosis
+anorexia, loss of appetite, poor appetite, appetite loss
+colic, cramp, cramping pain
+loss of taste, ageusia
+loss of smell, anosmia
+double vision, diplopia
+ringing in ear, tinnitus
+nosebleed, epistaxis
 breast
 gynecomastia, breast enlargement in men, enlarged male breast
 forced expiratory volume, fev1, fev
@@ -442,6 +451,10 @@ whole, entire, intact
 half, ½
 effective, work, works, efficacious
 ineffective, not work, useless
+mainly, chiefly, mostly, primarily, largely, predominantly, principally
+give, donate
+conservatively, without surgery, nonoperatively
+report, describe
 frequent, common, often, commonly, frequently
 rare, uncommon, infrequent, seldom, rarely, unusual
 severe, serious, grave
