@@ -10,19 +10,12 @@ from ...generation.prompts import without_markers
 from ...types import Support
 from ..evidence import sentence_spans
 from ..table_rows import is_row
+from .alignment import matches
+from .amounts import quantity_differences
 from .clauses import AUXILIARIES, Sentence, Term, parse
-from .comparisons import (
-    absence_differences,
-    certainty_differences,
-    dropped_conditions,
-    matches,
-    order_differences,
-    polarity_differences,
-    quantity_differences,
-    role_differences,
-    slot_differences,
-    substitutions,
-)
+from .order import order_differences, role_differences
+from .polarity import absence_differences, polarity_differences, substitutions
+from .qualifiers import certainty_differences, dropped_conditions, slot_differences
 from .vocabulary import is_medical, is_technical, opposites, root
 
 _REFERS = re.compile(
