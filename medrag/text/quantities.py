@@ -132,6 +132,7 @@ _ONE_UNIT = re.compile(
 _PER = re.compile(
     r"\s?(?:/|\bper\b|\ba(?:n|ny)?\b|\beach\b|\bevery\b)\s?(?P<many>\d+(?:[.]\d+)?)?\s?", re.I
 )
+_SPREAD = re.compile(r"\s?(?:±|\+/-|\+-)\s?\d+(?:[.·]\d+)?")
 _INVERSE = re.compile(r"\s?(?P<unit>kg|h|hr|min|d|day|L|l|m|mL|dL|s)\s?\^?\s?[-⁻−]1\b")
 _RANGE_JOINT = re.compile(r"\s?(?:-|–|—|to|and|through|or)\s?(?=[\d.·a-z+−])", re.I)
 _A = re.compile(
@@ -281,7 +282,7 @@ def quantities(text: str) -> list[Quantity]:
     found = [
         one for one in found if not re.search(r"volume in (?:the first )?$", plain[: one.start])
     ]
-    found = _shares(plain, found)
+    found = _shares(plain, _shared_units(plain, found))
     found += _articles(plain, text, [*taken, *((one.start, one.end) for one in found)])
     found += [_made(plain, text, start, end, low, high, "rate") for start, end, low, high in often]
     return sorted(found, key=lambda item: item.start)
@@ -366,11 +367,14 @@ def _in_a_word(text: str, start: int, end: int) -> bool:
         re.I,
     ):
         return not re.search(r"[\d\s]x$", before)
-    return re.match(r"(?:st|nd|rd|th)\b", after) is not None
+    return False
 
 
 def _unit_after(text: str, end: int) -> tuple[tuple[str, float] | None, int]:
     """The unit after a number: (dimension, size) and where it ends."""
+    if spread := _SPREAD.match(text, end):
+        unit, after = _unit_after(text, spread.end())  # "5.9 ± 0.5 %"
+        return (unit, end) if unit else (None, end)
     space = re.match(r"\s?-?\s?", text[end:])
     at = end + (space.end() if space else 0)
     first = _one_unit(text, at)
@@ -512,6 +516,27 @@ def _shares(plain: str, found: list[Quantity]) -> list[Quantity]:
     return out
 
 
+def _shared_units(plain: str, found: list[Quantity]) -> list[Quantity]:
+    """The quantities, with the unit of "12 and 24 months" for the first one too."""
+    out: list[Quantity] = []
+    for one in reversed(found):
+        after = out[-1] if out else None
+        own = _NUMBER.match(after.text) if after else None
+        if (
+            after
+            and own
+            and after.dimension not in ("", "rate")
+            and not one.dimension
+            and _value(own)
+            and _AND.fullmatch(plain[one.end : after.start])
+        ):
+            size = after.low / _value(own)
+            one = replace(one, low=one.low * size, high=one.high * size, dimension=after.dimension)
+        out.append(one)
+    return out[::-1]
+
+
+_AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
 _PART = re.compile(r"(?:half|third|quarter|fifth|tenth)s? of", re.I)
 
 
@@ -525,7 +550,7 @@ def _articles(plain: str, text: str, taken: list[tuple[int, int]]) -> list[Quant
 
 
 _ARTICLE = re.compile(
-    r"(?<!times )\b(?:an?|one|another) (?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
+    r"(?<!times )\b(?:an?|one|another|(?:the )?first) (?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
     re.I,
 )
 

@@ -19,7 +19,7 @@ from .qualifiers import certainty_differences, dropped_conditions, slot_differen
 from .vocabulary import is_medical, is_technical, opposites, root
 
 _REFERS = re.compile(
-    r"\s*(?:it|its|they|them|their|theirs|this|these|that|those|he|she|his|her|both|such|doing so|the (?:latter|former|same|drug|"
+    r"\s*(?:it|its|they|them|their|theirs|this|these|that(?! of)|those(?! (?:with|who|on|in|without|taking))|he|she|his|her|both|such|doing so|the (?:latter|former|same|drug|"
     r"medicine|dose|course|treatment|tablets?|vaccine|infusion|injection|patients?|child|children|procedure|test|result|effect|"
     r"risk|condition|disease|rash|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
     r"|then|you|we|afterwards|thereafter|otherwise|also|in addition|however|if so|when this)\b",
@@ -111,12 +111,12 @@ def _judge_all(
             last = first + size
             if last > len(sentences):
                 break
-            if size > 1 and not _linked(sentences[last - 2], sentences[last - 1], heading):
+            if size > 1 and not _linked(sentences[last - 1]):
                 break
             window = sentences[first:last]
             before: list[Sentence] = []
             back = first
-            while back and _linked(sentences[back - 1], sentences[back], heading):
+            while back and _linked(sentences[back]):
                 back -= 1
                 before.append(sentences[back])
             coverage, missing = _coverage(said, window, [*heading, *before], short)
@@ -223,7 +223,7 @@ def _directed(term: Term, said: Sentence, directions: dict[str, set[int]]) -> bo
     )
 
 
-def _linked(before: Sentence, after: Sentence, heading: Sequence[Sentence]) -> bool:
+def _linked(after: Sentence) -> bool:
     """Whether a sentence goes on about the subject of the one before it."""
     if _REFERS.match(after.text):
         return True
@@ -232,14 +232,9 @@ def _linked(before: Sentence, after: Sentence, heading: Sequence[Sentence]) -> b
     if _REFERS_WITHIN.search(after.text[:60]):
         return True
     subject = after.terms[0]
-    if subject.light or before.terms and before.terms[0].light:
-        return True
-    if subject.start > 40:
-        return True
-    roots = before.roots.union(*(one.roots for one in heading))
-    concepts = before.concepts.union(*(one.concepts for one in heading))
-    if matches(subject, roots, concepts):
-        return True
+    if subject.light:  # "Treatment lasts", but not "People with"
+        rest = after.text[subject.end :].split()
+        return not rest or rest[0].lower() not in _NARROWS
     # An instruction has no subject of its own: "Swallow the tablets whole."
     return bool(after.clauses and any(
         axis == "do" and signs and signs[0][0] in subject.roots
@@ -247,6 +242,7 @@ def _linked(before: Sentence, after: Sentence, heading: Sequence[Sentence]) -> b
     ))  # fmt: skip
 
 
+_NARROWS = frozenset("with of who in on for aged taking whose without under over receiving".split())
 _BOTH = re.compile(
     r"\b(?P<word>both|neither)\s+(?P<one>[^,;.]+?)\s+(?:and|nor)\s+(?P<rest>.+)", re.I | re.S
 )
@@ -258,6 +254,9 @@ def _distributed(statement: str) -> list[str]:
     if not found:
         return []
     words = list(re.finditer(r"[\w'’-]+", found["rest"]))
+    no = "not " if found["word"].lower() == "neither" else ""
+    if words and words[0][0].lower() in AUXILIARIES:  # of two predicates
+        return [f"{statement[: found.start()]}{no}{part}" for part in (found["one"], found["rest"])]
     verb = next(
         (
             w.start()

@@ -37,6 +37,13 @@ def _equal(statement: Sentence, wanted: Quantity, given: Quantity, sentence: Sen
         return True
     if not wanted.dimension and given.dimension and _bare(wanted, given):
         return wanted.sign == given.sign
+    if (
+        not given.dimension
+        and wanted.dimension
+        and _bare(given, wanted)
+        and any(one.dimension == wanted.dimension for one in sentence.quantities)
+    ):
+        return wanted.sign == given.sign  # "6.6 days vs 10.92"
     if not wanted.same_value(given):
         return False
     if wanted.dimension != given.dimension:
@@ -150,7 +157,7 @@ def _bound_elsewhere(
     ]  # fmt: skip
     if not others:
         return ""
-    near = _segment(statement, wanted)
+    near = [t for t in _segment(statement, wanted) if t.word not in ("before", "after")]
     if not near:
         return ""
     best, best_other, other = -1.0, -1.0, others[0][0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from ...text.quantities import Quantity, quantities
 from ...text.words import STOPWORDS, fold
-from .vocabulary import light, opposites, root, slots, synonyms
+from .vocabulary import is_everyday, light, opposites, root, slots, synonyms
 
 _TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
 _BREAKS = frozenset(";:()[].!?—–")
@@ -31,10 +31,11 @@ _VERBS = frozenset(
     "received showed contains causes needs requires works lives stays begins ends".split()
 )
 _NEGATORS = frozenset(
-    "no not never neither nor none nobody nothing nil cannot n't n’t hardly barely".split()
+    "no not never neither nor none nobody nothing nil cannot n't n’t hardly barely lacking lack "
+    "lacks absence".split()
 )
 _FALSE_NEGATION = re.compile(
-    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
+    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than(?=\s+(?:an?\s+)?(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|half))|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?(?:ruled out|excluded)|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
 )
 _NO_CHANGE = re.compile(
     r"\b(?:no(?:t)?|n['’]t|neither|nor|without|never)\b[^.;]{0,40}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*|better|worse|superior\w*|evidence)\b"
@@ -46,6 +47,7 @@ _NOT_SIGNIFICANT = re.compile(
     r"\b(?:no(?:t)?|n['’]t|without|never|nor|neither)\b[^.;]{0,30}\bsignifican\w*|\bnon-?significant\w*|\binsignificant\w*|\b(?:not|n['’]t) reach significance",
     re.I,
 )
+_SIGNIFICANT = re.compile(r"(?<!not )(?<!n't )(?<!non-)(?<!nor )\bsignificantly\b", re.I)
 _INTERVAL = re.compile(
     r"\b(?:ci|confidence interval|cri|credible interval)\b[^\d−+-]{0,12}(?P<low>[-−+]?\d*[.·]?\d+)\s?%?\s?(?:to|,|-|–|and)\s?(?P<high>[-−+]?\d*[.·]?\d+)",
     re.I,
@@ -139,6 +141,7 @@ def parse(text: str) -> Sentence:
     breaks = _clause_starts(words)
     clauses: list[Clause] = []
     terms: list[Term] = []
+    close = -9  # where the last negation stands
     scope = 0  # tokens for which a negation holds from here on
     at = 0
     while at < len(tokens):
@@ -150,8 +153,14 @@ def parse(text: str) -> Sentence:
             scope = 0
         clause = clauses[-1]
         if word in _NEGATORS and not any(start in span for span in false_negations):
-            clause.negations += 1
+            # "No rash, no fever" is denied once.
+            clause.negations += not (word == "no" and clause.negations)
             scope = len(tokens)
+            close = at
+        if word in ("whether", "if"):
+            scope = 0
+        if _is_denied(word):
+            clause.negations += 1  # "unreliable"
         if word == "free" and lower[start - 1 : start] == "-":
             clause.negations += 1  # "smoke-free"
         if covered[start] or not word[0].isalnum() or word in _NEGATORS:
@@ -174,7 +183,7 @@ def parse(text: str) -> Sentence:
             lower[end : end + 1],
         ):  # "long-term", "beta-blocker"
             for part in words[at : at + length]:
-                _direct(clause, part, scope > 0)
+                _direct(clause, part, scope > 0, at - close <= 3)
         scope = max(0, scope - length)
         at += length
     for quantity in found:
@@ -191,6 +200,7 @@ def parse(text: str) -> Sentence:
         for one in _P_VALUE.finditer(lower)
         if one["sign"] in "=>≥"
     ]
+    claimed = _SIGNIFICANT.search(lower) is not None
     return Sentence(
         text=text,
         words=tuple(words),
@@ -199,9 +209,9 @@ def parse(text: str) -> Sentence:
         quantities=tuple(found),
         slots=_slots(words),
         not_significant=_NOT_SIGNIFICANT.search(lower) is not None
-        or (bool(p_values) and min(p_values) > 0.05)
+        or (bool(p_values) and min(p_values) > 0.05 and not claimed)
         or _INCLUDES.search(lower) is not None
-        or _holds_null(lower),
+        or (_holds_null(lower) and not claimed),
         roots=frozenset(held_roots),
         concepts=frozenset(one for term in terms for one in term.concepts)
         | frozenset(number for word in words for number in synonyms().get((root(word),), ()))
@@ -328,11 +338,33 @@ def _longest(
     return best, groups
 
 
-def _direct(clause: Clause, word: str, negated: bool) -> None:
+VERBAL = frozenset({"do", "change", "benefit", "cause", "act", "known", "presence", "make"})
+
+
+@cache
+def _is_denied(word: str) -> bool:
+    """Whether a prefix turns a word round: "unreliable", "incomplete"."""
+    found = re.match(r"(?:un|in|im|ir|non)-?([a-z]{5,})$", word)
+    return (
+        found is not None
+        and not opposites().get(root(word))
+        and is_everyday(found[1])
+        and found[1] not in _NOT_DENIED
+    )
+
+
+_NOT_DENIED = frozenset(
+    "creased crease stance dependent side tense duced fluenza spire cluded clude volved volve vision tended tend"
+    " formed formation fection fected hospital patient jection jected fusion fused fant terior press proved prove"
+    " pact port portant plant planted less tested deed stead put take sure terest tern ternal terval".split()
+)
+
+
+def _direct(clause: Clause, word: str, negated: bool, near: bool) -> None:
     if word.endswith("al"):
         return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
-        if negated:
+        if negated and (near or axis in VERBAL):
             sign = 0 if axis in ("change", "benefit") else -sign
         clause.directions.setdefault(axis, []).append((root(word), sign))
 

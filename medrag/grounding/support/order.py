@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from .alignment import aligned
 from .clauses import AUXILIARIES, Clause, Sentence, Term
-from .vocabulary import opposites, root
+from .vocabulary import opposites, root, synonyms
 
 _ORDER = re.compile(
-    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|follows?|precedes?|then|until|once)\b"
+    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|followed|follows?|precedes?|then|next|finally|until|once)\b"
     r"(?!\s+(?:daily|an?|every|per|weekly)\b)",
     re.I,
 )
@@ -34,7 +34,7 @@ def _order(sentence: Sentence) -> set[tuple[object, object]]:
         stop = re.compile(r"[,;.]|\band then\b").search(text, one.end())
         end = stop.start() if stop else len(text)
         right = [t for t in sentence.terms if one.end() <= t.start < end]
-        left = [t for t in sentence.terms if t.start < one.start()]
+        left = [t for t in sentence.terms if t.start < one.start() and not t.word.endswith("ly")]
         if not left:
             if word != "then" and not any(
                 t.start >= end for t in sentence.terms
@@ -45,7 +45,7 @@ def _order(sentence: Sentence) -> set[tuple[object, object]]:
                 end = cut.start() if cut else end  # at the next noun phrase
                 right = [t for t in right if t.start < end]
             left = [t for t in sentence.terms if t.start >= end]
-        if word == "then":
+        if word in ("then", "next", "finally", "last"):
             first, second = left, right
         elif word in ("before", "prior to", "followed by", "until", "precede", "precedes"):
             first, second = left, right
@@ -74,25 +74,18 @@ def role_differences(statement: Sentence, window: Sequence[Sentence]) -> list[st
             for verb2, agents2, patients2 in _roles(sentence, other):
                 if verb != verb2:
                     continue
-                crossed = len(agents & patients2) + len(patients & agents2)
-                straight = len(agents & agents2) + len(patients & patients2)
-                if (
-                    agents & patients2
-                    and patients & agents2
-                    and not agents & agents2
-                    and crossed > straight - 2
-                ):
-                    if crossed >= straight:
-                        return ["the source says it the other way round"]
+                # What both sides name does not tell them apart.
+                a, b = agents - patients, patients - agents
+                a2, b2 = agents2 - patients2, patients2 - agents2
+                straight = len(a & a2) + len(b & b2)
+                if a & b2 and b & a2 and not a & a2 and len(a & b2) + len(b & a2) >= straight:
+                    return ["the source says it the other way round"]
     return []
 
 
-_ROLE_WORDS = {
-    "than": None, "due": -1, "because": -1, "from": -1,
-}  # fmt: skip
 _TO_VERB = frozenset(
     root(w)
-    for w in "give donate send pass make cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
+    for w in "gave give donate sent send pass make cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
     "displace potentiate enhance activate stimulate suppress produce lead result worsen improve relieve exceed "
     "outperform replace mask mimic antagonize compete bind transmit infect spread affect predict follow delay slow "
     "accelerate impair promote protect elevate decrease diminish convert metabolize support drive stop start "
@@ -126,22 +119,7 @@ def _roles(
             found.append(("than", right, left) if word in _LESS else ("than", left, right))
             continue
         elif name in _TO_VERB:
-            signs = [sign for axis, sign in opposites().get(name, ()) if axis == "change"]
-            verb = (
-                ("rise" if signs[0] > 0 else "fall")
-                if signs
-                else "cause"
-                if name
-                in (
-                    root("cause"),
-                    root("lead"),
-                    root("result"),
-                    root("produce"),
-                    root("induce"),
-                    root("trigger"),
-                )
-                else name
-            )
+            verb = _verb(name)
             before = re.findall(r"[a-z']+", text[: one.start()])[-3:]
             by = re.compile(r"\b(?:by|from)\b").search(text, one.end())
             flipped = (
@@ -161,9 +139,7 @@ def _roles(
                     )
                 )
                 continue
-            if word in ("results", "result", "resulted") and text[one.end() :].lstrip().startswith(
-                "from"
-            ):
+            if name == root("result") and text[one.end() :].lstrip().startswith(("from", "of")):
                 flipped = True
         else:
             continue
@@ -171,6 +147,29 @@ def _roles(
         right = _side(sentence, clause, one.end(), len(text))
         found.append((verb, right, left) if flipped else (verb, left, right))
     return found
+
+
+_IRREGULAR = {
+    "gave": "give",
+    "given": "give",
+    "took": "take",
+    "sent": "send",
+    "led": "lead",
+    "rose": "rise",
+}
+_CAUSING = frozenset(root(w) for w in "cause lead result produce induce trigger".split())
+
+
+def _verb(name: str) -> str:
+    """One name for verbs that say the same: "lower" and "reduce", "lead to" and "cause"."""
+    name = _IRREGULAR.get(name, name)
+    for axis, sign in opposites().get(name, ()):
+        if axis == "change":
+            return "rise" if sign > 0 else "fall"
+    if name in _CAUSING:
+        return "cause"
+    groups = synonyms().get((name,))
+    return str(min(groups)) if groups else name
 
 
 def _side(sentence: Sentence, clause: Clause, start: int, end: int) -> frozenset[object]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from .alignment import aligned, matches
-from .clauses import Clause, Sentence
+from .clauses import VERBAL, Clause, Sentence
 from .vocabulary import root
 
 
@@ -29,10 +29,13 @@ def polarity_differences(statement: Sentence, window: Sequence[Sentence]) -> lis
     return reasons
 
 
+_TOLD = frozenset({"change", "benefit", "presence", "make", "response", "cause"})
+
+
 def _opposite_elsewhere(clause: Clause, other: Clause, window: Sequence[Sentence]) -> str:
     """A direction that only another clause of the source names, and names the other way."""
     for axis, directions in clause.directions.items():
-        if axis in other.directions or clause.no_change:
+        if axis not in _TOLD or axis in other.directions or clause.no_change:
             continue
         found = [
             (sentence, name, sign)
@@ -69,15 +72,7 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
             continue
         pair = _opposed(one.directions[axis], other.directions[axis])
         if pair is True:
-            agreed = agreed or axis in (
-                "do",
-                "change",
-                "benefit",
-                "cause",
-                "act",
-                "known",
-                "presence",
-            )
+            agreed = agreed or axis in VERBAL
         elif pair:
             word = _word(source, pair)
             return f"the source says the opposite (“{word}”)"
@@ -92,7 +87,7 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
 
 def _denials(clause: Clause, other: Clause) -> int:
     """How often a clause turns its meaning round, other than by directions that both name."""
-    count = min(clause.negations, 1)
+    count = clause.negations
     for axis, directions in clause.directions.items():
         if (
             axis in ("benefit", "presence", "do", "response", "worth", "known", "normal")
@@ -143,6 +138,8 @@ def absence_differences(statement: Sentence, window: Sequence[Sentence]) -> list
 
 def substitutions(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
     """Words that stand in the place of others, where a statement is nearly a quotation."""
+    roots = frozenset[str]().union(*(one.roots for one in window))
+    concepts = frozenset[int]().union(*(one.concepts for one in window))
     own = [(term.roots, term) for term in statement.terms]
     if len(own) < 4:
         return []
@@ -150,12 +147,12 @@ def substitutions(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
         theirs = [(term.roots, term) for term in sentence.terms]
         match = SequenceMatcher(None, [a for a, _ in own], [b for b, _ in theirs], autojunk=False)
         same = sum(block.size for block in match.get_matching_blocks())
-        if same < 0.7 * len(own):
+        if same < 0.75 * len(own) or len(theirs) > 2 * len(own):
             continue
         for kind, a, b, c, d in match.get_opcodes():
             if kind != "replace" or b - a > 2 or d - c > 2:
                 continue
-            new = [t for _, t in own[a:b] if not matches(t, sentence.roots, sentence.concepts)]
+            new = [t for _, t in own[a:b] if not matches(t, roots, concepts)]
             old = [t for _, t in theirs[c:d] if not matches(t, statement.roots, statement.concepts)]
             if new and old:
                 return [f"the source says “{old[0].word}”, not “{new[0].word}”"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from .alignment import aligned, said
-from .clauses import Clause, Sentence
+from .clauses import AUXILIARIES, Clause, Sentence
 from .vocabulary import hedges, root
 
 
@@ -56,7 +56,7 @@ def _merged(sentences: Sequence[Sentence]) -> dict[str, frozenset[int]]:
 
 def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
     """Hedges of the source that the statement drops, and certainty that it adds."""
-    strong, weak, associations, causal, sure = hedges()
+    strong, weak, associations, _, sure = hedges()
     reasons = []
     for clause in statement.clauses:
         pair = aligned(clause, window)
@@ -77,7 +77,8 @@ def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> li
             "shown",
             "show",
         }
-        if hedged and not (set(own) & strong or own_roots & strong or set(own) & weak or open_):
+        softer = set(own) & weak - (set(theirs) & {"can"})
+        if hedged and not (set(own) & strong or own_roots & strong or softer or open_):
             reasons.append(f"the source says “{hedged[0]}”")
         if their_roots & associations and not their_roots & {"cause", "caus"}:
             if own_roots & (causal_roots - their_roots) and not own_roots & associations:
@@ -147,6 +148,12 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
             strict = _STRICT.search(one["word"]) is not None
             within = [t for t in sentence.terms if one.end() <= t.start < stop]
             inside = [t for t in within if not t.light] or (within if strict else [])
+            apart = [
+                t
+                for t in inside
+                if not any(t.roots == o.roots for o in sentence.terms if o not in within)
+            ]
+            inside = apart or inside
             first = max(sentence.text.rfind(mark, 0, one.start()) for mark in ";:")
             outside = [
                 t
@@ -166,7 +173,12 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
                 found.append(
                     (
                         f"the source says it holds “{sentence.text[one.start() : stop]}”",
-                        0.0 if strict else 0.75 if one["word"].lower() in _TIMES else 0.45,
+                        0.0
+                        if strict
+                        else 0.75
+                        if one["word"].lower() in _TIMES
+                        and not set(sentence.text[one.end() : stop].lower().split()) & AUXILIARIES
+                        else 0.45,
                     )
                 )
     return found

@@ -431,7 +431,7 @@ morbidity, illness, disease, sickness, ill, sick, disorder, condition
 fluid, liquid
 site, center
 admission, hospitalization, hospital admission, going into hospital, go into hospital, admitted to hospital, admit
-resolve, go away, goes away, clear up, disappear, settle
+resolve, go away, goes away, clear up, disappear, settle, subside
 eat, consume, consumption, intake, ingest
 nil, nothing
 usually, generally, mostly, as a rule, typically
@@ -534,7 +534,7 @@ _OPPOSITES = {
     "live": "survive survival alive live | die death dead mortality fatal",
     "gainweight": "gain | lose loss",
     "agree": "accept consent | refuse reject decline",
-    "known": "known clear established | unknown unclear",
+    "known": "known clear established certain | unknown unclear uncertain",
     "reversible": "reversible | irreversible",
     "curable": "curable treatable | incurable untreatable",
     "safe-run": "tighten tight constrict constriction vasoconstriction narrow | relax loosen dilate widen vasodilation",
@@ -611,7 +611,7 @@ thought believed speculated anecdotal isolated
 _WEAK_HEDGES = "can sometimes occasionally some often usually generally consider considered typically mostly rarely"
 _ASSOCIATIONS = "associate association associated correlate correlation correlated link linked relate related relationship"
 _CAUSAL = "cause lead result due because prevent protect induce produce trigger increase reduce lower raise"
-_SURE = "always never all every must certain certainly definitely invariably proven proves confirmed guarantee guaranteed ensures entirely completely"
+_SURE = "always never all every must certain certainly definitely invariably proven proves confirmed will guarantee guaranteed ensures entirely completely"
 
 # They say little about the topic, so it matters little whether the source has them.
 _LIGHT = """
@@ -747,10 +747,15 @@ def is_technical(word: str) -> bool:
                     base[:-1] if base[-1:] == base[-2:-1] else base,
                     base[:-1] + "y" if base.endswith("i") else base,
                 }
-        forms |= {one + "s", one + "e", one + "y"}
+        forms |= {one + "s", one + "e", one + "y", one + "d", one + "ed"}
         if one.startswith(("un", "re", "non", "over", "under", "mis", "pre", "out")):
             forms |= {one[2:], one[3:], one[4:], one[5:]}
     return not any(len(form) > 2 and form in _everyday() for form in forms)
+
+
+def is_everyday(word: str) -> bool:
+    """Tell whether a word is one of everyday language; see `is_technical`."""
+    return word in _everyday()
 
 
 @cache
