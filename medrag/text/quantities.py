@@ -15,6 +15,9 @@ from functools import cache
 # the few in `_CASED`.
 _UNITS: dict[str, dict[str, float]] = {
     "mass": {
+        "lb lbs pound pounds": 453.6,
+        "oz ounce ounces": 28.35,
+        "stone": 6350.0,
         "kg kilogram kilograms kilogramme kilogrammes kilo kilos": 1e3,
         "g gm gram grams gramme grammes": 1.0,
         "mg milligram milligrams milligramme milligrammes": 1e-3,
@@ -56,7 +59,8 @@ _UNITS: dict[str, dict[str, float]] = {
         "µm μm um micrometre micrometres micron microns": 1e-6,
         "nm nanometre nanometres": 1e-9,
         "inch inches": 0.0254,
-        "foot feet": 0.3048,
+        "foot feet ft": 0.3048,
+        "mile miles": 1609.3,
     },
     "area": {"m2 m²": 1.0, "cm2 cm²": 1e-4, "mm2 mm²": 1e-6},
     "microlitres": {"mm3 mm³": 1e-6},
@@ -116,7 +120,7 @@ _FRACTIONS = {
 _NUMBER = re.compile(
     rf"(?P<sign>(?<![\w.,)%–-])[-+−–](?=[\d.]))?"
     rf"(?:(?<![\w.])10(?:\^\s?\(?(?P<bare>[-+−]?\d{{1,2}})\)?|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))|(?<![A-Za-z0-9_])(?P<digits>{_DIGITS})(?:{_POWER})?"
-    rf"|(?P<whole>\d)?(?P<vulgar>[½¼¾⅓⅔⅛])|\b(?P<word>{_WORD_NUMBER})\b)"
+    rf"|(?P<whole>\d)?(?P<vulgar>[½¼¾⅓⅔⅛])|\b(?P<word>{_WORD_NUMBER})(?=fold\b|\b))"
     rf"(?:[\s-](?P<scale>{_SCALE})s?\b)?",
     re.I,
 )
@@ -134,7 +138,10 @@ _PER = re.compile(
 )
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-)\s?\d+(?:[.·]\d+)?")
 _INVERSE = re.compile(r"\s?(?P<unit>kg|h|hr|min|d|day|L|l|m|mL|dL|s)\s?\^?\s?[-⁻−]1\b")
-_RANGE_JOINT = re.compile(r"\s?(?:-|–|—|to|and|through|or)\s?(?=[\d.·a-z+−])", re.I)
+_RANGE_JOINT = re.compile(
+    r"(?:(?<=\d)(?:[-–—]\s?|\s[-–—]\s)|(?<=[^\d\s])\s?[-–—]\s?|\s(?:to|and|through|or)\s)(?=[\d.·a-z+−])",
+    re.I,
+)
 _A = re.compile(
     r"\b(?:an?|per|each|every|another|the (?:first|last|next|following|previous))\s+$", re.I
 )
@@ -152,7 +159,7 @@ _COMPARATOR = re.compile(
 )
 _SIGNS = list(_BEFORE)
 _AFTER = re.compile(
-    r"\s*(?:(?P<more>(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|heavier|later)\b|\+(?!\d)|or more\b|minimum\b|at least\b)"
+    r"\s*(?:(?P<more>(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|heavier|later)\b|\+(?![\d/-])|or more\b|minimum\b|at least\b)"
     r"|(?P<less>(?:or|and)\s+(?:less|below|under|younger|fewer|lower|shorter|earlier|lighter)\b|maximum\b|at (?:the )?most\b))",
     re.I,
 )
@@ -225,7 +232,9 @@ class Quantity:
 
     def same_value(self, other: Quantity) -> bool:
         """Tell whether both have the same value or range, whatever the units and comparators."""
-        return _close(self.low, other.low) and _close(self.high, other.high)
+        rough = _IMPERIAL.search(self.text) or _IMPERIAL.search(other.text)
+        share = 0.06 if rough else 0.004  # "6 feet" is said for 2 m
+        return _close(self.low, other.low, share) and _close(self.high, other.high, share)
 
     def equals(self, other: Quantity) -> bool:
         """Tell whether both mean the same."""
@@ -234,8 +243,13 @@ class Quantity:
         )
 
 
-def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= 4e-3 * max(abs(one), abs(other))
+_IMPERIAL = re.compile(
+    r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b|°F", re.I
+)
+
+
+def _close(one: float, other: float, share: float) -> bool:
+    return abs(one - other) <= share * max(abs(one), abs(other))
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -449,7 +463,12 @@ def _made(
     plain: str, text: str, start: int, end: int, low: float, high: float, dimension: str
 ) -> Quantity:
     sign, begin = _sign(plain, start, end)
-    if sign == ">" and dimension == "time" and high < 7.0 and _OVER.search(plain[:start]):
+    if (
+        sign == ">"
+        and dimension == "time"
+        and (high < 7.0 or low < high)
+        and _OVER.search(plain[:start])
+    ):
         sign = ""  # "infused over 20 minutes" says how long
     return Quantity(begin, start, end, text[start:end], low, high, dimension, sign)
 

@@ -22,7 +22,7 @@ _REFERS = re.compile(
     r"\s*(?:it|its|they|them|their|theirs|this|these|that(?! of)|those(?! (?:with|who|on|in|without|taking))|he|she|his|her|both|such|doing so|the (?:latter|former|same|drug|"
     r"medicine|dose|course|treatment|tablets?|vaccine|infusion|injection|patients?|child|children|procedure|test|result|effect|"
     r"risk|condition|disease|rash|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
-    r"|then|you|we|afterwards|thereafter|otherwise|also|in addition|however|if so|when this)\b",
+    r"|then|you|we|whereas|while|in contrast|by contrast|conversely|but|and|so|thus|hence|as a result|afterwards|thereafter|otherwise|also|in addition|however|if so|when this)\b",
     re.I,
 )
 _REFERS_WITHIN = re.compile(
@@ -111,12 +111,12 @@ def _judge_all(
             last = first + size
             if last > len(sentences):
                 break
-            if size > 1 and not _linked(sentences[last - 1]):
+            if size > 1 and not _linked(sentences[last - 2], sentences[last - 1]):
                 break
             window = sentences[first:last]
             before: list[Sentence] = []
             back = first
-            while back and _linked(sentences[back]):
+            while back and _linked(sentences[back - 1], sentences[back]):
                 back -= 1
                 before.append(sentences[back])
             coverage, missing = _coverage(said, window, [*heading, *before], short)
@@ -223,23 +223,29 @@ def _directed(term: Term, said: Sentence, directions: dict[str, set[int]]) -> bo
     )
 
 
-def _linked(after: Sentence) -> bool:
+def _linked(before: Sentence, after: Sentence) -> bool:
     """Whether a sentence goes on about the subject of the one before it."""
-    if _REFERS.match(after.text):
+    if not after.terms or _REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:60]):
         return True
-    if not after.terms:
-        return True
-    if _REFERS_WITHIN.search(after.text[:60]):
-        return True
-    subject = after.terms[0]
-    if subject.light:  # "Treatment lasts", but not "People with"
-        rest = after.text[subject.end :].split()
-        return not rest or rest[0].lower() not in _NARROWS
-    # An instruction has no subject of its own: "Swallow the tablets whole."
-    return bool(after.clauses and any(
-        axis == "do" and signs and signs[0][0] in subject.roots
-        for axis, signs in after.clauses[0].directions.items()
-    ))  # fmt: skip
+    # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
+    return any(_has_plain_subject(one) or _is_instruction(one) for one in (before, after))
+
+
+def _has_plain_subject(sentence: Sentence) -> bool:
+    """Whether a sentence begins with a subject that names nothing: "Treatment", "the trial"."""
+    first = next((t for t in sentence.terms if t.roots[0] not in opposites()), None)
+    if first is None or not first.light or first.start > 25:
+        return False
+    rest = sentence.text[first.end :].split()
+    return not rest or rest[0].lower() not in _NARROWS
+
+
+def _is_instruction(sentence: Sentence) -> bool:
+    first = sentence.words[0] if sentence.words else ""
+    return first not in AUXILIARIES and any(
+        axis == "do" and first.endswith(("e", "t", "p", "d", "r", "y", "n"))
+        for axis, _ in opposites().get(root(first), ())
+    )
 
 
 _NARROWS = frozenset("with of who in on for aged taking whose without under over receiving".split())

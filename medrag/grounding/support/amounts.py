@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from ...text.quantities import Quantity
@@ -21,6 +22,8 @@ def quantity_differences(
     around = [one for sentence in context for one in sentence.quantities]
     reasons = []
     for wanted in statement.quantities:
+        if _spans(wanted, given):
+            continue
         same = [pair for pair in given if _equal(statement, wanted, pair[0], pair[1])]
         if same:
             if reason := _bound_elsewhere(statement, wanted, same, given):
@@ -28,6 +31,8 @@ def quantity_differences(
             continue
         if any(wanted.equals(one) for one in around) or _derived(wanted, statement, window):
             continue
+        if wanted.text.lower().startswith(("the first", "first")):
+            continue  # "the first day" is "day 1" and "at the start"
         reasons.append(_quantity_reason(wanted, [one for one, _ in given]))
     return reasons
 
@@ -69,6 +74,14 @@ def _equal(statement: Sentence, wanted: Quantity, given: Quantity, sentence: Sen
         or (wanted.sign == ">=" and re.match(r"\s*min|.*\b(?:min(?:imum)?|lower)\b", cell, re.I) is not None)
         or (not wanted.sign and given.sign in ("<=", ">=") and re.search(r"\bmax|\bmin", sentence.text, re.I) is not None)
     )  # fmt: skip
+
+
+def _spans(wanted: Quantity, given: Sequence[tuple[Quantity, Sentence]]) -> bool:
+    """Whether a sentence gives both ends of a range on their own: "from 5 (SD 1) to 7 (SD 2)"."""
+    if wanted.low == wanted.high:
+        return False
+    ends = [replace(wanted, low=end, high=end) for end in (wanted.low, wanted.high)]
+    return all(any(end.same_value(one) for one, _ in given) for end in ends)
 
 
 def _bare(wanted: Quantity, given: Quantity) -> bool:
@@ -169,7 +182,7 @@ def _bound_elsewhere(
         overlap = _distinct_overlap(near, terms, own)
         if overlap > best_other:
             best_other, other = overlap, one
-    if best <= 0.0 and best_other >= 1.0:
+    if best <= 0.0 and best_other >= 1.0 and any(own):
         return f"the source says {other.text} there, not {wanted.text}"
     return ""
 

@@ -35,7 +35,7 @@ _NEGATORS = frozenset(
     "lacks absence".split()
 )
 _FALSE_NEGATION = re.compile(
-    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than(?=\s+(?:an?\s+)?(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|half))|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?(?:ruled out|excluded)|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
+    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than(?=\s+(?:an?\s+)?(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|half))|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?(?:ruled out|excluded)|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
 )
 _NO_CHANGE = re.compile(
     r"\b(?:no(?:t)?|n['’]t|neither|nor|without|never)\b[^.;]{0,40}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*|better|worse|superior\w*|evidence)\b"
@@ -141,7 +141,6 @@ def parse(text: str) -> Sentence:
     breaks = _clause_starts(words)
     clauses: list[Clause] = []
     terms: list[Term] = []
-    close = -9  # where the last negation stands
     scope = 0  # tokens for which a negation holds from here on
     at = 0
     while at < len(tokens):
@@ -156,7 +155,6 @@ def parse(text: str) -> Sentence:
             # "No rash, no fever" is denied once.
             clause.negations += not (word == "no" and clause.negations)
             scope = len(tokens)
-            close = at
         if word in ("whether", "if"):
             scope = 0
         if _is_denied(word):
@@ -172,7 +170,10 @@ def parse(text: str) -> Sentence:
         if length > 1 or word not in STOPWORDS or word in ("before", "after", "without"):
             term = Term(
                 start, last, lower[start:last],
-                tuple(root(part) for part in words[at : at + length]), concepts,
+                tuple(
+                    root(_base(part) if _is_denied(part) else part)
+                    for part in words[at : at + length]
+                ), concepts,
                 len(clauses) - 1, scope > 0, _lacks(words, at),
                 text[start].isupper() and at > 0,
             )  # fmt: skip
@@ -183,7 +184,7 @@ def parse(text: str) -> Sentence:
             lower[end : end + 1],
         ):  # "long-term", "beta-blocker"
             for part in words[at : at + length]:
-                _direct(clause, part, scope > 0, at - close <= 3)
+                _direct(clause, part, scope > 0)
         scope = max(0, scope - length)
         at += length
     for quantity in found:
@@ -265,7 +266,10 @@ def _clause_starts(words: list[str]) -> set[int]:
             or (
                 (word in _LISTS or word == ",")
                 and (
-                    _begins_clause(words, at + 1) or (predicate and _holds_predicate(words, at + 1))
+                    words[at + 1 : at + 2] == ["with"]
+                    and word == ","
+                    or _begins_clause(words, at + 1)
+                    or (predicate and _holds_predicate(words, at + 1))
                 )
             )
         ):
@@ -344,27 +348,25 @@ VERBAL = frozenset({"do", "change", "benefit", "cause", "act", "known", "presenc
 @cache
 def _is_denied(word: str) -> bool:
     """Whether a prefix turns a word round: "unreliable", "incomplete"."""
-    found = re.match(r"(?:un|in|im|ir|non)-?([a-z]{5,})$", word)
-    return (
-        found is not None
-        and not opposites().get(root(word))
-        and is_everyday(found[1])
-        and found[1] not in _NOT_DENIED
+    return not opposites().get(root(word)) and bool(_base(word))
+
+
+@cache
+def _base(word: str) -> str:
+    """What a prefix turns round: "reliable" of "unreliable"; "" of other words."""
+    found = re.match(
+        r"(?:un|non)-?([a-z]{4,})$|(?:in|im|ir)([a-z]{3,}(?:able|ible|ent|ant|ate|ive|ous|al|ect|plete))$",
+        word,
     )
+    base = (found[1] or found[2]) if found else ""
+    return base if is_everyday(base) and word not in ("unless", "immediate") else ""
 
 
-_NOT_DENIED = frozenset(
-    "creased crease stance dependent side tense duced fluenza spire cluded clude volved volve vision tended tend"
-    " formed formation fection fected hospital patient jection jected fusion fused fant terior press proved prove"
-    " pact port portant plant planted less tested deed stead put take sure terest tern ternal terval".split()
-)
-
-
-def _direct(clause: Clause, word: str, negated: bool, near: bool) -> None:
+def _direct(clause: Clause, word: str, negated: bool) -> None:
     if word.endswith("al"):
         return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
-        if negated and (near or axis in VERBAL):
+        if negated and axis in VERBAL:
             sign = 0 if axis in ("change", "benefit") else -sign
         clause.directions.setdefault(axis, []).append((root(word), sign))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from .alignment import aligned, matches
+from .alignment import aligned, matches, said
 from .clauses import VERBAL, Clause, Sentence
 from .vocabulary import root
 
@@ -22,6 +22,9 @@ def polarity_differences(statement: Sentence, window: Sequence[Sentence]) -> lis
         if pair is None:
             continue
         other, sentence = pair
+        back = aligned(other, [statement])
+        if back is not None and back[0] is not clause:
+            continue  # another clause says what this one of the source does
         if reason := _polarity(clause, other, statement, sentence):
             reasons.append(reason)
         elif word := _opposite_elsewhere(clause, other, window):
@@ -80,6 +83,10 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
         return ""
     if agreed:
         return ""
+    content = [term for term in one.terms if not term.light]
+    shared = said(content, source.roots, source.concepts)
+    if len(shared) < 0.6 * len(content):
+        return ""  # too little in common to say that one denies the other
     if (_denials(one, other) + _denials(other, one)) % 2:
         return "the source denies it" if other.negations else "the source says it without “not”"
     return ""
@@ -150,10 +157,11 @@ def substitutions(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
         if same < 0.75 * len(own) or len(theirs) > 2 * len(own):
             continue
         for kind, a, b, c, d in match.get_opcodes():
-            if kind != "replace" or b - a > 2 or d - c > 2:
+            if kind != "replace" or b - a > 2 or d - c > 2 or same + b - a < len(own):
                 continue
             new = [t for _, t in own[a:b] if not matches(t, roots, concepts)]
             old = [t for _, t in theirs[c:d] if not matches(t, statement.roots, statement.concepts)]
+            new = [t for t in new if t.word not in ("before", "after")]
             if new and old:
                 return [f"the source says “{old[0].word}”, not “{new[0].word}”"]
     return []

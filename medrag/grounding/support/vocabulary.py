@@ -451,6 +451,9 @@ whole, entire, intact
 half, ½
 effective, work, works, efficacious
 ineffective, not work, useless
+available, to hand, at hand, accessible
+call, phone, telephone, ring
+near, nearby, close
 mainly, chiefly, mostly, primarily, largely, predominantly, principally
 give, donate
 conservatively, without surgery, nonoperatively
@@ -478,7 +481,7 @@ examine, examination, assess, assessment, evaluate
 diagnose, diagnosis, diagnosed, identify
 treat, treatment, therapy, manage, management, therapeutic
 cure, curative
-cause, bring about, lead to, result in, give rise to, trigger, provoke, induce, produce, responsible for, leads to
+cause, create, bring about, lead to, result in, give rise to, trigger, provoke, induce, produce, responsible for, leads to
 contain, hold, include, comprise, consist of
 mean, average
 total, overall, altogether
@@ -657,7 +660,7 @@ _KEEP_S = frozenset(
 )
 
 _ENDINGS = (
-    "abilities ability ibility ably est ously fully izations ization ications ication ations ation itions ition ically ements ement ments ment ences ence "
+    "ativ itiv iv iz abl ibl enc anc ur abilities ability ibility ably est ously fully izations ization ications ication ations ation itions ition ically ements ement ments ment ences ence "
     "ances ance encies ency ancies ancy ically ical ally als al ives ive ions ion ors ers er ings ing edly "
     "ed ness ities ity ents ent ants ant ary ous ics ic ly es e y izes ize ate ated ating ates able ible s"
 ).split()  # noqa: SIM905
@@ -672,6 +675,9 @@ def spelling(word: str) -> str:
     return word
 
 
+_SHORT = frozenset({"er", "or", "ur"})
+
+
 @cache
 def root(word: str) -> str:
     """What "infused" and "infusion" have in common; the word itself if it is short."""
@@ -680,7 +686,7 @@ def root(word: str) -> str:
     word = stem(spelling(word))
     if len(word) >= 6:
         for ending in _ENDINGS_LONGEST_FIRST:
-            if word.endswith(ending) and len(word) - len(ending) >= 4:
+            if word.endswith(ending) and len(word) - len(ending) >= (5 if ending in _SHORT else 4):
                 word = word[: -len(ending)]
                 break
     # "stopped" and "stop" are one.
@@ -737,6 +743,7 @@ def is_technical(word: str) -> bool:
             "r",
             "al",
             "n",
+            "en",
         ):
             if one.endswith(ending):
                 base = one[: -len(ending)]
