@@ -19,7 +19,7 @@ import json
 import math
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +48,11 @@ from medrag.ingestion import read_documents
 from medrag.text import split_sentences
 from medrag.types import Block, BlockKind, Document
 
+# A heading that runs into the sentence after it, or what a database prints under each entry.
+_HEADED = re.compile(
+    r"(?:\w+ ){1,5}(?:The|An?|If|In|To|At|Some|Many|Most|Certain|People|Studies|You|Your|Doctors"
+    r"|Adults|Infants|Treatment)\b|(\w+) \1\b|.*\bnumber of patients \("
+)
 SAMPLES = Path(__file__).parents[1] / "samples/corpus"
 
 
@@ -61,26 +66,37 @@ def make_pairs(paths: Sequence[Path], half: str, per_kind: int) -> list[Pair]:
     """Mutants and rewordings of sentences of one half, up to `per_kind` of each kind."""
     blocks = sorted(_blocks(paths), key=lambda item: _hash(item[1].text))
     made: dict[str, list[Pair]] = {kind: [] for kind in (*MUTANTS, *REWORDINGS)}
+    seen, beginnings = set(), Counter[tuple[str, str]]()
     for title, block in blocks:
         for place in _places(block):
-            if half and (_hash(place.sentence)[0] % 2 == 0) != (half == "dev"):
+            if place.sentence in seen or (half and _half(place.sentence) != half):
                 continue
-            draw = random.Random(place.sentence)
-            for kind, rule in (MUTANTS | REWORDINGS).items():
-                if len(made[kind]) == per_kind:
-                    continue
-                start = place
-                # A false statement is rarely in the words of its source.
-                if kind in MUTANTS and draw.random() < 0.5:
-                    other = REWORDINGS["synonym"](place, draw)
-                    start = Place(place.before, other or place.sentence, place.after)
-                statement = rule(start, draw)
-                if statement and (kind == "verbatim" or statement != place.sentence):
-                    pair = Pair(
-                        title, block.section, place.source, statement, kind in REWORDINGS, kind
-                    )
-                    made[kind].append(pair)
+            seen.add(place.sentence)  # boilerplate counts once
+            begins = " ".join(place.sentence.split()[:2])
+            for kind in [kind for kind, pairs in made.items() if len(pairs) < per_kind]:
+                statement = _changed(place, kind)
+                if statement is None or beginnings[kind, begins] > per_kind // 10:
+                    continue  # "Mutations in the … gene cause …" is said of thousands of genes
+                beginnings[kind, begins] += 1
+                supported = kind in REWORDINGS
+                made[kind].append(
+                    Pair(title, block.section, place.source, statement, supported, kind)
+                )
     return [pair for pairs in made.values() for pair in pairs]
+
+
+def _changed(place: Place, kind: str) -> str | None:
+    draw = random.Random(f"{kind}: {place.sentence}")
+    if kind in REWORDINGS:
+        return REWORDINGS[kind](place, draw)
+    # A false statement is rarely in the very words of its source.
+    if draw.random() < 0.5 and (other := REWORDINGS["synonym"](place, draw)):
+        place = Place(place.before, other, place.after)
+    return MUTANTS[kind](place, draw)
+
+
+def _half(sentence: str) -> str:
+    return "dev" if _hash(sentence)[0] % 2 else "test"
 
 
 def _hash(text: str) -> bytes:
@@ -112,11 +128,12 @@ def _places(block: Block) -> Iterator[Place]:
 
 
 def _is_whole(text: str) -> bool:
-    """Not a heading, a list or a fragment."""
+    """Neither heading nor list nor fragment."""
     return (
         re.match(r"[A-Z].*[^.]\.$", text) is not None
         and 5 <= len(text.split()) <= 40
         and not re.search(r" - |:|\?|http|\bpage\b|…", text)
+        and not _HEADED.match(text)
         and text.count("(") == text.count(")")
     )
 

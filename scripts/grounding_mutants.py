@@ -53,7 +53,7 @@ def negation_added(place: Place, _: Random) -> str | None:
 
 
 def negation_scope(place: Place, _: Random) -> str | None:
-    verbs = "is|are|was|were|can|should|must|will|does|do|did|has|have"
+    verbs = "is|are|was|were|can|should|must|will|does|do|did"
     found = re.search(
         rf"\b({verbs}) not ([^,;.()]+?)(,? (?:but|although|while|whereas)(?: \w+){{0,4}}?)"
         rf" ({verbs}) (?!not\b)(?=\w)",
@@ -64,7 +64,7 @@ def negation_scope(place: Place, _: Random) -> str | None:
             place.sentence, found.span(), f"{found[1]} {found[2]}{found[3]} {found[4]} not "
         )
     found = re.search(
-        r"\b(in|for|with|by|from|at|on) (\w[\w-]*(?: \w[\w-]*){0,2}),? but not (?:\1 )?"
+        r"\b(in|for|with|by|from|at|on) (\w[\w-]*(?: \w[\w-]*){0,2}),? but not \1 "
         r"(\w[\w-]*(?: \w[\w-]*){0,3})(?=[.,;])",
         place.sentence,
     )
@@ -93,30 +93,31 @@ def role_swap(place: Place, _: Random) -> str | None:
 
 def missing_condition(place: Place, _: Random) -> str | None:
     text = place.sentence
+    only = r"(?:but )?only (?:if|when|after)|unless|provided(?: that)?|as long as|except"
     late = re.search(
-        r",? (?:(?:but )?only (?:if|when|after|in)|unless|provided(?: that)?|as long as|except"
-        r"|(?<!even )(?<!as )if(?! any\b| possible| necessary| not\b)) [^;]+(?=\.$)",
-        text,
+        rf",? (?:({only})|if(?! any\b| possible| necessary| not\b)) [^;]+(?=\.$)", text
     )
+    early = re.match(r"(?:If|(Unless|Only when)) [^,;]+, (?:then )?(?=\w)([^,;]+)$", text)
+    if not late and not early:
+        return None
+    strict = late[1] if late else early and early[1]
+    rest = text[: late.start()] if late else early[2] if early else ""
     asks = re.search(
         r"\b(?:ask|see|know|tell|determine|check|find|test|decide|wonder|doctor|learn|show|sure|even"
-        r"|whether|call|talk|likely|risk)\b",
-        text,
+        r"|whether|call\w*|talk|likely|risk|as)\b|\b(?:or|and|but|that)$",
+        rest,
         re.I,
     )
-    if late and not asks and len(text[: late.start()].split()) >= 5:
-        return f"{text[: late.start()]}."
-    early = re.match(r"(?:If|Unless|Only when) [^,;]+, (?:then )?(?=\w)([^;]+)$", text)
-    if early and not asks and len(early[1].split()) >= 5 and not PRONOUN.match(early[1]):
-        return capital(early[1])
-    return None
+    # What can be if something else is, can be: only "can be only if" is lost with its condition.
+    allowed = strict or not re.search(r"\b(?:may|can|could|might)\b", rest)
+    if asks or not allowed or PRONOUN.match(rest) or len(rest.split()) < 5:
+        return None
+    return f"{rest}." if late else capital(rest)
 
 
 def combination(place: Place, _: Random) -> str | None:
     """The subject of the sentence with the predicate of the next one."""
-    verbs = (
-        r"(is|are|was|were|has|have|can|may|should|must|will|causes?|affects?|occurs?|requires?)"
-    )
+    verbs = r"(is|are|was|were|has|have|can|may|should|must|will|causes|affects|occurs|requires)"
     one, two = (
         re.match(rf"([A-Z][\w-]*(?: [\w-]+){{0,4}}?) {verbs} ([^;:]+)$", text)
         for text in (place.sentence, place.after)
@@ -135,10 +136,14 @@ def combination(place: Place, _: Random) -> str | None:
         or len(content[2] & content[3]) > 1
         or bool(content[0] & content[3])
     )
-    plural = {"are", "were", "have", "cause", "affect", "occur", "require"}
+    plural = {"are", "were", "have"}
     modal = {"can", "may", "should", "must", "will"}
     agrees = two[2] in modal or is_plural(one[1]) == (two[2] in plural)
-    return None if shares or not agrees or one[1] == two[1] else f"{one[1]} {two[2]} {two[3]}"
+    # "The condition is …", "Symptoms are …" after a disease are about the disease.
+    about = re.match(r"(?:The|Signs|Symptoms|Features|Complications|Treatments?|Causes)\b", two[1])
+    return (
+        None if shares or not agrees or about or one[1] == two[1] else f"{one[1]} {two[2]} {two[3]}"
+    )
 
 
 _DRUGS = (
@@ -196,7 +201,7 @@ _PERIODS = one_way(
     "month > year, months > years, minutes > hours, minute > hour, years > months, year > month"
 )
 _FREQUENCIES = one_way(
-    "once > three times, twice > four times, daily > weekly, weekly > monthly, monthly > daily,"
+    "daily > weekly, weekly > monthly, monthly > daily,"
     "every day > every month, every week > every day, a day > a week, per day > per week,"
     "every year > every month, each year > each month, each day > each week, annually > monthly"
 )
@@ -213,7 +218,7 @@ _HEDGES = one_way(
     "appears to > is proved to, appear to > are proved to, seems to > is proved to,"
     "sometimes > always, usually > always, often > always, rarely > always"
 )
-_SIGN = r"(?<=[\s(=])[−–-](?=\d)"
+_SIGN = r"([(=] ?| (?:was|is|of|at|by|to|between|and) )[−–-]"
 
 MUTANTS: dict[str, Rule] = {
     "number": number,
@@ -232,17 +237,17 @@ MUTANTS: dict[str, Rule] = {
         [
             exchange(_COMPARATORS, after=rf"(?= (?:age )?{COUNT})"),
             rewrite(
-                (r"≥ ?(?=\d)", "<"),
-                (r"≤ ?(?=\d)", ">"),
-                (r"> ?(?=\d)", "<"),
-                (r"< ?(?=\d)", ">"),
+                (r"≥(?= ?\d)", "<"),
+                (r"≤(?= ?\d)", ">"),
+                (r">(?= ?\d)", "<"),
+                (r"<(?= ?\d)", ">"),
                 (rf"({COUNT}(?: \w+)?) or (?:more|older|higher|greater)\b", r"\1 or less"),
                 (rf"({COUNT}(?: \w+)?) or (?:less|younger|lower|fewer)\b", r"\1 or more"),
             ),
         ]
     ),
     "range": range_end,
-    "sign": rewrite((_SIGN + r"(?=\d+\.\d)", "+"), (_SIGN, "")),
+    "sign": rewrite((rf"{_SIGN}(?=\d+\.\d)", r"\1+"), (rf"{_SIGN}(?=\d)", r"\1")),
     "exponent": exponent,
     "negation_added": negation_added,
     "negation_dropped": rewrite(
@@ -261,11 +266,17 @@ MUTANTS: dict[str, Rule] = {
     "antonym": exchange(_ANTONYMS),
     "entity_drug": one_of(_DRUGS),
     "entity_disease": one_of(_DISEASES),
-    "entity_population": exchange(_POPULATIONS),
+    "entity_population": exchange(
+        _POPULATIONS, unless=r"\b(?:their|have|having|his|her|your) children\b"
+    ),
     "role_swap": role_swap,
     "quantity_swap": quantity_swap,
     "frequency_duration": first_of(
         [
+            exchange(
+                {"once": "three times", "twice": "four times", "three times": "once"},
+                after=r"(?= (?:daily|weekly|monthly|every|each|per|an? (?:day|week|month|year)))",
+            ),
             exchange(_FREQUENCIES),
             exchange(_PERIODS, before=rf"{COUNT} ", after=r"(?! (?:old|of age|and older))"),
         ]
@@ -292,7 +303,7 @@ MUTANTS: dict[str, Rule] = {
     "time_order": first_of(
         [
             exchange(
-                both_ways("before/after, prior to/following, preceded by/followed by"),
+                both_ways("before/after, preceded by/followed by") | {"prior to": "after"},
                 unless=r"\b(?:and|or) after\b|\bafter all\b|(?:named|look\w*|day) after",
             ),
         ]
@@ -308,7 +319,7 @@ MUTANTS: dict[str, Rule] = {
         (r"\bno (effect|association|difference|benefit|evidence)\b", r"a clear \1"),
         (r"\b(is|are|was|were) significantly\b", r"\1 not significantly"),
         (
-            r"\bsignificantly (?=(?:in|de)creased|reduced|improved|lower|higher)",
+            r"(?<!\ba )\bsignificantly (?=(?:in|de)creased|reduced|improved|lower|higher)",
             "not significantly ",
         ),
         (r"^(There (?:was|were) )(?:a )?significant\b", r"\1no significant"),

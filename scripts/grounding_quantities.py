@@ -14,7 +14,7 @@ _COMPARED = re.compile(
 )
 _NAMED = re.compile(
     r"(?:\b(?:types?|grade|stage|phase|fig\w*|tables?|class|group|chromosome|factor|exon|page)"
-    r"|[a-z ,][A-Z][\w-]*)\.?\s*$"
+    r"|[a-z ,][A-Z][\w-]*|^(?!About|Nearly|Almost|In|Of|The|Only|Approx)[A-Z][\w-]*)\.?\s*$"
 )
 
 
@@ -41,7 +41,7 @@ def number(place: Place, draw: Random) -> str | None:
 
 
 def decimal_point(place: Place, draw: Random) -> str | None:
-    found = re.findall(r"(?<![\w.,-])\d*\.\d+(?![\w.])", place.sentence)
+    found = re.findall(r"(?<![\w.,/-])\d*\.\d+(?![\w.]| [A-Z])", place.sentence)
     if not found:
         return None
     one = draw.choice(found)
@@ -66,27 +66,29 @@ def range_end(place: Place, draw: Random) -> str | None:
 def exponent(place: Place, draw: Random) -> str | None:
     raised, plain = "⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"
     found = re.search(
-        r"10(?:\^|\(|⁻|(?<=[×x] 10)|(?<=[×x]10))?[-−]?(\d+|[⁰¹²³⁴-⁹]+)(?![\d.%])", place.sentence
+        r"(?:10\^\(?|10\(|[×x] ?10(?=[-−]))[-−]?(\d+)(?![\d.%])|10⁻?([⁰¹²³⁴-⁹]+)", place.sentence
     )
-    if not found or not re.search(r"[\^(⁰-⁹¹²³⁻−-]", found[0]):
+    if not found:
         return None
-    old = found[1].translate(str.maketrans(raised, plain))
+    group = 1 if found[1] else 2
+    old = found[group].translate(str.maketrans(raised, plain))
     new = str(int(old) + draw.choice((2, 3)))
-    if found[1] != old:
+    if found[group] != old:
         new = new.translate(str.maketrans(plain, raised))
-    return replaced(place.sentence, found.span(1), new)
+    return replaced(place.sentence, found.span(group), new)
 
 
 def quantity_swap(place: Place, _: Random) -> str | None:
     text = place.sentence
     if re.search(r"\b(?:CI|confidence|SD|range|interquartile|out of)\b", text):
         return None
+    bound = re.compile(r"(?:\bto|\bbetween|[–-]) ?$")
     seen: dict[str, re.Match[str]] = {}
     for one in re.finditer(rf"({NUMBER})(?: ?(%)| ({UNIT}))", text):
         unit = one[2] or one[3]
         other = seen.setdefault(unit, one)
         between = re.findall(r"[A-Za-z]{2,}", text[other.end() : one.start()])
-        if len(between) >= 2 and other[1] != one[1] and not _COMPARED.search(text[: one.start()]):
+        if len(between) >= 2 and other[1] != one[1] and not bound.search(text[: one.start()]):
             changed = replaced(text, one.span(1), other[1])
             return replaced(changed, other.span(1), one[1])
     return None

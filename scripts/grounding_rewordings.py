@@ -34,9 +34,9 @@ _SYNONYMS = both_ways(
     "underactive thyroid/hypothyroidism, overactive thyroid/hyperthyroidism"
 ) | one_way(
     "high blood pressure > hypertension, affects > has an effect on, pyrexia > fever,"
-    "show > demonstrate, showed > demonstrated, helps > aids, occurs > happens, mainly > chiefly,"
+    "show > demonstrate, showed > demonstrated, occurs > happens, mainly > chiefly,"
     "obtain > get, numerous > many, however > nevertheless, entire > whole, often > frequently,"
-    "seldom > rarely, due to > because of, lack of > absence of, approximately > about,"
+    "seldom > rarely, lack of > absence of, approximately > about,"
     "commonly > frequently, throughout > all through, physicians > doctors, permits > allows"
 )
 _CONTRACTIONS = both_ways(
@@ -51,7 +51,7 @@ _HEDGES = one_way(
     "appears to > seems to, appear to > seem to, seems to > appears to, seem to > appear to,"
     "sometimes > at times, suggests that > gives reason to think that, usually > as a rule"
 )
-_ITEM = r"[\w-]+(?: [\w-]+){0,2}"
+_ITEM = r"(?!(?:and|or)\b)[\w-]+(?: (?!(?:and|or)\b)[\w-]+){0,2}"
 _LIST = re.compile(
     rf"(?<=\b)(include|includes|including|are|such as|causes?) ({_ITEM}), ((?:{_ITEM}, )*)"
     rf"({_ITEM}),? (and|or) ({_ITEM})(?=\.$)"
@@ -72,7 +72,9 @@ def number_format(place: Place, draw: Random) -> str | None:
         )
     )
     found = [
-        one for one in found if not re.search(r"\b(?:type|grade|stage) $", text[: one.start()])
+        one
+        for one in found
+        if not re.search(r"\b(?:type|grade|stage|to|and|or) $", text[: one.start()])
     ]
     if not found:
         return None
@@ -107,7 +109,7 @@ def unit_conversion(place: Place, draw: Random) -> str | None:
     for one in re.finditer(rf"(?<![\w.,/–-])({amounts}) ({units})(?![\w/])", text):
         before = text[: one.start()]
         if re.search(r"(?:[–-]|\b(?:to|and|or|between|from)) ?$", before) or re.match(
-            r" (?:to|or|per)\b", text[one.end() :]
+            r" (?:to|or|per|a|of gestation)\b", text[one.end() :]
         ):
             continue  # in a range both ends have to change
         value = float(NUMBER_WORDS.get(one[1], 0) or one[1])
@@ -117,7 +119,8 @@ def unit_conversion(place: Place, draw: Random) -> str | None:
             if one[2] in small_ones
             else ("", 0.0),
         ):
-            if unit and 2 <= amount <= 5000 and amount == round(amount, 1):
+            limit = 120 if re.fullmatch(TIME + "|seconds", unit) else 5000
+            if 2 <= amount <= limit and amount == round(amount, 1):
                 changes.append((one.span(), f"{amount:g} {unit}"))
     return replaced(text, *draw.choice(changes)) if changes else None
 
@@ -230,7 +233,7 @@ REWORDINGS: dict[str, Rule] = {
     "passive_voice": passive_voice,
     "reordered": reordered,
     "subset": subset,
-    "synonym": exchange(_SYNONYMS),
+    "synonym": exchange(_SYNONYMS, unless=r"\bshow(?:ed)? up\b"),
     "pronoun_resolved": pronoun_resolved,
     "merged_sentences": merged_sentences,
     "negated_faithful": first_of(

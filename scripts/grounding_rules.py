@@ -40,12 +40,14 @@ NEGATED = re.compile(
 )
 PRONOUN = re.compile(
     r"(?:it|its|they|their|this|these|those|that|there|he|she|we|you|your|our|some|most|many|other"
-    r"|others|such|both|all|each|one|if|when|while|although|in|as|for|to|what|which|who|more|no)\b",
+    r"|others|such|both|all|each|one|if|when|while|although|in|as|for|to|what|which|who|more|no|of|by"
+    r"|sometimes|occasionally|using|usually|often|how|on|with|at|from|them|him|us|because|based"
+    r"|however|also|then|there|here|known|only|about|less|but|and|yet|so|whether)\b",
     re.I,
 )
 CLAUSE = re.compile(
     r"\b(?:which|that|who|whose|where|when|if|is|are|was|were|can|may|might|could|should|will|has"
-    r"|have|had|do|does|did|to|not|also|often|usually|because|than)\b|[,;:()]",
+    r"|have|had|do|does|did|to|not|also|often|usually|because|than|how|what|remains?)\b|[,;:()]",
     re.I,
 )
 # Verbs that say something else when their sides are exchanged: base form, participle.
@@ -66,9 +68,13 @@ ACTIVE = re.compile(
 def replaced(text: str, span: tuple[int, int], new: str) -> str:
     """The text with other words at a span; a capital stays one."""
     start, end = span
-    if text[start].isupper():
+    if text[start].isupper() and (start == 0 or not text[start + 1 : start + 2].isupper()):
         new = capital(new)
-    return text[:start] + new + text[end:]
+    before = text[:start]
+    if article := re.search(r"\b([Aa])n? $", before):
+        vowel = "n" if new[0].lower() in "aeiou" else ""
+        before = f"{before[: article.start()]}{article[1]}{vowel} "
+    return before + new + text[end:]
 
 
 def capital(text: str) -> str:
@@ -78,8 +84,9 @@ def capital(text: str) -> str:
 def small(text: str) -> str:
     """The text without the capital of its first word, unless that is a name or an abbreviation."""
     first, _, rest = text.partition(" ")
-    named = not first[1:].islower() or re.match(r"[A-Z][\w-]*", rest)
-    return text if len(first) > 1 and named else text[0].lower() + text[1:]
+    named = not first[1:].islower() or re.match(r"[A-Z]", rest)
+    plain = re.fullmatch(r"The|An?|In|For|With|At|On|People|Mutations|Some|Most|Many", first)
+    return text if named and not plain else text[0].lower() + text[1:]
 
 
 def sides(sentence: str) -> re.Match[str] | None:
@@ -88,12 +95,19 @@ def sides(sentence: str) -> re.Match[str] | None:
     if not found or PRONOUN.match(found["subject"]):
         return None
     parts = found["subject"], found["object"]
-    plain = all(1 <= len(part.split()) <= 9 and not CLAUSE.search(part) for part in parts)
-    return found if plain and not PRONOUN.match(found["object"]) else None
+    plain = all(len(part.split()) <= 9 and not CLAUSE.search(part) for part in parts)
+    # "The most common cause of …" has no verb here: "most common" and "cause" do not agree.
+    agrees = found["modal"] or is_plural(found["subject"]) != bool(found["s"])
+    # Not "prevents X from doing Y", "causes X and does Y", "affects X differently".
+    more = re.search(r" (?:and|from) |ly$", found["object"]) or re.search(
+        r"(?:\b(?:and|or|always|sometimes)|ly)$|n['’]?t\b", found["subject"]
+    )
+    return found if plain and agrees and not more and not PRONOUN.match(found["object"]) else None
 
 
 def is_plural(noun: str) -> bool:
-    head = re.split(r" (?:of|in|for|with|from|by|on|at) ", noun)[0].split()[-1]
+    noun = noun.lower()
+    head = re.split(r" (?:of|in|for|with|from|by|on|at|about|to|between) ", noun)[0].split()[-1]
     return " and " in noun or head in {"people", "children", "mice", "bacteria"} or bool(
         re.search(r"(?<![siu])s$", head)
     )  # fmt: skip
