@@ -14,8 +14,9 @@ from .config import PipelineConfig
 from .embedding import Embedder, open_embedder
 from .generation import ExtractiveGenerator, Generator, open_generator
 from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
-from .grounding import ground, parse_statements
+from .grounding import check_support, ground, parse_statements
 from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration, confidence, weigh
+from .grounding.verifier import EntailmentVerifier
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
 from .stores import IndexReader, check_embedder, open_index
@@ -49,6 +50,8 @@ class RAGPipeline:
         self._changing = Lock()  # threads that change the index take turns
         self._opened: Retriever | None = None
         self._generator: Generator | None = None
+        model = self.config.grounding.verifier
+        self._verifier = EntailmentVerifier(model) if model else None
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
@@ -72,6 +75,8 @@ class RAGPipeline:
             generator, self._generator = self._generator, None
         if generator is not None:
             generator.close()
+        if self._verifier is not None:
+            self._verifier.close()
 
     @property
     def index(self) -> IndexReader:
@@ -101,7 +106,7 @@ class RAGPipeline:
         Raises:
             QuestionError: the question is empty or too long.
             ArtefactError: there is no usable index.
-            ModelError, HttpError: the generator cannot be loaded or reached.
+            ModelError, HttpError: the generator or the verifier cannot be loaded or reached.
         """
         question = check_question(question)
         retriever = self._retriever()
@@ -113,7 +118,8 @@ class RAGPipeline:
             return _refusal(question, certainty, hits)
         reply = self._generate(question, hits, evidence)
         statements = parse_statements(reply, {without_markers(item.text) for item in evidence})
-        grounded = ground(statements, hits, self.config.grounding.min_support)
+        check = self._verifier or check_support
+        grounded = ground(statements, hits, self.config.grounding.min_support, check)
         if not grounded.citations:
             return _refusal(question, certainty, hits, grounded.sentences)
         sources = tuple(
