@@ -30,12 +30,11 @@ from grounding_checks import (
     AT_ONCE,
     Check,
     Endpoint,
-    Entailment,
     Pair,
     Verdicts,
     judge,
     overlap_check,
-    rules_check,
+    support_check,
 )
 from grounding_mutants import MUTANTS
 from grounding_rewordings import REWORDINGS
@@ -44,6 +43,8 @@ from rich.console import Console
 from rich.table import Table
 
 from medrag.config import CorpusConfig
+from medrag.grounding import check_support
+from medrag.grounding.verifier import EntailmentVerifier
 from medrag.ingestion import read_documents
 from medrag.text import split_sentences
 from medrag.types import Block, BlockKind, Document
@@ -212,9 +213,9 @@ def main() -> None:
         sets["Made from sentences"] = made
     if chosen.pairs:
         sets["Written by hand"] = read_pairs(chosen.pairs)
-    checks: dict[str, Check] = {"overlap": overlap_check, "rules": rules_check}
+    checks: dict[str, Check] = {"overlap": overlap_check, "rules": support_check(check_support)}
     if chosen.verifier:
-        checks["rules + verifier"] = Entailment(chosen.verifier)
+        checks["rules + verifier"] = support_check(EntailmentVerifier(chosen.verifier))
     if chosen.endpoint:
         checks[chosen.model] = Endpoint(chosen.endpoint, chosen.model)
     results: dict[str, dict[str, Any]] = {}

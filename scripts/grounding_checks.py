@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 from medrag.clients import AsyncHttpClient, EventLoopThread, bearer
-from medrag.grounding import check_support
+from medrag.config import GroundingConfig
+from medrag.grounding import SupportCheck
 from medrag.grounding.evidence import sentence_spans
 from medrag.text.words import terms, words
 
@@ -88,39 +89,16 @@ def _denies(text: str) -> bool:
     return re.search(negation, text, re.I) is not None
 
 
-def rules_check(pair: Pair) -> bool:
-    """`medrag.check_support` as it comes."""
-    return check_support(
-        pair.statement, pair.source, title=pair.title, section=pair.section
-    ).supported
+def support_check(check: SupportCheck) -> Check:
+    """A check of medrag: `check_support`, or an `EntailmentVerifier` with the rules before it."""
+    least = GroundingConfig().min_support
 
+    def judge_pair(pair: Pair) -> bool:
+        return check(
+            pair.statement, pair.source, title=pair.title, section=pair.section, min_score=least
+        ).supported
 
-class Entailment:
-    """Supported if the rules and a sequence classification model both say so."""
-
-    def __init__(self, name: str) -> None:
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-        self._tokenizer = AutoTokenizer.from_pretrained(name)
-        self._model = AutoModelForSequenceClassification.from_pretrained(
-            name, use_safetensors=True
-        ).eval()
-        labels = {label.lower(): n for n, label in self._model.config.id2label.items()}
-        found = [n for label, n in labels.items() if label.startswith("entail")]
-        if len(found) != 1:
-            raise SystemExit(f"{name} has no label 'entailment', only {', '.join(labels)}")
-        self._entailed = found[0]
-
-    def __call__(self, pair: Pair) -> bool:
-        import torch
-
-        premise = ". ".join(part for part in (pair.title, pair.section, pair.source) if part)
-        inputs = self._tokenizer(
-            premise, pair.statement, truncation="only_first", return_tensors="pt"
-        )
-        with torch.inference_mode():
-            shares = self._model(**inputs).logits[0].softmax(-1)
-        return rules_check(pair) and float(shares[self._entailed]) >= 0.5
+    return judge_pair
 
 
 class Endpoint:
