@@ -52,7 +52,7 @@ from medrag.types import Block, BlockKind, Document
 # A heading that runs into the sentence after it, or what a database prints under each entry.
 _HEADED = re.compile(
     r"(?:\w+ ){1,5}(?:The|An?|If|In|To|At|Some|Many|Most|Certain|People|Studies|You|Your|Doctors"
-    r"|Adults|Infants|Treatment)\b|(\w+) \1\b|.*\bnumber of patients \("
+    r"|Adults|Infants|Treatment|This|These|It|They)\b|(\w+) \1\b|.*\bnumber of patients \("
 )
 SAMPLES = Path(__file__).parents[1] / "samples/corpus"
 
@@ -147,7 +147,7 @@ def wilson(hits: int, count: int) -> tuple[float, float, float]:
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     half /= 1 + z * z / count
-    return share, max(0.0, middle - half), min(1.0, middle + half)
+    return share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def summary(pairs: Sequence[Pair], verdicts: Verdicts) -> dict[str, Any]:

@@ -36,7 +36,11 @@ from grounding_rules import (
 
 def negation_added(place: Place, _: Random) -> str | None:
     text = place.sentence
-    if NEGATED.search(text) or re.search(r"\b(?:only|few|little|rarely)\b", text):
+    # "After surgery is done, …": what is denied has to be the main clause.
+    begins = (
+        r"(?:After|Before|Since|Once|Until|Even|Unless|Whether)\b|.*\b(?:only|few|little|rarely)\b"
+    )
+    if NEGATED.search(text) or re.match(begins, text):
         return None
     found = re.search(r" (is|are|was|were|should|must|will|can|(?:has|have)(?= been)) ", text)
     if found and not CLAUSE.search(text[: found.start()]):
@@ -122,28 +126,21 @@ def combination(place: Place, _: Random) -> str | None:
         re.match(rf"([A-Z][\w-]*(?: [\w-]+){{0,4}}?) {verbs} ([^;:]+)$", text)
         for text in (place.sentence, place.after)
     )
-    if (
-        not one
-        or not two
-        or any(PRONOUN.match(side[1]) or CLAUSE.search(side[1]) for side in (one, two))
-    ):
+    if not one or not two or one[1] == two[1]:
         return None
-    content = [
-        set(re.findall(r"[a-z]{4,}", text.lower())) for text in (one[1], two[1], one[3], two[3])
-    ]
-    shares = (
-        bool(content[0] & content[1])
-        or len(content[2] & content[3]) > 1
-        or bool(content[0] & content[3])
-    )
-    plural = {"are", "were", "have"}
-    modal = {"can", "may", "should", "must", "will"}
-    agrees = two[2] in modal or is_plural(one[1]) == (two[2] in plural)
+    if any(PRONOUN.match(side[1]) or CLAUSE.search(side[1]) for side in (one, two)):
+        return None
     # "The condition is …", "Symptoms are …" after a disease are about the disease.
-    about = re.match(r"(?:The|Signs|Symptoms|Features|Complications|Treatments?|Causes)\b", two[1])
-    return (
-        None if shares or not agrees or about or one[1] == two[1] else f"{one[1]} {two[2]} {two[3]}"
+    if re.match(r"(?:The|Signs|Symptoms|Features|Complications|Treatments?|Causes)\b", two[1]):
+        return None
+    subject, said, other, told = (
+        set(re.findall(r"[a-z]{4,}", text.lower())) for text in (one[1], one[3], two[1], two[3])
     )
+    # Where the sentences share more than a word, what is said of the one may hold for the other.
+    shares = subject & (other | told) or other & said or len(said & told) > 1
+    modal = two[2] in {"can", "may", "should", "must", "will"}
+    agrees = modal or is_plural(one[1]) == (two[2] in {"are", "were", "have"})
+    return f"{one[1]} {two[2]} {two[3]}" if agrees and not shares else None
 
 
 _DRUGS = (
@@ -162,8 +159,9 @@ _DIRECTIONS = both_ways(
     "increase/decrease, increases/decreases, increased/decreased, increasing/decreasing,"
     "higher/lower, raises/lowers, improves/worsens, improved/worsened, more likely/less likely,"
     "more common/less common, elevated/depressed, longer/shorter, faster/slower, older/younger,"
-    "upregulated/downregulated, up-regulated/down-regulated, gain/loss, larger/smaller, rise/fall,"
-    "rises/falls, greater/lesser, better/worse, thicker/thinner, stronger/weaker"
+    "upregulated/downregulated, up-regulated/down-regulated, larger/smaller,"
+    "weight gain/weight loss,"
+    "greater/lesser, better/worse, thicker/thinner, stronger/weaker"
 ) | one_way(
     "reduces > increases, reduced > increased, reduce > increase, reducing > increasing,"
     "reduction > increase, enhances > weakens, enhanced > weakened, declined > rose,"
@@ -208,7 +206,7 @@ _FREQUENCIES = one_way(
 _ROUTES = one_way(
     "orally > intravenously, intravenously > orally, intravenous > oral, by mouth > by injection,"
     "intramuscular > intravenous, subcutaneous > intravenous, subcutaneously > intravenously,"
-    "intramuscularly > orally, topical > oral, inhaled > injected, intranasal > oral,"
+    "intramuscularly > orally, topical > oral, intranasal > oral,"
     "rectally > orally, topically > orally, by injection > by mouth, intrathecal > oral,"
     "intraperitoneal > oral, intraperitoneally > orally"
 )
@@ -218,7 +216,7 @@ _HEDGES = one_way(
     "appears to > is proved to, appear to > are proved to, seems to > is proved to,"
     "sometimes > always, usually > always, often > always, rarely > always"
 )
-_SIGN = r"([(=] ?| (?:was|is|of|at|by|to|between|and) )[−–-]"
+_SIGN = r"([(=] ?| (?:was|is|of|at|by|to|between) )[−–-]"
 
 MUTANTS: dict[str, Rule] = {
     "number": number,
@@ -257,11 +255,14 @@ MUTANTS: dict[str, Rule] = {
         (r"\bcannot ", "can "),
         (r"\bnever ", "always "),
         (r"\bwithout ", "with "),
-        unless=r"\b(?:not|cannot) (?:only|necessarily|always|yet|all|just)\b|whether|\bknown\b",
+        unless=r"\b(?:not|cannot) (?:only|necessarily|always|yet|all|just)\b|whether|\bknown\b"
+        r"|or without",
     ),
     "negation_scope": negation_scope,
     "direction": exchange(
-        _DIRECTIONS, unless=rf"\b(?:or (?:in|de)creased?|than {COUNT}|as well as)\b"
+        _DIRECTIONS,
+        after=r"(?! (?:limb|leg|extremit|urinary|respir|jaw|back|body|abdom|part|tract|lip|and ))",
+        unless=rf"\b(?:or (?:in|de)creased?|than {COUNT}|as well as)\b",
     ),
     "antonym": exchange(_ANTONYMS),
     "entity_drug": one_of(_DRUGS),
@@ -277,7 +278,7 @@ MUTANTS: dict[str, Rule] = {
                 {"once": "three times", "twice": "four times", "three times": "once"},
                 after=r"(?= (?:daily|weekly|monthly|every|each|per|an? (?:day|week|month|year)))",
             ),
-            exchange(_FREQUENCIES),
+            exchange(_FREQUENCIES, after=r"(?! (?:activit|living|life|lives|basis|routine))"),
             exchange(_PERIODS, before=rf"{COUNT} ", after=r"(?! (?:old|of age|and older))"),
         ]
     ),

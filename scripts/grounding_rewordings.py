@@ -28,13 +28,14 @@ _DIGITS = {str(value): word for word, value in NUMBER_WORDS.items()}
 _SYNONYMS = both_ways(
     "heart attack/myocardial infarction, shortness of breath/dyspnea, medicines/medications,"
     "doctor/physician, doctors/physicians, usually/generally, begins/starts,"
-    "kidney disease/renal disease, kidney failure/renal failure, people/persons,"
+    "kidney disease/renal disease, kidney failure/renal failure,"
     "bleeding/hemorrhage, itching/pruritus, difficulty swallowing/dysphagia, illness/sickness,"
     "swelling/edema, liver damage/hepatic damage, bedwetting/nocturnal enuresis,"
     "underactive thyroid/hypothyroidism, overactive thyroid/hyperthyroidism"
 ) | one_way(
-    "high blood pressure > hypertension, affects > has an effect on, pyrexia > fever,"
-    "show > demonstrate, showed > demonstrated, occurs > happens, mainly > chiefly,"
+    "people > persons, high blood pressure > hypertension, affects > has an effect on,"
+    "pyrexia > fever, show > demonstrate, showed > demonstrated, occurs > happens,"
+    "mainly > chiefly,"
     "obtain > get, numerous > many, however > nevertheless, entire > whole, often > frequently,"
     "seldom > rarely, lack of > absence of, approximately > about,"
     "commonly > frequently, throughout > all through, physicians > doctors, permits > allows"
@@ -56,7 +57,7 @@ _LIST = re.compile(
     rf"(?<=\b)(include|includes|including|are|such as|causes?) ({_ITEM}), ((?:{_ITEM}, )*)"
     rf"({_ITEM}),? (and|or) ({_ITEM})(?=\.$)"
 )
-_DEFINED = re.compile(r"((?:[\w-]+ ){1,7})\(([A-Z][A-Za-z]?[A-Z0-9]{1,5})\)")
+_DEFINED = re.compile(r"(?<![\w'’])((?:[\w-]+ ){1,7})\(([A-Z][A-Za-z]?[A-Z0-9]{1,5})\)")
 
 
 def number_format(place: Place, draw: Random) -> str | None:
@@ -66,7 +67,7 @@ def number_format(place: Place, draw: Random) -> str | None:
             rf"(?<![\w.,/–-])(?:(?P<thousands>\d{{1,3}}(?:,\d{{3}})+)(?![\d.,–-]\d)"
             rf"|(?P<share>\d+(?:\.\d+)?)(?:%| percent\b)"
             rf"|(?P<digits>{'|'.join(_DIGITS)})(?= (?:{TIME}|people|patients|types|children)\b)"
-            rf"|(?P<word>{'|'.join(NUMBER_WORDS)})(?= [a-z]+s\b)"
+            rf"|(?P<word>{'|'.join(NUMBER_WORDS)})(?= (?!thirds|quarters|fifths)[a-z]+s\b)"
             rf"|(?P<point>0\.\d+)(?![\d.]))",
             text,
         )
@@ -165,7 +166,8 @@ def reordered(place: Place, _: Random) -> str | None:
     found = re.match(
         r"((?:If|When|Although|Because|In some|In most|During|After) [^,;]+), ([^,;]+)\.$", text
     )
-    if found and not re.search(r"\b(?:and|or|then|which|it|they)\b", found[2]):
+    spoken = found and re.search(r"\b(?:it|they|this|these)\b", found[0])
+    if found and not spoken and not re.search(r"\b(?:and|or|then|which)\b", found[2]):
         return f"{capital(found[2])} {found[1][0].lower()}{found[1][1:]}."
     return None
 

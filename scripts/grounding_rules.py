@@ -42,12 +42,13 @@ PRONOUN = re.compile(
     r"(?:it|its|they|their|this|these|those|that|there|he|she|we|you|your|our|some|most|many|other"
     r"|others|such|both|all|each|one|if|when|while|although|in|as|for|to|what|which|who|more|no|of|by"
     r"|sometimes|occasionally|using|usually|often|how|on|with|at|from|them|him|us|because|based"
-    r"|however|also|then|there|here|known|only|about|less|but|and|yet|so|whether)\b",
+    r"|however|also|then|there|here|known|only|about|less|but|and|yet|so|or|whether|little|few)\b",
     re.I,
 )
 CLAUSE = re.compile(
     r"\b(?:which|that|who|whose|where|when|if|is|are|was|were|can|may|might|could|should|will|has"
-    r"|have|had|do|does|did|to|not|also|often|usually|because|than|how|what|remains?)\b|[,;:()]",
+    r"|have|had|do|does|did|to|not|also|often|usually|because|than|how|what|remains?"
+    r"|[a-z]+ly)\b|[,;:()]",
     re.I,
 )
 # Verbs that say something else when their sides are exchanged: base form, participle.
@@ -100,7 +101,7 @@ def sides(sentence: str) -> re.Match[str] | None:
     agrees = found["modal"] or is_plural(found["subject"]) != bool(found["s"])
     # Not "prevents X from doing Y", "causes X and does Y", "affects X differently".
     more = re.search(r" (?:and|from) |ly$", found["object"]) or re.search(
-        r"(?:\b(?:and|or|always|sometimes)|ly)$|n['’]?t\b", found["subject"]
+        r"(?:\b(?:and|or|always|sometimes|helps?)|ly)$|n['’]?t\b", found["subject"]
     )
     return found if plain and agrees and not more and not PRONOUN.match(found["object"]) else None
 

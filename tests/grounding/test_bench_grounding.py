@@ -116,7 +116,7 @@ def test_a_weaker_bound_is_not_called_a_false_number(scripts: None) -> None:
         ("number_format", "We saw 1,200 patients.", "We saw 1200 patients."),
         ("unit_conversion", "Wait for three weeks here.", "Wait for 21 days here."),
         ("passive_voice", "Gout causes hot joints.", "Hot joints are caused by gout."),
-        ("reordered", "If it hurts, the dose is halved.", "The dose is halved if it hurts."),
+        ("reordered", "If pain lasts, the dose is halved.", "The dose is halved if pain lasts."),
         ("subset", "Signs include fever, cough and pain.", "Signs include fever and pain."),
         ("negated_faithful", "It does not spread.", "It doesn't spread."),
         ("table_row", "Age: 6 years; Dose: 5 mg", "For age 6 years, the dose is 5 mg."),
