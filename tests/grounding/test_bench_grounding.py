@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.grounding.test_verifier import THREE, save_model
+
 ROOT = Path(__file__).parents[2]
 PAIRS = Path(__file__).parent / "pairs"
 TRUE_KINDS = {
@@ -170,6 +172,19 @@ def test_the_benchmark_on_sentences_of_the_samples(tmp_path: Path) -> None:
     assert count == sum(
         one["overlap"]["removed"]["entity_drug"]["count"] for one in halves.values()
     )
+
+
+def test_a_verifier_judges_after_the_rules(tmp_path: Path) -> None:
+    """One that finds entailment nowhere leaves only what is in the source word for word."""
+    model = save_model(tmp_path / "no", THREE, bias=-1000.0)
+    results, _ = bench(
+        "--pairs", str(PAIRS / "dev_1.jsonl"), "--verifier", model, out=tmp_path / "out.json"
+    )
+    rules, both = (results["Written by hand"][name] for name in ("rules", "rules + verifier"))
+    assert rules["removed"]["all true"]["share"] < 0.5
+    for kind, cell in both["removed"].items():
+        if kind != "all true":
+            assert cell["share"] == (0.0 if kind == "verbatim" else 1.0), kind
 
 
 @pytest.fixture
