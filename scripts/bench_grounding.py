@@ -233,7 +233,10 @@ def main() -> None:
         if isinstance(check, Endpoint):
             check.close()
             if check.unclear:
-                print(f"{name}: {check.unclear} replies were neither yes nor no; counted as no")
+                count, first = len(check.unclear), check.unclear[0][:60]
+                print(
+                    f"{name}: {count} replies were neither yes nor no, and count as no: {first!r}"
+                )
     if chosen.out:
         chosen.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from medrag.clients import AsyncHttpClient, EventLoopThread, bearer
 from medrag.config import GroundingConfig
+from medrag.errors import HttpError
 from medrag.grounding import SupportCheck
 from medrag.grounding.evidence import sentence_spans
 from medrag.text.words import terms, words
@@ -108,7 +109,7 @@ class Endpoint:
         self._url, self._model = url.rstrip("/") + "/chat/completions", model
         self._http = AsyncHttpClient(AT_ONCE, deadline_s=300.0, timeout_s=120.0)
         self._loop = EventLoopThread()
-        self.unclear = 0
+        self.unclear: list[str] = []  # replies
 
     def __call__(self, pair: Pair) -> bool:
         content = PROMPT.format(**asdict(pair))
@@ -121,21 +122,30 @@ class Endpoint:
         headers = bearer("OPENAI_API_KEY")
         call = self._http.post_json(self._url, payload, headers=headers, retry=True)
         reply = self._loop.run(call)
-        said = str(reply["choices"][0]["message"]["content"] or "")
-        said = said.rpartition("</think>")[2].strip(" \n\"'*.").lower()
-        self.unclear += not re.match(r"(?:yes|no)\b", said)
-        return re.match(r"yes\b", said) is not None
+        try:
+            said = str(reply["choices"][0]["message"]["content"] or "")
+        except (LookupError, TypeError) as error:
+            raise HttpError(
+                f"{self._url} sent no chat completion; is it an OpenAI-compatible endpoint?"
+            ) from error
+        verdict = re.match(r"\W*(yes|no)\b", said.rpartition("</think>")[2], re.I)
+        if not verdict:
+            self.unclear.append(said)
+        return verdict is not None and verdict[1].lower() == "yes"
 
     def close(self) -> None:
         self._loop.close(self._http.close)
 
 
 def judge(check: Check, pairs: Sequence[Pair], at_once: int = 1) -> Verdicts:
+    """Ask a check about all pairs, `at_once` of them at a time."""
+
     def timed(pair: Pair) -> tuple[bool, float]:
         started = time.perf_counter()
         return check(pair), time.perf_counter() - started
 
-    timed(pairs[0])  # what loads at first use is not part of a check
+    if at_once == 1:
+        check(pairs[0])  # what loads at first use is not part of a check
     with ThreadPoolExecutor(at_once) as pool:
         verdicts = list(pool.map(timed, pairs))
     return Verdicts([said for said, _ in verdicts], [seconds for _, seconds in verdicts])

@@ -245,7 +245,7 @@ def test_a_chat_endpoint_is_asked_about_each_pair(
     removed = results["Written by hand"]["judge"]["removed"]
     assert removed["antonym"]["share"] == 0.5
     assert removed["subset"]["share"] == 0.5
-    assert "1 replies were neither yes nor no" in printed
+    assert "1 replies were neither yes nor no, and count as no: 'Perhaps.'" in printed
     said = {sent["messages"][0]["content"] for sent in asked}
     assert len(said) == len(rows)
     assert all(sent["model"] == "judge" and sent["temperature"] == 0 for sent in asked)
