@@ -180,6 +180,8 @@ _FREQUENCY = re.compile(
     rf"|every\s+other\s+(?P<other>day|night|week|month)"
     rf"|(?P<alternate>alternate|alternating)\s+(?P<altp>days|nights|weeks)"
     rf"|(?:every|each)\s+(?:(?P<many>{_NUM})(?:\s?(?:-|–|to)\s?(?P<many2>{_NUM}))?[\s-]+)?(?P<unit>days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|minutes?|h\b|min\b)"
+    rf"|(?:at\s+)?(?P<ivn>{_NUM})[\s-](?P<ivu>hour|day|week|month|year)s?\s+intervals"
+    rf"|(?:at\s+)?intervals\s+of\s+(?P<ivn2>{_NUM})[\s-](?P<ivu2>hour|day|week|month|year)s?"
     rf"|(?P<hourly>{_NUM})[\s-](?P<hadv>hourly|weekly|monthly|yearly)"
     rf"|(?P<only>daily|nightly|hourly|weekly|fortnightly|monthly|quarterly|yearly|annually|annual)\b(?!\s+(?:life|living|activit))"
     rf"|(?<=[a-z] )(?P<in24>in|over|within|per) (?:any |each |a |every )?24[ -]hours?(?: period)?\b"
@@ -188,7 +190,10 @@ _FREQUENCY = re.compile(
     rf")",
     re.I,
 )
-_OVER = re.compile(r"\bover\s+(?:the\s+)?$", re.I)
+_OVER = re.compile(
+    r"(?<!for )(?<!last )(?<!lasts )(?<!lasting )(?<!lasted )(?<!of )(?<!if )(?<!is )(?<!are )\bover\s+(?:the\s+)?$",
+    re.I,
+)
 _APPROXIMATE = re.compile(
     r"(?:about|around|approximately|roughly|some|nearly|almost|~|circa)\s*$", re.I
 )
@@ -553,6 +558,8 @@ def _rate(text: str, one: re.Match[str]) -> tuple[float, float]:
         rate = 1.0 / (float(one["q"]) * size)
         return rate, rate
     if one["often"]:
+        if re.search(r"\d[,. ]$", text[: one.start()]):
+            return 0.0, 0.0  # the end of "12 500 doses in a month"
         count = _TIMES.get(one["often"].lower()) or _number_of(one["n"])
         most = _number_of(one["n2"]) if one["n2"] else count
         period = 1.0
@@ -577,6 +584,10 @@ def _rate(text: str, one: re.Match[str]) -> tuple[float, float]:
     if one["in24"]:  # "2 L in 24 hours"; "repeat in 24 hours" is none
         given = re.search(rf"\d\s?(?:{_UNIT_NAME})(?: of [a-z]+)?\s$", text[: one.start()], re.I)
         return (1.0, 1.0) if given else (0.0, 0.0)
+    if one["ivn"] or one["ivn2"]:
+        period = _PERIODS[(one["ivu"] or one["ivu2"]).lower()]
+        rate = 1.0 / (_number_of(one["ivn"] or one["ivn2"]) * period)
+        return rate, rate
     if one["hourly"]:
         rate = 1.0 / (_number_of(one["hourly"]) * _ADVERBS[one["hadv"].lower()])
         return rate, rate

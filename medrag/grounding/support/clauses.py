@@ -55,6 +55,7 @@ _INCLUDES = re.compile(
     r"\b(?:interval|ci)\b.{0,40}\b(?:includ|contain|cross|span|overlap|straddl)\w*\s+(?:the null|no (?:effect|difference)|unity|1|0|zero|one)\b",
     re.I,
 )
+_PREFIXED = re.compile(r"(?:anti|intra|pre|post|peri|extra|sub|trans|inter)-?([a-z]{5,})$")
 _UNDER = re.compile(
     r"\b(?:under|below|younger than)(?: the age of)? (?P<years>1[0-8]|[1-9])(?: years?| s|s)?\b(?! ?(?:%|mg|kg|mm|g|l|ml|/|\.))"
 )
@@ -184,6 +185,7 @@ def parse(text: str) -> Sentence:
     for clause in clauses:
         clause.no_change = _NO_CHANGE.search(lower[clause.start : clause.end]) is not None
     held_roots = {one for term in terms for one in term.roots} | {root(word) for word in words}
+    inner = {root(part[1]) for word in words if (part := _PREFIXED.match(word))}
     p_values = [
         float(one["value"].replace("·", "."))
         for one in _P_VALUE.finditer(lower)
@@ -202,7 +204,8 @@ def parse(text: str) -> Sentence:
         or _holds_null(lower),
         roots=frozenset(held_roots),
         concepts=frozenset(one for term in terms for one in term.concepts)
-        | frozenset(number for word in words for number in synonyms().get((root(word),), ())),
+        | frozenset(number for word in words for number in synonyms().get((root(word),), ()))
+        | frozenset(number for one in inner for number in synonyms().get((one,), ())),
     )
 
 

@@ -25,7 +25,7 @@ diabetes mellitus, diabetes, sugar disease
 hyperglycemia, high blood sugar, high blood glucose, raised blood glucose, high glucose
 hypoglycemia, low blood sugar, low blood glucose, low glucose, hypo
 hyperlipidemia, high cholesterol, raised cholesterol, hypercholesterolemia
-dyspnea, shortness of breath, breathlessness, short of breath, breathless, difficulty breathing, trouble breathing
+dyspnea, sob, shortness of breath, breathlessness, short of breath, breathless, difficulty breathing, trouble breathing
 pyrexia, fever, high temperature, febrile, feverish
 hyperkalemia, high potassium, raised potassium
 hypokalemia, low potassium
@@ -188,7 +188,7 @@ vitamin k, phytomenadione, phytonadione
 folic acid, folate
 neonate, newborn, newborn baby, neonatal, new-born
 infant, baby, babies
-child, children, pediatric, kid, childhood, youngster
+child, children, pediatric, kid, childhood, youngster, toddler
 adolescent, teenager, teen, adolescence
 adult, grown-up
 elderly, older people, older person, older adult, older patient, geriatric, old people, aged
@@ -218,7 +218,10 @@ electroencephalogram, eeg
 lumbar puncture, spinal tap
 venepuncture, venipuncture, phlebotomy, blood draw, blood sampling
 blood pressure, bp
-heart rate, pulse
+heart rate, pulse, hr, pulse rate
+respiratory rate, rr, breathing rate
+oxygen saturation, spo2, sats, saturation
+prostate-specific antigen, psa
 body mass index, bmi
 tachycardia, fast heart rate, rapid heart rate, racing heart
 bradycardia, slow heart rate, slow pulse
@@ -291,7 +294,7 @@ tibia, shin bone
 patella, kneecap
 clavicle, collarbone
 scapula, shoulder blade
-cranium, skull
+cranium, skull, cranial
 axilla, armpit
 umbilicus, navel, belly button
 trachea, windpipe
@@ -394,6 +397,15 @@ concussion
 burn
 scald
 head injury
+hypothyroidism, underactive thyroid, low thyroid
+hyperthyroidism, overactive thyroid, thyrotoxicosis
+anorexia, loss of appetite, poor appetite, appetite loss
+colic, cramp, cramping pain
+loss of taste, ageusia
+loss of smell, anosmia
+double vision, diplopia
+ringing in ear, tinnitus
+nosebleed, epistaxis
 breast
 gynecomastia, breast enlargement in men, enlarged male breast
 forced expiratory volume, fev1, fev
@@ -439,6 +451,10 @@ whole, entire, intact
 half, ½
 effective, work, works, efficacious
 ineffective, not work, useless
+mainly, chiefly, mostly, primarily, largely, predominantly, principally
+give, donate
+conservatively, without surgery, nonoperatively
+report, describe
 frequent, common, often, commonly, frequently
 rare, uncommon, infrequent, seldom, rarely, unusual
 severe, serious, grave
@@ -496,9 +512,9 @@ prone, susceptible
 
 # Opposite directions: before "|" one, after it the other.
 _OPPOSITES = {
-    "change": "increase raise rise rose risen elevate higher more greater up grow gain prolong lengthen extend longer "
+    "change": "increase raise rise rose risen elevate higher more greater up grow gain gained prolong lengthen extend longer "
     "accelerate boost enhance augment heighten intensify upregulate strengthen stronger improved-on faster doubled tripled larger bigger climb climbed | "
-    "decrease reduce lower fall fell fallen drop decline less fewer down shorten diminish lessen attenuate "
+    "decrease reduce lower lose lost fall fell fallen drop decline less fewer down shorten diminish lessen attenuate "
     "cut halve halved suppress lowering shrink shorter downregulate slower smaller dip limit restrict curb minimize weaken weaker blunt deplete depress dwindle reduction sank",
     "benefit": "improve better effective helpful beneficial benefit relieve alleviate ease superior efficacious efficacy ameliorate successful strengthen | "
     "worsen worse ineffective harmful harm aggravate exacerbate deteriorate inferior useless unhelpful detrimental impair decline weaken",
