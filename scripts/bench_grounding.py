@@ -107,13 +107,13 @@ def _hash(text: str) -> bytes:
 def _blocks(paths: Iterable[Path]) -> Iterator[tuple[str, Block]]:
     """(title, block) of all text and tables of files and folders."""
     for path in paths:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if not file.is_file():
-                continue
+        files = filter(Path.is_file, sorted(path.rglob("*"))) if path.is_dir() else [path]
+        for file in files:
             for item in read_documents(file, file.name, CorpusConfig()):
-                for block in item.blocks if isinstance(item, Document) else ():
-                    if block.kind in (BlockKind.text, BlockKind.table):
-                        yield item.title, block
+                if isinstance(item, Document):
+                    for block in item.blocks:
+                        if block.kind in (BlockKind.text, BlockKind.table):
+                            yield item.title, block
 
 
 def _places(block: Block) -> Iterator[Place]:

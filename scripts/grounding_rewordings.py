@@ -181,7 +181,9 @@ def subset(place: Place, _: Random) -> str | None:
     found = re.match(r"([A-Z][^;:()]{30,}); (?!however)[a-z]", text)
     if found:
         return f"{found[1]}."
-    bare = re.sub(r" \((?![^)]*\b(?:not|except|only|unless)\b)[^)]*\)", "", text, count=1)
+    bare = re.sub(
+        r" \((?![^)]*\b(?:not|except|only|unless|after|before|if|when)\b)[^)]*\)", "", text, count=1
+    )
     return bare if bare != text else None
 
 

@@ -42,7 +42,7 @@ PRONOUN = re.compile(
     r"(?:it|its|they|their|this|these|those|that|there|he|she|we|you|your|our|some|most|many|other"
     r"|others|such|both|all|each|one|if|when|while|although|in|as|for|to|what|which|who|more|no|of|by"
     r"|sometimes|occasionally|using|usually|often|how|on|with|at|from|them|him|us|because|based"
-    r"|however|also|then|there|here|known|only|about|less|but|and|yet|so|or|whether|little|few)\b",
+    r"|however|also|then|there|here|known|only|about|less|but|and|yet|so|or|whether|little|few|another)\b",
     re.I,
 )
 CLAUSE = re.compile(
