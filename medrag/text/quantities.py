@@ -264,6 +264,8 @@ def quantities(text: str) -> list[Quantity]:
         first_end = at = end
         if any(start < b and end > a for a, b in taken) or _in_a_word(plain, start, end):
             continue
+        if spread := _SPREAD.match(plain, end):
+            end = at = spread.end()  # "5.9 ± 0.5 %"
         unit, end = _unit_after(plain, end)
         high = value
         if (joint := _RANGE_JOINT.match(plain, end)) and (
@@ -386,9 +388,6 @@ def _in_a_word(text: str, start: int, end: int) -> bool:
 
 def _unit_after(text: str, end: int) -> tuple[tuple[str, float] | None, int]:
     """The unit after a number: (dimension, size) and where it ends."""
-    if spread := _SPREAD.match(text, end):
-        unit, after = _unit_after(text, spread.end())  # "5.9 ± 0.5 %"
-        return (unit, end) if unit else (None, end)
     space = re.match(r"\s?-?\s?", text[end:])
     at = end + (space.end() if space else 0)
     first = _one_unit(text, at)

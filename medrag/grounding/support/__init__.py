@@ -14,9 +14,9 @@ from .alignment import matches
 from .amounts import quantity_differences
 from .clauses import AUXILIARIES, Sentence, Term, parse
 from .order import order_differences, role_differences
-from .polarity import absence_differences, polarity_differences, substitutions
+from .polarity import absence_differences, denied_terms, polarity_differences, substitutions
 from .qualifiers import certainty_differences, dropped_conditions, slot_differences
-from .vocabulary import is_medical, is_technical, opposites, root
+from .vocabulary import is_medical, is_technical, light, opposites, root
 
 _REFERS = re.compile(
     r"\s*(?:it|its|they|them|their|theirs|this|these|that(?! of)|those(?! (?:with|who|on|in|without|taking))|he|she|his|her|both|such|doing so|the (?:latter|former|same|drug|"
@@ -150,6 +150,7 @@ def _differences(
         *quantity_differences(said, window, context),
         *polarity_differences(said, window),
         *absence_differences(said, window),
+        *denied_terms(said, window, context),
         *substitutions(said, window),
         *slot_differences(said, window, context),
         *certainty_differences(said, window),
@@ -191,6 +192,10 @@ def _coverage(
             held += weight
         elif _directed(term, said, directions):
             held += weight * 0.9
+        elif len(term.roots) > 1 and any(
+            one in around_roots for one in term.roots if one not in light()
+        ):
+            held += weight * 0.6  # "tooth decay" and "decay"
         elif name and not term.light:
             missing = missing or term.word
     quantities = len(said.quantities)

@@ -49,6 +49,14 @@ def _equal(statement: Sentence, wanted: Quantity, given: Quantity, sentence: Sen
         and any(one.dimension == wanted.dimension for one in sentence.quantities)
     ):
         return wanted.sign == given.sign  # "6.6 days vs 10.92"
+    unit = re.sub(r"[\d.,·±+−–\s-]+", "", wanted.text)
+    if (
+        not given.dimension
+        and wanted.dimension
+        and _bare(given, wanted)
+        and f"({unit})" in sentence.text
+    ):
+        return wanted.sign == given.sign  # "Weight (kg) 61.2"
     if not wanted.same_value(given):
         return False
     if wanted.dimension != given.dimension:
@@ -86,7 +94,8 @@ def _spans(wanted: Quantity, given: Sequence[tuple[Quantity, Sentence]]) -> bool
 
 def _bare(wanted: Quantity, given: Quantity) -> bool:
     """Whether a number without a unit is the number of a quantity with one."""
-    numbers = re.findall(r"\d+(?:[.,]\d+)*", given.text.split("/")[0])
+    text = re.sub(r"\s?(?:±|\+/-|\+-).*", "", given.text.split("/")[0]).replace("−", "-")
+    numbers = re.findall(r"(?<![\d.])-?\d+(?:[.,]\d+)*", text)
     return [float(n.replace(",", "")) for n in numbers if n.count(".") < 2][:2] in (
         [wanted.low], [wanted.low, wanted.high],
     )  # fmt: skip
@@ -248,5 +257,7 @@ def _segment(sentence: Sentence, quantity: Quantity) -> list[Term]:
         spans.pop()
     for a, b, _ in spans:
         if a <= quantity.start < b:
-            return [term for term in sentence.terms if a <= term.start < b]
+            return [
+                t for t in sentence.terms if a <= t.start < b and t.word not in ("vs", "versus")
+            ]
     return list(sentence.terms)

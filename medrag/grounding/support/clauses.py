@@ -40,6 +40,7 @@ _FALSE_NEGATION = re.compile(
 _NO_CHANGE = re.compile(
     r"\b(?:no(?:t)?|n['’]t|neither|nor|without|never)\b[^.;]{0,40}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*|better|worse|superior\w*|evidence)\b"
     r"|\b(?:unchanged|similar|comparable|equal|the same|unaffected|non-?significant|insignificant|nonsignificant|non-?inferior|unrelated|as (?:often|common|effective|frequent|likely|many|high|low|good|well) (?:as|with|in))\b"
+    r"|\b(?:evidence|effect|difference|benefit)\b[^.;]{0,40}\b(?:lacking|absent)\b|\black of\b"
     r"|\bfail(?:ed|s)? to\b|\bno (?:difference|change|effect)\b|\bdid nothing\b",
     re.I,
 )
@@ -363,7 +364,7 @@ def _base(word: str) -> str:
 
 
 def _direct(clause: Clause, word: str, negated: bool) -> None:
-    if word.endswith("al"):
+    if word.endswith("al") or word.startswith("position"):
         return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
         if negated and axis in VERBAL:

@@ -10,7 +10,7 @@ from .clauses import AUXILIARIES, Clause, Sentence, Term
 from .vocabulary import opposites, root, synonyms
 
 _ORDER = re.compile(
-    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|followed|follows?|precedes?|then|next|finally|until|once)\b"
+    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|followed|follows?|precedes?|then|next|finally|once)\b"
     r"(?!\s+(?:daily|an?|every|per|weekly)\b)",
     re.I,
 )
@@ -31,10 +31,15 @@ def _order(sentence: Sentence) -> set[tuple[object, object]]:
     text = sentence.text
     for one in _ORDER.finditer(text):
         word = one["word"].lower()
-        stop = re.compile(r"[,;.]|\band then\b").search(text, one.end())
+        stop = re.compile(r"[,;.]|\band\b" if word == "followed" else r"[,;.]|\band then\b").search(
+            text, one.end()
+        )
         end = stop.start() if stop else len(text)
         right = [t for t in sentence.terms if one.end() <= t.start < end]
         left = [t for t in sentence.terms if t.start < one.start() and not t.word.endswith("ly")]
+        if word in ("next", "finally") and not right:  # "and the aerobic bottle next"
+            cut = max(text.rfind(" and ", 0, one.start()), text.rfind(",", 0, one.start()))
+            left, right = [t for t in left if t.start < cut], [t for t in left if t.start > cut]
         if not left:
             if word != "then" and not any(
                 t.start >= end for t in sentence.terms
@@ -47,7 +52,15 @@ def _order(sentence: Sentence) -> set[tuple[object, object]]:
             left = [t for t in sentence.terms if t.start >= end]
         if word in ("then", "next", "finally", "last"):
             first, second = left, right
-        elif word in ("before", "prior to", "followed by", "until", "precede", "precedes"):
+        elif word in (
+            "before",
+            "prior to",
+            "followed by",
+            "until",
+            "precede",
+            "precedes",
+            "preceded",
+        ):
             first, second = left, right
         else:
             first, second = right, left
@@ -114,7 +127,7 @@ def _roles(
             than = re.compile(r"\b(?:than|to)\b").search(text, one.end())
             if not than:
                 continue
-            left = _side(sentence, clause, 0, one.start())
+            left = _side(sentence, clause, 0, than.start())
             right = _side(sentence, clause, than.end(), len(text))
             found.append(("than", right, left) if word in _LESS else ("than", left, right))
             continue

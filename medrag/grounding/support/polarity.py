@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from .alignment import aligned, matches, said
 from .clauses import VERBAL, Clause, Sentence
-from .vocabulary import root
+from .vocabulary import opposites, root
 
 
 def polarity_differences(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
@@ -157,7 +157,7 @@ def substitutions(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
         if same < 0.75 * len(own) or len(theirs) > 2 * len(own):
             continue
         for kind, a, b, c, d in match.get_opcodes():
-            if kind != "replace" or b - a > 2 or d - c > 2 or same + b - a < len(own):
+            if kind != "replace" or b - a > 2 or d - c != b - a or same + b - a < len(own):
                 continue
             new = [t for _, t in own[a:b] if not matches(t, roots, concepts)]
             old = [t for _, t in theirs[c:d] if not matches(t, statement.roots, statement.concepts)]
@@ -165,3 +165,37 @@ def substitutions(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
             if new and old:
                 return [f"the source says “{old[0].word}”, not “{new[0].word}”"]
     return []
+
+
+def denied_terms(
+    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
+) -> list[str]:
+    """Things that the statement affirms and the source only denies, or the other way round."""
+    topic = frozenset[str]().union(*(one.roots for one in context))
+    clauses = [(one, clause) for one in window for clause in one.clauses]
+    for clause in statement.clauses:
+        negative = _is_negative(clause)
+        if clause.no_change or (not negative and any(map(_is_negative, statement.clauses))):
+            continue
+        for term in clause.terms:
+            if term.light or topic.issuperset(term.roots) or term.roots[0] in opposites():
+                continue
+            found = [
+                (sentence, other)
+                for sentence, other in clauses
+                if any(matches(term, frozenset(o.roots), o.concepts) for o in other.terms)
+            ]
+            if (
+                found
+                and all(_is_negative(other) != negative for _, other in found)
+                and not any(other.no_change for _, other in found)
+            ):
+                return [f"the source {'says' if negative else 'denies'} it of {term.word}"]
+    return []
+
+
+def _is_negative(clause: Clause) -> bool:
+    """Whether a clause denies or forbids."""
+    return bool(clause.negations % 2) or any(
+        sign < 0 for axis in ("do", "presence") for _, sign in clause.directions.get(axis, ())
+    )

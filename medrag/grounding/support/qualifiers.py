@@ -66,7 +66,7 @@ def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> li
         own, theirs = _all_words(statement), _all_words(sentence, other)
         own_roots, their_roots = {root(w) for w in own}, {root(w) for w in theirs}
         held_sure = {word for one in window for word in one.words} & sure
-        hedged = [w for w in theirs if w in strong]
+        hedged = [w for w in theirs if w in strong or (len(w) > 6 and root(w) in strong)]
         open_ = any(c.negations for c in statement.clauses) and own_roots & {
             "clear",
             "known",
@@ -77,7 +77,7 @@ def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> li
             "shown",
             "show",
         }
-        softer = set(own) & weak - (set(theirs) & {"can"})
+        softer = (set(own) & weak - set(theirs)) or {"allowed", "permitted", "allow"} & set(own)
         if hedged and not (set(own) & strong or own_roots & strong or softer or open_):
             reasons.append(f"the source says “{hedged[0]}”")
         if their_roots & associations and not their_roots & {"cause", "caus"}:
@@ -155,20 +155,33 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
             ]
             inside = apart or inside
             first = max(sentence.text.rfind(mark, 0, one.start()) for mark in ";:")
+            last = min(
+                (at for mark in ";:" if (at := sentence.text.find(mark, one.end())) >= 0),
+                default=len(sentence.text),
+            )
             outside = [
                 t
                 for t in sentence.terms
-                if t.start > first and not one.start() <= t.start < stop and not t.light
+                if first < t.start < last and not one.start() <= t.start < stop and not t.light
             ]
             if not inside:
                 continue
             roots, concepts = statement.roots, statement.concepts
             kept = said(inside, roots, concepts)
-            rest = said(outside, roots, concepts)
+            rest = said(outside, roots, concepts) or [
+                q
+                for q in sentence.quantities
+                if first < q.start < last
+                and not one.start() <= q.start < stop
+                and any(q.same_value(own) for own in statement.quantities)
+            ]
             if len(kept) * 2 < len(inside) and (rest or not outside):
                 listed = re.search(r",[^;.]*\b(?:or|and)\b", sentence.text[stop:])
                 tail = [t for t in sentence.terms if t.start >= stop and not t.light]
-                if (not strict and kept) or (listed and said(tail, roots, concepts)):
+                fronted = not sentence.text[: one.start()].strip()
+                if (not strict and kept) or (
+                    listed and not fronted and said(tail, roots, concepts)
+                ):
                     continue
                 found.append(
                     (

@@ -542,6 +542,7 @@ _OPPOSITES = {
     "curable": "curable treatable | incurable untreatable",
     "safe-run": "tighten tight constrict constriction vasoconstriction narrow | relax loosen dilate widen vasodilation",
     "fullness": "full | empty",
+    "when": "early earlier sooner prematurely | late later delayed delay",
     "often": "common often frequent usually always | rare rarely uncommon seldom infrequent never",
     "position": "raise elevate above | lower below",
     "normal": "normal | abnormal",
@@ -563,7 +564,7 @@ _SLOTS = {
     "species": "rat+mouse+mice+murine+rodent+dog+canine+cat+rabbit+pig+porcine+monkey+primate+animal+hamster+sheep+guinea pig+zebrafish+ferret+puppy+puppies+kitten+calf+chick | "
     "patient+human+volunteer+man+woman+people+men+women+person+child+children+adult+participant | "
     "in vitro+cell line+cell culture+cultured cell",
-    "route": "oral+swallow+capsule+tablet+by mouth | intravenous+infusion | intramuscular | subcutaneous | rectal | "
+    "route": "oral+swallow+capsule+tablet+by mouth | intravenous+infusion+into vein+into a vein+into the vein | intramuscular+into muscle+into a muscle+into the muscle | subcutaneous+under skin+under the skin | rectal | "
     "sublingual | inhale+nebulize+nebulizer+inhaler | intranasal+nasal spray | topical+cream+ointment+gel+lotion | "
     "eye drop | ear drop | transdermal+patch | intrathecal | epidural | vaginal+pessary | intradermal | buccal+cheek | intraosseous | intravitreal",
     "pregnancy": "pregnant+pregnancy+gestation | breastfeed+breastfeeding+lactation",
@@ -684,6 +685,8 @@ def root(word: str) -> str:
     if not word.isalpha():
         return word
     word = stem(spelling(word))
+    if word.endswith(("ri", "ti", "di", "li", "ni", "pi")) and len(word) > 4:
+        word = word[:-1] + "y"  # "carried"
     if len(word) >= 6:
         for ending in _ENDINGS_LONGEST_FIRST:
             if word.endswith(ending) and len(word) - len(ending) >= (5 if ending in _SHORT else 4):
