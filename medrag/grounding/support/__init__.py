@@ -148,14 +148,14 @@ def _differences(
 ) -> list[str]:
     return [
         *quantity_differences(said, window, context),
-        *polarity_differences(said, window),
+        *polarity_differences(said, window, context),
         *absence_differences(said, window),
         *denied_terms(said, window, context),
         *substitutions(said, window),
         *slot_differences(said, window, context),
-        *certainty_differences(said, window),
+        *certainty_differences(said, window, context),
         *order_differences(said, window),
-        *role_differences(said, window),
+        *role_differences(said, window, context),
     ]
 
 
@@ -233,7 +233,10 @@ def _linked(before: Sentence, after: Sentence) -> bool:
     if not after.terms or _REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:60]):
         return True
     # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
-    return any(_has_plain_subject(one) or _is_instruction(one) for one in (before, after))
+    return any(_has_plain_subject(one) or _is_instruction(one) for one in (before, after)) or (
+        after.words[0] in ("the", "these")
+        and matches(after.terms[0], before.roots, before.concepts)
+    )
 
 
 def _has_plain_subject(sentence: Sentence) -> bool:

@@ -35,14 +35,20 @@ def _alike(one: str, other: str) -> bool:
     return same >= 6 and {one[same:], other[same:]} <= _ENDS
 
 
-def aligned(clause: Clause, window: Sequence[Sentence]) -> tuple[Clause, Sentence] | None:
-    """The clause of the source that shares most with a clause."""
+def aligned(
+    clause: Clause, window: Sequence[Sentence], context: Sequence[Sentence] = ()
+) -> tuple[Clause, Sentence] | None:
+    """The clause of the source that shares most with a clause; the topic counts for less."""
+    topic = frozenset[str]().union(*(one.roots for one in context))
     best, found = 0.0, None
     for sentence in window:
         for other in sentence.clauses:
             roots = frozenset(one for term in other.terms for one in term.roots)
             concepts = frozenset(one for term in other.terms for one in term.concepts)
-            shared = sum(0.3 if term.light else 1.0 for term in said(clause.terms, roots, concepts))
+            shared = sum(
+                0.3 if term.light else 0.5 if topic.issuperset(term.roots) else 1.0
+                for term in said(clause.terms, roots, concepts)
+            )
             shared += sum(
                 1.0 for q in clause.quantities if any(q.same_value(o) for o in other.quantities)
             )

@@ -57,6 +57,10 @@ def _equal(statement: Sentence, wanted: Quantity, given: Quantity, sentence: Sen
         and f"({unit})" in sentence.text
     ):
         return wanted.sign == given.sign  # "Weight (kg) 61.2"
+    if given.high < 0 < wanted.low and any(
+        sign < 0 for clause in statement.clauses for _, sign in clause.directions.get("change", ())
+    ):  # "fell by 34 %" for "-34 %"
+        given = replace(given, low=-given.low, high=-given.high)
     if not wanted.same_value(given):
         return False
     if wanted.dimension != given.dimension:
@@ -171,6 +175,8 @@ def _bound_elsewhere(
     The terms near a quantity say what it measures. Only those terms count that are near one
     quantity of the source and not near another of the same dimension.
     """
+    if any("respectively" in one.words for _, one in same):
+        return ""
     beside = [one for one in statement.quantities if one is not wanted]
     others = [
         pair for pair in given

@@ -76,10 +76,12 @@ def _keys(term: Term) -> list[object]:
     return [*term.concepts] or [" ".join(term.roots)]
 
 
-def role_differences(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
+def role_differences(
+    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
+) -> list[str]:
     """Whether a statement exchanges who does something and to whom."""
     for clause in statement.clauses:
-        pair = aligned(clause, window)
+        pair = aligned(clause, window, context)
         if pair is None:
             continue
         other, sentence = pair

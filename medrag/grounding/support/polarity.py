@@ -14,15 +14,17 @@ from .clauses import VERBAL, Clause, Sentence
 from .vocabulary import opposites, root
 
 
-def polarity_differences(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
+def polarity_differences(
+    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
+) -> list[str]:
     """Clauses that deny what the source says, or turn its direction round."""
     reasons = []
     for clause in statement.clauses:
-        pair = aligned(clause, window)
+        pair = aligned(clause, window, context)
         if pair is None:
             continue
         other, sentence = pair
-        back = aligned(other, [statement])
+        back = aligned(other, [statement], context)
         if back is not None and back[0] is not clause:
             continue  # another clause says what this one of the source does
         if reason := _polarity(clause, other, statement, sentence):
@@ -173,25 +175,34 @@ def denied_terms(
     """Things that the statement affirms and the source only denies, or the other way round."""
     topic = frozenset[str]().union(*(one.roots for one in context))
     clauses = [(one, clause) for one in window for clause in one.clauses]
+    if any(_EXCEPT & set(one.words) for one in (statement, *window)):
+        return []  # "the only one" is "no other"
+    positive = not any(map(_is_negative, statement.clauses))
     for clause in statement.clauses:
-        negative = _is_negative(clause)
-        if clause.no_change or (not negative and any(map(_is_negative, statement.clauses))):
-            continue
         for term in clause.terms:
-            if term.light or topic.issuperset(term.roots) or term.roots[0] in opposites():
+            if clause.no_change or term.light or topic.issuperset(term.roots):
+                continue
+            if term.roots[0] in opposites() or not (positive or term.negated):
                 continue
             found = [
-                (sentence, other)
-                for sentence, other in clauses
-                if any(matches(term, frozenset(o.roots), o.concepts) for o in other.terms)
+                (one, other)
+                for _, other in clauses
+                for one in other.terms
+                if matches(term, frozenset(one.roots), one.concepts)
             ]
+            denied = [one.negated for one, _ in found]
+            if positive and found and all(denied):
+                return [f"the source denies it of {term.word}"]
             if (
-                found
-                and all(_is_negative(other) != negative for _, other in found)
-                and not any(other.no_change for _, other in found)
+                term.negated
+                and found
+                and not any(_is_negative(other) or other.no_change for _, other in found)
             ):
-                return [f"the source {'says' if negative else 'denies'} it of {term.word}"]
+                return [f"the source says it of {term.word}"]
     return []
+
+
+_EXCEPT = frozenset("only without too rather instead other unless".split())
 
 
 def _is_negative(clause: Clause) -> bool:

@@ -20,7 +20,8 @@ def slot_differences(
     for slot, classes in statement.slots.items():
         held = here.get(slot, frozenset())
         missing = classes - held - around.get(slot, frozenset())
-        if missing and held and not (slot in _LOOSE and held & classes):
+        several = slot not in _MUST and (len(held) > 1 or held & classes)
+        if missing and held and not several:
             reasons.append(f"the source is about another {slot}")
         elif missing and slot in _MUST and not (slot == "species" and missing == {1}):
             if slot == "sex" and held_words(window, context):
@@ -42,7 +43,6 @@ _OF_ONE_SEX = frozenset(
     for w in "prostate testis testicular penis penile uterus uterine womb ovary ovarian "
     "cervical vaginal menopause menstrual birth labor delivery postpartum mother".split()
 )
-_LOOSE = frozenset({"route", "food", "body", "who", "germ", "vessel"})
 _MUST = frozenset({"age", "species", "sex", "pregnancy"})
 
 
@@ -54,12 +54,14 @@ def _merged(sentences: Sequence[Sentence]) -> dict[str, frozenset[int]]:
     return merged
 
 
-def certainty_differences(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
+def certainty_differences(
+    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
+) -> list[str]:
     """Hedges of the source that the statement drops, and certainty that it adds."""
     strong, weak, associations, _, sure = hedges()
     reasons = []
     for clause in statement.clauses:
-        pair = aligned(clause, window)
+        pair = aligned(clause, window, context)
         if pair is None:
             continue
         other, sentence = pair

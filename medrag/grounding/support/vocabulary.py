@@ -661,7 +661,7 @@ _KEEP_S = frozenset(
 )
 
 _ENDINGS = (
-    "ativ itiv iv iz abl ibl enc anc ur abilities ability ibility ably est ously fully izations ization ications ication ations ation itions ition ically ements ement ments ment ences ence "
+    "is ativ itiv iv iz abl ibl enc anc ur abilities ability ibility ably est ously fully izations ization ications ication ations ation itions ition ically ements ement ments ment ences ence "
     "ances ance encies ency ancies ancy ically ical ally als al ives ive ions ion ors ers er ings ing edly "
     "ed ness ities ity ents ent ants ant ary ous ics ic ly es e y izes ize ate ated ating ates able ible s"
 ).split()  # noqa: SIM905
