@@ -7,7 +7,6 @@ doi:10.1006/jbin.2001.1029) and ConText (Harkema et al. 2009, doi:10.1016/j.jbi.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 
 from .alignment import aligned, matches, said
 from .clauses import VERBAL, Clause, Sentence
@@ -142,30 +141,6 @@ def absence_differences(statement: Sentence, window: Sequence[Sentence]) -> list
             and not any(clause.negations for sentence in window for clause in sentence.clauses)
         ):
             return [f"the source says it {'without' if same[0].absent else 'with'} {term.word}"]
-    return []
-
-
-def substitutions(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
-    """Words that stand in the place of others, where a statement is nearly a quotation."""
-    roots = frozenset[str]().union(*(one.roots for one in window))
-    concepts = frozenset[int]().union(*(one.concepts for one in window))
-    own = [(term.roots, term) for term in statement.terms]
-    if len(own) < 4:
-        return []
-    for sentence in window:
-        theirs = [(term.roots, term) for term in sentence.terms]
-        match = SequenceMatcher(None, [a for a, _ in own], [b for b, _ in theirs], autojunk=False)
-        same = sum(block.size for block in match.get_matching_blocks())
-        if same < 0.75 * len(own) or len(theirs) > 2 * len(own):
-            continue
-        for kind, a, b, c, d in match.get_opcodes():
-            if kind != "replace" or b - a > 2 or d - c != b - a or same + b - a < len(own):
-                continue
-            new = [t for _, t in own[a:b] if not matches(t, roots, concepts)]
-            old = [t for _, t in theirs[c:d] if not matches(t, statement.roots, statement.concepts)]
-            new = [t for t in new if t.word not in ("before", "after")]
-            if new and old:
-                return [f"the source says “{old[0].word}”, not “{new[0].word}”"]
     return []
 
 
