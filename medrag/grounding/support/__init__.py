@@ -136,6 +136,8 @@ def _judge_all(
         for reason, left in dropped_conditions(said, window):
             factor = min(factor, left)
             reasons = [*reasons, reason] if left == 0.0 else reasons
+        if unsaid := _unsaid_clause(said, [*window, *context]):
+            reasons = [*reasons, f"the source does not say “{unsaid}”"]
         if missing:
             reasons = [*reasons, f"the source does not mention {missing}"]
         score = 0.0 if reasons else max(0.0, coverage) ** _EASE * factor
@@ -208,6 +210,18 @@ def _coverage(
     if not total or not inside:
         return 0.0, missing
     return held / total, missing
+
+
+def _unsaid_clause(said: Sentence, source: Sequence[Sentence]) -> str:
+    """A clause of the statement that the source hardly mentions."""
+    roots = frozenset[str]().union(*(one.roots for one in source))
+    concepts = frozenset[int]().union(*(one.concepts for one in source))
+    for clause in said.clauses if len(said.clauses) > 1 else ():
+        content = [term for term in clause.terms if not term.light]
+        held = sum(matches(term, roots, concepts) for term in content)
+        if len(content) > 1 and held < 0.3 * len(content):
+            return said.text[clause.start : clause.end].strip(" ,.;")
+    return ""
 
 
 def _is_name(term: Term) -> bool:

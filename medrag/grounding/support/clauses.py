@@ -364,7 +364,7 @@ def _base(word: str) -> str:
 
 
 def _direct(clause: Clause, word: str, negated: bool) -> None:
-    if word.endswith("al") or word.startswith("position"):
+    if word == "causal" or word.startswith("position"):
         return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
         if negated and axis in VERBAL:

@@ -93,14 +93,14 @@ def role_differences(
                 a, b = agents - patients, patients - agents
                 a2, b2 = agents2 - patients2, patients2 - agents2
                 straight = len(a & a2) + len(b & b2)
-                if a & b2 and b & a2 and not a & a2 and len(a & b2) + len(b & a2) >= straight:
+                if a & b2 and b & a2 and len(a & b2) + len(b & a2) >= straight:
                     return ["the source says it the other way round"]
     return []
 
 
 _TO_VERB = frozenset(
     root(w)
-    for w in "gave give donate sent send pass make cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
+    for w in "up down fall rise drop climb gave give donate sent send pass make cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
     "displace potentiate enhance activate stimulate suppress produce lead result worsen improve relieve exceed "
     "outperform replace mask mimic antagonize compete bind transmit infect spread affect predict follow delay slow "
     "accelerate impair promote protect elevate decrease diminish convert metabolize support drive stop start "
@@ -154,6 +154,8 @@ def _roles(
                     )
                 )
                 continue
+            if verb in ("rise", "fall") and _WITH.match(text, one.end()):
+                flipped = True  # "levels go up with X"
             if name == root("result") and text[one.end() :].lstrip().startswith(("from", "of")):
                 flipped = True
         else:
@@ -164,6 +166,7 @@ def _roles(
     return found
 
 
+_WITH = re.compile(r"\s+(?:with|when|if|on|in response to)\s")
 _IRREGULAR = {
     "gave": "give",
     "given": "give",

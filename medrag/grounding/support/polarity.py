@@ -152,8 +152,8 @@ def denied_terms(
     clauses = [(one, clause) for one in window for clause in one.clauses]
     if any(_EXCEPT & set(one.words) for one in (statement, *window)):
         return []  # "the only one" is "no other"
-    positive = not any(map(_is_negative, statement.clauses))
     for clause in statement.clauses:
+        positive = not _is_negative(clause)
         for term in clause.terms:
             if clause.no_change or term.light or topic.issuperset(term.roots):
                 continue

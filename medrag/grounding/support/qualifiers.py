@@ -20,7 +20,7 @@ def slot_differences(
     for slot, classes in statement.slots.items():
         held = here.get(slot, frozenset())
         missing = classes - held - around.get(slot, frozenset())
-        several = slot not in _MUST and (len(held) > 1 or held & classes)
+        several = slot not in _MUST and (len(held) > 1 and slot in _LISTED or held & classes)
         if missing and held and not several:
             reasons.append(f"the source is about another {slot}")
         elif missing and slot in _MUST and not (slot == "species" and missing == {1}):
@@ -43,6 +43,7 @@ _OF_ONE_SEX = frozenset(
     for w in "prostate testis testicular penis penile uterus uterine womb ovary ovarian "
     "cervical vaginal menopause menstrual birth labor delivery postpartum mother".split()
 )
+_LISTED = frozenset({"organ", "joint", "digit", "germ", "who", "body"})
 _MUST = frozenset({"age", "species", "sex", "pregnancy"})
 
 
@@ -128,7 +129,7 @@ def _all_words(sentence: Sentence, clause: Clause | None = None) -> list[str]:
 
 
 _CONDITION = re.compile(
-    r"\b(?P<word>only (?:if|when|after|in|for|with|where|once|under|by|to)|if|unless|except(?: (?:in|for|when|if|that|where))?|provided(?: that)?|as long as|until|other than|apart from|so long as|on condition|in the absence of|in case of|when|once(?! (?:an?|daily|every|per|weekly|a)\b)|where|after|following|whose|without|not (?:in|for|if|when)|but not|excluding|subject to)\b",
+    r"\b(?P<word>(?<=[a-z]s )who|(?<=people )who|(?<=those )who|only (?:if|when|after|in|for|with|where|once|under|by|to)|if|unless|except(?: (?:in|for|when|if|that|where))?|provided(?: that)?|as long as|until|other than|apart from|so long as|on condition|in the absence of|in case of|when|once(?! (?:an?|daily|every|per|weekly|a)\b)|where|after|following|whose|without|not (?:in|for|if|when)|but not|excluding|subject to)\b",
     re.I,
 )
 _STRICT = re.compile(

@@ -559,7 +559,7 @@ _OPPOSITES = {
 # Groups of which a text usually means one. "+" joins words of one class.
 _SLOTS = {
     "age": "neonate+newborn+neonatal+infant+baby+babies | child+children+pediatric+girl+boy+toddler+schoolchild+kid+childhood | "
-    "adolescent+teenager+teen+youth | adult+adulthood+middle-aged+grown-up | elderly+geriatric",
+    "adolescent+teenager+teen+youth | adult+adulthood+middle-aged+grown-up | elderly+geriatric+older adult+older people+older patient | young adult+young people",
     "sex": "man+men+male | woman+women+female",
     "species": "rat+mouse+mice+murine+rodent+dog+canine+cat+rabbit+pig+porcine+monkey+primate+animal+hamster+sheep+guinea pig+zebrafish+ferret+puppy+puppies+kitten+calf+chick | "
     "patient+human+volunteer+man+woman+people+men+women+person+child+children+adult+participant | "
@@ -599,6 +599,9 @@ _SLOTS = {
     "joint": "hip | knee | shoulder | elbow | wrist | ankle",
     "digit": "finger | toe",
     "parent": "mother+maternal | father+paternal | newborn+fetal+fetus",
+    "inheritance": "dominant | recessive",
+    "operation": "preoperative+preoperatively+before operation+before surgery+before the operation | "
+    "postoperative+postoperatively+after operation+after surgery+after the operation",
     "season": "winter | summer | spring | autumn",
     "who": "physician | nurse | midwife | pharmacist | dentist | paramedic | physiotherapist | dietitian | surgeon",
     "comparison": "placebo",
@@ -613,7 +616,7 @@ unproven unconfirmed preliminary possibility suspect suspected tend tendency ten
 thought believed speculated anecdotal isolated
 """  # fmt: skip
 _WEAK_HEDGES = "can sometimes occasionally some often usually generally consider considered typically mostly rarely"
-_ASSOCIATIONS = "associate association associated correlate correlation correlated link linked relate related relationship"
+_ASSOCIATIONS = "attribute attributed ascribe ascribed implicate implicated associate association associated correlate correlation correlated link linked relate related relationship"
 _CAUSAL = "cause lead result due because prevent protect induce produce trigger increase reduce lower raise"
 _SURE = "always never all every must certain certainly definitely invariably proven proves confirmed will guarantee guaranteed ensures entirely completely"
 
