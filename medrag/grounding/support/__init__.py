@@ -13,10 +13,12 @@ from ..table_rows import is_row
 from .alignment import matches
 from .amounts import quantity_differences
 from .clauses import AUXILIARIES, Sentence, Term, parse
+from .forms import is_technical, root
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import certainty_differences, dropped_conditions, slot_differences
-from .vocabulary import is_medical, is_technical, light, opposites, root
+from .tables import listed
+from .vocabulary import is_medical, listed_roots, opposites
 
 _REFERS = re.compile(
     r"\s*(?:it|its|they|them|their|theirs|this|these|that(?! of)|those(?! (?:with|who|on|in|without|taking))|he|she|his|her|both|such|doing so|the (?:latter|former|same|drug|"
@@ -195,7 +197,7 @@ def _coverage(
         elif _directed(term, said, directions):
             held += weight * 0.9
         elif len(term.roots) > 1 and any(
-            one in around_roots for one in term.roots if one not in light()
+            one in around_roots for one in term.roots if one not in listed_roots("light")
         ):
             held += weight * 0.6  # "tooth decay" and "decay"
         elif name and not term.light:
@@ -270,7 +272,7 @@ def _is_instruction(sentence: Sentence) -> bool:
     )
 
 
-_NARROWS = frozenset("with of who in on for aged taking whose without under over receiving".split())
+_NARROWS = listed("narrows")
 _BOTH = re.compile(
     r"\b(?P<word>both|neither)\s+(?P<one>[^,;.]+?)\s+(?:and|nor)\s+(?P<rest>.+)", re.I | re.S
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from .clauses import Clause, Sentence, Term
+from .tables import listed
 
 
 def said(terms: Iterable[Term], roots: frozenset[str], concepts: frozenset[int]) -> list[Term]:
@@ -20,9 +21,7 @@ def matches(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool
     return len(term.roots) == 1 and any(_alike(term.roots[0], other) for other in roots)
 
 
-_ENDS = frozenset(
-    "a ia sia tic ic y sis es is um al an ed ant ive ion or ous us e i at iv ar th".split()
-) | {""}
+_ENDS = listed("endings") | {""}
 
 
 @cache

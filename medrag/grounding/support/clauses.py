@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from ...text.quantities import Quantity, quantities
 from ...text.words import STOPWORDS, fold
-from .vocabulary import is_everyday, light, opposites, root, slots, synonyms
+from .forms import base_of_denied, root
+from .tables import listed
+from .vocabulary import listed_roots, opposites, slots, synonyms
 
 _TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
 _BREAKS = frozenset(";:()[].!?—–")
-_JOINTS = frozenset(
-    "but while whereas although though however yet nor unless because since".split()
-)
-_LISTS = frozenset("and or then".split())
-_SUBJECTS = frozenset("it they this these he she which who that we you there".split())
-AUXILIARIES = frozenset(
-    "is are was were be been being am has have had do does did can could may might must shall should "
-    "will would cannot need".split()
-)
-_VERBS = frozenset(
-    root(word)
-    for word in "check clean wash flush apply keep call seek repeat inject swallow chew drink eat rinse "
-    "remove insert place press hold store refrigerate shake dilute dissolve mix infuse give take use "
-    "measure monitor record refer discuss consider ask tell tilt lie sit stand wait rest cover dress "
-    "elevate cool warm feed breastfeed vaccinate test screen treat prescribe order perform obtain send "
-    "rehydrate stopped started switched change lasts lasted remain remained occurred developed died had "
-    "received showed contains causes needs requires works lives stays begins ends".split()
-)
-_NEGATORS = frozenset(
-    "no not never neither nor none nobody nothing nil cannot n't n’t hardly barely lacking lack "
-    "lacks absence".split()
-)
+_JOINTS = listed("joints")
+_LISTS = frozenset({"and", "or", "then"})
+_SUBJECTS = listed("subjects")
+AUXILIARIES = listed("auxiliaries")
+_VERBS = listed_roots("verbs")
+_NEGATORS = listed("negators")
 _FALSE_NEGATION = re.compile(
     r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than(?=\s+(?:an?\s+)?(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|half))|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?(?:ruled out|excluded)|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
 )
@@ -92,7 +78,9 @@ class Term:
     @property
     def light(self) -> bool:
         """Whether it says little about the topic."""
-        return len(self.roots) == 1 and (self.roots[0] in light() or self.word in light())
+        return len(self.roots) == 1 and (
+            self.roots[0] in listed_roots("light") or self.word in listed("light")
+        )
 
 
 @dataclass(slots=True)
@@ -172,7 +160,7 @@ def parse(text: str) -> Sentence:
             term = Term(
                 start, last, lower[start:last],
                 tuple(
-                    root(_base(part) if _is_denied(part) else part)
+                    root(base_of_denied(part) if _is_denied(part) else part)
                     for part in words[at : at + length]
                 ), concepts,
                 len(clauses) - 1, scope > 0, _lacks(words, at),
@@ -267,8 +255,7 @@ def _clause_starts(words: list[str]) -> set[int]:
             or (
                 (word in _LISTS or word == ",")
                 and (
-                    words[at + 1 : at + 2] == ["with"]
-                    and word == ","
+                    (words[at + 1 : at + 2] == ["with"] and word == ",")
                     or _begins_clause(words, at + 1)
                     or (predicate and _holds_predicate(words, at + 1))
                 )
@@ -346,21 +333,9 @@ def _longest(
 VERBAL = frozenset({"do", "change", "benefit", "cause", "act", "known", "presence", "make"})
 
 
-@cache
 def _is_denied(word: str) -> bool:
     """Whether a prefix turns a word round: "unreliable", "incomplete"."""
-    return not opposites().get(root(word)) and bool(_base(word))
-
-
-@cache
-def _base(word: str) -> str:
-    """What a prefix turns round: "reliable" of "unreliable"; "" of other words."""
-    found = re.match(
-        r"(?:un|non)-?([a-z]{4,})$|(?:in|im|ir)([a-z]{3,}(?:able|ible|ent|ant|ate|ive|ous|al|ect|plete))$",
-        word,
-    )
-    base = (found[1] or found[2]) if found else ""
-    return base if is_everyday(base) and word not in ("unless", "immediate") else ""
+    return not opposites().get(root(word)) and bool(base_of_denied(word))
 
 
 def _direct(clause: Clause, word: str, negated: bool) -> None:

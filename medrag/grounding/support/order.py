@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from .alignment import aligned
 from .clauses import AUXILIARIES, Clause, Sentence, Term
-from .vocabulary import opposites, root, synonyms
+from .forms import root
+from .tables import listed
+from .vocabulary import listed_roots, opposites, synonyms
 
 _ORDER = re.compile(
     r"\b(?P<word>before|after|prior to|followed by|following|preceded by|followed|follows?|precedes?|then|next|finally|once)\b"
@@ -50,9 +52,7 @@ def _order(sentence: Sentence) -> set[tuple[object, object]]:
                 end = cut.start() if cut else end  # at the next noun phrase
                 right = [t for t in right if t.start < end]
             left = [t for t in sentence.terms if t.start >= end]
-        if word in ("then", "next", "finally", "last"):
-            first, second = left, right
-        elif word in (
+        if word in ("then", "next", "finally", "last") or word in (
             "before",
             "prior to",
             "followed by",
@@ -98,20 +98,9 @@ def role_differences(
     return []
 
 
-_TO_VERB = frozenset(
-    root(w)
-    for w in "up down fall rise drop climb gave give donate sent send pass make cause inhibit increase reduce lower raise induce prevent block treat trigger precede "
-    "displace potentiate enhance activate stimulate suppress produce lead result worsen improve relieve exceed "
-    "outperform replace mask mimic antagonize compete bind transmit infect spread affect predict follow delay slow "
-    "accelerate impair promote protect elevate decrease diminish convert metabolize support drive stop start "
-    "resemble contain release absorb refer supervise monitor inform call alert assist report notify".split()
-)
-_LESS = frozenset(
-    "inferior worse smaller lower less fewer slower shorter weaker rarer earlier".split()
-)
-_COMPARE = frozenset(
-    "superior inferior preferred better worse safer larger smaller higher lower more less fewer greater faster slower longer shorter stronger weaker cheaper commoner rarer earlier later".split()
-)
+_TO_VERB = listed_roots("transitive")
+_LESS = listed("less")
+_COMPARE = listed("comparatives")
 
 
 def _roles(
@@ -175,7 +164,7 @@ _IRREGULAR = {
     "led": "lead",
     "rose": "rise",
 }
-_CAUSING = frozenset(root(w) for w in "cause lead result produce induce trigger".split())
+_CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))
 
 
 def _verb(name: str) -> str:

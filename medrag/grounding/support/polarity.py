@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from .alignment import aligned, matches, said
 from .clauses import VERBAL, Clause, Sentence
-from .vocabulary import opposites, root
+from .forms import root
+from .tables import listed
+from .vocabulary import opposites
 
 
 def polarity_differences(
@@ -177,7 +179,7 @@ def denied_terms(
     return []
 
 
-_EXCEPT = frozenset("only without too rather instead other unless".split())
+_EXCEPT = listed("except")
 
 
 def _is_negative(clause: Clause) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from .alignment import aligned, said
 from .clauses import AUXILIARIES, Clause, Sentence
-from .vocabulary import hedges, root
+from .forms import root
+from .tables import listed
+from .vocabulary import listed_roots
 
 
 def slot_differences(
@@ -20,7 +22,7 @@ def slot_differences(
     for slot, classes in statement.slots.items():
         held = here.get(slot, frozenset())
         missing = classes - held - around.get(slot, frozenset())
-        several = slot not in _MUST and (len(held) > 1 and slot in _LISTED or held & classes)
+        several = slot not in _MUST and ((len(held) > 1 and slot in _LISTED) or held & classes)
         if missing and held and not several:
             reasons.append(f"the source is about another {slot}")
         elif missing and slot in _MUST and not (slot == "species" and missing == {1}):
@@ -38,11 +40,7 @@ def held_words(window: Sequence[Sentence], context: Sequence[Sentence]) -> bool:
     return any("pregnancy" in one.slots or one.roots & _OF_ONE_SEX for one in (*window, *context))
 
 
-_OF_ONE_SEX = frozenset(
-    root(w)
-    for w in "prostate testis testicular penis penile uterus uterine womb ovary ovarian "
-    "cervical vaginal menopause menstrual birth labor delivery postpartum mother".split()
-)
+_OF_ONE_SEX = listed_roots("of one sex")
 _LISTED = frozenset({"organ", "joint", "digit", "germ", "who", "body"})
 _MUST = frozenset({"age", "species", "sex", "pregnancy"})
 
@@ -59,7 +57,8 @@ def certainty_differences(
     statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
 ) -> list[str]:
     """Hedges of the source that the statement drops, and certainty that it adds."""
-    strong, weak, associations, _, sure = hedges()
+    strong, weak, sure = listed("hedges"), listed("weak hedges"), listed("sure")
+    associations = listed_roots("associations")
     reasons = []
     for clause in statement.clauses:
         pair = aligned(clause, window, context)
@@ -69,7 +68,9 @@ def certainty_differences(
         own, theirs = _all_words(statement), _all_words(sentence, other)
         own_roots, their_roots = {root(w) for w in own}, {root(w) for w in theirs}
         held_sure = {word for one in window for word in one.words} & sure
-        hedged = [w for w in theirs if w in strong or (len(w) > 6 and root(w) in strong)]
+        hedged = [
+            w for w in theirs if w in strong or (len(w) > 6 and root(w) in listed_roots("hedges"))
+        ]
         open_ = any(c.negations for c in statement.clauses) and own_roots & {
             "clear",
             "known",
@@ -81,18 +82,16 @@ def certainty_differences(
             "show",
         }
         softer = (set(own) & weak - set(theirs)) or {"allowed", "permitted", "allow"} & set(own)
-        if hedged and not (set(own) & strong or own_roots & strong or softer or open_):
+        if hedged and not (
+            set(own) & strong or own_roots & (strong | listed_roots("hedges")) or softer or open_
+        ):
             reasons.append(f"the source says “{hedged[0]}”")
         if their_roots & associations and not their_roots & {"cause", "caus"}:
-            if own_roots & (causal_roots - their_roots) and not own_roots & associations:
+            if own_roots & (_CAUSAL - their_roots) and not own_roots & associations:
                 reasons.append("the source names an association, not a cause")
-        said_causal = own_roots & causal_roots - {root("because"), root("due"), root("responsible")}
+        said_causal = own_roots & _CAUSAL - {root("because"), root("due"), root("responsible")}
         whole = {root(w) for one in window for w in one.words}
-        if (
-            said_causal
-            and not clause.negations
-            and not whole & (causal_roots | associations | _EFFECTS)
-        ):
+        if said_causal and not clause.negations and not whole & (_CAUSAL | associations | _EFFECTS):
             reasons.append("the source does not say that one causes the other")
         softened = [w for w in theirs if w in weak]
         if softened and set(own) & sure and not set(theirs) & sure:
@@ -113,14 +112,8 @@ def certainty_differences(
     return reasons
 
 
-_EFFECTS = frozenset(
-    root(w)
-    for w in "after from with reason why make makes reduce increase lower raise effect lead give cut stop bring damage harm precipitate contribute account come arise follow risk shorten delay block keep inhibit".split()
-)
-causal_roots = frozenset(
-    root(w)
-    for w in "cause causes lead leads result due because prevent prevents protects produce induces trigger triggers responsible".split()
-)
+_EFFECTS = listed_roots("effects")
+_CAUSAL = listed_roots("causal")
 
 
 def _all_words(sentence: Sentence, clause: Clause | None = None) -> list[str]:
