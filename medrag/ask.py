@@ -55,6 +55,10 @@ def show(answer: Answer) -> None:
             _out.print(
                 f"[yellow]removed ({escape(sentence.reason)}):[/yellow] {escape(sentence.text)}"
             )
+    if answer.stray_markers:
+        _out.print(
+            f"[yellow]removed: {answer.stray_markers} marker(s) of passages that were not given[/yellow]"
+        )
 
 
 def _indented(text: str) -> None:

@@ -54,7 +54,7 @@ def test_answers_are_greedy_new_text_only(base: Path) -> None:
     generator = HFGenerator(config, Device.cpu)
     first = generator.generate(PROMPT)
     assert first == generator.generate(PROMPT)
-    assert "[INST]" not in first
+    assert "[INST]" not in first.text
     generator.close()
     assert generator.generate(PROMPT) == first  # loads again
 
@@ -67,13 +67,13 @@ def test_answers_are_greedy_new_text_only(base: Path) -> None:
             ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
             if ids[-1] == tokenizer.eos_token_id:
                 break
-    assert tokenizer.decode(ids[start:], skip_special_tokens=True).strip() == first
+    assert tokenizer.decode(ids[start:], skip_special_tokens=True).strip() == first.text
 
 
 def test_a_streamed_answer_is_the_whole_answer(base: Path) -> None:
     generator = HFGenerator(GeneratorConfig(model=str(base), max_new_tokens=24), Device.cpu)
     pieces = list(generator.stream(PROMPT))
-    assert "".join(pieces).strip() == generator.generate(PROMPT)
+    assert "".join(pieces).strip() == generator.generate(PROMPT).text
     assert len(pieces) > 1
 
 
@@ -83,7 +83,7 @@ def test_a_stream_that_is_abandoned_stops_the_model(base: Path) -> None:
     pieces = generator.stream(PROMPT)
     next(pieces)
     assert threading.active_count() > before
-    pieces.close()  # type: ignore[attr-defined]
+    pieces.close()
     assert threading.active_count() == before
 
 

@@ -19,7 +19,7 @@ from medrag import CorpusConfig, GeneratorConfig, IndexConfig, PipelineConfig, R
 from medrag.errors import ConfigError, HttpError
 from medrag.generation import open_generator
 from medrag.generation.openai import OpenAIGenerator
-from medrag.generation.prompts import REFUSAL, Prompt, build_messages
+from medrag.generation.prompts import REFUSAL, Prompt, Reply, build_messages
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from tests.conftest import NOTES
@@ -171,7 +171,7 @@ def test_the_key_goes_into_the_header_and_into_no_error(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f"{SECRET}\n")
     endpoint.says("So it is.")
-    assert OpenAIGenerator(generator(endpoint.url)).generate(PROMPT) == "So it is."
+    assert OpenAIGenerator(generator(endpoint.url)).generate(PROMPT) == Reply("So it is.")
     assert endpoint.asked[0][1]["Authorization"] == f"Bearer {SECRET}"
     endpoint.status = 401
     with pytest.raises(HttpError, match="401") as failure:
@@ -186,14 +186,14 @@ def test_questions_of_many_threads_share_the_connections(endpoint: Endpoint) -> 
     endpoint.says("So it is.")
     generator_ = open_generator(generator(endpoint.url))
     for _ in range(5):
-        assert generator_.generate(PROMPT) == "So it is."
+        assert generator_.generate(PROMPT) == Reply("So it is.")
     assert len(endpoint.connections) == 1
     with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(generator_.generate, [PROMPT] * 24)) == {"So it is."}
+        assert set(threads.map(generator_.generate, [PROMPT] * 24)) == {Reply("So it is.")}
     assert len(endpoint.connections) <= 8
     before = len(endpoint.connections)
     generator_.close()
-    assert generator_.generate(PROMPT) == "So it is."
+    assert generator_.generate(PROMPT) == Reply("So it is.")
     assert len(endpoint.connections) == before + 1
     generator_.close()
     generator_.close()
@@ -206,7 +206,7 @@ def test_closing_does_not_disturb_questions_in_other_threads(endpoint: Endpoint)
         asked = [threads.submit(generator_.generate, PROMPT) for _ in range(60)]
         while not all(answer.done() for answer in asked):
             generator_.close()
-    assert {answer.result() for answer in asked} == {"So it is."}
+    assert {answer.result() for answer in asked} == {Reply("So it is.")}
     generator_.close()
 
 
@@ -223,7 +223,7 @@ def test_an_answer_is_streamed_in_pieces(endpoint: Endpoint) -> None:
     assert endpoint.asked[0][2]["stream"] is True
     pieces = generator_.stream(PROMPT)
     assert next(pieces) == "So "
-    pieces.close()  # type: ignore[attr-defined]  # a reader may stop early
+    pieces.close()  # a reader may stop early
     assert list(generator_.stream(PROMPT)) == ["So ", "it is."]
     generator_.close()
 
