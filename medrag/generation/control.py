@@ -13,9 +13,9 @@ from ..errors import ModelError
 _TAG = re.compile(
     r"([<＜]+)([^\s\d<>＜＞=.,+≤≥±-][^\s<>＜＞]{0,80}|[|｜][^<>＜＞\n]{1,80}[|｜])([>＞]+)"
 )
-_INSTRUCTION = re.compile(r"[\[［](/?[A-Z][A-Z_]{2,30})[\]］]")
+_INSTRUCTION = re.compile(r"[\[［](/?[A-Z][A-Z_]{2,30}(?:_[0-9]{1,3})?)[\]］]")
 _DISARMED = re.compile(r"‹+[^‹›\n]{1,82}›+")
-_DISARMED_INSTRUCTION = re.compile(r"\{(/?[A-Z][A-Z_]{2,30})\}")
+_DISARMED_INSTRUCTION = re.compile(r"\{(/?[A-Z][A-Z_]{2,30}(?:_[0-9]{1,3})?)\}")
 
 
 def without_control(text: str) -> str:

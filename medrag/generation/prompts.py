@@ -111,4 +111,4 @@ def _quoted(hit: Hit) -> str:
     heading = " > ".join(part for part in (hit.title, hit.section, hit.header) if part)
     lines = [" ".join(heading.split()), *hit.text.splitlines()]
     shown = without_control(disarmed("\n".join(line for line in lines if line.strip())))
-    return "\n".join(f"{QUOTE}{line}" for line in shown.splitlines())
+    return "\n".join(f"{QUOTE}{line}" for line in shown.splitlines() or [""])

@@ -24,16 +24,20 @@ _RUN = re.compile(
     re.IGNORECASE,
 )
 # Every marker is brought into the form "[1, 2]" first.
-_MARKER = re.compile(r"\s*\[(\d+(?:, \d+)*)\]")
-_AFTER_STOP = re.compile(r"([.!?][\"'”’]*)((?:\s*\[\d[\d, ]*\])+)")
+_MARKER = re.compile(r"\s*\[(\d{1,6}(?:, \d{1,6})*)\]")
+_LEADING = re.compile(r"^[ \t]*(\[\d[\d, ]*\])[ \t]+([^\n\[]*[^\s\[])[ \t]*$", re.MULTILINE)
+# On a line of its own a marker belongs to the sentence before; before a sentence, to that one.
+_AFTER_STOP = re.compile(
+    r"([.!?][\"'”’]*)((?:\s*\[\d[\d, ]*\])+(?=[ \t]*(?:\n|$))|(?:[ \t]*\[\d[\d, ]*\])+)"
+)
 _COMPLETE = re.compile(r"\][.!?][\"'”’]*\s*$")  # after `_AFTER_STOP` was moved
 _QUOTE = re.compile(rf"^{re.escape(QUOTE.strip())}[ \t]?", re.MULTILINE)
 _LINE = re.compile(r"(.*\S)((?:\s*\[\d+\])+)\s*")
 
 _CLAUSE_ENDS = re.compile(r"(?:\s*[(（][\d,; ]+[)）])*\s*(?:[.!?,;:]|$|\n)")
 _LIST_ITEM = re.compile(r"^\s*[(（]\d{1,2}[)）]", re.MULTILINE)
-_ENDS_AFTER_STOP = re.compile(r"[.!?]\s*[(（][\d,; ]+[)）]\s*$")
-_SENTENCE_BEFORE = re.compile(r"[.!?][\"'”’]*$")
+_ENDS_AFTER_STOP = re.compile(r"[.!?]\s*(?:[(（][\d,; ]+[)）]\s*)+$")
+_SENTENCE_BEFORE = re.compile(r"[.!?][\"'”’]*(?:\s*[(（][\d,; ]+[)）])*$")
 # Before "(2)" these make it a part of what is said: "vitamin B (12)", "two (2)", "days (3)" …
 _COUNTS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|thrice"
 _UNITS = (
@@ -77,7 +81,7 @@ def parse_reply(reply: Reply, passages: int, verbatim: Collection[str] = ()) -> 
     removed: list[AnswerSentence] = []
     if reply.cut:
         lost = "" if not sentences or sentences[-1][1] else sentences.pop()[0].text
-        removed.append(_removed(lost if words(lost) else "…", CUT))
+        removed.append(_removed(lost if re.search(r"[^\W\d_]", lost) else "…", CUT))
     statements = [
         Statement(one.text, tuple(n for n in one.cited if 1 <= n <= passages))
         for one, _ in sentences
@@ -129,9 +133,12 @@ def _sentences(text: str, passages: int | None) -> _Sentences:
     elif passages != 0:
         text = _round_markers(text, passages)
     numbers = [int(n) for group in _MARKER.findall(text) for n in group.split(", ")]
+    text = _LEADING.sub(r"\2 \1", text)  # "[1] It is so." is the same as "It is so. [1]"
     # "It is so. [1]" becomes "It is so [1].", which keeps the marker with its sentence.
     text = _AFTER_STOP.sub(lambda found: f" {' '.join(found[2].split())}{found[1]}", text)
-    sentences = [text[start:end] for start, end in sentence_spans(text)]
+    # In braces, which are as long: the splitter takes "(3) … (2)" for the items of a list.
+    spans = sentence_spans(ROUND.sub(r"\1{\2}", text))
+    sentences = [text[start:end] for start, end in spans]
     return [(_statement(one), _COMPLETE.search(one) is not None) for one in sentences], numbers
 
 
