@@ -14,9 +14,10 @@ from .config import PipelineConfig
 from .embedding import Embedder, open_embedder
 from .generation import Generator, open_generator
 from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
-from .grounding import ground
+from .grounding import check_support, ground
 from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration, confidence, weigh
 from .grounding.statements import parse_reply
+from .grounding.verifier import EntailmentVerifier
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
 from .stores import IndexReader, check_embedder, open_index
@@ -50,6 +51,8 @@ class RAGPipeline:
         self._changing = Lock()  # threads that change the index take turns
         self._opened: Retriever | None = None
         self._generator: Generator | None = None
+        model = self.config.grounding.verifier
+        self._verifier = EntailmentVerifier(model) if model else None
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
@@ -73,6 +76,8 @@ class RAGPipeline:
             generator, self._generator = self._generator, None
         if generator is not None:
             generator.close()
+        if self._verifier is not None:
+            self._verifier.close()
 
     @property
     def index(self) -> IndexReader:
@@ -113,7 +118,7 @@ class RAGPipeline:
         Raises:
             QuestionError: the question is empty or too long.
             ArtefactError: there is no usable index.
-            ModelError, HttpError: the generator cannot be loaded or reached.
+            ModelError, HttpError: the generator or the verifier cannot be loaded or reached.
         """
         steps = self._answer(check_question(question), stream)
         if stream:
@@ -140,7 +145,8 @@ class RAGPipeline:
             reply = generator.generate(prompt)
         verbatim = {without_markers(item.text) for item in evidence}
         parsed = parse_reply(reply, len(prompt.contexts), verbatim)
-        grounded = ground(parsed.statements, hits, self.config.grounding.min_support)
+        check = self._verifier or check_support
+        grounded = ground(parsed.statements, hits, self.config.grounding.min_support, check)
         sentences = grounded.sentences + parsed.removed
         if not grounded.citations:
             answer = _refusal(question, certainty, hits, sentences)

@@ -90,6 +90,7 @@ class GroundingConfig:
 
     min_confidence: float = 0.4  # below it the pipeline abstains; 0..1
     min_support: float = 0.5  # share of a statement's terms that its source must contain; 0..1
+    verifier: str = ""  # folder or hub id of an entailment model that judges after the rules
 
     def __post_init__(self) -> None:
         share("grounding", self, "min_confidence", "min_support")
