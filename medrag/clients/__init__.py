@@ -50,6 +50,15 @@ class Download:
     content_type: str
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """The connections of one event loop, and how many may be in use."""
+
+    loop: asyncio.AbstractEventLoop
+    slots: asyncio.Semaphore
+    client: httpx.AsyncClient
+
+
 class AsyncHttpClient:
     """HTTP for many calls to servers that may be slow, busy or briefly unreachable.
 
@@ -87,9 +96,7 @@ class AsyncHttpClient:
         self._backoff = tenacity.wait_random_exponential(backoff_s, max_backoff_s)
         # Limits on the rate of requests last for longer than a short trouble.
         self._rate_backoff = tenacity.wait_exponential(2 * backoff_s, max_backoff_s)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots: asyncio.Semaphore
-        self._client: httpx.AsyncClient
+        self._opened: _Opened | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,16 +106,16 @@ class AsyncHttpClient:
 
     async def close(self) -> None:
         """Close all connections; a later call opens new ones."""
-        if self._loop is asyncio.get_running_loop():
-            self._loop = None
-            await self._client.aclose()
+        opened = self._opened
+        if opened is not None and opened.loop is asyncio.get_running_loop():
+            self._opened = None
+            await opened.client.aclose()
 
-    def _connect(self) -> httpx.AsyncClient:
+    def _connect(self) -> _Opened:
         """The connections of the running loop; those of a loop that is gone cannot be used."""
-        if self._loop is not asyncio.get_running_loop():
-            self._loop = asyncio.get_running_loop()
-            self._slots = asyncio.Semaphore(self._max_concurrency)
-            self._client = httpx.AsyncClient(
+        opened, loop = self._opened, asyncio.get_running_loop()
+        if opened is None or opened.loop is not loop:
+            client = httpx.AsyncClient(
                 headers=self._headers,
                 timeout=self._timeout_s,
                 limits=httpx.Limits(),  # unlimited: the slots bound the connections
@@ -116,7 +123,10 @@ class AsyncHttpClient:
                 max_redirects=5,
                 event_hooks={"request": [_stay_home]},
             )
-        return self._client
+            opened = _Opened(loop, asyncio.Semaphore(self._max_concurrency), client)
+            # In one step: an old loop may end in another thread while a new one starts.
+            self._opened = opened
+        return opened
 
     async def request(
         self, method: str, url: str, *, retry: bool = False, **options: Any
@@ -221,9 +231,9 @@ class AsyncHttpClient:
         self, method: str, url: str, use: _Use[T], retry: bool, options: dict[str, Any]
     ) -> T:
         """Try until `use` has read a good response, within the attempts and the deadline."""
-        client = self._connect()
+        opened = self._connect()
         try:
-            request = client.build_request(method, url, **options)
+            request = opened.client.build_request(method, url, **options)
         except httpx.InvalidURL:  # not shown: the error quotes it, and it may hold a password
             raise HttpError(f"{method} failed: not a valid URL; correct the address") from None
         started, tries = time.monotonic(), 0
@@ -232,10 +242,10 @@ class AsyncHttpClient:
 
         async def attempt() -> T:
             nonlocal tries, last, status
-            async with self._slots:
+            async with opened.slots:
                 tries += 1
                 try:
-                    async with aclosing(await client.send(request, stream=True)) as response:
+                    async with aclosing(await opened.client.send(request, stream=True)) as response:
                         status = response.status_code
                         if response.is_success:
                             return await use(response)
