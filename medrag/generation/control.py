@@ -23,8 +23,12 @@ def without_control(text: str) -> str:
 
     `<|im_start|>` becomes `‹|im_start|›`, and `[INST]` becomes `{INST}`. `with_control` undoes it.
     """
-    text = _TAG.sub(lambda tag: "‹" * len(tag[1]) + tag[2] + "›" * len(tag[3]), text)
-    return _INSTRUCTION.sub(r"{\1}", text)
+    before = ""
+    while before != text:  # one may stand in another: "<|im_<|im_start|>start|>"
+        before = text
+        text = _TAG.sub(lambda tag: "‹" * len(tag[1]) + tag[2] + "›" * len(tag[3]), text)
+        text = _INSTRUCTION.sub(r"{\1}", text)
+    return text
 
 
 def with_control(text: str) -> str:
