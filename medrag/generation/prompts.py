@@ -4,8 +4,8 @@ Dataset, training, evaluation and answering all use `build_messages`, so a model
 exactly the words it was trained on. Mistral-7B-Instruct-v0.2 has no system role, so the
 instructions are part of the user's message.
 
-Everything that comes from a document stands in lines that begin with "| ". No document can write a
-line that does not, so a passage cannot end itself and fake another one, a question or a message.
+Everything that comes from a document stands after "| ", line by line. No document can write a line
+without it, so a passage cannot end itself and fake another one, a question or a message.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def completion(answer: str) -> list[Message]:
 
 
 def _text(question: str, contexts: Sequence[Hit]) -> str:
-    passages = "\n\n".join(f"[{number}]\n{_quoted(hit)}" for number, hit in enumerate(contexts, 1))
+    passages = "\n\n".join(f"[{number}] {_quoted(hit)}" for number, hit in enumerate(contexts, 1))
     asked = without_control(" ".join(question.split()))
     return f"{_INSTRUCTIONS}\n\nPassages:\n\n{passages or '(none)'}\n\nQuestion: {asked}"
 

@@ -31,7 +31,7 @@ _AFTER_STOP = re.compile(
     r"([.!?][\"'”’]*)((?:\s*\[\d[\d, ]*\])+(?=[ \t]*(?:\n|$))|(?:[ \t]*\[\d[\d, ]*\])+)"
 )
 _COMPLETE = re.compile(r"\][.!?][\"'”’]*\s*$")  # after `_AFTER_STOP` was moved
-_QUOTE = re.compile(rf"^{re.escape(QUOTE.strip())}[ \t]?", re.MULTILINE)
+_QUOTE = re.compile(rf"^((?:\[\d+\][ \t]*)?){re.escape(QUOTE.strip())}[ \t]?", re.MULTILINE)
 _LINE = re.compile(r"(.*\S)((?:\s*\[\d+\])+)\s*")
 
 _CLAUSE_ENDS = re.compile(r"(?:\s*[(（][\d,; ]+[)）])*\s*(?:[.!?,;:]|$|\n)")
@@ -127,7 +127,7 @@ def _verbatim_lines(text: str, verbatim: Collection[str]) -> _Sentences | None:
 
 def _sentences(text: str, passages: int | None) -> _Sentences:
     """Each sentence, with whether it is certainly complete; and the numbers of all markers."""
-    text = _QUOTE.sub("", text)
+    text = _QUOTE.sub(r"\1", text)
     if EXPLICIT.search(text):
         text = _RUN.sub(lambda run: _canonical(cited_numbers(run[0])), text)
     elif passages != 0:

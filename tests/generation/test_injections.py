@@ -18,6 +18,7 @@ from medrag.ingestion import TextEmbedder
 from tests.conftest import NOTES
 from tests.generation.endpoint import Endpoint
 from tests.generation.injections import FALSE, INJECTIONS
+from tests.generation.test_prompts import parts
 
 QUESTIONS = {
     "Which drug lowers uric acid?": "gout.txt",
@@ -102,15 +103,15 @@ def test_the_prompt_shows_them_as_data(rag: RAGPipeline, endpoint: Endpoint) -> 
     content = message["content"]
     assert {hit.document for hit in answer.hits} >= set(injected())
 
-    lines = content.split("\n")
-    quoted = [line for line in lines if line.startswith("| ")]
-    ours = "\n".join(line for line in lines if not line.startswith("| "))
-    # Apart from the quoted lines, the prompt is the one of as many harmless passages.
+    quoted, ours = parts(content)
+    # Apart from what is quoted, the prompt is the one of as many harmless passages.
     plain = build_messages(question, [replace(hit, text="x") for hit in answer.hits])
-    rest = [line for line in plain[0]["content"].split("\n") if not line.startswith("| ")]
-    assert ours == "\n".join(rest)
-    assert len(re.findall(r"^\[\d+\]$", ours, re.M)) == len(answer.hits)
-    assert FALSE not in ours
+    assert ours == parts(plain[0]["content"])[1]
+    assert ours.count("[1] ") == 1
+    assert [line for line in ours if line.startswith("[")] == [
+        f"[{number}] " for number in range(1, len(answer.hits) + 1)
+    ]
+    assert FALSE not in "".join(ours)
     assert content.isprintable() or not re.search(
         r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", content
     )

@@ -50,16 +50,21 @@ def test_question_and_numbered_contexts_stand_in_one_user_message() -> None:
     text = content(build_prompt(QUESTION, HITS, 1000, count_words))
     assert text.endswith(f"Question: {QUESTION}")
     assert (
-        "[1]\n| Gout > Treatment > Prevention\n| Allopurinol lowers uric acid.\n\n"
-        "[2]\n| Colchicine calms an acute attack.\n\n"
-        "[3]\n| Gout\n| Crystals cause it.\n\n"
+        "[1] | Gout > Treatment > Prevention\n| Allopurinol lowers uric acid.\n\n"
+        "[2] | Colchicine calms an acute attack.\n\n"
+        "[3] | Gout\n| Crystals cause it.\n\n"
     ) in text
 
 
 def parts(text: str) -> tuple[list[str], list[str]]:
-    """The lines of a prompt that come from documents, and the others, with the markers' lines."""
-    lines = text.split("\n")
-    return [x for x in lines if x.startswith("| ")], [x for x in lines if not x.startswith("| ")]
+    """What stands after "| " in a prompt, and everything else; both line by line."""
+    split = [re.fullmatch(r"((?:\[\d+\] )?)(?:\| (.*))?", line) for line in text.split("\n")]
+    quoted = [found[2] for found in split if found and found[2] is not None]
+    ours = [
+        found[1] if found and found[2] is not None else line
+        for found, line in zip(split, text.split("\n"), strict=True)
+    ]
+    return quoted, [line for line in ours if line]
 
 
 @settings(max_examples=200, deadline=None)
@@ -90,7 +95,7 @@ def test_references_of_a_source_are_no_markers_and_its_sentences_ground_when_quo
     quoted, _ = parts(content(prompt))
     assert len(quoted) == 2
     assert own not in "".join(quoted)
-    said = quoted[1].removeprefix("| ").split(". ")[0] + "."
+    said = quoted[1].split(". ")[0] + "."
     # Whether the model gives a marker of its own or not, the reference is not one.
     for reply, cited in ((f"{said} [1]", (1,)), (said, ())):
         (statement,) = parse_reply(Reply(reply), 5).statements
@@ -156,7 +161,7 @@ def test_as_many_of_the_best_contexts_as_the_budget_holds(lengths: list[int], bu
     shown = len(prompt.contexts)
     assert prompt.contexts == tuple(hits[:shown])
     assert prompt.left_out == len(hits) - shown
-    assert re.findall(r"^\[(\d+)\]\n\| Gout$", content(prompt), re.M) == [
+    assert re.findall(r"^\[(\d+)\] \| Gout$", content(prompt), re.M) == [
         str(number) for number in range(1, shown + 1)
     ]
     if shown:

@@ -20,9 +20,8 @@ from medrag import (
 from medrag.config import Device, TinyModelConfig
 from medrag.errors import ModelError, QuestionError
 from medrag.finetuning.tiny import build_tiny_model
-from medrag.generation import Pieces
 from medrag.generation.hf import HFGenerator
-from medrag.generation.prompts import Prompt, Reply
+from medrag.generation.prompts import Pieces, Prompt, Reply
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from tests.conftest import NOTES

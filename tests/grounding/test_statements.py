@@ -117,7 +117,7 @@ def test_round_brackets_are_content_beside_real_markers() -> None:
 
 def test_a_marker_before_a_sentence_belongs_to_it() -> None:
     assert parsed("[1] It is so.\n[2] It helps.") == [("It is so.", (1,)), ("It helps.", (2,))]
-    assert parsed("[1]\n| It is so.\n| It helps [2].") == [("It is so.", ()), ("It helps.", (2,))]
+    assert parsed("[1] | It is so.\n| It helps [2].") == [("It is so.", (1,)), ("It helps.", (2,))]
 
 
 @pytest.mark.parametrize(
