@@ -69,7 +69,7 @@ def error_text(reply: Any) -> str:
         reply: parsed JSON, or other text. The usual shapes are `{"error": {"message": …}}`,
             `{"error": …}`, `{"message": …}` and `{"detail": …}`.
     """
-    for name in ("error", "message", "detail", "msg"):
+    for name in ("error", "errors", "message", "detail", "msg"):
         if isinstance(reply, list) and reply:
             reply = reply[0]
         if isinstance(reply, dict) and reply.get(name):

@@ -11,7 +11,7 @@ from ..errors import ModelError
 # What stands between angle brackets without a space, or between pipes; a comparison is followed by
 # a number or a space. NFKC keeps ‹ and ›, so that no tokenizer turns them back into < and >.
 _TAG = re.compile(
-    r"([<＜]+)([^\s\d<>＜＞=.,+≤≥±-][^\s<>＜＞]{0,80}|[|｜][^<>＜＞\n]{1,80}[|｜])([>＞]+)"
+    r"([<＜]++)([^\s\d<>＜＞=.,+≤≥±-][^\s<>＜＞]{0,80}|[|｜][^<>＜＞\n]{1,80}[|｜])([>＞]+)"
 )
 _INSTRUCTION = re.compile(r"[\[［](/?[A-Z][A-Z_]{2,30}(?:_[0-9]{1,3})?)[\]］]")
 _DISARMED = re.compile(r"‹+[^‹›\n]{1,82}›+")

@@ -32,9 +32,9 @@ _AFTER_STOP = re.compile(
 )
 _COMPLETE = re.compile(r"\][.!?][\"'”’]*\s*$")  # after `_AFTER_STOP` was moved
 _QUOTE = re.compile(rf"^((?:\[\d+\][ \t]*)?){re.escape(QUOTE.strip())}[ \t]?", re.MULTILINE)
-_LINE = re.compile(r"(.*\S)((?:\s*\[\d+\])+)\s*")
+_AT_THE_END = re.compile(r"(?: ?\[\d{1,6}\])+$")
 
-_CLAUSE_ENDS = re.compile(r"(?:\s*[(（][\d,; ]+[)）])*\s*(?:[.!?,;:]|$|\n)")
+_CLAUSE_ENDS = re.compile(r"(?:\s*[(（][\d,; ]+[)）]){0,9}\s*(?:[.!?,;:]|$|\n)")
 _LIST_ITEM = re.compile(r"^\s*[(（]\d{1,2}[)）]", re.MULTILINE)
 _ENDS_AFTER_STOP = re.compile(r"[.!?]\s*(?:[(（][\d,; ]+[)）]\s*)+$")
 _SENTENCE_BEFORE = re.compile(r"[.!?][\"'”’]*(?:\s*[(（][\d,; ]+[)）])*$")
@@ -88,7 +88,7 @@ def parse_reply(reply: Reply, passages: int, verbatim: Collection[str] = ()) -> 
         if words(one.text) and (lines or words(one.text) != _REFUSED)
     ]
     if not lines and statements and words(statements[0].text)[: len(_REFUSED)] == _REFUSED:
-        removed.insert(0, _removed(statements.pop(0).text, "it says that there is no answer"))
+        removed.insert(0, _removed(statements.pop(0).text, "it is a refusal"))
     stray = sum(not 1 <= number <= passages for number in numbers)
     return Parsed(tuple(statements), tuple(removed), stray)
 
@@ -115,18 +115,24 @@ def parse_statements(
 
 
 def _verbatim_lines(text: str, verbatim: Collection[str]) -> _Sentences | None:
-    """As `_sentences`, if each line is a sentence of a passage with its markers; else None."""
-    lines = [_LINE.fullmatch(line) for line in text.splitlines()]
+    """As `_sentences`, if the text is sentences of passages with their markers; else None."""
     found: list[tuple[Statement, bool]] = []
-    for line in lines:
-        if not line or line[1] not in verbatim:
-            return None
-        found.append((Statement(line[1], tuple(dict.fromkeys(cited_numbers(line[2])))), True))
-    return (found, [n for one, _ in found for n in one.cited]) if found else None
+    pending: list[str] = []  # a list has several lines
+    for line in text.splitlines():
+        markers = _AT_THE_END.search(line)
+        pending.append(line[: markers.start()] if markers else line)
+        quote = "\n".join(pending) if markers else ""
+        if markers and quote in verbatim:
+            found.append((Statement(quote, tuple(dict.fromkeys(cited_numbers(markers[0])))), True))
+            pending = []
+        elif markers:
+            pending[-1] = line
+    return None if pending or not found else (found, [n for one, _ in found for n in one.cited])
 
 
 def _sentences(text: str, passages: int | None) -> _Sentences:
     """Each sentence, with whether it is certainly complete; and the numbers of all markers."""
+    text = re.sub(r"(?: ?\n){3,}", "\n\n", re.sub(r"[^\S\n]+", " ", text))
     text = _QUOTE.sub(r"\1", text)
     if EXPLICIT.search(text):
         text = _RUN.sub(lambda run: _canonical(cited_numbers(run[0])), text)
@@ -152,7 +158,7 @@ def _round_markers(text: str, passages: int | None) -> str:
     after_stops = not _LIST_ITEM.search(text) and _ENDS_AFTER_STOP.search(text) is not None
 
     def bring(found: re.Match[str]) -> str:
-        before, after = text[: found.start()], text[found.end() :]
+        before = text[max(0, found.start() - 40) : found.start()]
         numbers = cited_numbers(found[2])
         if passages is not None and not all(1 <= n <= passages for n in numbers):
             return found[0]
@@ -160,7 +166,7 @@ def _round_markers(text: str, passages: int | None) -> str:
             can_be = after_stops
         else:
             quantity = _NEEDS_A_NUMBER.search(before) and not _HAS_A_NUMBER.search(before)
-            can_be = bool(_CLAUSE_ENDS.match(after)) and not quantity
+            can_be = bool(_CLAUSE_ENDS.match(text, found.end())) and not quantity
         return f"{found[1]}{_canonical(numbers)}" if can_be else found[0]
 
     return ROUND.sub(bring, text)

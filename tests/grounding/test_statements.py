@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from medrag.generation.control import without_control
+from medrag.generation.markers import disarmed, without_markers
 from medrag.generation.prompts import REFUSAL, Reply
 from medrag.grounding.statements import CUT, Parsed, parse_reply, parse_statements
 from medrag.types import AnswerSentence, Statement
@@ -198,3 +202,26 @@ def test_the_text_of_an_answer_that_is_known_has_no_round_markers() -> None:
 
 def test_quotes_of_passages_are_read_as_they_were_before_they_were_quoted() -> None:
     assert parsed("| Give ‹b›5 mg‹/b› {BMI} {3}. [1]") == [("Give <b>5 mg</b> [BMI] (3).", (1,))]
+
+
+def test_what_is_quoted_from_passages_stays_whole() -> None:
+    quotes = {"Take one of these:\n- aspirin. Now\n- ibuprofen (2)", "See Fig. 2) for it."}
+    said = "\n".join(f"{quote} [{number}]" for number, quote in enumerate(sorted(quotes), 1))
+    found = parse_reply(Reply(said), PASSAGES, quotes)
+    assert [(one.text, one.cited) for one in found.statements] == [
+        (quote, (number,)) for number, quote in enumerate(sorted(quotes), 1)
+    ]
+    assert len(parse_reply(Reply(f"{said} More."), PASSAGES, quotes).statements) > 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" " * 50_000, "\n" * 50_000, "[" * 50_000, "<" * 50_000, "x (1). " * 8_000, "[1, " * 10_000,
+     "x [1]\n" * 8_000, "(1) " * 10_000, "It is so.\n" * 5_000, "[1] [" * 10_000, ". " * 20_000],
+)  # fmt: skip
+def test_strange_text_takes_no_time(text: str) -> None:
+    started = time.process_time()
+    parse_reply(Reply(f"x{text}x"), PASSAGES, {"It is so."})
+    without_control(text)
+    without_markers(disarmed(text))
+    assert time.process_time() - started < 3
