@@ -55,6 +55,10 @@ def show(answer: Answer) -> None:
             _out.print(
                 f"[yellow]removed ({escape(sentence.reason)}):[/yellow] {escape(sentence.text)}"
             )
+    if count := answer.stray_markers:
+        one = "a marker of a passage that was not given"
+        many = f"{count} markers of passages that were not given"
+        _out.print(f"[yellow]removed: {one if count == 1 else many}[/yellow]")
 
 
 def _indented(text: str) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import Literal, Self, overload
 
 from .config import PipelineConfig
 from .embedding import Embedder, open_embedder
-from .generation import ExtractiveGenerator, Generator, open_generator
+from .generation import Generator, open_generator
 from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
-from .grounding import check_support, ground, parse_statements
+from .grounding import check_support, ground
 from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration, confidence, weigh
+from .grounding.statements import parse_reply
 from .grounding.verifier import EntailmentVerifier
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
@@ -100,41 +101,70 @@ class RAGPipeline:
         """
         return self._retriever().retrieve(question, k)
 
-    def query(self, question: str) -> Answer:
+    @overload
+    def query(self, question: str, *, stream: Literal[False] = False) -> Answer: ...
+
+    @overload
+    def query(self, question: str, *, stream: Literal[True]) -> Iterator[str | Answer]: ...
+
+    def query(self, question: str, *, stream: bool = False) -> Answer | Iterator[str | Answer]:
         """Answer a question from the index, or say that the documents do not contain the answer.
+
+        Args:
+            stream: return an iterator over the text as the generator writes it, in pieces, and at
+                the end the `Answer`. Only the answer is verified: it may lack parts of the text.
+                Abandoning the iterator stops the generator.
 
         Raises:
             QuestionError: the question is empty or too long.
             ArtefactError: there is no usable index.
             ModelError, HttpError: the generator or the verifier cannot be loaded or reached.
         """
-        question = check_question(question)
+        steps = self._answer(check_question(question), stream)
+        if stream:
+            return steps
+        (answer,) = steps
+        assert isinstance(answer, Answer)
+        return answer
+
+    def _answer(self, question: str, stream: bool) -> Iterator[str | Answer]:
+        """Yield the pieces of the reply, if they are streamed, and then the answer."""
         retriever = self._retriever()
         hits = retriever.retrieve(question)
         vector = retriever.query_vector(question)
         evidence = weigh(question, vector, hits, self._embedder, retriever.rarity)
         certainty = confidence(evidence, self._calibration)
         if certainty < self.config.grounding.min_confidence:
-            return _refusal(question, certainty, hits)
-        reply = self._generate(question, hits, evidence)
-        statements = parse_statements(reply, {without_markers(item.text) for item in evidence})
+            yield _refusal(question, certainty, hits)
+            return
+        generator = self._open_generator()
+        prompt = self._prompt_for(generator, question, hits, evidence)
+        if stream:
+            reply = yield from generator.stream(prompt)
+        else:
+            reply = generator.generate(prompt)
+        verbatim = {without_markers(item.text) for item in evidence}
+        parsed = parse_reply(reply, len(prompt.contexts), verbatim)
         check = self._verifier or check_support
-        grounded = ground(statements, hits, self.config.grounding.min_support, check)
+        grounded = ground(parsed.statements, hits, self.config.grounding.min_support, check)
+        sentences = grounded.sentences + parsed.removed
         if not grounded.citations:
-            return _refusal(question, certainty, hits, grounded.sentences)
-        sources = tuple(
-            replace(source, page=retriever.index.page_at(source.document, source.start))
-            for source in grounded.citations
-        )
-        return Answer(
-            question=question,
-            answer=grounded.text,
-            abstained=False,
-            confidence=certainty,
-            sources=sources,
-            hits=tuple(hits),
-            sentences=grounded.sentences,
-        )
+            answer = _refusal(question, certainty, hits, sentences)
+        else:
+            sources = tuple(
+                replace(source, page=retriever.index.page_at(source.document, source.start))
+                for source in grounded.citations
+            )
+            answer = Answer(
+                question=question,
+                answer=grounded.text,
+                abstained=False,
+                confidence=certainty,
+                sources=sources,
+                hits=tuple(hits),
+                sentences=sentences,
+            )
+        yield replace(answer, stray_markers=parsed.stray_markers)
 
     def prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:
         """The prompt for a chat model: the question and as many hits as fit the token budget."""
@@ -192,11 +222,16 @@ class RAGPipeline:
                 self._generator = open_generator(self.config.generator)
             return self._generator
 
-    def _generate(self, question: str, hits: Sequence[Hit], evidence: Sequence[Evidence]) -> str:
-        generator = self._open_generator()
-        if isinstance(generator, ExtractiveGenerator):  # it reads no messages: no budget applies
-            return generator.generate(Prompt(question, tuple(hits), [], evidence=tuple(evidence)))
-        prompt = replace(self.prompt(question, hits), evidence=tuple(evidence))
+    def _prompt_for(
+        self,
+        generator: Generator,
+        question: str,
+        hits: Sequence[Hit],
+        evidence: Sequence[Evidence],
+    ) -> Prompt:
+        if not generator.reads_messages:
+            return Prompt(question, tuple(hits), [], evidence=tuple(evidence))
+        prompt = self.prompt(question, hits)
         if prompt.left_out:
             _log.warning(
                 "%d of %d passages did not fit generator.context_tokens=%d and were left out",
@@ -204,7 +239,7 @@ class RAGPipeline:
                 len(hits),
                 self.config.generator.context_tokens,
             )
-        return generator.generate(prompt)
+        return replace(prompt, evidence=tuple(evidence))
 
     @cached_property  # so that it warns once
     def _calibration(self) -> Calibration:

@@ -288,6 +288,8 @@ class Answer:
         sentences: the statements that were written, each with its support, also those that were
             removed from `answer` because nothing supports them.
         stance: "yes", "no" or "unclear" to a yes/no question, as the evidence says; "" otherwise.
+        stray_markers: how many markers in the generated text cited passages that were not given;
+            they were removed.
     """
 
     question: str
@@ -298,6 +300,7 @@ class Answer:
     hits: tuple[Hit, ...]
     sentences: tuple[AnswerSentence, ...] = ()
     stance: str = ""
+    stray_markers: int = 0
 
     @property
     def unsupported(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from medrag import (
     pipeline,
 )
 from medrag.errors import ArtefactError, CorpusError, MismatchError, QuestionError
-from medrag.generation.prompts import REFUSAL, Prompt
+from medrag.generation.prompts import REFUSAL, Pieces, Prompt, Reply
 from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.stores.local.index import Index
@@ -232,13 +232,16 @@ def test_threads_get_the_answers_that_one_gets(directory: Path) -> None:
 class Quoting:
     """A generator that says the first sentence of the best passage."""
 
+    reads_messages = True
     closed = 0
 
-    def generate(self, prompt: Prompt) -> str:
-        return f"{prompt.contexts[0].text.split('. ')[0]}. [1]"
+    def generate(self, prompt: Prompt) -> Reply:
+        return Reply(f"{prompt.contexts[0].text.split('. ')[0]}. [1]")
 
-    def stream(self, prompt: Prompt) -> Iterator[str]:
-        yield self.generate(prompt)
+    def stream(self, prompt: Prompt) -> Pieces:
+        reply = self.generate(prompt)
+        yield reply.text
+        return reply
 
     def close(self) -> None:
         self.closed += 1

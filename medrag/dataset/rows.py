@@ -131,7 +131,7 @@ def _cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
     A sentence that no passage supports better cites the gold passage, or nothing without one.
     """
     parts = []
-    for statement in parse_statements(answer):
+    for statement in parse_statements(answer, passages=0):
         supports = [
             check_support(statement.text, hit.text, title=hit.title, section=hit.section).score
             for hit in contexts

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from ..config import GeneratorConfig, GeneratorKind
 from ..text.duplicates import Wording
 from ..types import Evidence
-from .prompts import REFUSAL, Prompt, without_markers
+from .prompts import REFUSAL, Pieces, Prompt, Reply, without_markers
 
 # A further sentence is taken if its score is at least this share of the best one's.
 _NEARLY = 0.9
@@ -18,17 +17,28 @@ class Generator(Protocol):
     """Answers prompts. Threads may share one; it loads or connects at first use.
 
     An answer cites passage `n` of its prompt as `[n]`, or is the refusal sentence.
+
+    Attributes:
+        reads_messages: True if it answers from `Prompt.messages`, which the token budget bounds.
+            For a generator that does not, no messages are made, and all hits are its passages.
     """
 
-    def generate(self, prompt: Prompt) -> str:
+    reads_messages: bool
+
+    def generate(self, prompt: Prompt) -> Reply:
         """The whole answer.
 
         Raises:
             ModelError, HttpError: the model cannot be loaded or reached.
         """
 
-    def stream(self, prompt: Prompt) -> Iterator[str]:
-        """The answer in pieces, as they are written; raises as `generate` does."""
+    def stream(self, prompt: Prompt) -> Pieces:
+        """The answer in pieces, as they are written; raises as `generate` does.
+
+        Returns:
+            A Python generator that yields the pieces and returns the whole reply, as in
+            `reply = yield from generator.stream(prompt)`. Closing it stops the writing.
+        """
 
     def close(self) -> None:
         """Release what is held. Answers under way are finished; a later call starts again."""
@@ -37,10 +47,12 @@ class Generator(Protocol):
 class ExtractiveGenerator:
     """Takes its answers from `Prompt.evidence`, so it cannot invent anything."""
 
+    reads_messages = False
+
     def __init__(self, config: GeneratorConfig) -> None:
         self._max_sentences = config.max_sentences
 
-    def generate(self, prompt: Prompt) -> str:
+    def generate(self, prompt: Prompt) -> Reply:
         """See `Generator.generate`; each line is one sentence of a passage and its marker."""
         chosen: list[Evidence] = []
         wordings: list[Wording] = []
@@ -56,10 +68,12 @@ class ExtractiveGenerator:
         ranks = {item.number: rank for rank, item in reversed(list(enumerate(chosen)))}
         chosen.sort(key=lambda item: (ranks[item.number], item.start))
         lines = [f"{without_markers(item.text)} [{item.number}]" for item in chosen]
-        return "\n".join(lines) or REFUSAL
+        return Reply("\n".join(lines) or REFUSAL)
 
-    def stream(self, prompt: Prompt) -> Iterator[str]:
-        yield self.generate(prompt)
+    def stream(self, prompt: Prompt) -> Pieces:
+        reply = self.generate(prompt)
+        yield reply.text
+        return reply
 
     def close(self) -> None:
         """See `Generator.close`; there is nothing to release."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Lock
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..config import Device, GeneratorConfig
 from ..errors import ModelError
 from ..hardware import cpu_has_bf16
-from .prompts import Prompt
+from .control import render
+from .prompts import Pieces, Prompt, Reply
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +26,8 @@ class HFGenerator:
     `config.model` may be empty if there is an adapter: the adapter names its base.
     """
 
+    reads_messages = True
+
     def __init__(self, config: GeneratorConfig, device: Device = Device.auto) -> None:
         self._config = config
         self._device = device
@@ -33,18 +35,16 @@ class HFGenerator:
         self._tokenizer: PreTrainedTokenizerBase | None = None
         self._model: PreTrainedModel | None = None
 
-    def generate(self, prompt: Prompt) -> str:
+    def generate(self, prompt: Prompt) -> Reply:
         """Answer by greedy decoding; see `Generator.generate`.
 
         Raises:
             ModelError: the model cannot be loaded, or its chat template rejects the messages.
         """
         tokenizer, model, inputs = self._prepare(prompt)
-        output = self._run(tokenizer, model, inputs)
-        prompt_tokens = inputs["input_ids"].shape[1]
-        return str(tokenizer.decode(output[0, prompt_tokens:], skip_special_tokens=True)).strip()
+        return self._run(tokenizer, model, inputs)
 
-    def stream(self, prompt: Prompt) -> Iterator[str]:
+    def stream(self, prompt: Prompt) -> Pieces:
         """As `generate`, in pieces; see `Generator.stream`."""
         from transformers import TextIteratorStreamer
 
@@ -52,10 +52,12 @@ class HFGenerator:
         streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
         abandoned = Event()  # whoever reads the pieces may stop before the end
 
-        def write() -> None:
+        def write() -> Reply:
             try:
                 stop = [lambda ids, scores: abandoned.is_set()]
-                self._run(tokenizer, model, inputs, streamer=streamer, stopping_criteria=stop)
+                return self._run(
+                    tokenizer, model, inputs, streamer=streamer, stopping_criteria=stop
+                )
             finally:
                 streamer.end()  # after an error too, or the loop below would wait forever
 
@@ -65,7 +67,7 @@ class HFGenerator:
                 yield from streamer
             finally:
                 abandoned.set()
-            writing.result()
+            return writing.result()
 
     def count_tokens(self, text: str) -> int:
         """Size of a text in this model's tokens, special tokens left out."""
@@ -88,23 +90,13 @@ class HFGenerator:
 
         Later steps use these, not `self`, so that `close` does not disturb them.
         """
-        from jinja2 import TemplateError
-
         with self._lock:  # fast tokenizers must not be used by two threads at once
             tokenizer: Any = self._load_tokenizer()
             model: Any = self._load_model()
-            try:
-                inputs = tokenizer.apply_chat_template(
-                    [dict(message) for message in prompt.messages],
-                    add_generation_prompt=True,
-                    return_dict=True,
-                    return_tensors="pt",
-                ).to(model.device)
-            except TemplateError as error:
-                raise ModelError(f"the chat template rejects the prompt: {error}") from error
+            inputs = render(tokenizer, prompt.messages).to(model.device)
         return tokenizer, model, inputs
 
-    def _run(self, tokenizer: Any, model: Any, inputs: Any, **options: Any) -> Any:
+    def _run(self, tokenizer: Any, model: Any, inputs: Any, **options: Any) -> Reply:
         import torch
         from transformers.generation.configuration_utils import GenerationConfig
 
@@ -116,7 +108,11 @@ class HFGenerator:
             pad_token_id=tokenizer.eos_token_id,  # one prompt per batch: nothing is padded
         )
         with torch.inference_mode():
-            return model.generate(**inputs, generation_config=greedy, **options)
+            output = model.generate(**inputs, generation_config=greedy, **options)
+        written = output[0, inputs["input_ids"].shape[1] :]
+        text = str(tokenizer.decode(written, skip_special_tokens=True)).strip()
+        full = len(written) >= self._config.max_new_tokens
+        return Reply(text, cut=full and int(written[-1]) != tokenizer.eos_token_id)
 
     def _load_tokenizer(self) -> PreTrainedTokenizerBase:
         if self._tokenizer is None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
 
-from ..clients import AsyncHttpClient, EventLoopThread, bearer
+from ..clients import AsyncHttpClient, EventLoopThread, bearer, error_text, parse_json
 from ..config import GeneratorConfig
 from ..errors import ConfigError, HttpError
-from .prompts import Prompt
+from .prompts import Pieces, Prompt, Reply
+
+_MAX_BYTES = 4 << 20  # of one reply, with everything that is not text
+_TOKEN = 32  # characters; few tokens are longer
+# Reasons to finish that leave an answer without its end; any other means that it is whole.
+_CUT = {"length", "max_tokens", "model_length", "content_filter"}
+_SKIPPED = {"thinking", "reasoning"}  # parts of a message that are not its text
 
 
 class OpenAIGenerator:
@@ -19,6 +23,8 @@ class OpenAIGenerator:
     Raises (on construction):
         ConfigError: the address or the name of the model is missing.
     """
+
+    reads_messages = True
 
     def __init__(self, config: GeneratorConfig) -> None:
         for name in ("base_url", "model"):
@@ -29,10 +35,12 @@ class OpenAIGenerator:
                 )
         self._config = config
         self._url = config.base_url.rstrip("/") + "/chat/completions"
-        self._http = AsyncHttpClient(deadline_s=config.timeout_s, timeout_s=config.timeout_s)
+        self._http = AsyncHttpClient(
+            deadline_s=config.timeout_s, timeout_s=config.timeout_s, max_bytes=_MAX_BYTES
+        )
         self._loop = EventLoopThread()
 
-    def generate(self, prompt: Prompt) -> str:
+    def generate(self, prompt: Prompt) -> Reply:
         """Answer by greedy decoding; see `Generator.generate`.
 
         Raises:
@@ -42,13 +50,10 @@ class OpenAIGenerator:
         payload, headers = self._payload(prompt), bearer(self._config.api_key_env)
         # A retry is safe: a question changes nothing on the server.
         call = self._http.post_json(self._url, payload, headers=headers, retry=True)
-        reply = self._loop.run(call)
-        try:
-            return str(reply["choices"][0]["message"]["content"] or "").strip()
-        except (LookupError, TypeError) as error:
-            raise self._unusable("chat completion") from error
+        text, reason = self._read(self._loop.run(call), "message", "chat completion")
+        return self._bounded(text, reason in _CUT)
 
-    def stream(self, prompt: Prompt) -> Iterator[str]:
+    def stream(self, prompt: Prompt) -> Pieces:
         """As `generate`, in pieces sent as server-sent events; see `Generator.stream`."""
         payload, headers = self._payload(prompt), bearer(self._config.api_key_env)
         lines: SimpleQueue[str | None] = SimpleQueue()
@@ -62,18 +67,30 @@ class OpenAIGenerator:
                 lines.put(None)
 
         call = self._loop.start(ask())
-        events = 0
+        wanted, text, events, ended, cut = "stream of chat completions", "", 0, False, False
         try:
-            while (line := lines.get()) is not None:
+            while (line := lines.get()) is not None and len(text) <= self._longest:
                 name, _, data = line.partition(":")
                 if name != "data":
                     continue  # empty lines end an event; others are comments
                 events += 1
-                if data.strip() != "[DONE]" and (piece := self._piece(data)):
+                if data.strip() == "[DONE]":
+                    ended = True
+                    continue
+                try:
+                    event = parse_json(data)
+                except ValueError:
+                    raise self._unusable(wanted) from None
+                piece, reason = self._read(event, "delta", wanted)
+                ended, cut = ended or bool(reason), cut or reason in _CUT
+                text += piece
+                if piece:
                     yield piece
-            call.result()
+            if line is None:
+                call.result()
             if not events:
-                raise self._unusable("stream of chat completions")
+                raise self._unusable(wanted)
+            return self._bounded(text, cut or not ended)
         finally:
             call.cancel()  # whoever reads the pieces may stop before the end
 
@@ -81,15 +98,35 @@ class OpenAIGenerator:
         """Close the connections; see `Generator.close`."""
         self._loop.close(self._http.close)
 
-    def _piece(self, data: str) -> str:
-        """The new text in one event; there is none in those that report a role or the usage."""
-        try:
-            choices = json.loads(data)["choices"]
-            return str(choices[0]["delta"].get("content") or "") if choices else ""
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise self._unusable("stream of chat completions") from error
+    @property
+    def _longest(self) -> int:
+        """Characters of an answer; only a server that ignores `max_tokens` sends more."""
+        return _TOKEN * self._config.max_new_tokens
 
-    def _unusable(self, wanted: str) -> HttpError:
+    def _bounded(self, text: str, cut: bool) -> Reply:
+        return Reply(text[: self._longest].strip(), cut or len(text) > self._longest)
+
+    def _read(self, reply: Any, where: str, wanted: str) -> tuple[str, str]:
+        """The text in a reply or an event, and why it finished; either may be "".
+
+        Events that report a role or the usage have no text.
+
+        Args:
+            where: the key of the message: `message`, or `delta` in a stream.
+            wanted: what the reply should be, for the error.
+        """
+        try:
+            choices = reply["choices"]
+            if not choices and where == "delta":
+                return "", ""
+            content = choices[0][where].get("content")
+            return _text(content), str(choices[0].get("finish_reason") or "")
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise self._unusable(wanted, error_text(reply) if _reports(reply) else "") from None
+
+    def _unusable(self, wanted: str, said: str = "") -> HttpError:
+        if said:
+            return HttpError(f"{self._config.base_url} reports an error: {said}")
         return HttpError(
             f"{self._config.base_url} sent no {wanted}; is it an OpenAI-compatible endpoint (…/v1)?"
         )
@@ -101,3 +138,19 @@ class OpenAIGenerator:
             "max_tokens": self._config.max_new_tokens,
             "temperature": 0,
         }
+
+
+def _text(content: Any) -> str:
+    """The text of a message, which may come in parts; raises TypeError for anything else."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise TypeError
+    parts = [part for part in content if part["type"] not in _SKIPPED]
+    if any(part["type"] != "text" for part in parts):
+        raise TypeError
+    return "".join(part["text"] for part in parts)
+
+
+def _reports(reply: Any) -> bool:
+    return isinstance(reply, dict) and bool(reply.get("error"))

@@ -1,6 +1,8 @@
 """AsyncHttpClient against a real server on the loopback: retries, bounds, downloads, secrets."""
 
 import asyncio
+import contextlib
+import gzip
 import json
 import logging
 import os
@@ -14,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -443,18 +446,37 @@ def test_redirect_to_another_origin_takes_no_key_along(servers: Callable[[], Ser
         request.answer(307, Location={"/": "/same", "/same": f"{other.url}/"}[request.path])
 
     home.play = play
-    call(
-        "post_json",
-        home.url,
-        {"a": 1},
-        headers={"Accept": "text/x"} | keys,
-        client={"headers": keys},
-    )
+    call("get_json", home.url, headers={"Accept": "text/x"} | keys, client={"headers": keys})
     assert home.requests[1].headers["X-Key"] == "SECRET"
     (request,) = other.requests
     assert "SECRET" not in str(request.headers)
     assert request.headers["Accept"] == "text/x"
-    assert json.loads(request.body) == {"a": 1}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["post_json", "post_lines"])
+def test_what_is_posted_is_not_redirected_to_another_host(
+    servers: Callable[[], Server], status: int, method: str
+) -> None:
+    home, other = servers(), servers()
+    home.play = lambda request: request.answer(status, Location=f"{other.url}/")
+    rest = ([].append,) if method == "post_lines" else ()
+    error = fault(method, home.url, {"a": 1}, *rest, retry=True)
+    assert other.requests == []
+    assert len(home.requests) == 1
+    assert f"redirects to {other.url}" in str(error)
+
+
+def test_what_is_posted_is_redirected_on_the_same_host(server: Server) -> None:
+    def play(request: Request) -> None:
+        if request.path == "/":
+            request.answer(307, Location="/there")
+        else:
+            request.answer(200, b"1")
+
+    server.play = play
+    assert call("post_json", server.url, {"a": 1}) == 1
+    assert [json.loads(request.body) for request in server.requests] == [{"a": 1}] * 2
 
 
 # Downloads
@@ -584,6 +606,130 @@ def test_lines_are_retried_only_before_the_first_one(server: Server) -> None:
     error = fault("post_lines", server.url, {}, lines.append, retry=True)
     assert "in the middle of the reply" in str(error)
     assert (len(server.requests), lines[1:]) == (4, ["one"])
+
+
+def test_a_line_may_hold_any_character_but_its_end(server: Server) -> None:
+    server.play = lambda request: request.answer(200, "a\u2028b\x85c\r\n\nd\xe9".encode())
+    lines: list[str] = []
+    call("post_lines", server.url, {}, lines.append)
+    assert lines == ["a\u2028b\x85c", "", "d\xe9"]
+
+
+# Replies that are too much
+
+
+def zeros(request: Request, size: int, line: bytes) -> None:
+    """A reply that never says how long it is; the client hangs up."""
+    request.send_response(200)
+    request.send_header("Connection", "close")
+    request.end_headers()
+    with contextlib.suppress(OSError):
+        for _ in range(size // len(line)):
+            request.wfile.write(line)
+    request.close_connection = True
+
+
+@pytest.mark.parametrize("line", [b"0" * 1000, b"0" * 999 + b"\n"])
+@pytest.mark.parametrize("method", ["get_json", "post_json", "post_lines", "request"])
+def test_a_reply_over_the_limit_is_not_read_to_its_end(
+    server: Server, method: str, line: bytes
+) -> None:
+    server.play = lambda request: zeros(request, 1_000_000_000, line)
+    args: dict[str, tuple[Any, ...]] = {
+        "get_json": (server.url,),
+        "post_json": (server.url, {}),
+        "post_lines": (server.url, {}, [].append),
+        "request": ("GET", server.url),
+    }
+    started = time.monotonic()
+    error = fault(method, *args[method], client={"max_bytes": 100_000})
+    assert "over 100,000 bytes" in str(error)
+    assert len(server.requests) == 1
+    assert time.monotonic() - started < 5
+
+
+def test_a_small_body_that_unpacks_to_a_large_one_is_refused(server: Server) -> None:
+    body = gzip.compress(b" " * 10_000_000 + b"1")
+    server.play = lambda request: request.answer(200, body, Content_Encoding="gzip")
+    assert "over 100,000 bytes" in str(fault("get_json", server.url, client={"max_bytes": 100_000}))
+    assert call("get_json", server.url) == 1
+
+
+def test_a_reply_nested_too_deeply_is_no_json(server: Server) -> None:
+    server.play = lambda request: request.answer(200, b"[" * 200_000)
+    assert "not JSON" in str(fault("get_json", server.url))
+
+
+# What the server says of an error
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422, 429, 500, 503])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "maximum context length is 8192 tokens", "type": "x"}},
+        {"error": "maximum context length is 8192 tokens"},
+        {"object": "error", "message": "maximum context length is 8192 tokens"},
+        {"detail": [{"loc": ["body"], "msg": "maximum context length is 8192 tokens"}]},
+        [{"error": {"code": 400, "message": "maximum context length\n\tis 8192 tokens"}}],
+        "maximum context length is 8192 tokens\r\n",
+    ],
+)
+def test_the_servers_own_words_are_shown_in_one_line(
+    server: Server, status: int, body: Any
+) -> None:
+    said = body if isinstance(body, str) else json.dumps(body)
+    server.play = lambda request: request.answer(status, said.encode())
+    error = fault("post_json", server.url, {}, client={"max_attempts": 2})
+    assert f"{status} " in str(error)
+    assert "(the server says: maximum context length is 8192 tokens)" in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html><h1>Not found</h1>", b"{}", b"[" * 60_000, b'{"error": 5}', b"\xff\x00"]
+)
+def test_a_page_or_nothing_is_not_shown(server: Server, body: bytes) -> None:
+    server.play = lambda request: request.answer(404, body)
+    error = str(fault("get_json", server.url))
+    assert "<" not in error
+    assert len(error) < 500
+    assert error.isprintable()
+
+
+def test_a_long_or_endless_error_is_cut(server: Server) -> None:
+    server.play = lambda request: request.answer(400, b"so " * 20_000)
+    assert len(str(fault("get_json", server.url))) < 600
+
+    def endless(request: Request) -> None:
+        request.answer(400, b"so", Content_Length="100")
+        server.closing.wait(30)
+
+    server.play = endless
+    started = time.monotonic()
+    assert fault("get_json", server.url).status == 400
+    assert time.monotonic() - started < 8
+
+
+def test_a_server_that_repeats_the_secrets_of_the_request_does_not_show_them(
+    server: Server,
+) -> None:
+    def play(request: Request) -> None:
+        said = f"wrong key: {request.headers['Authorization']} {request.path} \x1b[31m"
+        request.answer(401, said.encode())
+
+    server.play = play
+    headers = {"Authorization": "Bearer SECRET"}
+    error = str(fault("get_json", f"{server.url}?key=SECRET2", headers=headers))
+    assert "the server says: wrong key" in error
+    assert "SECRET" not in error and "\x1b" not in error
+
+
+def test_a_limit_of_rate_without_a_time_to_wait_backs_off_longer_each_time(server: Server) -> None:
+    server.fails(429, failures=3)
+    assert call("get_json", server.url, client={"backoff_s": 0.1}) == {"answer": 42}
+    waits = [b.at - a.at for a, b in pairwise(server.requests)]
+    assert [wait >= least for wait, least in zip(waits, (0.2, 0.4, 0.8), strict=True)] == [True] * 3
 
 
 # The loop for code that is not async

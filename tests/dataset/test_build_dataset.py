@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from medrag.build_dataset import run, summary_table
 from medrag.config import Config, WandbMode
 from medrag.dataset import SPLITS, question_key
 from medrag.errors import ArtefactError, QuestionError
-from medrag.generation.prompts import REFUSAL, Prompt
+from medrag.generation.prompts import REFUSAL, Pieces, Prompt, Reply
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
@@ -183,12 +182,16 @@ def test_what_is_asked_is_what_a_generator_gets(built: Config) -> None:
     asked = []
 
     class Listener:
-        def generate(self, prompt: Prompt) -> str:
-            asked.append(prompt.messages)
-            return REFUSAL
+        reads_messages = True
 
-        def stream(self, prompt: Prompt) -> Iterator[str]:
-            yield self.generate(prompt)
+        def generate(self, prompt: Prompt) -> Reply:
+            asked.append(prompt.messages)
+            return Reply(REFUSAL)
+
+        def stream(self, prompt: Prompt) -> Pieces:
+            reply = self.generate(prompt)
+            yield reply.text
+            return reply
 
         def close(self) -> None:
             pass

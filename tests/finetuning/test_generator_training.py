@@ -138,7 +138,7 @@ def test_only_the_adapter_is_left(run: tuple[FineTuneConfig, TrainingResult]) ->
 def test_the_adapter_answers(run: tuple[FineTuneConfig, TrainingResult]) -> None:
     config, _ = run
     generator = HFGenerator(GeneratorConfig(adapter=config.dir, max_new_tokens=24), Device.cpu)
-    answers = [generator.generate(Prompt("", (), r["prompt"])) for r in ROWS[:4]]
+    answers = [generator.generate(Prompt("", (), r["prompt"])).text for r in ROWS[:4]]
     assert all(answer.startswith("Take") for answer in answers)
     generator.close()
 
@@ -303,4 +303,4 @@ def test_the_same_run_on_a_gpu(tmp_path: Path) -> None:
     assert result.train_loss < 0.5 * result.first_loss
     assert torch.cuda.max_memory_allocated() > 0
     generator = HFGenerator(GeneratorConfig(adapter=config.dir, max_new_tokens=24), Device.cuda)
-    assert generator.generate(Prompt("", (), ROWS[0]["prompt"])).startswith("Take")
+    assert generator.generate(Prompt("", (), ROWS[0]["prompt"])).text.startswith("Take")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from medrag.config import GeneratorConfig
 from medrag.generation import ExtractiveGenerator
-from medrag.generation.prompts import REFUSAL, Prompt, without_markers
+from medrag.generation.prompts import REFUSAL, Prompt, Reply, without_markers
 from medrag.grounding import ground, parse_statements
 from medrag.grounding.evidence import sentence_spans
 from medrag.text.duplicates import same_text_key
@@ -26,9 +26,9 @@ def extract(evidence: Sequence[Evidence], max_sentences: int) -> list[Statement]
     generator = ExtractiveGenerator(GeneratorConfig(max_sentences=max_sentences))
     prompt = Prompt("?", (), [], evidence=tuple(evidence))
     reply = generator.generate(prompt)
-    assert "".join(generator.stream(prompt)) == reply
+    assert "".join(generator.stream(prompt)) == reply.text
     generator.close()
-    return parse_statements(reply, {without_markers(item.text) for item in evidence})
+    return parse_statements(reply.text, {without_markers(item.text) for item in evidence})
 
 
 def piece(score: float, text: str, number: int = 1, start: int = 0) -> Evidence:
@@ -69,7 +69,7 @@ def test_references_of_the_source_are_not_taken_for_markers_of_the_answer() -> N
 
 
 def test_without_evidence_it_refuses() -> None:
-    assert ExtractiveGenerator(GeneratorConfig()).generate(Prompt("?", (), [])) == REFUSAL
+    assert ExtractiveGenerator(GeneratorConfig()).generate(Prompt("?", (), [])) == Reply(REFUSAL)
 
 
 FRAGMENTS = ["Gout hurts.", "(see", "Fig. 2)", "“Why?”", "e.g. this", "Dr.", "- ", "1. ", "|", "\n"]

@@ -19,7 +19,7 @@ from medrag.errors import ModelError
 from medrag.finetuning.tiny import build_tiny_model
 from medrag.generation import hf
 from medrag.generation.hf import HFGenerator, load_causal_lm, load_tokenizer, resolve_device
-from medrag.generation.prompts import Prompt
+from medrag.generation.prompts import Prompt, Reply
 
 SHAPE = TinyModelConfig(
     vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2
@@ -54,7 +54,7 @@ def test_answers_are_greedy_new_text_only(base: Path) -> None:
     generator = HFGenerator(config, Device.cpu)
     first = generator.generate(PROMPT)
     assert first == generator.generate(PROMPT)
-    assert "[INST]" not in first
+    assert "[INST]" not in first.text
     generator.close()
     assert generator.generate(PROMPT) == first  # loads again
 
@@ -67,13 +67,13 @@ def test_answers_are_greedy_new_text_only(base: Path) -> None:
             ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
             if ids[-1] == tokenizer.eos_token_id:
                 break
-    assert tokenizer.decode(ids[start:], skip_special_tokens=True).strip() == first
+    assert tokenizer.decode(ids[start:], skip_special_tokens=True).strip() == first.text
 
 
 def test_a_streamed_answer_is_the_whole_answer(base: Path) -> None:
     generator = HFGenerator(GeneratorConfig(model=str(base), max_new_tokens=24), Device.cpu)
     pieces = list(generator.stream(PROMPT))
-    assert "".join(pieces).strip() == generator.generate(PROMPT)
+    assert "".join(pieces).strip() == generator.generate(PROMPT).text
     assert len(pieces) > 1
 
 
@@ -83,8 +83,34 @@ def test_a_stream_that_is_abandoned_stops_the_model(base: Path) -> None:
     pieces = generator.stream(PROMPT)
     next(pieces)
     assert threading.active_count() > before
-    pieces.close()  # type: ignore[attr-defined]
-    assert threading.active_count() == before
+    pieces.close()
+    assert threading.active_count() <= before
+
+
+def test_a_reply_that_reaches_the_limit_says_that_it_is_cut(base: Path) -> None:
+    def ask(**changes: Any) -> tuple[Reply, Reply]:
+        generator = HFGenerator(GeneratorConfig(model=str(base), **changes), Device.cpu)
+        steps = generator.stream(PROMPT)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return generator.generate(PROMPT), end.value
+
+    plain, streamed = ask(max_new_tokens=4)
+    assert plain == streamed
+    assert plain.cut
+
+    # Whatever the model says next ends the turn, so the reply is whole.
+    tokenizer = load_tokenizer(str(base))
+    said = tokenizer(plain.text, add_special_tokens=False)["input_ids"][0]
+    token = tokenizer.convert_ids_to_tokens(said)
+    folder = base.parent / "says-one-word"
+    shutil.copytree(base, folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"eos_token": token}))
+    generator = HFGenerator(GeneratorConfig(model=str(folder), max_new_tokens=200), Device.cpu)
+    assert not generator.generate(PROMPT).cut
 
 
 def test_an_error_ends_the_stream(base: Path) -> None:

@@ -5,83 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from medrag import CorpusConfig, GeneratorConfig, IndexConfig, PipelineConfig, RAGPipeline
+from medrag import Answer, CorpusConfig, GeneratorConfig, IndexConfig, PipelineConfig, RAGPipeline
 from medrag.errors import ConfigError, HttpError
 from medrag.generation import open_generator
 from medrag.generation.openai import OpenAIGenerator
-from medrag.generation.prompts import REFUSAL, Prompt, build_messages
+from medrag.generation.prompts import REFUSAL, Pieces, Prompt, Reply, build_messages
+from medrag.grounding.statements import CUT
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from tests.conftest import NOTES
+from tests.generation.endpoint import Endpoint, delta, message
 
 SECRET = "sk-never-to-be-shown"
 QUESTION = "Which drug lowers uric acid?"
 PROMPT = Prompt(QUESTION, (), build_messages(QUESTION, []))
-
-
-@dataclass
-class Endpoint:
-    """What the server replies with, and what it was asked."""
-
-    url: str = ""
-    status: int = 200
-    body: bytes = b""
-    asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
-    connections: set[int] = field(default_factory=set)
-
-    def says(self, text: str | None) -> None:
-        self.body = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
-
-    def streams(self, *events: object) -> None:
-        lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
-        self.body = "".join(f"data: {line}\n\n" for line in lines).encode()
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    state = Endpoint()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            state.connections.add(self.client_address[1])
-            state.asked.append((self.path, dict(self.headers), sent))
-            self.send_response(state.status)
-            self.send_header("Content-Length", str(len(state.body)))
-            self.end_headers()
-            self.wfile.write(state.body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: Any) -> None:
-            """A client that leaves its connections behind is not worth a traceback."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +115,7 @@ def test_the_key_goes_into_the_header_and_into_no_error(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f"{SECRET}\n")
     endpoint.says("So it is.")
-    assert OpenAIGenerator(generator(endpoint.url)).generate(PROMPT) == "So it is."
+    assert OpenAIGenerator(generator(endpoint.url)).generate(PROMPT) == Reply("So it is.")
     assert endpoint.asked[0][1]["Authorization"] == f"Bearer {SECRET}"
     endpoint.status = 401
     with pytest.raises(HttpError, match="401") as failure:
@@ -186,14 +130,14 @@ def test_questions_of_many_threads_share_the_connections(endpoint: Endpoint) -> 
     endpoint.says("So it is.")
     generator_ = open_generator(generator(endpoint.url))
     for _ in range(5):
-        assert generator_.generate(PROMPT) == "So it is."
+        assert generator_.generate(PROMPT) == Reply("So it is.")
     assert len(endpoint.connections) == 1
     with ThreadPoolExecutor(8) as threads:
-        assert set(threads.map(generator_.generate, [PROMPT] * 24)) == {"So it is."}
+        assert set(threads.map(generator_.generate, [PROMPT] * 24)) == {Reply("So it is.")}
     assert len(endpoint.connections) <= 8
     before = len(endpoint.connections)
     generator_.close()
-    assert generator_.generate(PROMPT) == "So it is."
+    assert generator_.generate(PROMPT) == Reply("So it is.")
     assert len(endpoint.connections) == before + 1
     generator_.close()
     generator_.close()
@@ -206,12 +150,8 @@ def test_closing_does_not_disturb_questions_in_other_threads(endpoint: Endpoint)
         asked = [threads.submit(generator_.generate, PROMPT) for _ in range(60)]
         while not all(answer.done() for answer in asked):
             generator_.close()
-    assert {answer.result() for answer in asked} == {"So it is."}
+    assert {answer.result() for answer in asked} == {Reply("So it is.")}
     generator_.close()
-
-
-def delta(text: str | None) -> dict[str, Any]:
-    return {"choices": [{"delta": {"content": text}}]}
 
 
 def test_an_answer_is_streamed_in_pieces(endpoint: Endpoint) -> None:
@@ -223,9 +163,194 @@ def test_an_answer_is_streamed_in_pieces(endpoint: Endpoint) -> None:
     assert endpoint.asked[0][2]["stream"] is True
     pieces = generator_.stream(PROMPT)
     assert next(pieces) == "So "
-    pieces.close()  # type: ignore[attr-defined]  # a reader may stop early
+    pieces.close()  # a reader may stop early
     assert list(generator_.stream(PROMPT)) == ["So ", "it is."]
     generator_.close()
+
+
+def test_a_stream_is_the_same_as_the_whole_reply(endpoint: Endpoint) -> None:
+    generator_ = OpenAIGenerator(generator(endpoint.url))
+    for reason, cut in (("stop", False), ("length", True), ("content_filter", True)):
+        endpoint.streams(delta("So "), delta("it is."), delta(None, reason), "[DONE]")
+        streamed = whole(generator_.stream(PROMPT))
+        endpoint.body = message("So it is.", reason)
+        assert streamed == generator_.generate(PROMPT) == Reply("So it is.", cut)
+    endpoint.streams(delta("So "), delta("it is."))  # the server died
+    assert whole(generator_.stream(PROMPT)) == Reply("So it is.", cut=True)
+    generator_.close()
+
+
+def whole(pieces: Pieces) -> Reply:
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+
+
+PARTS = [{"type": "text", "text": "So "}, {"type": "text", "text": "it is."}]
+OTHER_SHAPES: list[Any] = [
+    7,
+    True,
+    {"text": "So it is."},
+    ["So it is."],
+    [{"type": "text"}],
+    [{"type": "text", "text": None}],
+    [{"type": "text", "text": ["So"]}],
+    [{"type": "image_url", "image_url": {"url": "x"}}],
+    [None],
+]
+
+
+def test_content_in_parts_is_joined(endpoint: Endpoint) -> None:
+    generator_ = OpenAIGenerator(generator(endpoint.url))
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    endpoint.body = message([thought, *PARTS])
+    assert generator_.generate(PROMPT) == Reply("So it is.")
+    endpoint.streams(delta(PARTS[:1]), delta(PARTS[1:]), "[DONE]")
+    assert whole(generator_.stream(PROMPT)) == Reply("So it is.")
+    for nothing in (None, "", []):
+        endpoint.body = message(nothing)
+        assert generator_.generate(PROMPT) == Reply("")
+    generator_.close()
+
+
+@pytest.mark.parametrize("content", OTHER_SHAPES)
+def test_content_of_another_shape_is_one_clear_line(endpoint: Endpoint, content: Any) -> None:
+    generator_ = OpenAIGenerator(generator(endpoint.url))
+    endpoint.body = message(content)
+    with pytest.raises(HttpError, match="sent no chat completion") as failure:
+        generator_.generate(PROMPT)
+    assert "\n" not in str(failure.value)
+    endpoint.streams(delta(content), "[DONE]")
+    with pytest.raises(HttpError, match="sent no stream of chat completions"):
+        whole(generator_.stream(PROMPT))
+    generator_.close()
+
+
+LARGE = 11_000_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(message("It is so. " * (LARGE // 10)), id="text"),
+        pytest.param(b'{"x": [' + b"0," * (LARGE // 2) + b"0]}", id="numbers"),
+        pytest.param(b"[" * 200_000, id="depth"),
+        pytest.param(b'{"choices": ' * 200_000, id="depth of objects"),
+        pytest.param(message("It is so. " * 300_000), id="text within the bytes"),
+        pytest.param(b"data: " + b"x" * LARGE, id="one line"),
+        pytest.param(b"data: {}\n\n" * (LARGE // 10), id="many events"),
+        pytest.param(b"data: " + b"[" * 200_000 + b"\n\n", id="depth of an event"),
+        pytest.param(b": ping\n\n" * (LARGE // 8), id="many comments"),
+        pytest.param(
+            b"".join(b"data: " + json.dumps(delta("It is so. ")).encode() + b"\n\n" for _ in "x")
+            * 100_000,
+            id="many pieces",
+        ),
+    ],
+)
+def test_a_reply_without_end_takes_neither_time_nor_memory(
+    rag: RAGPipeline, endpoint: Endpoint, body: bytes
+) -> None:
+    endpoint.body = body
+    for stream in (False, True):
+        started = time.monotonic()
+        try:
+            steps = rag.query(QUESTION, stream=True) if stream else [rag.query(QUESTION)]
+            *pieces, answer = steps
+        except HttpError as error:
+            assert "\n" not in str(error)
+            assert len(str(error)) < 600
+        else:  # cut off at what `max_new_tokens` may at most be
+            assert isinstance(answer, Answer)
+            assert answer.sentences[-1].reason == CUT
+            assert sum(map(len, map(str, pieces))) < 100 * 77
+        assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_servers_own_words_reach_the_user(
+    rag: RAGPipeline, endpoint: Endpoint, stream: bool
+) -> None:
+    said = "This model's maximum context length is 4096 tokens. However, you requested 5000."
+    for status in (400, 200):  # some servers report an error as a success
+        endpoint.status = status
+        endpoint.body = json.dumps({"error": {"message": said, "code": 400}}).encode()
+        if stream and status == 200:
+            endpoint.streams({"error": {"message": said}})
+        with pytest.raises(HttpError) as failure:
+            list(rag.query(QUESTION, stream=True)) if stream else rag.query(QUESTION)
+        assert said in str(failure.value)
+        assert "\n" not in str(failure.value)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_passages_are_not_sent_to_another_host(
+    rag: RAGPipeline, endpoint: Endpoint, stream: bool
+) -> None:
+    other = f"http://localhost:{endpoint.url.split(':')[2]}/chat/completions"
+    endpoint.status, endpoint.headers = 307, {"Location": other}
+    with pytest.raises(HttpError, match="redirects to http://localhost"):
+        list(rag.query(QUESTION, stream=True)) if stream else rag.query(QUESTION)
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.parametrize("reason", ["length", "max_tokens"])
+def test_a_reply_that_was_cut_off_loses_its_last_statement_and_says_so(
+    rag: RAGPipeline, endpoint: Endpoint, reason: str
+) -> None:
+    said = "Allopurinol lowers uric acid [1]. Colchicine or naproxen calm"
+    endpoint.body = message(said, reason)
+    answer = rag.query(QUESTION)
+    assert answer.answer == "Allopurinol lowers uric acid. [1]"
+    assert answer.unsupported == ("Colchicine or naproxen calm",)
+    assert answer.sentences[-1].reason == CUT
+    endpoint.streams(delta(said), delta(None, reason), "[DONE]")
+    assert list(rag.query(QUESTION, stream=True)) == [said, answer]
+    endpoint.body = message("Allopurinol lowers", reason)
+    assert rag.query(QUESTION).abstained
+
+
+@pytest.mark.parametrize("marker", ["[1-1]", "(1)", "[passage 1]", "【1】", "[1, 9]", "[7]"])
+def test_every_form_of_a_marker_leads_to_its_source(
+    rag: RAGPipeline, endpoint: Endpoint, marker: str
+) -> None:
+    endpoint.says(f"Allopurinol lowers uric acid {marker}.")
+    answer = rag.query(QUESTION)
+    assert answer.answer == "Allopurinol lowers uric acid. [1]"
+    assert answer.stray_markers == ("9" in marker or "7" in marker)
+
+
+def test_a_refusal_does_not_take_statements_away_that_are_supported(
+    rag: RAGPipeline, endpoint: Endpoint
+) -> None:
+    endpoint.says(f"{REFUSAL} Allopurinol lowers uric acid [1]. Aspirin 300 mg cures gout [1].")
+    answer = rag.query(QUESTION)
+    assert (answer.answer, answer.abstained) == ("Allopurinol lowers uric acid. [1]", False)
+    assert answer.unsupported == ("Aspirin 300 mg cures gout.",)
+
+
+def test_it_is_streamed_piece_by_piece_and_then_verified(
+    rag: RAGPipeline, endpoint: Endpoint
+) -> None:
+    pieces = ["Allopurinol ", "lowers uric acid [1]. ", "Aspirin 300 mg cures gout [1]."]
+    endpoint.streams(*map(delta, pieces), "[DONE]")
+    *streamed, answer = rag.query(QUESTION, stream=True)
+    assert streamed == pieces
+    endpoint.says("".join(pieces))
+    assert answer == rag.query(QUESTION)
+    assert isinstance(answer, Answer) and answer.unsupported == ("Aspirin 300 mg cures gout.",)
+
+
+def test_an_abandoned_stream_hangs_up(rag: RAGPipeline, endpoint: Endpoint) -> None:
+    endpoint.drips(delta("It is so. "))
+    steps = rag.query(QUESTION, stream=True)
+    assert next(steps) == "It is so. "
+    assert not endpoint.hung_up.is_set()
+    del steps
+    assert endpoint.hung_up.wait(10)
 
 
 @pytest.mark.parametrize(
