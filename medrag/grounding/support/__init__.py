@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from ...generation.prompts import without_markers
@@ -34,7 +35,7 @@ _REFERS_WITHIN = re.compile(
 )
 _EASE = 0.66  # so that a third of the terms is worth 0.5: rewordings share no more; docs/lab-log.md
 _CONTEXT_SHARE = 0.85  # of a term that only the title or the section has
-_BEFORE_SHARE = 0.4  # of one that only the sentences before have
+_BEFORE_SHARE = 0.6  # of one that only the sentences before have
 
 
 def check_support(
@@ -109,7 +110,8 @@ def _judge_all(
     short: dict[str, tuple[str, ...]],
 ) -> _Judged:
     """The best of the windows of one to three sentences: its score, reason and spans."""
-    sentences = [parse(_spelled_out(source[start:end])) for start, end in spans]
+    said = _enriched(said, short)
+    sentences = [_enriched(parse(_spelled_out(source[start:end])), short) for start, end in spans]
     rated = []
     for first in range(len(sentences)):
         for size in (1, 2, 3):
@@ -375,6 +377,18 @@ def _abbreviations_of(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 def _abbreviations(text: str) -> dict[str, tuple[str, ...]]:
     """Abbreviations by the text's own definitions, as Schwartz and Hearst (2003) find them."""
     return dict(_abbreviations_of(text))
+
+
+def _enriched(sentence: Sentence, short: dict[str, tuple[str, ...]]) -> Sentence:
+    """The sentence with the roots of both forms of what the document abbreviates."""
+    more: set[str] = set()
+    for name, words in short.items():
+        long = {root(part) for word in words for part in word.lower().split("-")}
+        if root(name) in sentence.roots:
+            more |= long
+        elif long <= sentence.roots:
+            more.add(root(name))
+    return replace(sentence, roots=sentence.roots | more) if more else sentence
 
 
 def _spells(words: Sequence[str], name: str) -> bool:

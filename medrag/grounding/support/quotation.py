@@ -19,6 +19,24 @@ from .vocabulary import is_medical, opposites, slots, synonyms
 _NEARLY = 0.75  # share of the statement's words that the sentence has, in order
 _MOVED = 0.9  # share of the words in any order, where things may have changed places
 _CONDITIONS = frozenset({"if", "unless", "only", "except", "provided", "when"})
+_SUBORDINATES = frozenset(
+    map(
+        root,
+        (
+            "if",
+            "when",
+            "because",
+            "after",
+            "before",
+            "since",
+            "although",
+            "while",
+            "until",
+            "unless",
+            "once",
+        ),
+    )
+)
 _ORDER = frozenset({"before", "after"})
 _MODALS = {"may": 1, "might": 1, "could": 1, "can": 1, "will": 2, "must": 2, "always": 2}
 
@@ -44,11 +62,11 @@ def quotation_difference(
 
 def _difference(statement: Sentence, sentence: Sentence, passage: Sequence[Sentence]) -> str | None:
     """What differs; "" if nothing that matters; None if the sentence is not nearly quoted."""
-    own = [word for word in statement.words if word[0].isalnum() or word == "n't"]
-    theirs = [word for word in sentence.words if word[0].isalnum() or word == "n't"]
-    if len(own) < 4 or not theirs:
+    own, theirs = statement.plain, sentence.plain
+    a, b = statement.plain_roots, sentence.plain_roots
+    alike = len(set(a) & sentence.roots) >= 0.6 * len(set(a))
+    if len(own) < 4 or not theirs or not alike:
         return None
-    a, b = [root(word) for word in own], [root(word) for word in theirs]
     shared = (Counter(a) & Counter(b)).total()
     if shared < _NEARLY * len(a):
         return None
@@ -169,11 +187,13 @@ def _exchanged(statement: Sentence, sentence: Sentence) -> str:
     b = [root(word) for word in sentence.words]
     if Counter(_plain(a)) != Counter(_plain(b)):
         return ""
+    if Counter(_items(a)) == Counter(_items(b)) or _rotated(a, b) or _rotated(b, a):
+        return ""  # items of a list, or clauses
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
     end = next((i for i, (x, y) in enumerate(zip(a[::-1], b[::-1], strict=False)) if x != y), 0)
     one, two = _items(a[start : len(a) - end]), _items(b[start : len(b) - end])
     if Counter(one) == Counter(two):
-        return ""  # the items of a list
+        return ""
     heads = listed("auxiliaries") | listed("negators") | {"than", "before", "after"}
     moved = a[start : len(a) - end]
     if (
@@ -190,11 +210,21 @@ def _plain(roots: Sequence[str]) -> list[str]:
 
 
 def _items(roots: Sequence[str]) -> list[tuple[str, ...]]:
-    """The items of a list, parted at commas, "and" and "or"."""
+    """The items of a list, parted at commas, "and" and "or", and clauses, parted at "if" and so on."""
     items: list[list[str]] = [[]]
     for name in roots:
-        if name in (",", ";", "and", "or"):
+        if name in (",", ";", ".", "and", "or"):
             items.append([])
+        elif name in _SUBORDINATES:
+            items.append([name])
         else:
             items[-1].append(name)
     return [tuple(item) for item in items if item]
+
+
+def _rotated(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether a phrase before the first comma of one stands at the end of the other."""
+    if "," not in a:
+        return False
+    cut = list(a).index(",")
+    return _plain([*a[cut:], *a[:cut]]) == _plain(b)
