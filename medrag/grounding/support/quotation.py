@@ -139,7 +139,7 @@ def _replaced(
         for other in old:
             if _opposed(word, other):
                 return f"the source says “{other}”, not “{word}”"
-    if len(new) > 4 or len(old) > 4 or not old:
+    if len(new) > 8 or len(old) > 8 or not old:
         return ""
     fresh = [t for t in _terms(new, statement) if not matches(t, sentence.roots, sentence.concepts)]
     gone = [t for t in _terms(old, sentence) if not matches(t, statement.roots, statement.concepts)]
