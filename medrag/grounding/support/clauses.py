@@ -3,52 +3,46 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, cached_property, lru_cache
 
 from ...text.quantities import Quantity, quantities
 from ...text.words import STOPWORDS, fold
 from .forms import base_of_denied, root
+from .results import denies_change, is_not_significant
 from .tables import listed
 from .vocabulary import listed_roots, opposites, slots, synonyms
 
-_TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
+AUXILIARIES = listed("auxiliaries")
+VERBAL = frozenset({"do", "change", "benefit", "cause", "act", "known", "presence", "make"})
 _BREAKS = frozenset(";:()[].!?—–")
 _JOINTS = listed("joints")
 _LISTS = frozenset({"and", "or", "then"})
 _SUBJECTS = listed("subjects")
-AUXILIARIES = listed("auxiliaries")
-_VERBS = listed_roots("verbs")
 _NEGATORS = listed("negators")
+_VERBS = listed_roots("verbs")
+_LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
+_TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
+_MORE = r"(?:more|less|fewer|longer|later|earlier|sooner)"
 _FALSE_NEGATION = re.compile(
-    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than(?=\s+(?:an?\s+)?(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|half))|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?(?:ruled out|excluded)|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
-)
-_NO_CHANGE = re.compile(
-    r"\b(?:no(?:t)?|n['’]t|neither|nor|without|never)\b[^.;]{0,40}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*|better|worse|superior\w*|evidence)\b"
-    r"|\b(?:unchanged|similar|comparable|equal|the same|unaffected|non-?significant|insignificant|nonsignificant|non-?inferior|unrelated|as (?:often|common|effective|frequent|likely|many|high|low|good|well) (?:as|with|in))\b"
-    r"|\b(?:evidence|effect|difference|benefit)\b[^.;]{0,40}\b(?:lacking|absent)\b|\black of\b"
-    r"|\bfail(?:ed|s)? to\b|\bno (?:difference|change|effect)\b|\bdid nothing\b",
-    re.I,
-)
-_NOT_SIGNIFICANT = re.compile(
-    r"\b(?:no(?:t)?|n['’]t|without|never|nor|neither)\b[^.;]{0,30}\bsignifican\w*|\bnon-?significant\w*|\binsignificant\w*|\b(?:not|n['’]t) reach significance",
-    re.I,
-)
-_SIGNIFICANT = re.compile(r"(?<!not )(?<!n't )(?<!non-)(?<!nor )\bsignificantly\b", re.I)
-_INTERVAL = re.compile(
-    r"\b(?:ci|confidence interval|cri|credible interval)\b[^\d−+-]{0,12}(?P<low>[-−+]?\d*[.·]?\d+)\s?%?\s?(?:to|,|-|–|and)\s?(?P<high>[-−+]?\d*[.·]?\d+)",
-    re.I,
-)
-_RATIO = re.compile(r"\b(?:ratio|rr|or|hr|irr|relative risk|hazard|odds)\b", re.I)
-_INCLUDES = re.compile(
-    r"\b(?:interval|ci)\b.{0,40}\b(?:includ|contain|cross|span|overlap|straddl)\w*\s+(?:the null|no (?:effect|difference)|unity|1|0|zero|one)\b",
-    re.I,
+    r"\b(?:not only"
+    r"|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than"
+    rf"|(?:not|n['’]t|never)\s+(?:\w+\s+){{0,3}}?{_MORE} than(?=\s+(?:an?\s+)?"
+    r"(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty"
+    r"|forty|fifty|sixty|half))"
+    r"|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?"
+    r"(?:ruled out|excluded)"
+    r"|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily|not exceed(?:ing)?|whether or not"
+    r"|no longer than|if not)\b"
 )
 _PREFIXED = re.compile(r"(?:anti|intra|pre|post|peri|extra|sub|trans|inter)-?([a-z]{5,})$")
 _UNDER = re.compile(
-    r"\b(?:under|below|younger than)(?: the age of)? (?P<years>1[0-8]|[1-9])(?: years?| s|s)?\b(?! ?(?:%|mg|kg|mm|g|l|ml|/|\.))"
+    r"\b(?:under|below|younger than)(?: the age of)? (?P<years>1[0-8]|[1-9])(?: years?| s|s)?\b"
+    r"(?! ?(?:%|mg|kg|mm|g|l|ml|/|\.))"
 )
-_P_VALUE = re.compile(r"\bp\s?(?P<sign>[=<>≤≥])\s?(?P<value>0?[.·]\d+)", re.I)
+
+Token = tuple[int, int, str]  # start, end, lower-case word or mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +57,7 @@ class Term:
         negated: whether a negation before it holds for it.
         absent: whether "without" or "no" stands right before it.
         name: whether it looks like the name of something (capitals within a sentence).
+        light: whether it says little about the topic.
     """
 
     start: int
@@ -72,18 +67,12 @@ class Term:
     concepts: frozenset[int]
     clause: int
     negated: bool
-    absent: bool = False
-    name: bool = False
-
-    @property
-    def light(self) -> bool:
-        """Whether it says little about the topic."""
-        return len(self.roots) == 1 and (
-            self.roots[0] in listed_roots("light") or self.word in listed("light")
-        )
+    absent: bool
+    name: bool
+    light: bool
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Clause:
     """A part of a sentence with one predicate.
 
@@ -100,10 +89,32 @@ class Clause:
     no_change: bool = False
     directions: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """The roots of its terms."""
+        return frozenset(one for term in self.terms for one in term.roots)
 
-@dataclass(frozen=True, slots=True)
+    @cached_property
+    def concepts(self) -> frozenset[int]:
+        """The groups of synonyms of its terms."""
+        return frozenset(one for term in self.terms for one in term.concepts)
+
+    @cached_property
+    def directing(self) -> frozenset[str]:
+        """The roots that name a direction."""
+        return frozenset(name for signs in self.directions.values() for name, _ in signs)
+
+
+@dataclass(frozen=True, eq=False)
 class Sentence:
-    """A sentence taken apart."""
+    """A sentence taken apart.
+
+    Attributes:
+        words: lower-case words and marks.
+        slots: by slot ("route"), the classes that it names; see `vocabulary.slots`.
+        not_significant: whether it reports no significant result.
+        roots, concepts: of its terms and other words.
+    """
 
     text: str
     words: tuple[str, ...]
@@ -115,29 +126,76 @@ class Sentence:
     roots: frozenset[str]
     concepts: frozenset[int]
 
+    @cached_property
+    def lower(self) -> str:
+        """Its text in lower case."""
+        return self.text.lower()
+
 
 @lru_cache(maxsize=2048)
 def parse(text: str) -> Sentence:
     """Take a sentence, a heading or a row of a table apart."""
-    lower = fold(text) if len(fold(text)) == len(text) else text.lower()
+    lower = _lower(text)
     found = quantities(text)
-    covered = [False] * (len(text) + 1)
-    for one in found:
-        covered[one.begin : one.end] = [True] * (one.end - one.begin)
-    false_negations = [range(*one.span()) for one in _FALSE_NEGATION.finditer(lower)]
-    tokens = list(_split(lower))
+    tokens = _tokens(lower)
+    words = tuple(word for _, _, word in tokens)
+    clauses = _clauses(text, lower, tokens, found)
+    terms = tuple(term for clause in clauses for term in clause.terms)
+    roots = frozenset(map(root, words))
+    inner = {root(part[1]) for word in words if (part := _PREFIXED.match(word))}
+    groups = [synonyms().get((one,), frozenset()) for one in roots | inner]
+    return Sentence(
+        text=text,
+        words=words,
+        terms=terms,
+        clauses=tuple(clauses),
+        quantities=tuple(found),
+        slots=_slots(words),
+        not_significant=is_not_significant(lower),
+        roots=roots.union(*(term.roots for term in terms)),
+        concepts=frozenset[int]().union(*groups, *(term.concepts for term in terms)),
+    )
+
+
+def _lower(text: str) -> str:
+    """The text in lower case, without accents where that keeps its length."""
+    for lower in (fold(text), text.lower()):
+        if len(lower) == len(text):
+            return lower
+    return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+
+
+def _tokens(lower: str) -> list[Token]:
+    """The words and marks of a text; "n't" is a word of its own, "'s" is left out."""
+    out = []
+    for one in _TOKEN.finditer(lower):
+        word, start, end = one[0], one.start(), one.end()
+        if len(word) > 3 and word.endswith(("n't", "n’t")):
+            out += [(start, end - 3, word[:-3]), (end - 3, end, "n't")]
+        elif word.endswith(("'s", "’s")):
+            out.append((start, end - 2, word[:-2]))
+        else:
+            out.append((start, end, word))
+    return out
+
+
+def _clauses(
+    text: str, lower: str, tokens: Sequence[Token], found: Sequence[Quantity]
+) -> list[Clause]:
+    """The clauses of a sentence, with their terms, quantities, negations and directions."""
     words = [word for _, _, word in tokens]
     breaks = _clause_starts(words)
+    false_negations = [range(*one.span()) for one in _FALSE_NEGATION.finditer(lower)]
+    covered = [any(one.begin <= start < one.end for one in found) for start, _, _ in tokens]
     clauses: list[Clause] = []
-    terms: list[Term] = []
     scope = 0  # tokens for which a negation holds from here on
     at = 0
     while at < len(tokens):
         start, end, word = tokens[at]
         if at in breaks or not clauses:
+            if clauses:
+                clauses[-1].end = start
             clauses.append(Clause(start, len(text)))
-            if len(clauses) > 1:
-                clauses[-2].end = start
             scope = 0
         clause = clauses[-1]
         if word in _NEGATORS and not any(start in span for span in false_negations):
@@ -146,70 +204,42 @@ def parse(text: str) -> Sentence:
             scope = len(tokens)
         if word in ("whether", "if"):
             scope = 0
-        if _is_denied(word):
-            clause.negations += 1  # "unreliable"
-        if word == "free" and lower[start - 1 : start] == "-":
-            clause.negations += 1  # "smoke-free"
-        if covered[start] or not word[0].isalnum() or word in _NEGATORS:
+        # "Unreliable", "smoke-free".
+        clause.negations += _is_denied(word)
+        clause.negations += word == "free" and lower[start - 1 : start] == "-"
+        if covered[at] or not word[0].isalnum() or word in _NEGATORS:
             at += 1
             scope = max(0, scope - 1)
             continue
-        length, concepts = _longest(words, at, covered, tokens)
-        last = tokens[at + length - 1][1]
+        length, concepts = _longest(words, at, covered)
+        parts = words[at : at + length]
         if length > 1 or word not in STOPWORDS or word in ("before", "after", "without"):
-            term = Term(
-                start, last, lower[start:last],
-                tuple(
-                    root(base_of_denied(part) if _is_denied(part) else part)
-                    for part in words[at : at + length]
-                ), concepts,
-                len(clauses) - 1, scope > 0, _lacks(words, at),
-                text[start].isupper() and at > 0,
+            last = tokens[at + length - 1][1]
+            whole = lower[start:last]
+            roots = tuple(root(base_of_denied(one) if _is_denied(one) else one) for one in parts)
+            clause.terms.append(
+                Term(
+                    start, last, whole, roots, concepts, len(clauses) - 1, scope > 0,
+                    absent=_lacks(words, at),
+                    name=text[start].isupper() and at > 0,
+                    light=len(roots) == 1 and (roots[0] in _LIGHT_ROOTS or whole in _LIGHT),
+                )
             )  # fmt: skip
-            terms.append(term)
-            clause.terms.append(term)
-        if "-" not in (
-            lower[start - 1 : start],
-            lower[end : end + 1],
-        ):  # "long-term", "beta-blocker"
-            for part in words[at : at + length]:
+        # "Long-term" and "beta-blocker" name no direction.
+        if "-" not in (lower[start - 1 : start], lower[end : end + 1]):
+            for part in parts:
                 _direct(clause, part, scope > 0)
         scope = max(0, scope - length)
         at += length
-    for quantity in found:
-        for clause in clauses:
-            if clause.start <= quantity.start < clause.end or clause is clauses[-1]:
-                clause.quantities.append(quantity)
-                break
     for clause in clauses:
-        clause.no_change = _NO_CHANGE.search(lower[clause.start : clause.end]) is not None
-    held_roots = {one for term in terms for one in term.roots} | {root(word) for word in words}
-    inner = {root(part[1]) for word in words if (part := _PREFIXED.match(word))}
-    p_values = [
-        float(one["value"].replace("·", "."))
-        for one in _P_VALUE.finditer(lower)
-        if one["sign"] in "=>≥"
-    ]
-    claimed = _SIGNIFICANT.search(lower) is not None
-    return Sentence(
-        text=text,
-        words=tuple(words),
-        terms=tuple(terms),
-        clauses=tuple(clauses),
-        quantities=tuple(found),
-        slots=_slots(words),
-        not_significant=_NOT_SIGNIFICANT.search(lower) is not None
-        or (bool(p_values) and min(p_values) > 0.05 and not claimed)
-        or _INCLUDES.search(lower) is not None
-        or (_holds_null(lower) and not claimed),
-        roots=frozenset(held_roots),
-        concepts=frozenset(one for term in terms for one in term.concepts)
-        | frozenset(number for word in words for number in synonyms().get((root(word),), ()))
-        | frozenset(number for one in inner for number in synonyms().get((one,), ())),
-    )
+        clause.no_change = denies_change(lower[clause.start : clause.end])
+    for quantity in found if clauses else ():
+        holds = (one for one in clauses if one.start <= quantity.start < one.end)
+        next(holds, clauses[-1]).quantities.append(quantity)
+    return clauses
 
 
-def _lacks(words: list[str], at: int) -> bool:
+def _lacks(words: Sequence[str], at: int) -> bool:
     """Whether "without" stands before a word, or before the article or adjective before it."""
     back = at - 1
     while back > 0 and words[back] in ("any", "the", "a", "an", "added", "further", "other"):
@@ -217,32 +247,7 @@ def _lacks(words: list[str], at: int) -> bool:
     return back >= 0 and words[back] in ("without", "no", "non")
 
 
-def _holds_null(lower: str) -> bool:
-    """Whether all confidence intervals of a sentence include no effect: 1 for ratios, 0 for others."""
-    found = [
-        tuple(float(one[end].replace("−", "-").replace("·", ".")) for end in ("low", "high"))
-        for one in _INTERVAL.finditer(lower)
-    ]
-    null = 1.0 if _RATIO.search(lower) else 0.0
-    return bool(found) and all(low <= null <= high for low, high in found)
-
-
-def _split(lower: str) -> list[tuple[int, int, str]]:
-    out = []
-    for one in _TOKEN.finditer(lower):
-        word = one[0]
-        if len(word) > 3 and re.search(r"n['’]t$", word):
-            cut = one.end() - 3
-            out.append((one.start(), cut, word[:-3]))
-            out.append((cut, one.end(), "n't"))
-        elif re.search(r"['’]s$", word):
-            out.append((one.start(), one.end() - 2, word[:-2]))
-        else:
-            out.append((one.start(), one.end(), word))
-    return out
-
-
-def _clause_starts(words: list[str]) -> set[int]:
+def _clause_starts(words: Sequence[str]) -> set[int]:
     """Where clauses begin: numbers of words."""
     starts = set()
     predicate = False  # whether the clause so far has one
@@ -275,7 +280,7 @@ def _is_change(word: str) -> bool:
     )
 
 
-def _holds_predicate(words: list[str], at: int) -> bool:
+def _holds_predicate(words: Sequence[str], at: int) -> bool:
     """Whether a noun phrase and a predicate follow: "and arterial carbon dioxide falls"."""
     for ahead in range(at, min(at + 7, len(words))):
         word = words[ahead]
@@ -291,7 +296,8 @@ def _holds_predicate(words: list[str], at: int) -> bool:
     return False
 
 
-def _begins_clause(words: list[str], at: int) -> bool:
+def _begins_clause(words: Sequence[str], at: int) -> bool:
+    """Whether a predicate or a subject stands here, after "and" or an adverb."""
     while at < len(words) and (words[at] in _LISTS or words[at].endswith("ly")):
         at += 1
     if at >= len(words):
@@ -311,34 +317,31 @@ def _begins_clause(words: list[str], at: int) -> bool:
     )
 
 
-def _longest(
-    words: list[str], at: int, covered: list[bool], tokens: list[tuple[int, int, str]]
-) -> tuple[int, frozenset[int]]:
+def _longest(words: Sequence[str], at: int, covered: Sequence[bool]) -> tuple[int, frozenset[int]]:
     """The longest phrase with a meaning of its own that begins here: its length, its groups."""
     table = synonyms()
-    best, groups = 1, table.get((root(words[at]),), frozenset())
-    phrase = [root(words[at])]
+    phrase: tuple[str, ...] = (root(words[at]),)
+    best, groups = 1, table.get(phrase, frozenset())
     for ahead in range(at + 1, min(at + 7, len(words))):
         word = words[ahead]
-        if not word[0].isalnum() or covered[tokens[ahead][0]]:
+        if not word[0].isalnum() or covered[ahead]:
             break
         if word in ("the", "a", "an", "your"):
             continue
-        phrase.append(root(word))
-        if found := table.get(tuple(phrase)):
+        phrase = (*phrase, root(word))
+        if found := table.get(phrase):
             best, groups = ahead - at + 1, found
     return best, groups
 
 
-VERBAL = frozenset({"do", "change", "benefit", "cause", "act", "known", "presence", "make"})
-
-
+@cache
 def _is_denied(word: str) -> bool:
     """Whether a prefix turns a word round: "unreliable", "incomplete"."""
     return not opposites().get(root(word)) and bool(base_of_denied(word))
 
 
 def _direct(clause: Clause, word: str, negated: bool) -> None:
+    """Add the directions that a word names to those of its clause."""
     if word == "causal" or word.startswith("position"):
         return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
@@ -347,7 +350,8 @@ def _direct(clause: Clause, word: str, negated: bool) -> None:
         clause.directions.setdefault(axis, []).append((root(word), sign))
 
 
-def _slots(words: list[str]) -> dict[str, frozenset[int]]:
+def _slots(words: Sequence[str]) -> dict[str, frozenset[int]]:
+    """By slot, the classes that words name, such as the age of "under 5"."""
     table = slots()
     found: dict[str, set[int]] = {}
     plain = [root(word) for word in words]
