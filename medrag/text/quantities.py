@@ -51,7 +51,10 @@ _OVER = re.compile(
     r"\bover\s+(?:the\s+)?$",
     re.I,
 )
+_OF = re.compile(r"\b(?:of|with)\s+$", re.I)
+_BETWEEN = re.compile(r"\bbetween\s+$", re.I)
 _VOLUME_IN = re.compile(r"volume in (?:the first )?$")
+_WINDOW = 50  # characters before a quantity that may say what it is
 _IMPERIAL = re.compile(
     r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b|°F", re.I
 )
@@ -122,6 +125,11 @@ def _plain_character(char: str) -> str:
     return folded if len(folded) == 1 else char
 
 
+def _before(plain: str, start: int) -> str:
+    """The text right before a character."""
+    return plain[max(0, start - _WINDOW) : start]
+
+
 def _counted(plain: str, taken: Sequence[tuple[int, int]]) -> list[Quantity]:
     """The numbers with their units that are no part of a rate."""
     found = []
@@ -137,7 +145,7 @@ def _counted(plain: str, taken: Sequence[tuple[int, int]]) -> list[Quantity]:
             plain, number.start, end, number.value, number.value, unit
         )
         at = max(at, one.end)
-        if not _VOLUME_IN.search(plain[: one.start]):  # a name of a lung function
+        if not _VOLUME_IN.search(_before(plain, one.start)):  # a name of a lung function
             found.append(one)
     return found
 
@@ -156,7 +164,7 @@ def _range(
     if not joint or not second or second.start != joint.end() or second.value <= first.value:
         return None
     word = joint[0].strip().lower()
-    between = word == "and" and re.search(r"\bbetween\s+$", plain[: first.start], re.I)
+    between = word == "and" and _BETWEEN.search(_before(plain, first.start))
     if (word in ("and", "or") and not between) or _overlaps(second, taken):
         return None
     last, after = unit_after(plain, second.end)
@@ -193,14 +201,14 @@ def _quantity(
     """A quantity with the comparator that stands at it."""
     sign, begin = comparator(plain, start, end)
     is_short = dimension == "time" and (high < 7.0 or low < high)
-    if sign == ">" and is_short and _OVER.search(plain[:start]):
+    if sign == ">" and is_short and _OVER.search(_before(plain, start)):
         sign = ""  # "infused over 20 minutes" says how long
     return Quantity(begin, start, end, plain[start:end], low, high, dimension, sign)
 
 
 def _is_age(plain: str, start: int, end: int) -> bool:
     """Whether a bare number after "aged" or "people under" is an age in years."""
-    before = plain[max(0, start - 50) : start]
+    before = _before(plain, start)
     if not _AGED.search(before):
         return False
     if _AGE.search(before):
@@ -208,7 +216,7 @@ def _is_age(plain: str, start: int, end: int) -> bool:
     return (
         bool(comparator(plain, start, end)[0])
         and not _NO_AGE.match(plain, end)
-        and not re.search(r"\b(?:of|with)\s+$", before, re.I)
+        and not _OF.search(before)
     )
 
 

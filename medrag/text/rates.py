@@ -45,6 +45,7 @@ _EVERY = (
 _24_HOURS = r"(?:any |each |a |every )?24[ -]hours?(?: period)?\b"
 _SLASH = r"24\s?h(?:ours?|r)?|d(?:ay)?|h(?:our|r)?|min(?:ute)?|wk|week|month|yr|year"
 _GIVEN = re.compile(rf"\d\s?(?:{UNIT_NAME})(?: of [a-z]+)?\s$", re.I)
+_WINDOW = 50  # characters before a rate that may say that it is none
 _A_TIME_AFTER = re.compile(r"\s+(?:after|before|later|earlier|ago|or|old|apart)\b", re.I)
 _A_TIME_BEFORE = re.compile(
     r"(?:^|[,;.(:]"
@@ -90,6 +91,11 @@ def _number(words: str | None, default: float = 1.0) -> float:
     return default if value is None else value
 
 
+def _before(text: str, one: re.Match[str]) -> str:
+    """The text right before a rate."""
+    return text[max(0, one.start() - _WINDOW) : one.start()]
+
+
 def _latin(text: str, one: re.Match[str]) -> _Range:
     """ "b.d." """
     rate = _LATIN[one["latin"].lower()]
@@ -103,7 +109,7 @@ def _every_so_many_hours(text: str, one: re.Match[str]) -> _Range:
 
 def _times(text: str, one: re.Match[str]) -> _Range:
     """ "twice daily", "3 to 4 times a day" """
-    if re.search(r"\d[,. ]$", text[: one.start()]):
+    if re.search(r"\d[,. ]$", _before(text, one)):
         return _NO_RATE  # the end of "12 500 doses in a month"
     word = one["times"].split()[0].lower()
     count = _TIMES.get(word) or _number(one["n"])
@@ -146,12 +152,12 @@ def _adverb(text: str, one: re.Match[str]) -> _Range:
 
 def _in_24_hours(text: str, one: re.Match[str]) -> _Range:
     """ "2 L in 24 hours"; "repeat in 24 hours" is none"""
-    return (1.0, 1.0) if _GIVEN.search(text[: one.start()]) else _NO_RATE
+    return (1.0, 1.0) if _GIVEN.search(_before(text, one)) else _NO_RATE
 
 
 def _a_day(text: str, one: re.Match[str]) -> _Range:
     """ "500 mg a day"; "a day later" and "for a day" are times"""
-    is_time = not one[0].lower().startswith("per") and _A_TIME_BEFORE.search(text[: one.start()])
+    is_time = not one[0].lower().startswith("per") and _A_TIME_BEFORE.search(_before(text, one))
     if is_time or _A_TIME_AFTER.match(text, one.end()):
         return _NO_RATE
     return _once_in(_period(one["a"]))
@@ -159,7 +165,7 @@ def _a_day(text: str, one: re.Match[str]) -> _Range:
 
 def _slash(text: str, one: re.Match[str]) -> _Range:
     """ "500 mg/day" """
-    if not re.search(r"[\w)]\s?$", text[: one.start()]):
+    if not re.search(r"[\w)]\s?$", _before(text, one)):
         return _NO_RATE
     name = re.sub(r"\s", "", one["per"])
     return _once_in(1.0 if name.startswith("24") else days_in(name))

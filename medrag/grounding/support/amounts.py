@@ -241,29 +241,29 @@ def _in_one_segment(statement: Sentence, wanted: Quantity, other: Quantity) -> b
 
 @lru_cache(maxsize=2048)
 def _segment(sentence: Sentence, quantity: Quantity) -> tuple[Term, ...]:
-    """The terms around a quantity that say what it measures, up to the next break."""
-    start, end = _segment_span(sentence, quantity)
-    versus = () if is_row(sentence.lower) else ("vs", "versus")
+    """The terms around a quantity that say what it measures."""
+    start, end = next(
+        (span for span in _segments(sentence) if span[0] <= quantity.start < span[1]),
+        (0, len(sentence.text)),
+    )
+    versus = () if is_row(sentence.text) else ("vs", "versus")
     return tuple(t for t in sentence.terms if start <= t.start < end and t.word not in versus)
 
 
-def _segment_span(sentence: Sentence, quantity: Quantity) -> tuple[int, int]:
-    """Where the segment of a quantity begins and ends: a cell, or a piece that has quantities."""
+@lru_cache(maxsize=2048)
+def _segments(sentence: Sentence) -> tuple[tuple[int, int], ...]:
+    """Parts of a sentence that each measure something: cells, or pieces that have a quantity."""
     text = sentence.lower
     if is_row(text):
-        first = text.rfind("; ", 0, quantity.start)
-        end = text.find("; ", quantity.end)
-        return (first + 2 if first >= 0 else 0), (end if end >= 0 else len(text))
-    # Pieces without a quantity of their own join the one after them, the last one that before it.
-    start = 0
+        cuts = [one.end() for one in re.finditer("; ", text)]
+        return tuple(pairwise([0, *cuts, len(text) + 1]))
+    # A piece without a quantity joins the one after it, or the one before it at the end.
+    spans = sentence.quantities
+    starts = [0]
     for one in _SEGMENT_BREAK.finditer(text):
         cut = one.start()
-        is_inside = any(q.start < cut < q.end for q in sentence.quantities)
-        parts_two = any(start <= q.start < cut for q in sentence.quantities) and any(
-            cut <= q.start for q in sentence.quantities
-        )
-        if parts_two and not is_inside:
-            if quantity.start < cut:
-                return start, cut
-            start = cut
-    return start, len(text)
+        before = any(starts[-1] <= q.start < cut for q in spans)
+        after = any(cut <= q.start for q in spans)
+        if before and after and not any(q.start < cut < q.end for q in spans):
+            starts.append(cut)
+    return tuple(pairwise([*starts, len(text)]))

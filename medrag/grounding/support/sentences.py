@@ -181,7 +181,8 @@ def _clauses(
     words = [word for _, _, word in tokens]
     breaks = clause_starts(words)
     false_negations = [range(*one.span()) for one in _FALSE_NEGATION.finditer(lower)]
-    covered = [any(one.begin <= start < one.end for one in found) for start, _, _ in tokens]
+    inside = {at for one in found for at in range(one.begin, one.end)}
+    covered = [start in inside for start, _, _ in tokens]
     clauses: list[Clause] = []
     scope = 0  # tokens for which a negation holds from here on
     at = 0
