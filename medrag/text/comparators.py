@@ -37,7 +37,7 @@ _COMPARATOR = re.compile(
     re.I,
 )
 _AFTER = re.compile(
-    r"\s*(?:(?P<more>"
+    r"(?:\s+(?:(?:an?|per|each|every)\s+(?:day|week|month)|daily)|/d(?:ay)?\b)?\s*(?:(?P<more>"
     r"(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|heavier|later)\b"
     r"|\+(?![\d/-])|or more\b|minimum\b|at least\b)"
     r"|(?P<less>(?:or|and)\s+(?:less|below|under|younger|fewer|lower|shorter|earlier|lighter)\b"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from .forms import root
@@ -31,6 +32,18 @@ def abbreviations(text: str) -> Abbreviations:
             if word[:1].lower() == name[0].lower() and _spells(words[start:], name):
                 found[name.lower()] = tuple(words[start:])
     return found
+
+
+def with_both_forms(sentence: Sentence, short: Abbreviations) -> Sentence:
+    """The sentence with the roots of both forms of what the document abbreviates."""
+    more: set[str] = set()
+    for name, words in short.items():
+        long = {root(part) for word in words for part in word.lower().split("-")}
+        if root(name) in sentence.roots:
+            more |= long
+        elif long <= sentence.roots:
+            more.add(root(name))
+    return replace(sentence, roots=sentence.roots | more) if more else sentence
 
 
 def is_expanded(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from .clauses import AUXILIARIES
@@ -51,17 +51,10 @@ def judged_in_parts(
 
     @cache
     def parted(text: str) -> Judgement:
-        joints = list(_JOINT.finditer(text))
-        subject = next((term.word for term in parse(text).terms), "")
-        for joint in joints[:_MOST_JOINTS] if len(joints) < _TOO_MANY_JOINTS else ():
-            left, right = text[: joint.start()], text[joint.end() :]
-            if not (_says_something(left) and _says_something(right)):
-                continue
+        for left, right in halves(text):
             first = judge(left)
             if first.score < min_score:
                 continue
-            if REFERS.match(right) or _begins_with_verb(parse(right)):
-                right = f"{subject} {right}"
             second = judge(right)
             if second.score < min_score:
                 second = parted(right)
@@ -71,6 +64,17 @@ def judged_in_parts(
         return Judgement(0.0)
 
     return parted(statement)
+
+
+def halves(statement: str) -> Iterator[tuple[str, str]]:
+    """The ways to cut a statement in two at a conjunction; each part can stand alone."""
+    joints = list(_JOINT.finditer(statement))
+    subject = next((term.word for term in parse(statement).terms), "")
+    for joint in joints[:_MOST_JOINTS] if len(joints) < _TOO_MANY_JOINTS else ():
+        left, right = statement[: joint.start()], statement[joint.end() :]
+        if _says_something(left) and _says_something(right):
+            goes_on = REFERS.match(right) or _begins_with_verb(parse(right))
+            yield left, f"{subject} {right}" if goes_on else right
 
 
 def _is_predicate(word: str) -> bool:

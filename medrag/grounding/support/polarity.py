@@ -121,7 +121,7 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
     shared = said(content, source.roots, source.concepts)
     if len(shared) < 0.6 * len(content):
         return ""  # too little in common to say that one denies the other
-    if (_denials(one, other) + _denials(other, one)) % 2:
+    if (_denials(one, other, source) + _denials(other, one, statement)) % 2:
         return "the source denies it" if other.negations else "the source says it without “not”"
     return ""
 
@@ -131,9 +131,9 @@ def _changes(clause: Clause) -> set[int]:
     return {sign for axis in _CHANGES for _, sign in clause.directions.get(axis, ())}
 
 
-def _denials(clause: Clause, other: Clause) -> int:
-    """How often a clause turns its meaning round, other than by directions that both name."""
-    count = clause.negations
+def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
+    """How often a clause turns its meaning round, other than by what both name."""
+    count = clause.negations + sum(word not in opposite.words for word in clause.denied)
     for axis, directions in clause.directions.items():
         if axis in _TURNED and axis not in other.directions and not clause.negations:
             # "Ineffective" and "no effect": the word has the sign -1 on its own.
@@ -160,6 +160,6 @@ def _word(sentence: Sentence, wanted: str) -> str:
 
 def _is_negative(clause: Clause) -> bool:
     """Whether a clause denies or forbids."""
-    return bool(clause.negations % 2) or any(
+    return bool((clause.negations + len(clause.denied)) % 2) or any(
         sign < 0 for axis in ("do", "presence") for _, sign in clause.directions.get(axis, ())
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ...text.words import stem
 from .alignment import Comparison, said
 from .clauses import AUXILIARIES
 from .forms import root
@@ -80,7 +81,7 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         their_roots = {root(word) for word in theirs}
         softened = [word for word in theirs if word in _WEAK]
         added = [word for word in own if word in _SURE]
-        hedged = [w for w in theirs if w in _STRONG or (len(w) > 6 and root(w) in _HEDGES)]
+        hedged = [word for word in theirs if word in _STRONG or stem(word) in _STRONG]
         hedges = (
             not _STRONG.isdisjoint(own)
             or own_roots & (_STRONG | _HEDGES)

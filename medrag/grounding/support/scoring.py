@@ -7,20 +7,22 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from .abbreviations import Abbreviations, abbreviated_roots, is_expanded
+from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_both_forms
 from .alignment import Comparison, matches
 from .amounts import quantity_differences
 from .forms import is_technical
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import certainty_differences, dropped_conditions, slot_differences
+from .quotation import quotation_difference
 from .sentences import Sentence, Term
 from .vocabulary import is_medical, listed_roots
 from .windows import Passage, Window
 
 _EASE = 0.66  # so that a third of the terms is worth 0.5: rewordings share no more; docs/lab-log.md
 _LIGHT = 0.15  # weight of a term that says little about the topic
-_IN_CONTEXT = 0.85  # of a term that only the title, the section or a sentence before has
+_IN_HEADING = 0.85  # of a term that only the title or the section has
+_BEFORE = 0.6  # of one that only the sentences before have
 _DIRECTED = 0.9  # of a term whose direction the source names with another word
 _IN_PART = 0.6  # of a phrase of which the source has a word: "tooth decay" and "decay"
 _PER_SENTENCE = 0.02  # what a sentence more costs, so that of two windows the shorter is taken
@@ -38,6 +40,10 @@ class Judgement(NamedTuple):
 
 def judge(said: Sentence, passage: Passage) -> Judgement:
     """Judge a statement by the window of a source that bears it out best."""
+    said = with_both_forms(said, passage.short)
+    if quoted := quotation_difference(said, passage.sentences):
+        reason, at = quoted
+        return Judgement(0.0, reason, (passage.spans[at],))
     rated = []
     for window in passage.windows:
         coverage, missing = _coverage(said, window, passage.short)
@@ -96,7 +102,8 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
         elif matches(term, window.all_roots, window.all_concepts) or is_expanded(
             term, window.context, window.context_roots, short
         ):
-            held += weight * _IN_CONTEXT
+            titled = matches(term, window.heading_roots, window.heading_concepts)
+            held += weight * (_IN_HEADING if titled else _BEFORE)
         elif abbreviated.issuperset(term.roots):
             held += weight
         elif _directed(term, said, window):

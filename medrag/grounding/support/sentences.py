@@ -72,6 +72,8 @@ class Clause:
     """A part of a sentence with one predicate.
 
     Attributes:
+        negations: how often it denies, with "not" and the like.
+        denied: its words with a prefix that denies, such as "unreliable".
         directions: by axis, the roots that name a direction and the direction: 1, -1, or 0 if a
             change is denied.
     """
@@ -81,6 +83,7 @@ class Clause:
     terms: list[Term] = field(default_factory=list)
     quantities: list[Quantity] = field(default_factory=list)
     negations: int = 0
+    denied: list[str] = field(default_factory=list)
     no_change: bool = False
     directions: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
@@ -120,6 +123,16 @@ class Sentence:
     not_significant: bool
     roots: frozenset[str]
     concepts: frozenset[int]
+
+    @cached_property
+    def plain(self) -> tuple[str, ...]:
+        """Its words without the marks."""
+        return tuple(word for word in self.words if word[0].isalnum() or word == "n't")
+
+    @cached_property
+    def plain_roots(self) -> tuple[str, ...]:
+        """The roots of its words, in order."""
+        return tuple(root(word) for word in self.plain)
 
     @cached_property
     def lower(self) -> str:
@@ -200,8 +213,9 @@ def _clauses(
             scope = len(tokens)
         if word in ("whether", "if"):
             scope = 0
-        # "Unreliable", "smoke-free".
-        clause.negations += _is_denied(word)
+        if _is_denied(word):
+            clause.denied.append(word)
+        # "Smoke-free".
         clause.negations += word == "free" and lower[start - 1 : start] == "-"
         if covered[at] or not word[0].isalnum() or word in _NEGATORS:
             at += 1

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 
 from ..evidence import sentence_spans
 from ..table_rows import is_row
-from .abbreviations import Abbreviations, abbreviations
+from .abbreviations import Abbreviations, abbreviations, with_both_forms
 from .alignment import matches
 from .clauses import AUXILIARIES
 from .forms import root
@@ -43,11 +43,13 @@ class Window:
     """Sentences of a source that go together.
 
     Attributes:
-        context: title, section, and the sentences before that it refers to.
+        heading: title and section.
+        context: these, and the sentences before that it refers to.
         spans: (start, end) of its sentences in the source.
     """
 
     sentences: Sequence[Sentence]
+    heading: Sequence[Sentence]
     context: Sequence[Sentence]
     spans: tuple[tuple[int, int], ...]
 
@@ -60,6 +62,16 @@ class Window:
     def concepts(self) -> frozenset[int]:
         """The groups of synonyms of its words."""
         return frozenset[int]().union(*(one.concepts for one in self.sentences))
+
+    @cached_property
+    def heading_roots(self) -> frozenset[str]:
+        """The roots of the words of its title and section."""
+        return frozenset[str]().union(*(one.roots for one in self.heading))
+
+    @cached_property
+    def heading_concepts(self) -> frozenset[int]:
+        """The groups of synonyms of the words of its title and section."""
+        return frozenset[int]().union(*(one.concepts for one in self.heading))
 
     @cached_property
     def context_roots(self) -> frozenset[str]:
@@ -89,9 +101,10 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """A source, read: its windows, and the abbreviations that it defines."""
+    """A source, read: its sentences, its windows, and the abbreviations that it defines."""
 
     spans: tuple[tuple[int, int], ...]
+    sentences: tuple[Sentence, ...]
     windows: tuple[Window, ...]
     short: Abbreviations
 
@@ -100,7 +113,10 @@ class Passage:
 def read(source: str, title: str, section: str) -> Passage:
     """Read a source; statements come one after the other, so the last ones are kept."""
     spans = sentence_spans(source)
-    sentences = [parse(_spelled_out(source[start:end])) for start, end in spans]
+    short = abbreviations(f"{title}. {section}. {source}")
+    sentences = [
+        with_both_forms(parse(_spelled_out(source[start:end])), short) for start, end in spans
+    ]
     heading = [parse(text) for text in (title, section) if text]
     # Whether each sentence goes on about the subject of the one before.
     linked = [at > 0 and _is_linked(sentences[at - 1], sentences[at]) for at in range(len(spans))]
@@ -112,11 +128,13 @@ def read(source: str, title: str, section: str) -> Passage:
         context = [*heading, *reversed(sentences[back:first])]
         last = first + 1
         while last <= len(spans) and last - first <= _SIZE:
-            windows.append(Window(sentences[first:last], context, tuple(spans[first:last])))
+            windows.append(
+                Window(sentences[first:last], heading, context, tuple(spans[first:last]))
+            )
             if last == len(spans) or not linked[last]:
                 break
             last += 1
-    return Passage(tuple(spans), tuple(windows), abbreviations(f"{title}. {section}. {source}"))
+    return Passage(tuple(spans), tuple(sentences), tuple(windows), short)
 
 
 def _spelled_out(line: str) -> str:
