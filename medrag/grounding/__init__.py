@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from more_itertools import unique_everseen
+
 from ..types import AnswerSentence, Citation, Hit, Statement, Support
 from .statements import parse_statements
 from .support import check_support
+from .support.parts import halves
 
 __all__ = ["Grounded", "SupportCheck", "check_support", "ground", "parse_statements"]
+
+
+_Place = tuple[Hit, int, int]  # a hit, start and end in its text
 
 
 class SupportCheck(Protocol):
@@ -44,7 +50,7 @@ def ground(
     check: SupportCheck = check_support,
     keep_unsupported: bool = False,
 ) -> Grounded:
-    """Find the hit that supports each statement best, and keep the supported statements.
+    """Find the hits that support each statement, and keep the supported statements.
 
     A statement that cites hits is checked against those hits only, any other against all.
     Citations are numbered from 1.
@@ -60,19 +66,14 @@ def ground(
         candidates = [hits[n - 1] for n in statement.cited if 1 <= n <= len(hits)]
         if not statement.cited:
             candidates = list(hits)
-        found = [(_judge(check, statement.text, hit, min_support), hit) for hit in candidates]
-        if not found:
-            sentences.append(AnswerSentence(statement.text, (), 0.0, False, "no passage is cited"))
-            continue
-        support, hit = max(found, key=lambda one: one[0].score)
-        if not support.supported:
-            reason = support.reason
-            sentences.append(AnswerSentence(statement.text, (), support.score, False, reason))
+        score, reason, places = _find(statement.text, candidates, min_support, check)
+        if not places:
+            sentences.append(AnswerSentence(statement.text, (), score, False, reason))
             if keep_unsupported:
                 parts.append(f"{statement.text} [not supported: {reason}]")
             continue
         markers = []
-        for start, end in support.spans:
+        for hit, start, end in places:
             key = (hit.document, hit.start + start, hit.start + end)
             if key not in citations:
                 citations[key] = Citation(
@@ -85,15 +86,42 @@ def ground(
                     page=hit.page,
                     section=hit.section,
                     url=hit.url,
-                    score=support.score,
+                    score=score,
                     flags=hit.flags,
                 )
             markers.append(citations[key].marker)
         parts.append(f"{statement.text} {' '.join(f'[{marker}]' for marker in markers)}")
-        sentences.append(AnswerSentence(statement.text, tuple(markers), support.score, True))
+        sentences.append(AnswerSentence(statement.text, tuple(markers), score, True))
     return Grounded(" ".join(parts), tuple(citations.values()), tuple(sentences))
 
 
-def _judge(check: SupportCheck, statement: str, hit: Hit, min_support: float) -> Support:
-    section = " > ".join(part for part in (hit.section, hit.header) if part)
-    return check(statement, hit.text, title=hit.title, section=section, min_score=min_support)
+def _find(
+    statement: str, hits: Sequence[Hit], min_support: float, check: SupportCheck
+) -> tuple[float, str, list[_Place]]:
+    """The support of a statement, why there is none, and where it is supported."""
+    support, hit = _best(statement, hits, min_support, check)
+    if hit is None:
+        return 0.0, "no passage is cited", []
+    if support.supported:
+        return support.score, "", [(hit, *span) for span in support.spans]
+    for parts in halves(statement) if len(hits) > 1 else ():  # each part in a passage of its own
+        found = [_best(part, hits, min_support, check) for part in parts]
+        if all(one.supported for one, _ in found):
+            places = [(hit, *span) for one, hit in found if hit for span in one.spans]
+            return min(one.score for one, _ in found), "", list(unique_everseen(places))
+    return support.score, support.reason, []
+
+
+def _best(
+    statement: str, hits: Sequence[Hit], min_support: float, check: SupportCheck
+) -> tuple[Support, Hit | None]:
+    """The hit that supports a statement best."""
+    best, found = Support(False, -1.0), None
+    for hit in hits:
+        section = " > ".join(part for part in (hit.section, hit.header) if part)
+        support = check(
+            statement, hit.text, title=hit.title, section=section, min_score=min_support
+        )
+        if support.score > best.score:
+            best, found = support, hit
+    return best, found

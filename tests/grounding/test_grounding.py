@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.generation.prompts import REFUSAL
 from medrag import check_support
+from medrag.generation.prompts import REFUSAL
 from medrag.grounding import Grounded, ground, parse_statements
-from medrag.types import Hit, Statement, Support
+from medrag.types import Hit, Statement
 
 GOUT = (
     "Gout is caused by crystals of uric acid in a joint. Colchicine 0.5 mg calms an acute attack. "
@@ -280,3 +280,12 @@ def test_unsupported_statements_can_be_kept_and_are_marked_with_the_reason() -> 
     )
     assert [one.supported for one in kept.sentences] == [True, False]
     assert len(kept.citations) == 1
+
+
+def test_a_statement_may_rest_on_two_passages() -> None:
+    statement = "Allopurinol lowers uric acid, and oseltamivir is given twice daily."
+    grounded = ground([Statement(statement, (1, 2))], HITS, 0.5)
+    assert grounded.text == f"{statement} [1] [2]"
+    assert [citation.document for citation in grounded.citations] == ["gout.txt", "flu.txt"]
+    wrong = "Allopurinol lowers uric acid, and oseltamivir is given four times daily."
+    assert removed([Statement(wrong, (1, 2))], HITS) == [wrong]

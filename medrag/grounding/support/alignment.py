@@ -3,10 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 
-from .clauses import Clause, Sentence, Term
+from .sentences import Clause, Sentence, Term
 from .tables import listed
+
+_ENDS = listed("endings") | {""}
+_LEAST = 5  # letters that the forms of a word share
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A statement, sentences of a source, and what leads up to them: headings, sentences before."""
+
+    statement: Sentence
+    window: Sequence[Sentence]
+    context: Sequence[Sentence]
+
+    @cached_property
+    def topic(self) -> frozenset[str]:
+        """The roots of what leads up to the source."""
+        return frozenset[str]().union(*(one.roots for one in self.context))
+
+    @cached_property
+    def aligned(self) -> list[tuple[Clause, Clause, Sentence]]:
+        """Clauses of the statement, each with that of the source which shares most with it."""
+        pairs = ((one, self._closest(one, self.window)) for one in self.statement.clauses)
+        return [(clause, *pair) for clause, pair in pairs if pair]
+
+    def counterpart(self, clause: Clause) -> Clause | None:
+        """The clause of the statement that shares most with a clause of the source."""
+        pair = self._closest(clause, [self.statement])
+        return pair[0] if pair else None
+
+    def _closest(
+        self, clause: Clause, sentences: Sequence[Sentence]
+    ) -> tuple[Clause, Sentence] | None:
+        best, found = 0.0, None
+        for sentence in sentences:
+            for other in sentence.clauses:
+                shared = self._shared(clause, other)
+                if shared > best + 1e-9:
+                    best, found = shared, (other, sentence)
+        return found
+
+    def _shared(self, clause: Clause, other: Clause) -> float:
+        """How much two clauses share: terms, quantities, directions; the topic counts for less."""
+        shared = sum(
+            0.3 if term.light else 0.5 if self.topic.issuperset(term.roots) else 1.0
+            for term in said(clause.terms, other.roots, other.concepts)
+        )
+        shared += sum(any(q.same_value(o) for o in other.quantities) for q in clause.quantities)
+        shared += 0.25 * len(clause.directions.keys() & other.directions.keys())
+        return shared + 0.5 * (not clause.directing.isdisjoint(other.directing))
 
 
 def said(terms: Iterable[Term], roots: frozenset[str], concepts: frozenset[int]) -> list[Term]:
@@ -16,46 +66,21 @@ def said(terms: Iterable[Term], roots: frozenset[str], concepts: frozenset[int])
 
 def matches(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool:
     """Tell whether a text with these roots and groups of synonyms says a term."""
-    if term.concepts & concepts or all(one in roots for one in term.roots):
+    if roots.issuperset(term.roots) or not concepts.isdisjoint(term.concepts):
         return True
-    return len(term.roots) == 1 and any(_alike(term.roots[0], other) for other in roots)
-
-
-_ENDS = listed("endings") | {""}
+    head = term.roots[0][:_LEAST]
+    return (
+        len(term.roots) == 1
+        and len(head) == _LEAST
+        and any(one.startswith(head) and _alike(term.roots[0], one) for one in roots)
+    )
 
 
 @cache
 def _alike(one: str, other: str) -> bool:
-    """Tell whether two roots are forms of a word: "varic" and "varice", "anesthesia" and "-etic"."""
+    """Tell whether two roots are forms of a word: "varic" and "varice", "anesthesia", "-etic"."""
     shorter, longer = sorted((one, other), key=len)
-    if len(shorter) >= 5 and longer.startswith(shorter) and len(longer) - len(shorter) <= 3:
+    if len(shorter) >= _LEAST and longer.startswith(shorter) and len(longer) - len(shorter) <= 3:
         return True
     same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
-    return same >= 6 and {one[same:], other[same:]} <= _ENDS
-
-
-def aligned(
-    clause: Clause, window: Sequence[Sentence], context: Sequence[Sentence] = ()
-) -> tuple[Clause, Sentence] | None:
-    """The clause of the source that shares most with a clause; the topic counts for less."""
-    topic = frozenset[str]().union(*(one.roots for one in context))
-    best, found = 0.0, None
-    for sentence in window:
-        for other in sentence.clauses:
-            roots = frozenset(one for term in other.terms for one in term.roots)
-            concepts = frozenset(one for term in other.terms for one in term.concepts)
-            shared = sum(
-                0.3 if term.light else 0.5 if topic.issuperset(term.roots) else 1.0
-                for term in said(clause.terms, roots, concepts)
-            )
-            shared += sum(
-                1.0 for q in clause.quantities if any(q.same_value(o) for o in other.quantities)
-            )
-            shared += 0.25 * len(clause.directions.keys() & other.directions.keys())
-            own = {name for signs in clause.directions.values() for name, _ in signs}
-            shared += 0.5 * any(
-                name in own for signs in other.directions.values() for name, _ in signs
-            )
-            if shared > best + 1e-9:
-                best, found = shared, (other, sentence)
-    return found
+    return same > _LEAST and {one[same:], other[same:]} <= _ENDS

@@ -3,267 +3,267 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 
 from ...text.quantities import Quantity
-from .alignment import matches
-from .clauses import Sentence, Term
+from ..table_rows import is_row
+from .alignment import Comparison, matches
+from .sentences import Sentence, Term
 
 _SIGN_WORDS = {"<": "below ", "<=": "at most ", ">": "above ", ">=": "at least ", "": ""}
+_UPPER = re.compile(r"\s*max|.*\b(?:max(?:imum)?|upper|limit)\b", re.I)
+_LOWER = re.compile(r"\s*min|.*\b(?:min(?:imum)?|lower)\b", re.I)
+_LIMIT = re.compile(r"\bmax|\bmin", re.I)
+_THREE_YEARS = 3 * 366  # days
+_NIGHTLY = frozenset({"bedtime", "night", "morning", "evening"})
+_SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
+_NUMBERED = re.compile(r"[A-Za-z-]+\d+|\d+(?:st|nd|rd|th)")
+_SEGMENT_BREAK = re.compile(
+    r"[;:,.()]|\b(?:and|but|while|whereas|versus|vs|compared|then|or|with (?=\d))\b"
+)
+
+Given = tuple[Quantity, Sentence]  # a quantity of the source and its sentence
 
 
-def quantity_differences(
-    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
-) -> list[str]:
+def quantity_differences(comparison: Comparison) -> Iterator[str]:
     """Quantities of the statement that the source does not give, or gives of something else."""
+    statement, window = comparison.statement, comparison.window
     given = [(one, sentence) for sentence in window for one in sentence.quantities]
-    around = [one for sentence in context for one in sentence.quantities]
-    reasons = []
+    around = [one for sentence in comparison.context for one in sentence.quantities]
     for wanted in statement.quantities:
-        if _spans(wanted, given):
+        if _gives_both_ends(wanted, given):
             continue
-        same = [pair for pair in given if _equal(statement, wanted, pair[0], pair[1])]
+        same = [pair for pair in given if _is_same(statement, wanted, *pair)]
         if same:
-            if reason := _bound_elsewhere(statement, wanted, same, given):
-                reasons.append(reason)
+            if other := _bound_elsewhere(statement, wanted, same, given):
+                yield f"the source says {other.text} there, not {wanted.text}"
             continue
-        if any(wanted.equals(one) for one in around) or _derived(wanted, statement, window):
+        if any(wanted.equals(one) for one in around) or _is_derived(wanted, window):
             continue
         if wanted.text.lower().startswith(("the first", "first")):
             continue  # "the first day" is "day 1" and "at the start"
-        reasons.append(_quantity_reason(wanted, [one for one, _ in given]))
-    return reasons
+        yield _reason(wanted, [one for one, _ in given])
 
 
-def _equal(statement: Sentence, wanted: Quantity, given: Quantity, sentence: Sentence) -> bool:
+def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether a quantity of the source is the one that the statement gives."""
     if wanted.equals(given):
         return True
-    if not wanted.dimension and given.dimension and _bare(wanted, given):
+    if not wanted.dimension and given.dimension and _is_number_of(wanted, given):
         return wanted.sign == given.sign
-    if (
-        not given.dimension
-        and wanted.dimension
-        and _bare(given, wanted)
-        and any(one.dimension == wanted.dimension for one in sentence.quantities)
-    ):
-        return wanted.sign == given.sign  # "6.6 days vs 10.92"
-    unit = re.sub(r"[\d.,·±+−–\s-]+", "", wanted.text)
-    if (
-        not given.dimension
-        and wanted.dimension
-        and _bare(given, wanted)
-        and f"({unit})" in sentence.text
-    ):
-        return wanted.sign == given.sign  # "Weight (kg) 61.2"
+    if not given.dimension and wanted.dimension and _is_number_of(given, wanted):
+        # "6.6 days vs 10.92", "Weight (kg) 61.2"
+        unit = re.sub(r"[\d.,·±+−–\s-]+", "", wanted.text)
+        beside = any(one.dimension == wanted.dimension for one in source.quantities)
+        if beside or f"({unit})" in source.text:
+            return wanted.sign == given.sign
     if given.high < 0 < wanted.low and any(
         sign < 0 for clause in statement.clauses for _, sign in clause.directions.get("change", ())
     ):  # "fell by 34 %" for "-34 %"
         given = replace(given, low=-given.low, high=-given.high)
-    if not wanted.same_value(given):
+    if not wanted.same_value(given) or not _may_share_unit(wanted, given, source):
         return False
-    if wanted.dimension != given.dimension:
-        # A bare number may lack the unit that a column or the context gives it.
-        bare = not wanted.dimension or (
-            not given.dimension and wanted.dimension not in ("time", "rate")
-        )
-        if not bare or (wanted.dimension and not _is_row(sentence.text)):
-            return False
-    if wanted.sign == given.sign:
+    return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
+
+
+def _may_share_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether two quantities of one value may have one unit that only one of them is given."""
+    if wanted.dimension == given.dimension or not wanted.dimension:
         return True
-    if (
-        wanted.dimension == "time"
-        and wanted.same_value(given)
-        and wanted.high < 3 * 366
-        and given.sign == "<="
-        and (wanted.sign == "<" or statement.text[: wanted.start].lower().endswith(" in "))
-    ):
+    # A bare number may lack the unit that a column gives it.
+    bare = not given.dimension and wanted.dimension not in ("time", "rate")
+    return bare and is_row(source.text)
+
+
+def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether a quantity of the source may be said with another comparator."""
+    within = wanted.sign == "<" or statement.text[: wanted.start].lower().endswith(" in ")
+    is_short = wanted.dimension == "time" and wanted.high < _THREE_YEARS
+    if is_short and within and given.sign == "<=":
         return True  # "within a year" and "in under twelve months"
-    cell = _cell(sentence.text, given)
+    cell = _cell(source.text, given)
     return (
-        (wanted.sign == "<=" and re.match(r"\s*max|.*\b(?:max(?:imum)?|upper|limit)\b", cell, re.I) is not None)
-        or (wanted.sign == ">=" and re.match(r"\s*min|.*\b(?:min(?:imum)?|lower)\b", cell, re.I) is not None)
-        or (not wanted.sign and given.sign in ("<=", ">=") and re.search(r"\bmax|\bmin", sentence.text, re.I) is not None)
-    )  # fmt: skip
+        (wanted.sign == "<=" and _UPPER.match(cell) is not None)
+        or (wanted.sign == ">=" and _LOWER.match(cell) is not None)
+        or (
+            not wanted.sign
+            and given.sign in ("<=", ">=")
+            and _LIMIT.search(source.text) is not None
+        )
+    )
 
 
-def _spans(wanted: Quantity, given: Sequence[tuple[Quantity, Sentence]]) -> bool:
-    """Whether a sentence gives both ends of a range on their own: "from 5 (SD 1) to 7 (SD 2)"."""
+def _gives_both_ends(wanted: Quantity, given: Sequence[Given]) -> bool:
+    """Whether the source gives the ends of a range on their own: "from 5 (SD 1) to 7 (SD 2)"."""
     if wanted.low == wanted.high:
         return False
     ends = [replace(wanted, low=end, high=end) for end in (wanted.low, wanted.high)]
     return all(any(end.same_value(one) for one, _ in given) for end in ends)
 
 
-def _bare(wanted: Quantity, given: Quantity) -> bool:
+def _is_number_of(bare: Quantity, measured: Quantity) -> bool:
     """Whether a number without a unit is the number of a quantity with one."""
-    text = re.sub(r"\s?(?:±|\+/-|\+-).*", "", given.text.split("/")[0]).replace("−", "-")
-    numbers = re.findall(r"(?<![\d.])-?\d+(?:[.,]\d+)*", text)
-    return [float(n.replace(",", "")) for n in numbers if n.count(".") < 2][:2] in (
-        [wanted.low], [wanted.low, wanted.high],
-    )  # fmt: skip
+    numbers = _numbers_in(measured.text)
+    return numbers in ((bare.low,), (bare.low, bare.high))
 
 
-def _derived(wanted: Quantity, statement: Sentence, window: Sequence[Sentence]) -> bool:
-    """ "Max doses/24 h: 4" is four times in 24 hours; "one dose" is a single one; "days 1 and 2"."""
+@lru_cache(maxsize=2048)
+def _numbers_in(text: str) -> tuple[float, ...]:
+    """The first two numbers of a quantity as it is written, without its spread."""
+    plain = _SPREAD.sub("", text.split("/")[0]).replace("−", "-")
+    numbers = re.findall(r"(?<![\d.])-?\d+(?:[.,]\d+)*", plain)
+    return tuple(float(n.replace(",", "")) for n in numbers if n.count(".") < 2)[:2]
+
+
+def _is_derived(wanted: Quantity, window: Sequence[Sentence]) -> bool:
+    """Whether the source says a quantity without giving it.
+
+    "Max doses/24 h: 4" is four times in 24 hours; "one dose" is a single one; "days 1 and 2".
+    """
     if wanted.dimension == "rate":
-        for sentence in window:
-            numbers = [one.low for one in sentence.quantities if not one.dimension]
-            rates = [one.low for one in sentence.quantities if one.dimension == "rate"]
-            if any(abs(n * r - wanted.low) < 1e-6 for n in numbers for r in rates):
-                return True
-        if any(one.dimension == "rate" for sentence in window for one in sentence.quantities):
-            return False
-        words = {word for sentence in window for word in sentence.words}
-        return abs(wanted.low - 1.0) < 1e-6 and bool(
-            words & {"bedtime", "night", "morning", "evening"}
-        )
-    if wanted.dimension == "" and wanted.low == wanted.high == 1.0 and not wanted.sign:
-        return True
-    if wanted.dimension == "" and wanted.low == 0.0:
-        return any(
-            sentence.clauses and any(c.negations for c in sentence.clauses) for sentence in window
-        )
-    if wanted.dimension == "":
-        digits = re.sub(r"\D", "", wanted.text)
-        return bool(digits) and any(
-            digits in re.findall(r"\d+", word)
-            for sentence in window
-            for word in re.findall(r"[A-Za-z-]+\d+|\d+(?:st|nd|rd|th)", sentence.text)
-        )
+        return _is_derived_rate(wanted, window)
     if wanted.dimension == "share":
-        return any(
-            abs(a.low / b.low - wanted.low) < 0.006
+        pairs = (
+            pair
             for sentence in window
-            for a, b in pairwise([one for one in sentence.quantities if not one.dimension])
-            if b.low
+            for pair in pairwise(one for one in sentence.quantities if not one.dimension)
         )
-    return False
+        return any(b.low and abs(a.low / b.low - wanted.low) < 0.006 for a, b in pairs)
+    if wanted.dimension:
+        return False
+    if wanted.low == wanted.high == 1.0 and not wanted.sign:
+        return True
+    if wanted.low == 0.0:
+        return any(clause.negations for sentence in window for clause in sentence.clauses)
+    digits = re.sub(r"\D", "", wanted.text)
+    return bool(digits) and any(
+        digits in re.findall(r"\d+", word)
+        for sentence in window
+        for word in _NUMBERED.findall(sentence.text)
+    )
 
 
-def _quantity_reason(wanted: Quantity, given: Sequence[Quantity]) -> str:
+def _is_derived_rate(wanted: Quantity, window: Sequence[Sentence]) -> bool:
+    """Whether the source says a rate as a number per time, or as a time of the day."""
+    for sentence in window:
+        numbers = [one.low for one in sentence.quantities if not one.dimension]
+        rates = [one.low for one in sentence.quantities if one.dimension == "rate"]
+        if any(abs(number * rate - wanted.low) < 1e-6 for number in numbers for rate in rates):
+            return True
+    if any(one.dimension == "rate" for sentence in window for one in sentence.quantities):
+        return False
+    nightly = any(not _NIGHTLY.isdisjoint(sentence.words) for sentence in window)
+    return abs(wanted.low - 1.0) < 1e-6 and nightly
+
+
+def _reason(wanted: Quantity, given: Sequence[Quantity]) -> str:
+    """What the source says instead of a quantity, in words."""
     said_as = f"{_SIGN_WORDS[wanted.sign]}{wanted.text}"
-    alike = sorted(
-        (one for one in given if one.dimension == wanted.dimension or one.same_value(wanted)
-         or re.sub(r"[^\d.]", "", one.text) == re.sub(r"[^\d.]", "", wanted.text)),
-        key=lambda one: (not one.same_value(wanted), one.dimension != wanted.dimension),
-    )  # fmt: skip
-    if alike:
-        return f"the source says {_SIGN_WORDS[alike[0].sign]}{alike[0].text}, not {said_as}"
-    return f"the source does not give {said_as}"
-
-
-def _is_row(text: str) -> bool:
-    cells = text.split("; ")
-    return len(cells) > 1 and sum(": " in cell for cell in cells) > 1
+    digits = re.sub(r"[^\d.]", "", wanted.text)
+    alike = [
+        one
+        for one in given
+        if one.dimension == wanted.dimension
+        or one.same_value(wanted)
+        or re.sub(r"[^\d.]", "", one.text) == digits
+    ]
+    if not alike:
+        return f"the source does not give {said_as}"
+    best = min(alike, key=lambda q: (not q.same_value(wanted), q.dimension != wanted.dimension))
+    return f"the source says {_SIGN_WORDS[best.sign]}{best.text}, not {said_as}"
 
 
 def _cell(text: str, quantity: Quantity) -> str:
+    """What stands before a quantity in its cell of a table or its part of a list."""
     start = max(text.rfind("; ", 0, quantity.start), text.rfind(", ", 0, quantity.start), -2) + 2
     return text[start : quantity.start]
 
 
 def _bound_elsewhere(
-    statement: Sentence,
-    wanted: Quantity,
-    same: Sequence[tuple[Quantity, Sentence]],
-    given: Sequence[tuple[Quantity, Sentence]],
-) -> str:
-    """Whether the source gives the quantity for something else than the statement does.
+    statement: Sentence, wanted: Quantity, same: Sequence[Given], given: Sequence[Given]
+) -> Quantity | None:
+    """The quantity that the source gives of what the statement gives another quantity of.
 
     The terms near a quantity say what it measures. Only those terms count that are near one
     quantity of the source and not near another of the same dimension.
     """
     if any("respectively" in one.words for _, one in same):
-        return ""
+        return None
     beside = [one for one in statement.quantities if one is not wanted]
     others = [
-        pair for pair in given
-        if pair[0].dimension == wanted.dimension and not pair[0].same_value(wanted)
-        and not (any(one.same_value(pair[0]) for one in beside) and _in_one_cell(statement, wanted, pair[0]))
-    ]  # fmt: skip
-    if not others:
-        return ""
+        pair
+        for pair in given
+        if pair[0].dimension == wanted.dimension
+        and not pair[0].same_value(wanted)
+        and not (
+            any(one.same_value(pair[0]) for one in beside)
+            and _in_one_segment(statement, wanted, pair[0])
+        )
+    ]
     near = [t for t in _segment(statement, wanted) if t.word not in ("before", "after")]
-    if not near:
-        return ""
-    best, best_other, other = -1.0, -1.0, others[0][0]
+    if not others or not near:
+        return None
     own = [_segment(sentence, one) for one, sentence in same]
     far = [_segment(sentence, one) for one, sentence in others]
-    for terms, rest in [(terms, far) for terms in own]:
-        best = max(best, _distinct_overlap(near, terms, rest))
-    for (one, _), terms in zip(others, far, strict=True):
-        overlap = _distinct_overlap(near, terms, own)
-        if overlap > best_other:
-            best_other, other = overlap, one
-    if best <= 0.0 and best_other >= 1.0 and any(own):
-        return f"the source says {other.text} there, not {wanted.text}"
-    return ""
+    if not any(own) or any(_distinct_overlap(near, terms, far) for terms in own):
+        return None
+    overlaps = [_distinct_overlap(near, terms, own) for terms in far]
+    most = max(overlaps)
+    return others[overlaps.index(most)][0] if most else None
 
 
 def _distinct_overlap(
     near: Sequence[Term], terms: Sequence[Term], rest: Sequence[Sequence[Term]]
-) -> float:
+) -> int:
     """How many terms near a quantity are in one segment of the source, but not in all others."""
-    roots = frozenset(one for term in terms for one in term.roots)
-    concepts = frozenset(one for term in terms for one in term.concepts)
-    total = 0.0
-    for term in near:
-        if not matches(term, roots, concepts):
-            continue
-        elsewhere = [
-            matches(term, frozenset(o for t in other for o in t.roots), frozenset(o for t in other for o in t.concepts))
-            for other in rest
-        ]  # fmt: skip
-        if not all(elsewhere) or not elsewhere:
-            total += 1.0
-    return total
+    return sum(
+        _holds(terms, term) and not (rest and all(_holds(other, term) for other in rest))
+        for term in near
+    )
 
 
-def _in_one_cell(statement: Sentence, wanted: Quantity, other: Quantity) -> bool:
+def _holds(segment: Sequence[Term], term: Term) -> bool:
+    """Whether a segment of the source says a term."""
+    roots = frozenset(one for other in segment for one in other.roots)
+    concepts = frozenset(one for other in segment for one in other.concepts)
+    return matches(term, roots, concepts)
+
+
+def _in_one_segment(statement: Sentence, wanted: Quantity, other: Quantity) -> bool:
     """Whether the statement names both quantities in one segment: "50 to 99 kg receive 40 mg"."""
-    same = [one for one in statement.quantities if one.same_value(other)]
     near = _segment(statement, wanted)
+    same = (one for one in statement.quantities if one.same_value(other))
     return any(_segment(statement, one) == near for one in same)
 
 
-_SEGMENT_BREAK = re.compile(
-    r"[;:,.()]|\b(?:and|but|while|whereas|versus|vs|compared|then|or|with (?=\d))\b"
-)
+@lru_cache(maxsize=2048)
+def _segment(sentence: Sentence, quantity: Quantity) -> tuple[Term, ...]:
+    """The terms around a quantity that say what it measures."""
+    start, end = next(
+        (span for span in _segments(sentence) if span[0] <= quantity.start < span[1]),
+        (0, len(sentence.text)),
+    )
+    versus = () if is_row(sentence.text) else ("vs", "versus")
+    return tuple(t for t in sentence.terms if start <= t.start < end and t.word not in versus)
 
 
-def _segment(sentence: Sentence, quantity: Quantity) -> list[Term]:
-    """The terms around a quantity that say what it measures, up to the next break with a quantity."""
-    text = sentence.text.lower()
-    if _is_row(text):
-        start = text.rfind("; ", 0, quantity.start) + 2 if "; " in text[: quantity.start] else 0
-        end = text.find("; ", quantity.end)
-        return [t for t in sentence.terms if start <= t.start < (end if end >= 0 else len(text))]
-    cuts = [
-        0,
-        *(
-            one.start()
-            for one in _SEGMENT_BREAK.finditer(text)
-            if not any(q.start < one.start() < q.end for q in sentence.quantities)
-        ),
-        len(text),
-    ]
-    # Pieces without a quantity of their own join the one after them.
-    spans: list[list[int]] = []
-    for a, b in pairwise(cuts):
-        held = any(a <= q.start < b for q in sentence.quantities)
-        if spans and not spans[-1][2]:
-            spans[-1][1] = b
-            spans[-1][2] = held
-        else:
-            spans.append([a, b, int(held)])
-    if len(spans) > 1 and not spans[-1][2]:
-        spans[-2][1] = spans[-1][1]
-        spans.pop()
-    for a, b, _ in spans:
-        if a <= quantity.start < b:
-            return [
-                t for t in sentence.terms if a <= t.start < b and t.word not in ("vs", "versus")
-            ]
-    return list(sentence.terms)
+@lru_cache(maxsize=2048)
+def _segments(sentence: Sentence) -> tuple[tuple[int, int], ...]:
+    """Parts of a sentence that each measure something: cells, or pieces that have a quantity."""
+    text = sentence.lower
+    if is_row(text):
+        cuts = [one.end() for one in re.finditer("; ", text)]
+        return tuple(pairwise([0, *cuts, len(text) + 1]))
+    # A piece without a quantity joins the one after it, or the one before it at the end.
+    spans = sentence.quantities
+    starts = [0]
+    for one in _SEGMENT_BREAK.finditer(text):
+        cut = one.start()
+        before = any(starts[-1] <= q.start < cut for q in spans)
+        after = any(cut <= q.start for q in spans)
+        if before and after and not any(q.start < cut < q.end for q in spans):
+            starts.append(cut)
+    return tuple(pairwise([*starts, len(text)]))

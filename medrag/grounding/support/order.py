@@ -3,90 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import lru_cache
 
-from .alignment import aligned
-from .clauses import AUXILIARIES, Clause, Sentence, Term
+from .alignment import Comparison
+from .clauses import AUXILIARIES
 from .forms import root
+from .sentences import Clause, Sentence, Term
 from .tables import listed
 from .vocabulary import listed_roots, opposites, synonyms
 
 _ORDER = re.compile(
-    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|followed|follows?|precedes?|then|next|finally|once)\b"
+    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|followed|follows?"
+    r"|precedes?|then|next|finally|once)\b"
     r"(?!\s+(?:daily|an?|every|per|weekly)\b)",
     re.I,
 )
+_LEFT_FIRST = frozenset({"before", "prior to", "followed by", "precede", "precedes"})
+_NEXT = frozenset({"then", "next", "finally"})
+_STOP = re.compile(r"[,;.]|\band then\b")
+_STOP_OR_AND = re.compile(r"[,;.]|\band\b")
+_NEW_PHRASE = re.compile(
+    r"\s(?:the|an?|it|they|you|he|she|this|give|take|apply|check|start|stop)\s"
+)
+_TRANSITIVE = listed_roots("transitive")
+_LESS = listed("less")
+_COMPARATIVES = listed("comparatives")
+_THAN = re.compile(r"\b(?:than|to)\b")
+_BY = re.compile(r"\b(?:by|from)\b")
+_WITH = re.compile(r"\s+(?:with|when|if|on|in response to)\s")
+_IRREGULAR = {
+    "gave": "give", "given": "give", "took": "take", "sent": "send", "led": "lead", "rose": "rise",
+}  # fmt: skip
+_CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))
+
+Key = int | str  # a group of synonyms, or the roots of a term
+Role = tuple[str, frozenset[Key], frozenset[Key]]  # verb, who, whom
 
 
-def order_differences(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
+def order_differences(comparison: Comparison) -> Iterator[str]:
     """Whether a statement exchanges before and after."""
-    own = _order(statement)
-    theirs = {pair for sentence in window for pair in _order(sentence)}
+    own = _order(comparison.statement)
+    if not own:
+        return
+    theirs = {pair for sentence in comparison.window for pair in _order(sentence)}
     same = sum(pair in theirs for pair in own)
     turned = sum((b, a) in theirs for a, b in own)
-    return ["the source has it in another order"] if turned > same else []
+    if turned > same:
+        yield "the source has it in another order"
 
 
-def _order(sentence: Sentence) -> set[tuple[object, object]]:
-    """Pairs (earlier, later) of terms."""
-    pairs: set[tuple[object, object]] = set()
-    text = sentence.text
-    for one in _ORDER.finditer(text):
-        word = one["word"].lower()
-        stop = re.compile(r"[,;.]|\band\b" if word == "followed" else r"[,;.]|\band then\b").search(
-            text, one.end()
-        )
-        end = stop.start() if stop else len(text)
-        right = [t for t in sentence.terms if one.end() <= t.start < end]
-        left = [t for t in sentence.terms if t.start < one.start() and not t.word.endswith("ly")]
-        if word in ("next", "finally") and not right:  # "and the aerobic bottle next"
-            cut = max(text.rfind(" and ", 0, one.start()), text.rfind(",", 0, one.start()))
-            left, right = [t for t in left if t.start < cut], [t for t in left if t.start > cut]
-        if not left:
-            if word != "then" and not any(
-                t.start >= end for t in sentence.terms
-            ):  # "After X the gel is applied"
-                cut = re.compile(
-                    r"\s(?:the|an?|it|they|you|he|she|this|give|take|apply|check|start|stop)\s"
-                ).search(text, right[0].end if right else len(text))
-                end = cut.start() if cut else end  # at the next noun phrase
-                right = [t for t in right if t.start < end]
-            left = [t for t in sentence.terms if t.start >= end]
-        if word in ("then", "next", "finally", "last") or word in (
-            "before",
-            "prior to",
-            "followed by",
-            "until",
-            "precede",
-            "precedes",
-            "preceded",
-        ):
-            first, second = left, right
-        else:
-            first, second = right, left
-        for a in first:
-            for b in second:
-                pairs |= {(x, y) for x in _keys(a) for y in _keys(b) if x != y}
-    return pairs
-
-
-def _keys(term: Term) -> list[object]:
-    if term.word in ("before", "after") or term.light:
-        return []
-    return [*term.concepts] or [" ".join(term.roots)]
-
-
-def role_differences(
-    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
-) -> list[str]:
+def role_differences(comparison: Comparison) -> Iterator[str]:
     """Whether a statement exchanges who does something and to whom."""
-    for clause in statement.clauses:
-        pair = aligned(clause, window, context)
-        if pair is None:
-            continue
-        other, sentence = pair
-        for verb, agents, patients in _roles(statement, clause):
-            for verb2, agents2, patients2 in _roles(sentence, other):
+    for clause, other, sentence in comparison.aligned:
+        theirs = _roles(sentence, other)
+        for verb, agents, patients in _roles(comparison.statement, clause) if theirs else ():
+            for verb2, agents2, patients2 in theirs:
                 if verb != verb2:
                     continue
                 # What both sides name does not tell them apart.
@@ -94,77 +66,91 @@ def role_differences(
                 a2, b2 = agents2 - patients2, patients2 - agents2
                 straight = len(a & a2) + len(b & b2)
                 if a & b2 and b & a2 and len(a & b2) + len(b & a2) >= straight:
-                    return ["the source says it the other way round"]
-    return []
+                    yield "the source says it the other way round"
 
 
-_TO_VERB = listed_roots("transitive")
-_LESS = listed("less")
-_COMPARE = listed("comparatives")
+@lru_cache(maxsize=2048)
+def _order(sentence: Sentence) -> frozenset[tuple[Key, Key]]:
+    """Pairs (earlier, later) of what a sentence names."""
+    pairs: set[tuple[Key, Key]] = set()
+    for one in _ORDER.finditer(sentence.text):
+        word = one["word"].lower()
+        left, right = _around(sentence, one, word)
+        first, second = (left, right) if word in _LEFT_FIRST | _NEXT else (right, left)
+        pairs |= {
+            (x, y) for a in first for b in second for x in _keys(a) for y in _keys(b) if x != y
+        }
+    return frozenset(pairs)
 
 
-def _roles(
-    sentence: Sentence, clause: Clause
-) -> list[tuple[str, frozenset[object], frozenset[object]]]:
-    """(verb, who, whom) of the verbs of a clause; passive and "due to" are turned round."""
-    text = sentence.text.lower()[clause.start : clause.end]
+def _around(sentence: Sentence, one: re.Match[str], word: str) -> tuple[list[Term], list[Term]]:
+    """What stands before and after a word of order, in the order in which it is meant."""
+    text = sentence.text
+    stop = (_STOP_OR_AND if word == "followed" else _STOP).search(text, one.end())
+    end = stop.start() if stop else len(text)
+    right = [t for t in sentence.terms if one.end() <= t.start < end]
+    left = [t for t in sentence.terms if t.start < one.start() and not t.word.endswith("ly")]
+    if word in ("next", "finally") and not right:  # "and the aerobic bottle next"
+        comma = max(text.rfind(" and ", 0, one.start()), text.rfind(",", 0, one.start()))
+        left, right = [t for t in left if t.start < comma], [t for t in left if t.start > comma]
+    if left:
+        return left, right
+    if word != "then" and not any(t.start >= end for t in sentence.terms):
+        # "After X the gel is applied": what comes later begins at the next noun phrase.
+        phrase = _NEW_PHRASE.search(text, right[0].end if right else len(text))
+        end = phrase.start() if phrase else end
+        right = [t for t in right if t.start < end]
+    return [t for t in sentence.terms if t.start >= end], right
+
+
+def _keys(term: Term) -> list[Key]:
+    """What a term is known by: its groups of synonyms, or its roots."""
+    if term.word in ("before", "after") or term.light:
+        return []
+    return [*term.concepts] or [" ".join(term.roots)]
+
+
+@lru_cache(maxsize=2048)
+def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
+    """Who does what to whom in a clause; passive and "due to" are turned round."""
+    text = sentence.lower[clause.start : clause.end]
     found = []
     for one in re.finditer(r"[a-z]+(?:-[a-z]+)*", text):
         word = one[0]
         name = root(word)
+        start, end, turned = one.start(), one.end(), False
         if word in ("due", "because"):
-            verb, flipped = "cause", True
-        elif word in _COMPARE:
-            than = re.compile(r"\b(?:than|to)\b").search(text, one.end())
+            verb, turned = "cause", True
+        elif word in _COMPARATIVES:
+            than = _THAN.search(text, end)
             if not than:
                 continue
-            left = _side(sentence, clause, 0, than.start())
-            right = _side(sentence, clause, than.end(), len(text))
-            found.append(("than", right, left) if word in _LESS else ("than", left, right))
-            continue
-        elif name in _TO_VERB:
+            verb, turned = "than", word in _LESS
+            start, end = than.span()
+        elif name in _TRANSITIVE:
             verb = _verb(name)
-            before = re.findall(r"[a-z']+", text[: one.start()])[-3:]
-            by = re.compile(r"\b(?:by|from)\b").search(text, one.end())
-            flipped = (
-                by is not None
-                and (
-                    word.endswith(("ed", "en", "t", "n"))
-                    or word in ("result", "results", "resulted")
-                )
-                and (any(w in AUXILIARIES for w in before) or by.start() - one.end() <= 2)
-            )
-            if flipped and by:
-                found.append(
-                    (
-                        verb,
-                        _side(sentence, clause, by.end(), len(text)),
-                        _side(sentence, clause, 0, one.start()),
-                    )
-                )
-                continue
-            if verb in ("rise", "fall") and _WITH.match(text, one.end()):
-                flipped = True  # "levels go up with X"
-            if name == root("result") and text[one.end() :].lstrip().startswith(("from", "of")):
-                flipped = True
+            by = _BY.search(text, end)
+            if by and _is_passive(text, one, by):
+                turned, end = True, by.end()
+            elif verb in ("rise", "fall") and _WITH.match(text, end):
+                turned = True  # "levels go up with X"
+            elif name == root("result") and text[end:].lstrip().startswith(("from", "of")):
+                turned = True
         else:
             continue
-        left = _side(sentence, clause, 0, one.start())
-        right = _side(sentence, clause, one.end(), len(text))
-        found.append((verb, right, left) if flipped else (verb, left, right))
-    return found
+        left = _side(sentence, clause, 0, start)
+        right = _side(sentence, clause, end, len(text))
+        found.append((verb, right, left) if turned else (verb, left, right))
+    return tuple(found)
 
 
-_WITH = re.compile(r"\s+(?:with|when|if|on|in response to)\s")
-_IRREGULAR = {
-    "gave": "give",
-    "given": "give",
-    "took": "take",
-    "sent": "send",
-    "led": "lead",
-    "rose": "rise",
-}
-_CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))
+def _is_passive(text: str, verb: re.Match[str], by: re.Match[str]) -> bool:
+    """Whether "by" after a verb names who does it: "is caused by", "results from"."""
+    word = verb[0]
+    if not word.endswith(("ed", "en", "t", "n")) and word not in ("result", "results"):
+        return False
+    before = re.findall(r"[a-z']+", text[: verb.start()])[-3:]
+    return by.start() - verb.end() <= 2 or not AUXILIARIES.isdisjoint(before)
 
 
 def _verb(name: str) -> str:
@@ -179,6 +165,7 @@ def _verb(name: str) -> str:
     return str(min(groups)) if groups else name
 
 
-def _side(sentence: Sentence, clause: Clause, start: int, end: int) -> frozenset[object]:
+def _side(sentence: Sentence, clause: Clause, start: int, end: int) -> frozenset[Key]:
+    """What a clause names between two offsets in it."""
     a, b = clause.start + start, clause.start + end
     return frozenset(key for term in sentence.terms if a <= term.start < b for key in _keys(term))

@@ -6,36 +6,77 @@ doi:10.1006/jbin.2001.1029) and ConText (Harkema et al. 2009, doi:10.1016/j.jbi.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from .alignment import aligned, matches, said
-from .clauses import VERBAL, Clause, Sentence
+from .alignment import Comparison, matches, said
 from .forms import root
+from .sentences import VERBAL, Clause, Sentence
 from .tables import listed
 from .vocabulary import opposites
 
-
-def polarity_differences(
-    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
-) -> list[str]:
-    """Clauses that deny what the source says, or turn its direction round."""
-    reasons = []
-    for clause in statement.clauses:
-        pair = aligned(clause, window, context)
-        if pair is None:
-            continue
-        other, sentence = pair
-        back = aligned(other, [statement], context)
-        if back is not None and back[0] is not clause:
-            continue  # another clause says what this one of the source does
-        if reason := _polarity(clause, other, statement, sentence):
-            reasons.append(reason)
-        elif word := _opposite_elsewhere(clause, other, window):
-            reasons.append(f"the source says the opposite (“{word}”)")
-    return reasons
-
-
+_CHANGES = ("change", "benefit")
 _TOLD = frozenset({"change", "benefit", "presence", "make", "response", "cause"})
+_TURNED = frozenset({"benefit", "presence", "do", "response", "worth", "known", "normal"})
+_EXCEPT = listed("except")
+
+Directions = list[tuple[str, int]]  # see `Clause.directions`
+
+
+def polarity_differences(comparison: Comparison) -> Iterator[str]:
+    """Clauses that deny what the source says, or turn its direction round."""
+    for clause, other, sentence in comparison.aligned:
+        back = comparison.counterpart(other)
+        if back is not None and back is not clause:
+            continue  # another clause says what this one of the source does
+        if reason := _polarity(clause, other, comparison.statement, sentence):
+            yield reason
+        elif word := _opposite_elsewhere(clause, other, comparison.window):
+            yield f"the source says the opposite (“{word}”)"
+
+
+def absence_differences(comparison: Comparison) -> Iterator[str]:
+    """ "With" where the source has "without", or the other way round."""
+    statement, window = comparison.statement, comparison.window
+    if any(clause.negations for one in (statement, *window) for clause in one.clauses):
+        return
+    for term in statement.terms:
+        if term.light or term.word in ("without", "before", "after"):
+            continue
+        same = [
+            other
+            for sentence in window
+            for other in sentence.terms
+            if other.roots == term.roots or not term.concepts.isdisjoint(other.concepts)
+        ]
+        if same and all(other.absent != term.absent for other in same):
+            yield f"the source says it {'without' if same[0].absent else 'with'} {term.word}"
+
+
+def denied_terms(comparison: Comparison) -> Iterator[str]:
+    """Things that the statement affirms and the source only denies, or the other way round."""
+    if any(not _EXCEPT.isdisjoint(one.words) for one in (comparison.statement, *comparison.window)):
+        return  # "the only one" is "no other"
+    clauses = [clause for one in comparison.window for clause in one.clauses]
+    for clause in comparison.statement.clauses:
+        if clause.no_change:
+            continue
+        positive = not _is_negative(clause)
+        for term in clause.terms:
+            if term.light or comparison.topic.issuperset(term.roots):
+                continue
+            if term.roots[0] in opposites() or not (positive or term.negated):
+                continue
+            found = [
+                (one, other)
+                for other in clauses
+                for one in other.terms
+                if matches(term, frozenset(one.roots), one.concepts)
+            ]
+            if positive and found and all(one.negated for one, _ in found):
+                yield f"the source denies it of {term.word}"
+            affirmed = not any(_is_negative(other) or other.no_change for _, other in found)
+            if term.negated and found and affirmed:
+                yield f"the source says it of {term.word}"
 
 
 def _opposite_elsewhere(clause: Clause, other: Clause, window: Sequence[Sentence]) -> str:
@@ -56,35 +97,25 @@ def _opposite_elsewhere(clause: Clause, other: Clause, window: Sequence[Sentence
 
 
 def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence) -> str:
-    agreed = False
-    changes = [axis for axis in ("change", "benefit") if axis in one.directions]
+    """Why a clause says something else than the clause of the source that shares most with it."""
     zero = other.no_change or source.not_significant
-    if changes and zero and not one.no_change and not statement.not_significant:
-        signs = {sign for axis in changes for _, sign in one.directions[axis]}
-        if signs - {0}:
-            return "the source reports no such difference"
-    if (
-        one.no_change
-        and not zero
-        and any(
-            sign for axis in ("change", "benefit") for _, sign in other.directions.get(axis, ())
-        )
-        and not other.negations
-    ):
+    if not zero and one.no_change and not other.negations and _changes(other) - {0}:
         return "the source reports a difference"
-    for axis in one.directions.keys() & other.directions.keys():
-        if axis in ("change", "benefit") and (one.no_change or other.no_change):
-            agreed = agreed or (one.no_change == other.no_change)
+    if zero and not one.no_change and not statement.not_significant and _changes(one) - {0}:
+        return "the source reports no such difference"
+    agreed = False
+    for axis in one.directions:
+        if axis not in other.directions:
+            continue
+        if axis in _CHANGES and (one.no_change or other.no_change):
+            agreed = agreed or one.no_change == other.no_change
             continue
         pair = _opposed(one.directions[axis], other.directions[axis])
         if pair is True:
             agreed = agreed or axis in VERBAL
         elif pair:
-            word = _word(source, pair)
-            return f"the source says the opposite (“{word}”)"
-    if one.no_change and zero:
-        return ""
-    if agreed:
+            return f"the source says the opposite (“{_word(source, pair)}”)"
+    if agreed or (one.no_change and zero):
         return ""
     content = [term for term in one.terms if not term.light]
     shared = said(content, source.roots, source.concepts)
@@ -95,22 +126,23 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
     return ""
 
 
+def _changes(clause: Clause) -> set[int]:
+    """The directions of the changes that a clause names."""
+    return {sign for axis in _CHANGES for _, sign in clause.directions.get(axis, ())}
+
+
 def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
-    """How often a clause turns its meaning round, other than by directions that both name."""
+    """How often a clause turns its meaning round, other than by what both name."""
     count = clause.negations + sum(word not in opposite.words for word in clause.denied)
     for axis, directions in clause.directions.items():
-        if (
-            axis in ("benefit", "presence", "do", "response", "worth", "known", "normal")
-            and axis not in other.directions
-        ):
+        if axis in _TURNED and axis not in other.directions and not clause.negations:
             # "Ineffective" and "no effect": the word has the sign -1 on its own.
-            base = [sign for _, sign in directions]
-            count += any(sign < 0 for sign in base) and not clause.negations
+            count += any(sign < 0 for _, sign in directions)
     return count
 
 
-def _opposed(one: list[tuple[str, int]], other: list[tuple[str, int]]) -> bool | str:
-    """True if the directions agree; the root in the source that says the opposite; "" if unclear."""
+def _opposed(one: Directions, other: Directions) -> bool | str:
+    """True if the directions agree; the root in the source that says the opposite; or ""."""
     for name, sign in one:
         for other_name, other_sign in other:
             if name == other_name:
@@ -118,68 +150,12 @@ def _opposed(one: list[tuple[str, int]], other: list[tuple[str, int]]) -> bool |
     (_, sign), (name, other_sign) = one[0], other[0]
     if sign == other_sign:
         return True
-    if any(sign == s for _, s in other):
-        return ""
-    return name
+    return "" if any(sign == own for _, own in other) else name
 
 
 def _word(sentence: Sentence, wanted: str) -> str:
+    """The word of a sentence that has a root."""
     return next((word for word in sentence.words if root(word) == wanted), wanted)
-
-
-def absence_differences(statement: Sentence, window: Sequence[Sentence]) -> list[str]:
-    """ "With" where the source has "without", or the other way round."""
-    for term in statement.terms:
-        if term.light or term.word in ("without", "before", "after"):
-            continue
-        same = [
-            other for sentence in window for other in sentence.terms
-            if other.roots == term.roots or (term.concepts and term.concepts & other.concepts)
-        ]  # fmt: skip
-        if (
-            same
-            and all(other.absent != term.absent for other in same)
-            and not any(clause.negations for clause in statement.clauses)
-            and not any(clause.negations for sentence in window for clause in sentence.clauses)
-        ):
-            return [f"the source says it {'without' if same[0].absent else 'with'} {term.word}"]
-    return []
-
-
-def denied_terms(
-    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
-) -> list[str]:
-    """Things that the statement affirms and the source only denies, or the other way round."""
-    topic = frozenset[str]().union(*(one.roots for one in context))
-    clauses = [(one, clause) for one in window for clause in one.clauses]
-    if any(_EXCEPT & set(one.words) for one in (statement, *window)):
-        return []  # "the only one" is "no other"
-    for clause in statement.clauses:
-        positive = not _is_negative(clause)
-        for term in clause.terms:
-            if clause.no_change or term.light or topic.issuperset(term.roots):
-                continue
-            if term.roots[0] in opposites() or not (positive or term.negated):
-                continue
-            found = [
-                (one, other)
-                for _, other in clauses
-                for one in other.terms
-                if matches(term, frozenset(one.roots), one.concepts)
-            ]
-            denied = [one.negated for one, _ in found]
-            if positive and found and all(denied):
-                return [f"the source denies it of {term.word}"]
-            if (
-                term.negated
-                and found
-                and not any(_is_negative(other) or other.no_change for _, other in found)
-            ):
-                return [f"the source says it of {term.word}"]
-    return []
-
-
-_EXCEPT = listed("except")
 
 
 def _is_negative(clause: Clause) -> bool:

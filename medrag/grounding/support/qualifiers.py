@@ -3,134 +3,106 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ...text.words import stem
-from .alignment import aligned, said
-from .clauses import AUXILIARIES, Clause, Sentence
+from .alignment import Comparison, said
+from .clauses import AUXILIARIES
 from .forms import root
+from .sentences import Clause, Sentence
 from .tables import listed
 from .vocabulary import listed_roots
 
+_LISTED = frozenset({"organ", "joint", "digit", "germ", "who", "body"})
+_MUST = frozenset({"age", "species", "sex", "pregnancy"})
+_OF_ONE_SEX = listed_roots("of one sex")
+_HUMAN = 1  # class of the slot "species"
 
-def slot_differences(
-    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
-) -> list[str]:
+_STRONG, _WEAK, _SURE = listed("hedges"), listed("weak hedges"), listed("sure")
+_HEDGES = listed_roots("hedges")
+_ASSOCIATIONS = listed_roots("associations")
+_EFFECTS = listed_roots("effects")
+_CAUSAL = listed_roots("causal")
+_CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
+_EVERY = frozenset({"all", "every"})
+_OPEN = frozenset({"clear", "known", "certain", "establish", "proven", "prov", "shown", "show"})
+_ALLOWED = frozenset({"allowed", "permitted", "allow"})
+_CONSIDER = frozenset({"consider", "considered"})
+_OPTIONAL = _CONSIDER | {"may", "can", "could", "might", "option", "optional"}
+
+_CONDITION = re.compile(
+    r"\b(?P<word>(?<=[a-z]s )who|(?<=people )who|(?<=those )who"
+    r"|only (?:if|when|after|in|for|with|where|once|under|by|to)|if|unless"
+    r"|except(?: (?:in|for|when|if|that|where))?|provided(?: that)?|as long as|until|other than"
+    r"|apart from|so long as|on condition|in the absence of|in case of|when"
+    r"|once(?! (?:an?|daily|every|per|weekly|a)\b)|where|after|following|whose|without"
+    r"|not (?:in|for|if|when)|but not|excluding|subject to)\b",
+    re.I,
+)
+_STRICT = re.compile(
+    r"only|unless|except|provided|if|long as|condition|apart|other than|but not|excluding"
+    r"|not (?:in|for|if|when)|subject",
+    re.I,
+)
+_TIMES = ("after", "following", "where", "once")
+_STOP = re.compile(r"[,;.:)]")
+_LISTED_AFTER = re.compile(r",[^;.]*\b(?:or|and)\b")
+# How much of the score remains if a condition is dropped that is not strict.
+_TIME_LEFT, _CONDITION_LEFT = 0.75, 0.45
+
+
+def slot_differences(comparison: Comparison) -> Iterator[str]:
     """Populations, routes, times of day and the like that the source names otherwise."""
-    reasons = []
-    here = _merged(window)
-    around = _merged(context)
-    for slot, classes in statement.slots.items():
+    named = comparison.statement.slots
+    here, around = _merged(comparison.window), _merged(comparison.context)
+    for slot, classes in named.items():
         held = here.get(slot, frozenset())
         missing = classes - held - around.get(slot, frozenset())
         several = slot not in _MUST and ((len(held) > 1 and slot in _LISTED) or held & classes)
         if missing and held and not several:
-            reasons.append(f"the source is about another {slot}")
-        elif missing and slot in _MUST and not (slot == "species" and missing == {1}):
-            if slot == "sex" and held_words(window, context):
-                continue
-            reasons.append(f"the source does not name this {slot}")
-    animals = here.get("species", frozenset()) - {1}
-    if animals and not statement.slots.get("species", frozenset()) & animals:
-        reasons.append("the source is about animals or cells")
-    return reasons
+            yield f"the source is about another {slot}"
+        elif missing and slot in _MUST and not _is_implied(slot, missing, comparison):
+            yield f"the source does not name this {slot}"
+    animals = here.get("species", frozenset()) - {_HUMAN}
+    if animals and not named.get("species", frozenset()) & animals:
+        yield "the source is about animals or cells"
 
 
-def held_words(window: Sequence[Sentence], context: Sequence[Sentence]) -> bool:
-    """Whether the source is about pregnancy, or an organ that one sex has."""
-    return any("pregnancy" in one.slots or one.roots & _OF_ONE_SEX for one in (*window, *context))
-
-
-_OF_ONE_SEX = listed_roots("of one sex")
-_LISTED = frozenset({"organ", "joint", "digit", "germ", "who", "body"})
-_MUST = frozenset({"age", "species", "sex", "pregnancy"})
-
-
-def _merged(sentences: Sequence[Sentence]) -> dict[str, frozenset[int]]:
-    merged: dict[str, frozenset[int]] = {}
-    for sentence in sentences:
-        for slot, classes in sentence.slots.items():
-            merged[slot] = merged.get(slot, frozenset()) | classes
-    return merged
-
-
-def certainty_differences(
-    statement: Sentence, window: Sequence[Sentence], context: Sequence[Sentence]
-) -> list[str]:
+def certainty_differences(comparison: Comparison) -> Iterator[str]:
     """Hedges of the source that the statement drops, and certainty that it adds."""
-    strong, weak, sure = listed("hedges"), listed("weak hedges"), listed("sure")
-    associations = listed_roots("associations")
-    reasons = []
-    for clause in statement.clauses:
-        pair = aligned(clause, window, context)
-        if pair is None:
-            continue
-        other, sentence = pair
-        own, theirs = _all_words(statement), _all_words(sentence, other)
-        own_roots, their_roots = {root(w) for w in own}, {root(w) for w in theirs}
-        held_sure = {word for one in window for word in one.words} & sure
-        hedged = [w for w in theirs if w in strong or stem(w) in strong]
-        open_ = any(c.negations for c in statement.clauses) and own_roots & {
-            "clear",
-            "known",
-            "certain",
-            "establish",
-            "proven",
-            "prov",
-            "shown",
-            "show",
-        }
-        softer = (set(own) & weak - set(theirs)) or {"allowed", "permitted", "allow"} & set(own)
-        if hedged and not (
-            set(own) & strong or own_roots & (strong | listed_roots("hedges")) or softer or open_
-        ):
-            reasons.append(f"the source says “{hedged[0]}”")
-        if their_roots & associations and not their_roots & {"cause", "caus"}:
-            if own_roots & (_CAUSAL - their_roots) and not own_roots & associations:
-                reasons.append("the source names an association, not a cause")
-        said_causal = own_roots & _CAUSAL - {root("because"), root("due"), root("responsible")}
-        whole = {root(w) for one in window for w in one.words}
-        if said_causal and not clause.negations and not whole & (_CAUSAL | associations | _EFFECTS):
-            reasons.append("the source does not say that one causes the other")
-        softened = [w for w in theirs if w in weak]
-        if softened and set(own) & sure and not set(theirs) & sure:
-            reasons.append(f"the source says “{softened[0]}”")
-        elif set(own) & (sure - {"all", "every"}) and not held_sure and not clause.negations:
-            reasons.append(f"the source does not say “{next(w for w in own if w in sure)}”")
-        if {"consider", "considered"} & set(theirs) and not {
-            "consider",
-            "considered",
-            "may",
-            "can",
-            "could",
-            "might",
-            "option",
-            "optional",
-        } & set(own):
-            reasons.append("the source says “consider”")
-    return reasons
-
-
-_EFFECTS = listed_roots("effects")
-_CAUSAL = listed_roots("causal")
-
-
-def _all_words(sentence: Sentence, clause: Clause | None = None) -> list[str]:
-    text = sentence.text[clause.start : clause.end].lower() if clause else sentence.text.lower()
-    return re.findall(r"[a-z]+(?:-[a-z]+)*", text)
-
-
-_CONDITION = re.compile(
-    r"\b(?P<word>(?<=[a-z]s )who|(?<=people )who|(?<=those )who|only (?:if|when|after|in|for|with|where|once|under|by|to)|if|unless|except(?: (?:in|for|when|if|that|where))?|provided(?: that)?|as long as|until|other than|apart from|so long as|on condition|in the absence of|in case of|when|once(?! (?:an?|daily|every|per|weekly|a)\b)|where|after|following|whose|without|not (?:in|for|if|when)|but not|excluding|subject to)\b",
-    re.I,
-)
-_STRICT = re.compile(
-    r"only|unless|except|provided|if|long as|condition|apart|other than|but not|excluding|not (?:in|for|if|when)|subject",
-    re.I,
-)
-
-
-_TIMES = ("after", "following", "where", "once")
+    statement = comparison.statement
+    own = _all_words(statement)
+    own_roots = {root(word) for word in own}
+    window_words = {word for one in comparison.window for word in one.words}
+    window_roots = {root(word) for word in window_words}
+    denied = any(clause.negations for clause in statement.clauses)
+    for clause, other, sentence in comparison.aligned:
+        theirs = _all_words(sentence, other)
+        their_roots = {root(word) for word in theirs}
+        softened = [word for word in theirs if word in _WEAK]
+        added = [word for word in own if word in _SURE]
+        hedged = [word for word in theirs if word in _STRONG or stem(word) in _STRONG]
+        hedges = (
+            not _STRONG.isdisjoint(own)
+            or own_roots & (_STRONG | _HEDGES)
+            or (set(own) & _WEAK - set(theirs))
+            or not _ALLOWED.isdisjoint(own)
+            or (denied and own_roots & _OPEN)
+        )
+        if hedged and not hedges:
+            yield f"the source says “{hedged[0]}”"
+        associated = their_roots & _ASSOCIATIONS and not their_roots & {"cause", "caus"}
+        if associated and own_roots & (_CAUSAL - their_roots) and not own_roots & _ASSOCIATIONS:
+            yield "the source names an association, not a cause"
+        causes = own_roots & _CLEARLY_CAUSAL and not clause.negations
+        if causes and not window_roots & (_CAUSAL | _ASSOCIATIONS | _EFFECTS):
+            yield "the source does not say that one causes the other"
+        if softened and added and _SURE.isdisjoint(theirs):
+            yield f"the source says “{softened[0]}”"
+        elif not clause.negations and window_words.isdisjoint(_SURE) and set(added) - _EVERY:
+            yield f"the source does not say “{added[0]}”"
+        if not _CONSIDER.isdisjoint(theirs) and _OPTIONAL.isdisjoint(own):
+            yield "the source says “consider”"
 
 
 def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[tuple[str, float]]:
@@ -138,55 +110,82 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
     found = []
     for sentence in window:
         for one in _CONDITION.finditer(sentence.text):
-            end = re.compile(r"[,;.:)]").search(sentence.text, one.end())
+            end = _STOP.search(sentence.text, one.end())
             stop = end.start() if end else len(sentence.text)
-            strict = _STRICT.search(one["word"]) is not None
-            within = [t for t in sentence.terms if one.end() <= t.start < stop]
-            inside = [t for t in within if not t.light] or (within if strict else [])
-            apart = [
-                t
-                for t in inside
-                if not any(t.roots == o.roots for o in sentence.terms if o not in within)
-            ]
-            inside = apart or inside
-            first = max(sentence.text.rfind(mark, 0, one.start()) for mark in ";:")
-            last = min(
-                (at for mark in ";:" if (at := sentence.text.find(mark, one.end())) >= 0),
-                default=len(sentence.text),
-            )
-            outside = [
-                t
-                for t in sentence.terms
-                if first < t.start < last and not one.start() <= t.start < stop and not t.light
-            ]
-            if not inside:
-                continue
-            roots, concepts = statement.roots, statement.concepts
-            kept = said(inside, roots, concepts)
-            rest = said(outside, roots, concepts) or [
-                q
-                for q in sentence.quantities
-                if first < q.start < last
-                and not one.start() <= q.start < stop
-                and any(q.same_value(own) for own in statement.quantities)
-            ]
-            if len(kept) * 2 < len(inside) and (rest or not outside):
-                listed = re.search(r",[^;.]*\b(?:or|and)\b", sentence.text[stop:])
-                tail = [t for t in sentence.terms if t.start >= stop and not t.light]
-                fronted = not sentence.text[: one.start()].strip()
-                if (not strict and kept) or (
-                    listed and not fronted and said(tail, roots, concepts)
-                ):
-                    continue
+            if _is_dropped(statement, sentence, one, stop):
+                words = sentence.text[one.end() : stop].lower().split()
+                is_time = one["word"].lower() in _TIMES and AUXILIARIES.isdisjoint(words)
+                left = _TIME_LEFT if is_time else _CONDITION_LEFT
+                left = 0.0 if _STRICT.search(one["word"]) else left
                 found.append(
-                    (
-                        f"the source says it holds “{sentence.text[one.start() : stop]}”",
-                        0.0
-                        if strict
-                        else 0.75
-                        if one["word"].lower() in _TIMES
-                        and not set(sentence.text[one.end() : stop].lower().split()) & AUXILIARIES
-                        else 0.45,
-                    )
+                    (f"the source says it holds “{sentence.text[one.start() : stop]}”", left)
                 )
     return found
+
+
+def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop: int) -> bool:
+    """Whether a statement says what a condition of the source is for, but not the condition.
+
+    Args:
+        stop: where the condition ends.
+    """
+    strict = _STRICT.search(one["word"]) is not None
+    roots, concepts = statement.roots, statement.concepts
+    within = [t for t in source.terms if one.end() <= t.start < stop]
+    inside = [t for t in within if not t.light] or (within if strict else [])
+    others = {t.roots for t in source.terms if t not in within}
+    inside = [t for t in inside if t.roots not in others] or inside
+    kept = said(inside, roots, concepts)
+    if not inside or len(kept) * 2 >= len(inside) or (kept and not strict):
+        return False
+    first, last = _part(source.text, one.start(), one.end())
+    outside = [
+        t
+        for t in source.terms
+        if first < t.start < last and not one.start() <= t.start < stop and not t.light
+    ]
+    if outside and not said(outside, roots, concepts):
+        amounts = [
+            q
+            for q in source.quantities
+            if first < q.start < last and not one.start() <= q.start < stop
+        ]
+        if not any(q.same_value(own) for q in amounts for own in statement.quantities):
+            return False
+    # Of a list of conditions the statement may name another one.
+    tail = [t for t in source.terms if t.start >= stop and not t.light]
+    fronted = not source.text[: one.start()].strip()
+    listed_after = _LISTED_AFTER.search(source.text[stop:]) and not fronted
+    return not (listed_after and said(tail, roots, concepts))
+
+
+def _part(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where the last ";" or ":" before a span is, and the first one after it."""
+    first = max(text.rfind(mark, 0, start) for mark in ";:")
+    after = [at for mark in ";:" if (at := text.find(mark, end)) >= 0]
+    return first, min(after, default=len(text))
+
+
+def _is_implied(slot: str, classes: frozenset[int], comparison: Comparison) -> bool:
+    """Whether a source means humans, or one sex by pregnancy or an organ, without naming them."""
+    if slot == "species":
+        return classes == {_HUMAN}
+    return slot == "sex" and any(
+        "pregnancy" in one.slots or not _OF_ONE_SEX.isdisjoint(one.roots)
+        for one in (*comparison.window, *comparison.context)
+    )
+
+
+def _merged(sentences: Sequence[Sentence]) -> dict[str, frozenset[int]]:
+    """By slot, the classes that any of the sentences names."""
+    merged: dict[str, frozenset[int]] = {}
+    for sentence in sentences:
+        for slot, classes in sentence.slots.items():
+            merged[slot] = merged.get(slot, frozenset()) | classes
+    return merged
+
+
+def _all_words(sentence: Sentence, clause: Clause | None = None) -> list[str]:
+    """The lower-case words of a sentence, or of one of its clauses, stop words too."""
+    text = sentence.text[clause.start : clause.end].lower() if clause else sentence.lower
+    return re.findall(r"[a-z]+(?:-[a-z]+)*", text)

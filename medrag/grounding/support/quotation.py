@@ -11,32 +11,15 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from .alignment import matches
-from .clauses import Sentence, Term
 from .forms import base_of_denied, is_technical, root
+from .sentences import Sentence, Term
 from .tables import listed
-from .vocabulary import is_medical, opposites, slots, synonyms
+from .vocabulary import is_medical, listed_roots, opposites, slots, synonyms
 
 _NEARLY = 0.75  # share of the statement's words that the sentence has, in order
 _MOVED = 0.9  # share of the words in any order, where things may have changed places
 _CONDITIONS = frozenset({"if", "unless", "only", "except", "provided", "when"})
-_SUBORDINATES = frozenset(
-    map(
-        root,
-        (
-            "if",
-            "when",
-            "because",
-            "after",
-            "before",
-            "since",
-            "although",
-            "while",
-            "until",
-            "unless",
-            "once",
-        ),
-    )
-)
+_SUBORDINATES = listed_roots("subordinates")
 _ORDER = frozenset({"before", "after"})
 _MODALS = {"may": 1, "might": 1, "could": 1, "can": 1, "will": 2, "must": 2, "always": 2}
 
@@ -87,7 +70,7 @@ def _difference(statement: Sentence, sentence: Sentence, passage: Sequence[Sente
 
 
 def _changed(
-    codes: Sequence[tuple[list[str], list[str]]],
+    codes: Sequence[tuple[Sequence[str], Sequence[str]]],
     statement: Sentence,
     sentence: Sentence,
     passage: Sequence[Sentence],
@@ -117,7 +100,9 @@ def _turns(words: Sequence[str]) -> bool:
     return any(sign < 0 for word in words for _, sign in opposites().get(root(word), ()))
 
 
-def _kept_after(codes: Sequence[tuple[list[str], list[str]]], negators: frozenset[str]) -> bool:
+def _kept_after(
+    codes: Sequence[tuple[Sequence[str], Sequence[str]]], negators: frozenset[str]
+) -> bool:
     """Whether what a dropped negation denied is still there: little else was dropped with it."""
     return all(len(old) <= 3 for _, old in codes if set(old) & negators)
 
@@ -210,7 +195,7 @@ def _plain(roots: Sequence[str]) -> list[str]:
 
 
 def _items(roots: Sequence[str]) -> list[tuple[str, ...]]:
-    """The items of a list, parted at commas, "and" and "or", and clauses, parted at "if" and so on."""
+    """Items of a list, parted at commas and "and", and clauses, parted at "if" and the like."""
     items: list[list[str]] = [[]]
     for name in roots:
         if name in (",", ";", ".", "and", "or"):

@@ -1,0 +1,150 @@
+"""Score a statement against a source: how much the best window says, and what differs there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_both_forms
+from .alignment import Comparison, matches
+from .amounts import quantity_differences
+from .forms import is_technical
+from .order import order_differences, role_differences
+from .polarity import absence_differences, denied_terms, polarity_differences
+from .qualifiers import certainty_differences, dropped_conditions, slot_differences
+from .quotation import quotation_difference
+from .sentences import Sentence, Term
+from .vocabulary import is_medical, listed_roots
+from .windows import Passage, Window
+
+_EASE = 0.66  # so that a third of the terms is worth 0.5: rewordings share no more; docs/lab-log.md
+_LIGHT = 0.15  # weight of a term that says little about the topic
+_IN_HEADING = 0.85  # of a term that only the title or the section has
+_BEFORE = 0.6  # of one that only the sentences before have
+_DIRECTED = 0.9  # of a term whose direction the source names with another word
+_IN_PART = 0.6  # of a phrase of which the source has a word: "tooth decay" and "decay"
+_PER_SENTENCE = 0.02  # what a sentence more costs, so that of two windows the shorter is taken
+_BEHIND = 0.15  # windows that say so much less than the best one are not considered
+_HARDLY = 0.3  # a clause is not in the source if it has less of its terms
+
+
+class Judgement(NamedTuple):
+    """How well a source bears out a statement: score, why not, and the sentences compared."""
+
+    score: float
+    reason: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+def judge(said: Sentence, passage: Passage) -> Judgement:
+    """Judge a statement by the window of a source that bears it out best."""
+    said = with_both_forms(said, passage.short)
+    if quoted := quotation_difference(said, passage.sentences):
+        reason, at = quoted
+        return Judgement(0.0, reason, (passage.spans[at],))
+    rated = []
+    for window in passage.windows:
+        coverage, missing = _coverage(said, window, passage.short)
+        rated.append((coverage - _PER_SENTENCE * (len(window.sentences) - 1), missing, window))
+    rated.sort(key=lambda one: -one[0])
+    best = Judgement(0.0)
+    for coverage, missing, window in rated:
+        score = max(0.0, coverage) ** _EASE
+        if coverage < rated[0][0] - _BEHIND or (best.spans and score <= best.score):
+            break
+        comparison = Comparison(said, window.sentences, window.context)
+        conditions = dropped_conditions(said, window.sentences)
+        reason = next(
+            chain(
+                _differences(comparison),
+                (why for why, left in conditions if left == 0.0),
+                _unsaid(said, window),
+                [f"the source does not mention {missing}"] if missing else [],
+            ),
+            "",
+        )
+        score = 0.0 if reason else score * min((left for _, left in conditions), default=1.0)
+        if score > best.score + 1e-9 or not best.spans:
+            best = Judgement(score, reason, window.spans)
+    return best
+
+
+def _differences(comparison: Comparison) -> Iterator[str]:
+    """What differs between a statement and a window, in words."""
+    for differences in (
+        quantity_differences,
+        polarity_differences,
+        absence_differences,
+        denied_terms,
+        slot_differences,
+        certainty_differences,
+        order_differences,
+        role_differences,
+    ):
+        yield from differences(comparison)
+
+
+def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[float, str]:
+    """Share of the statement's terms that a window says, and the name that it does not mention."""
+    abbreviated = abbreviated_roots(said, window.sentences)
+    total = held = inside = 0.0
+    missing = ""
+    for term in said.terms:
+        weight = _LIGHT if term.light else 1.0
+        total += weight
+        if matches(term, window.roots, window.concepts) or is_expanded(
+            term, window.sentences, window.roots, short
+        ):
+            held += weight
+            inside += weight
+        elif matches(term, window.all_roots, window.all_concepts) or is_expanded(
+            term, window.context, window.context_roots, short
+        ):
+            titled = matches(term, window.heading_roots, window.heading_concepts)
+            held += weight * (_IN_HEADING if titled else _BEFORE)
+        elif abbreviated.issuperset(term.roots):
+            held += weight
+        elif _directed(term, said, window):
+            held += weight * _DIRECTED
+        elif len(term.roots) > 1 and not window.all_roots.isdisjoint(
+            {*term.roots} - listed_roots("light")
+        ):
+            held += weight * _IN_PART
+        elif not term.light and not missing and _is_name(term):
+            missing = term.word
+    # Whether their values agree is compared elsewhere; here they are part of what is said.
+    given = [one for sentence in window.sentences for one in sentence.quantities]
+    found = sum(any(q.same_value(one) for one in given) for q in said.quantities)
+    if not inside and not found:
+        return 0.0, missing
+    return (held + found) / (total + len(said.quantities)), missing
+
+
+def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
+    """The clauses of the statement that the source hardly mentions, as a reason."""
+    for clause in said.clauses if len(said.clauses) > 1 else ():
+        content = [term for term in clause.terms if not term.light]
+        held = sum(matches(term, window.all_roots, window.all_concepts) for term in content)
+        if len(content) > 1 and held < _HARDLY * len(content):
+            text = said.text[clause.start : clause.end].strip(" ,.;")
+            if text:
+                yield f"the source does not say “{text}”"
+
+
+def _is_name(term: Term) -> bool:
+    """Whether a term names something particular, such as a drug, a disease or a person."""
+    if term.concepts:
+        return any(map(is_medical, term.concepts))
+    words = re.findall(r"[a-z]+", term.word)
+    return term.name or any(len(word) > 3 and is_technical(word) for word in words)
+
+
+def _directed(term: Term, said: Sentence, window: Window) -> bool:
+    """Whether the source has another word for the direction that a term names."""
+    return any(
+        name in term.roots and sign in window.directions.get(axis, ())
+        for axis, signs in said.clauses[term.clause].directions.items()
+        for name, sign in signs
+    )

@@ -1,0 +1,185 @@
+"""The windows of a source: one to three sentences that go together, and what leads up to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from ..evidence import sentence_spans
+from ..table_rows import is_row
+from .abbreviations import Abbreviations, abbreviations, with_both_forms
+from .alignment import matches
+from .clauses import AUXILIARIES
+from .forms import root
+from .sentences import Sentence, parse
+from .tables import listed
+from .vocabulary import opposites
+
+_SIZE = 3  # sentences in a window, at most
+REFERS = re.compile(
+    r"\s*(?:it|its|they|them|their|theirs|this|these|that(?! of)"
+    r"|those(?! (?:with|who|on|in|without|taking))|he|she|his|her|both|such|doing so"
+    r"|the (?:latter|former|same|drug|medicine|dose|course|treatment|tablets?|vaccine|infusion"
+    r"|injection|patients?|child|children|procedure|test|result|effect|risk|condition|disease|rash"
+    r"|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
+    r"|then|you|we|whereas|while|in contrast|by contrast|conversely|but|and|so|thus|hence"
+    r"|as a result|afterwards|thereafter|otherwise|also|in addition|however|if so|when this)\b",
+    re.I,
+)
+_REFERS_WITHIN = re.compile(
+    r"\b(?:this|these|its|their|it|them|they|then|afterwards|subsequently|next|otherwise|also"
+    r"|therefore|beforehand|you)\b",
+    re.I,
+)
+_NARROWS = listed("narrows")
+_UNIT_OF_COLUMN = re.compile(r"\(([^()]*)\)\s*$|,\s*([^,\s]+)\s*$")
+_PERIOD = re.compile(r"(?:weeks?|days?|months?|years?|hours?|minutes?)", re.I)
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Sentences of a source that go together.
+
+    Attributes:
+        heading: title and section.
+        context: these, and the sentences before that it refers to.
+        spans: (start, end) of its sentences in the source.
+    """
+
+    sentences: Sequence[Sentence]
+    heading: Sequence[Sentence]
+    context: Sequence[Sentence]
+    spans: tuple[tuple[int, int], ...]
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """The roots of its words."""
+        return frozenset[str]().union(*(one.roots for one in self.sentences))
+
+    @cached_property
+    def concepts(self) -> frozenset[int]:
+        """The groups of synonyms of its words."""
+        return frozenset[int]().union(*(one.concepts for one in self.sentences))
+
+    @cached_property
+    def heading_roots(self) -> frozenset[str]:
+        """The roots of the words of its title and section."""
+        return frozenset[str]().union(*(one.roots for one in self.heading))
+
+    @cached_property
+    def heading_concepts(self) -> frozenset[int]:
+        """The groups of synonyms of the words of its title and section."""
+        return frozenset[int]().union(*(one.concepts for one in self.heading))
+
+    @cached_property
+    def context_roots(self) -> frozenset[str]:
+        """The roots of the words of its context."""
+        return frozenset[str]().union(*(one.roots for one in self.context))
+
+    @cached_property
+    def all_roots(self) -> frozenset[str]:
+        """The roots of its words and those of its context."""
+        return self.roots | self.context_roots
+
+    @cached_property
+    def all_concepts(self) -> frozenset[int]:
+        """The groups of synonyms of its words and those of its context."""
+        return self.concepts.union(*(one.concepts for one in self.context))
+
+    @cached_property
+    def directions(self) -> dict[str, set[int]]:
+        """By axis, the directions of its last clause that names one."""
+        return {
+            axis: {sign for _, sign in signs}
+            for sentence in self.sentences
+            for clause in sentence.clauses
+            for axis, signs in clause.directions.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """A source, read: its sentences, its windows, and the abbreviations that it defines."""
+
+    spans: tuple[tuple[int, int], ...]
+    sentences: tuple[Sentence, ...]
+    windows: tuple[Window, ...]
+    short: Abbreviations
+
+
+@lru_cache(maxsize=64)
+def read(source: str, title: str, section: str) -> Passage:
+    """Read a source; statements come one after the other, so the last ones are kept."""
+    spans = sentence_spans(source)
+    short = abbreviations(f"{title}. {section}. {source}")
+    sentences = [
+        with_both_forms(parse(_spelled_out(source[start:end])), short) for start, end in spans
+    ]
+    heading = [parse(text) for text in (title, section) if text]
+    # Whether each sentence goes on about the subject of the one before.
+    linked = [at > 0 and _is_linked(sentences[at - 1], sentences[at]) for at in range(len(spans))]
+    windows = []
+    for first in range(len(spans)):
+        back = first
+        while linked[back]:
+            back -= 1
+        context = [*heading, *reversed(sentences[back:first])]
+        last = first + 1
+        while last <= len(spans) and last - first <= _SIZE:
+            windows.append(
+                Window(sentences[first:last], heading, context, tuple(spans[first:last]))
+            )
+            if last == len(spans) or not linked[last]:
+                break
+            last += 1
+    return Passage(tuple(spans), tuple(sentences), tuple(windows), short)
+
+
+def _spelled_out(line: str) -> str:
+    """A row of a table with the unit of a column in its cells: "Dose: 5 mg" for "Dose (mg): 5"."""
+    return "; ".join(map(_cell, line.split("; "))) if is_row(line) else line
+
+
+def _cell(cell: str) -> str:
+    """A cell with the unit that its column names."""
+    name, colon, value = cell.rpartition(": ")
+    if not colon or not re.search(r"\d\s*$", value):
+        return cell
+    if unit := _UNIT_OF_COLUMN.search(name):
+        return f"{name[: unit.start()].strip()}: {value} {unit[1] or unit[2]}"
+    if _PERIOD.fullmatch(name.strip()):
+        return f"{name}: {value} {name.strip().lower()}"
+    return cell
+
+
+def _is_linked(before: Sentence, after: Sentence) -> bool:
+    """Whether a sentence goes on about the subject of the one before it."""
+    if not after.terms or REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:60]):
+        return True
+    # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
+    if any(_has_plain_subject(one) or _is_instruction(one) for one in (before, after)):
+        return True
+    definite = after.words[0] in ("the", "these")
+    return definite and matches(after.terms[0], before.roots, before.concepts)
+
+
+@lru_cache(maxsize=2048)
+def _has_plain_subject(sentence: Sentence) -> bool:
+    """Whether a sentence begins with a subject that names nothing: "Treatment", "the trial"."""
+    first = next((t for t in sentence.terms if t.roots[0] not in opposites()), None)
+    if first is None or not first.light or first.start > 25:
+        return False
+    rest = sentence.text[first.end :].split(maxsplit=1)
+    return not rest or rest[0].lower() not in _NARROWS
+
+
+@lru_cache(maxsize=2048)
+def _is_instruction(sentence: Sentence) -> bool:
+    """Whether a sentence begins with what to do: "Give", "Avoid"."""
+    first = sentence.words[0] if sentence.words else ""
+    return first not in AUXILIARIES and any(
+        axis == "do" and first.endswith(("e", "t", "p", "d", "r", "y", "n"))
+        for axis, _ in opposites().get(root(first), ())
+    )
