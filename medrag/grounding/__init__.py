@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from more_itertools import unique_everseen
-
 from ..types import AnswerSentence, Citation, Hit, Statement, Support
 from .statements import parse_statements
 from .support import check_support
@@ -89,7 +87,8 @@ def ground(
                     score=score,
                     flags=hit.flags,
                 )
-            markers.append(citations[key].marker)
+            if citations[key].marker not in markers:
+                markers.append(citations[key].marker)
         parts.append(f"{statement.text} {' '.join(f'[{marker}]' for marker in markers)}")
         sentences.append(AnswerSentence(statement.text, tuple(markers), score, True))
     return Grounded(" ".join(parts), tuple(citations.values()), tuple(sentences))
@@ -108,7 +107,7 @@ def _find(
         found = [_best(part, hits, min_support, check) for part in parts]
         if all(one.supported for one, _ in found):
             places = [(hit, *span) for one, hit in found if hit for span in one.spans]
-            return min(one.score for one, _ in found), "", list(unique_everseen(places))
+            return min(one.score for one, _ in found), "", places
     return support.score, support.reason, []
 
 
