@@ -51,6 +51,7 @@ _OVER = re.compile(
     r"\bover\s+(?:the\s+)?$",
     re.I,
 )
+_COUNTED = re.compile(r"times|doses|once|twice|thrice|every|each|hourly", re.I)
 _OF = re.compile(r"\b(?:of|with)\s+$", re.I)
 _BETWEEN = re.compile(r"\bbetween\s+$", re.I)
 _VOLUME_IN = re.compile(r"volume in (?:the first )?$")
@@ -203,6 +204,8 @@ def _quantity(
     is_short = dimension == "time" and (high < 7.0 or low < high)
     if sign == ">" and is_short and _OVER.search(_before(plain, start)):
         sign = ""  # "infused over 20 minutes" says how long
+    if dimension == "rate" and not _COUNTED.search(plain[start:end]):
+        sign = ""  # in "100 mg a day or less" it belongs to the amount
     return Quantity(begin, start, end, plain[start:end], low, high, dimension, sign)
 
 
