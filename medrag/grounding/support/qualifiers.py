@@ -138,12 +138,11 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
     kept = said(inside, roots, concepts)
     if not inside or len(kept) * 2 >= len(inside) or (kept and not strict):
         return False
-    first, last = _part(source.text, one.start(), one.end())
-    outside = [
-        t
-        for t in source.terms
-        if first < t.start < last and not one.start() <= t.start < stop and not t.light
+    first, last = _part(source, one.start(), one.end())
+    around = [
+        t for t in source.terms if first < t.start < last and not one.start() <= t.start < stop
     ]
+    outside = [t for t in around if not t.light] or around
     if outside and not said(outside, roots, concepts):
         amounts = [
             q
@@ -159,11 +158,16 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
     return not (listed_after and said(tail, roots, concepts))
 
 
-def _part(text: str, start: int, end: int) -> tuple[int, int]:
-    """Where the last ";" or ":" before a span is, and the first one after it."""
+def _part(source: Sentence, start: int, end: int) -> tuple[int, int]:
+    """What a condition at start..end is a condition of: its clause, or what stands between ";"."""
+    text = source.text
     first = max(text.rfind(mark, 0, start) for mark in ";:")
     after = [at for mark in ";:" if (at := text.find(mark, end)) >= 0]
-    return first, min(after, default=len(text))
+    last = min(after, default=len(text))
+    for clause in source.clauses:
+        if clause.start + 1 < start < clause.end and any(t.end <= start for t in clause.terms):
+            return max(first, clause.start - 1), min(last, clause.end)
+    return first, last
 
 
 def _is_implied(slot: str, classes: frozenset[int], comparison: Comparison) -> bool:
