@@ -51,6 +51,7 @@ def judged_in_parts(
 
     @cache
     def parted(text: str) -> Judgement:
+        """The best way to cut a text in two, of which the second may be cut again."""
         joints = list(_JOINT.finditer(text))
         subject = next((term.word for term in parse(text).terms), "")
         for joint in joints[:_MOST_JOINTS] if len(joints) < _TOO_MANY_JOINTS else ():
