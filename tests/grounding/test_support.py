@@ -1,0 +1,300 @@
+"""Support checks: what a source says in other words is kept, what it does not say is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medrag import check_support
+
+PAIRS = Path(__file__).parent / "pairs"
+
+# (kind, source, statement, what the reason names)
+FALSE = [
+    ("number", "Adults take 40 mg of pelorine in the morning.",
+     "Adults take 60 mg of pelorine in the morning.", "40 mg"),
+    ("number", "Of 212 nurses, 19 had a needlestick injury within a year.",
+     "Within a year, 91 of 212 nurses had a needlestick injury.", "91"),
+    ("decimal point", "The starting dose is .25 mg at bedtime.",
+     "Treatment starts with 25 mg at bedtime.", ".25 mg"),
+    ("decimal point", "Instil 1.5 mL into each nostril.",
+     "15 mL are instilled into each nostril.", "1.5 mL"),
+    ("unit", "Give 50 mcg of the hormone before breakfast.",
+     "Give 50 mg of the hormone before breakfast.", "50 mcg"),
+    ("unit", "Symptoms settle within 6 days of treatment.",
+     "Symptoms settle within 6 weeks of treatment.", "6 days"),
+    ("unit per weight", "Infuse 3 mg/kg over one hour.", "Infuse 3 mg over one hour.", "3 mg/kg"),
+    ("unit per weight", "Children receive 15 mg/kg of the syrup.",
+     "Children receive 15 mg/mL of the syrup.", "15 mg/kg"),
+    ("comparator", "Surgery is offered if the aneurysm is wider than 55 mm.",
+     "Surgery is offered if the aneurysm is less than 55 mm wide.", "55 mm"),
+    ("comparator", "Keep the saturation at least 92 %.",
+     "Keep the saturation at most 92 %.", "at least 92 %"),
+    ("range", "Inject 10 to 20 units before the meal.",
+     "Inject 10 to 30 units before the meal.", "10 to 20 units"),
+    ("range", "The incubation period is 3–5 days.",
+     "The incubation period is 3–15 days.", "3–5 days"),
+    ("sign", "Keep the plasma at −30 °C.", "Keep the plasma at 30 °C.", "−30 °C"),
+    ("sign", "The mean change in weight was −4 kg.",
+     "The mean change in weight was +4 kg.", "−4 kg"),
+    ("exponent", "Stop the drug if platelets are below 50 × 10⁹/L.",
+     "Stop the drug if platelets are below 50 × 10⁶/L.", "50 × 10⁹/L"),
+    ("exponent", "The dose is 2 × 10¹¹ particles.", "The dose is 2 × 10¹⁰ particles.", "2 × 10¹¹"),
+    ("frequency", "Apply the cream twice daily.",
+     "Apply the cream four times daily.", "twice daily"),
+    ("frequency", "The patch is changed every 72 hours.",
+     "The patch is changed every 24 hours.", "every 72 hours"),
+    ("duration", "Continue the antibiotic for 10 days.",
+     "Continue the antibiotic for 10 weeks.", "10 days"),
+    ("exchanged quantities", "Take 20 mg in the morning and 5 mg at night.",
+     "Take 5 mg in the morning and 20 mg at night.", "20 mg"),
+    ("exchanged quantities",
+     "Pain was absent in 61 % of the acupuncture group and in 38 % of the control group.",
+     "Pain was absent in 38 % of the acupuncture group and in 61 % of the control group.", "61 %"),
+    ("negation added", "Warfarin crosses the placenta.", "Warfarin does not cross the placenta.",
+     "without “not”"),
+    ("negation added", "The test is reliable in children.",
+     "The test is not reliable in children.", "without “not”"),
+    ("negation dropped", "Zinc did not shorten the cold.", "Zinc shortened the cold.", "opposite"),
+    ("negation dropped", "The tablets must not be crushed.",
+     "The tablets must be crushed.", "denies it"),
+    ("negation scope", "The device did not reduce falls but reduced fractures.",
+     "The device reduced falls but did not reduce fractures.", "reduce"),
+    ("negation scope", "Fever was present, but no rash was seen.",
+     "A rash was seen, but no fever was present.", "denies it"),
+    ("direction", "Losmipril raises potassium.", "Losmipril lowers potassium.", "raises"),
+    ("direction", "Mortality increased after the reform.",
+     "Mortality decreased after the reform.", "increased"),
+    ("antonym", "Avoid grapefruit during treatment.", "Take grapefruit during treatment.", "Avoid"),
+    ("antonym", "The vaccine is contraindicated in severe asthma.",
+     "The vaccine is indicated in severe asthma.", "contraindicated"),
+    ("antonym", "Hypokalaemia is common with the diuretic.",
+     "Hyperkalaemia is common with the diuretic.", "hyperkalaemia"),
+    ("antonym", "Stop metformin before the scan.", "Start metformin before the scan.", "Stop"),
+    ("drug", "Naloxone reverses the sedation.", "Flumazenil reverses the sedation.", "flumazenil"),
+    ("drug", "Doxycycline is the first choice.", "Vancomycin is the first choice.", "vancomycin"),
+    ("disease", "Colchicine is given for gout.", "Colchicine is given for psoriasis.", "psoriasis"),
+    ("disease", "Screening finds early glaucoma.", "Screening finds early cataract.", "cataract"),
+    ("population", "Pregnant women need 400 mcg a day.", "Children need 400 mcg a day.", "age"),
+    ("population", "Men over 50 are screened.", "Women over 50 are screened.", "sex"),
+    ("species", "In mice, the extract slowed tumour growth.",
+     "In humans, the extract slowed tumour growth.", "species"),
+    ("species", "In rats, the diet prevented stones.",
+     "The diet prevents stones in people.", "species"),
+    ("route", "Adrenaline is given intramuscularly.",
+     "Adrenaline is given intravenously.", "route"),
+    ("route", "Give the antifungal orally.", "Give the antifungal topically.", "route"),
+    ("roles", "Obesity causes sleep apnoea.", "Sleep apnoea causes obesity.", "other way round"),
+    ("roles", "Rivastol was superior to memantor.", "Memantor was superior to rivastol.",
+     "other way round"),
+    ("condition", "Use lithium only if renal function is normal.", "Use lithium.", "only if"),
+    ("condition", "Patients may drive unless they have seizures.", "Patients may drive.", "unless"),
+    ("certainty", "The herb may relieve nausea.", "The herb relieves nausea.", "may"),
+    ("certainty", "Coffee was associated with longer life.",
+     "Coffee caused longer life.", "association"),
+    ("order", "Rinse the eye before applying the ointment.",
+     "Rinse the eye after applying the ointment.", "order"),
+    ("order", "Give thiamine before glucose.", "Give glucose before thiamine.", "order"),
+    ("study result", "Relapse did not differ significantly between the groups.",
+     "Relapse was significantly lower in the drug group.", "no such difference"),
+    ("study result", "Bleeding fell from 9 % to 8 % (p = 0.61).",
+     "Bleeding was significantly reduced.", "no such difference"),
+    ("combination", "Ulcerex is used for ulcers. Migranon is used for migraine.",
+     "Ulcerex is used for migraine.", "migraine"),
+    ("combination", "Men received 5 mg. Women received 2 mg.", "Women received 5 mg.", "sex"),
+    ("not mentioned", "Rest the ankle and cool it.",
+     "Antibiotics cure most sore throats.", "antibiotics"),
+]  # fmt: skip
+
+# (kind, source, statement)
+TRUE = [
+    ("verbatim", "Rest the ankle. Cool it for 20 minutes.", "Cool it for 20 minutes."),
+    ("number format", "Adults take 1,500 mg daily.", "Adults take 1500 mg each day."),
+    ("number format", "Give two tablets.", "Give 2 tablets."),
+    ("number format", "The dose is .5 mg.", "The dose is 0.5 mg."),
+    ("unit conversion", "Give 0.75 g at night.", "Give 750 mg at night."),
+    ("unit conversion", "Treat for 2 weeks.", "Treat for 14 days."),
+    ("unit conversion", "Take it every 12 hours.", "Take it twice daily."),
+    ("abbreviation", "Chronic obstructive pulmonary disease (COPD) shortens life.",
+     "COPD shortens life."),
+    ("abbreviation", "Deep vein thrombosis (DVT) is common. DVT causes leg swelling.",
+     "Deep vein thrombosis causes leg swelling."),
+    ("passive voice", "The nurse removes the drain.", "The drain is removed by the nurse."),
+    ("passive voice", "Iron deficiency causes fatigue.",
+     "Fatigue is caused by iron deficiency."),
+    ("reordered", "In severe pain, give morphine.", "Give morphine in severe pain."),
+    ("reordered", "Nausea and headache are common.", "Headache and nausea are common."),
+    ("subset", "Side effects are nausea, headache and dizziness.",
+     "Dizziness is a side effect."),
+    ("subset", "The capsule is swallowed whole with water, in the evening.",
+     "The capsule is swallowed whole with water."),
+    ("synonym", "Smoking raises the risk of heart attack.",
+     "Smoking raises the risk of myocardial infarction."),
+    ("synonym", "The drug lowers high blood pressure.", "The drug lowers hypertension."),
+    ("pronoun", "Miravolin treats gout. It is taken with food.",
+     "Miravolin is taken with food."),
+    ("merged sentences", "The drip is started in hospital. It runs for three hours.",
+     "The drip is started in hospital and runs for three hours."),
+    ("verbatim", "The graft failed in 3 of 40 eyes (7.5 %).",
+     "The graft failed in 3 of 40 eyes (7.5 %)."),
+    ("pronoun", "Miravolin tablets are large. They are swallowed with water.",
+     "Miravolin tablets are swallowed with water."),
+    ("merged sentences", "Rest the ankle. Cool it for 20 minutes.",
+     "Rest the ankle and cool it for 20 minutes."),
+    ("table row", "Age: 2–5 years; Dose: 5 mL; Interval: every 8 hours",
+     "At 2 to 5 years of age, the dose is 5 mL."),
+    ("condition kept", "Patients may drive unless they have seizures.",
+     "Unless they have seizures, patients may drive."),
+    ("study result", "Surgery had no significant effect on survival (p = 0.8).",
+     "Surgery did not significantly change survival."),
+    ("negated", "Do not give aspirin to children.",
+     "Aspirin should not be given to children."),
+    ("negated", "The drug has no effect on weight.", "The drug does not affect weight."),
+    ("hedged", "Massage may relieve the pain.", "Massage might relieve the pain."),
+    ("hedged", "Tea possibly protects the heart.", "Tea may protect the heart."),
+    ("table row", "Drug: Zelopine; Dose (mg): 30; Route: oral",
+     "The dose of Zelopine is 30 mg."),
+    ("condition kept", "Use lithium only if renal function is normal.",
+     "Lithium is used only if renal function is normal."),
+    ("study result", "Relapse did not differ between the groups.",
+     "There was no difference in relapse between the groups."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "source", "statement", "named"), FALSE)
+def test_what_the_source_does_not_say_is_not_supported(
+    kind: str, source: str, statement: str, named: str
+) -> None:
+    support = check_support(statement, source)
+    assert not support.supported and support.score < 0.5, kind
+    assert named.lower() in support.reason.lower()
+
+
+@pytest.mark.parametrize(("kind", "source", "statement"), [row[:3] for row in FALSE])
+def test_each_of_these_sources_bears_out_itself(kind: str, source: str, statement: str) -> None:
+    for sentence in source.split(". "):
+        sentence = sentence if sentence.endswith(".") else f"{sentence}."
+        assert check_support(sentence, source).supported, kind
+    assert check_support(statement, statement).supported, kind
+
+
+@pytest.mark.parametrize(("kind", "source", "statement"), TRUE)
+def test_what_the_source_says_in_other_words_is_supported(
+    kind: str, source: str, statement: str
+) -> None:
+    support = check_support(statement, source)
+    assert support.supported and support.score >= 0.5, (kind, support)
+    assert not support.reason
+
+
+def test_reasons_say_what_the_source_says_and_what_not() -> None:
+    dose = check_support("Give 50 mg at noon.", "Give 50 mcg at noon.")
+    assert dose.reason == "the source says 50 mcg, not 50 mg"
+    bound = check_support("Keep it below 5 °C.", "Keep it above 5 °C.")
+    assert bound.reason == "the source says above 5 °C, not below 5 °C"
+    missing = check_support("Give 50 mg at noon for 3 days.", "Give 50 mg at noon.")
+    assert missing.reason == "the source does not give 3 days"
+
+
+def test_title_and_section_count() -> None:
+    source, statement = "Take 40 mg in the morning.", "Adults with gout take 40 mg in the morning."
+    alone = check_support(statement, source)
+    titled = check_support(statement, source, title="Gout", section="Adults")
+    assert titled.supported and titled.score > alone.score
+    other = check_support(statement, source, title="Gout", section="Children")
+    assert not other.supported
+    drug = check_support("Take 40 mg of pelorine in the morning.", source, title="Pelorine")
+    assert drug.supported and not drug.reason
+
+
+def test_spans_are_the_sentences_compared() -> None:
+    source = "Rest the ankle. Cool it for 20 minutes. See a doctor if it swells."
+    verbatim = check_support("Cool it for 20 minutes.", source)
+    assert [source[start:end] for start, end in verbatim.spans] == ["Cool it for 20 minutes."]
+    differs = check_support("Cool it for 90 minutes.", source)
+    assert "Cool it for 20 minutes." in [source[start:end] for start, end in differs.spans]
+    two = "Miravolin treats gout. The weather was fine. Pelorine treats asthma."
+    both = check_support("Miravolin treats gout, and pelorine treats asthma.", two)
+    assert [two[start:end] for start, end in both.spans] == [
+        "Miravolin treats gout.", "Pelorine treats asthma.",
+    ]  # fmt: skip
+
+
+def test_each_part_of_a_statement_about_two_things_has_to_be_true() -> None:
+    source = "Zinc lowers fever. Copper raises fever."
+    assert not check_support("Both zinc and copper lower fever.", source).supported
+    source = "Fever is lowered by zinc and by copper."
+    assert check_support("Both zinc and copper lower fever.", source).supported
+
+
+def test_the_score_that_is_enough_is_a_setting() -> None:
+    source, statement = "Rest the ankle.", "Rest the ankle at home on the sofa."
+    support = check_support(statement, source)
+    assert 0.0 < support.score < 1.0
+    assert check_support(statement, source, min_score=support.score).supported
+    assert not check_support(statement, source, min_score=1.0).supported
+
+
+@pytest.mark.parametrize("statement", ["", " ", "…", ".", "and of the", "(", "\n"])
+def test_a_statement_that_says_nothing_is_not_supported(statement: str) -> None:
+    support = check_support(statement, "Rest the ankle.")
+    assert not support.supported and support.score == 0.0
+    assert support.reason == "it says nothing"
+
+
+@pytest.mark.parametrize("source", ["", " ", "…", "?"])
+def test_a_source_that_says_nothing_supports_nothing(source: str) -> None:
+    support = check_support("Rest the ankle.", source)
+    assert not support.supported and support.reason == "the source does not say it"
+
+
+def test_markers_in_the_source_do_not_count() -> None:
+    assert check_support("Zinc lowers fever.", "Zinc lowers fever [12].").score == 1.0
+
+
+_SUBJECTS = ["Zinc", "The vaccine", "Neither drug", "Aspirin 5 mg/kg", "Pain (VAS)", "No child"]
+_VERBS = ["lowers", "did not change", "may cause", "is given with", "was associated with", "avoids"]
+_OBJECTS = ["fever", "stroke in 4 of 10 men", "–20 °C", "death (p = 0.2)", "it, unless it bleeds"]
+_SENTENCES = st.builds(
+    "{} {} {}.".format, *(st.sampled_from(words) for words in (_SUBJECTS, _VERBS, _OBJECTS))
+)
+
+
+@given(st.lists(_SENTENCES, min_size=1, max_size=4), st.data())
+def test_a_sentence_of_the_source_is_supported(sentences: list[str], data: st.DataObject) -> None:
+    statement = data.draw(st.sampled_from(sentences))
+    support = check_support(statement, " ".join(sentences))
+    assert support.supported and support.score == 1.0 and not support.reason
+
+
+_ODD = ["both", "neither", "and", "nor", "not", "if", "(", ")", ":", ";", "0", "½", "every", "%"]
+_ANY = st.one_of(
+    st.text(), st.lists(st.sampled_from([*_ODD, *_SUBJECTS, *_VERBS, *_OBJECTS])).map(" ".join)
+)
+
+
+@settings(deadline=None)
+@given(_ANY, _ANY, _ANY)
+def test_any_text_can_be_judged(statement: str, source: str, title: str) -> None:
+    support = check_support(statement, source, title=title)
+    assert 0.0 <= support.score <= 1.0
+    assert support.supported == (support.score >= 0.5)
+    assert bool(support.reason) != support.supported
+    assert all(0 <= start < end <= len(source) for start, end in support.spans)
+
+
+def test_pairs_written_by_hand_are_told_apart() -> None:
+    lines = [line for n in (1, 2) for line in (PAIRS / f"dev_{n}.jsonl").read_text().splitlines()]
+    kept: dict[bool, list[bool]] = {True: [], False: []}
+    for pair in map(json.loads, lines):
+        support = check_support(
+            pair["statement"], pair["source"], title=pair["title"], section=pair["section"]
+        )
+        kept[pair["supported"]].append(support.supported)
+    assert min(map(len, kept.values())) >= 100
+    assert sum(kept[False]) <= 0.15 * len(kept[False])
+    assert sum(kept[True]) >= 0.90 * len(kept[True])
