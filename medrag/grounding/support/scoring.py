@@ -43,6 +43,8 @@ def judge(said: Sentence, passage: Passage) -> Judgement:
     said = with_both_forms(said, passage.short)
     if quoted := quotation_difference(said, passage.sentences):
         reason, at = quoted
+        comparison = Comparison(said, [passage.sentences[at]], [])
+        reason = next(_differences(comparison), reason)
         return Judgement(0.0, reason, (passage.spans[at],))
     rated = []
     for window in passage.windows:
