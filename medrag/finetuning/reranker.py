@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import tempfile
 import time
@@ -161,9 +162,14 @@ def fit(
         # The right answer of every list is its first passage.
         return {**encoded, "labels": torch.zeros(len(lists), dtype=torch.long)}
 
-    def loss(outputs: Any, labels: torch.Tensor, **_: Any) -> torch.Tensor:
+    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor) -> torch.Tensor:
         logits = outputs.logits.float().view(len(labels), -1)
-        return torch.nn.functional.cross_entropy(logits, labels)
+        summed = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+        return summed / num_items_in_batch  # lists of the whole step
+
+    on_gpu = device.type == "cuda"
+    # A step of 32 lists at once takes over 10 GB: a CPU takes them in parts.
+    at_once = config.batch_size if on_gpu else math.gcd(config.batch_size, 4)
 
     with tempfile.TemporaryDirectory() as work:
         trainer = Trainer(
@@ -172,12 +178,13 @@ def fit(
                 output_dir=work,
                 num_train_epochs=1,  # `_lists` makes those of all epochs
                 max_steps=config.max_steps,
-                per_device_train_batch_size=config.batch_size,
+                per_device_train_batch_size=at_once,
+                gradient_accumulation_steps=config.batch_size // at_once,
                 learning_rate=config.learning_rate,
                 warmup_steps=0.1,  # below 1, so a share of all steps
-                bf16=device.type == "cuda",
-                use_cpu=device.type == "cpu",
-                dataloader_pin_memory=device.type == "cuda",
+                bf16=on_gpu,
+                use_cpu=not on_gpu,
+                dataloader_pin_memory=on_gpu,
                 remove_unused_columns=False,
                 logging_steps=1,
                 save_strategy="no",

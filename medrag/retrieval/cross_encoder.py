@@ -122,6 +122,8 @@ def load_cross_encoder(model: str) -> tuple[Any, Any]:
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
+    verbosity = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()  # MiniLM lacks a head, as is meant
     folder = model_folder(model).path
     is_minilm = model in ("", PACKAGED)
     options = {"local_files_only": True, "trust_remote_code": False}
@@ -138,6 +140,8 @@ def load_cross_encoder(model: str) -> tuple[Any, Any]:
     except Exception as error:  # a folder may be wrong in any way
         reason = textwrap.shorten(str(error), 300, placeholder=" …")
         raise ModelError(f"{folder} cannot be loaded as a reranker: {reason}") from error
+    finally:
+        transformers.utils.logging.set_verbosity(verbosity)
     if not is_minilm and (found["missing_keys"] or network.config.num_labels != 1):
         raise ModelError(
             f"{folder} is not a reranker, a sequence classification model with one logit; train "
