@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ from medrag.retrieval.cross_encoder import WEIGHTS, load_cross_encoder
 from medrag.retrieval.reranking import READ, passage_text
 from medrag.types import Hit
 
-_READERS = {
+_READERS: dict[str, Callable[[Path], tuple[QuestionSet, QuestionSet]]] = {
     "medquad": lambda data: medquad(data / "medquad.jsonl"),
     "pubmedqa": lambda data: pubmedqa(data / "pubmedqa.jsonl"),
     "bioasq": lambda data: bioasq(data / "bioasq"),
@@ -60,7 +60,8 @@ def main() -> None:
     chosen = parser.parse_args()
 
     draw = random.Random(1)
-    tests, candidates = [], []
+    tests: list[QuestionSet] = []
+    candidates: list[Candidates] = []
     for name, read in _READERS.items():
         train, test = read(chosen.data)
         tests.append(test)
