@@ -16,7 +16,7 @@ READ = 20  # hits that the model reads; those behind them stay behind
 # Of a logit, beside the score of a hit as a share of the best one's (measured: docs/lab-log.md).
 _WEIGHT = 0.015
 _MAX_TOKENS = 256  # of question and passage, as in training
-_BATCH = 8  # pairs in a forward pass
+_BATCH = 4  # pairs in a forward pass: their data fits in the caches
 # Batches are padded to a multiple of this: OpenVINO keeps code for every shape.
 _WIDTH_STEP = 16
 
