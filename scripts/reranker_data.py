@@ -51,23 +51,22 @@ def medquad(path: Path) -> tuple[QuestionSet, QuestionSet]:
     for row in rows:
         groups.join(f"f{row['file']}", f"q{_plain(row['question'])}")
         groups.join(f"f{row['file']}", f"a{_plain(row['answer'])[:500]}")
-    first: dict[str, str] = {}
-    for row in rows:
-        group = groups.of(f"f{row['file']}")
-        first[group] = min(first.get(group, row["file"]), row["file"])
-    train, test = QuestionSet("MedQuAD, train"), QuestionSet("MedQuAD, held out")
-    asked: dict[tuple[str, str], Question] = {}
+    members: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
-        share = _share("medquad" + first[groups.of(f"f{row['file']}")])
-        if share >= 0.55:
-            continue
+        members[groups.of(f"f{row['file']}")].append(number)
+    train, test = QuestionSet("MedQuAD, train"), QuestionSet("MedQuAD, held out")
+    asked: dict[str, Question] = {}  # a question is in one group
+    for numbers in members.values():
+        share = _share("medquad" + min(rows[number]["file"] for number in numbers))
         part = test if share < 0.12 else train
-        part.passages[f"m{number}"] = ("", row["answer"])
-        key = part.name, _plain(row["question"])
-        if key not in asked:
-            asked[key] = Question(row["question"], [], about=row["focus"])
-            part.questions.append(asked[key])
-        asked[key].gold.append(f"m{number}")
+        for number in numbers if share < 0.55 else ():
+            row = rows[number]
+            part.passages[f"m{number}"] = ("", row["answer"])
+            key = _plain(row["question"])
+            if key not in asked:
+                asked[key] = Question(row["question"], [], about=row["focus"])
+                part.questions.append(asked[key])
+            asked[key].gold.append(f"m{number}")
     return train, test
 
 

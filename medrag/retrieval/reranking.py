@@ -9,6 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..embedding.local import loaded_once
+from ..embedding.local.folder import ModelFolder
 from ..types import Hit
 from .cross_encoder import Network, model_folder, open_network
 
@@ -67,6 +68,7 @@ class CrossEncoderReranker:
         for start in range(0, len(order), _BATCH):
             batch = order[start : start + _BATCH]
             width = -(-len(pairs[batch[0]].ids) // _WIDTH_STEP) * _WIDTH_STEP
+            width = min(width, self._max_tokens)
             ids = np.zeros((len(batch), width), dtype=np.int64)
             mask = np.zeros_like(ids)
             for row, pair in enumerate(batch):
@@ -78,9 +80,17 @@ class CrossEncoderReranker:
         return found
 
     @loaded_once
+    def _files(self) -> ModelFolder:
+        return model_folder(self._model)
+
+    @property
+    def _max_tokens(self) -> int:
+        return min(_MAX_TOKENS, self._files.max_tokens)
+
+    @loaded_once
     def _tokenizer(self) -> Tokenizer:
-        tokenizer = model_folder(self._model).open_tokenizer()
-        tokenizer.enable_truncation(_MAX_TOKENS)
+        tokenizer = self._files.open_tokenizer()
+        tokenizer.enable_truncation(self._max_tokens)
         return tokenizer
 
     @loaded_once
