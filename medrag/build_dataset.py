@@ -16,7 +16,7 @@ from .dataset.questions import DocumentNames, read_questions
 from .dataset.rows import count_rows, make_rows, save_rows, write_card
 from .errors import QuestionError
 from .generation.prompts import build_messages
-from .manifest import Artefact, Parent, file_sha256
+from .manifest import Artefact, Parent, file_sha256, model_identity
 from .pipeline import RAGPipeline
 from .progress import console, progress
 from .tracking import track
@@ -70,9 +70,10 @@ def run(config: Config) -> DatasetReport:
 def _artefact(config: Config, index: Parent) -> Artefact:
     dataset = asdict(config.dataset)
     del dataset["dir"]
+    reranker = model_identity(config.retriever.reranker)
     settings = {
         "dataset": dataset,
-        "retriever": asdict(config.retriever),
+        "retriever": {**asdict(config.retriever), "reranker": reranker},
         "context_tokens": config.generator.context_tokens,
     }
     return Artefact(

@@ -74,9 +74,10 @@ def run(config: Config) -> EvaluationReport:
 def _artefact(config: Config, parents: Mapping[str, Parent]) -> Artefact:
     evaluation, generator = asdict(config.evaluation), asdict(config.generator)
     del evaluation["dir"]
+    reranker = model_identity(config.retriever.reranker)
     settings = {
         "evaluation": evaluation,
-        "retriever": asdict(config.retriever),
+        "retriever": {**asdict(config.retriever), "reranker": reranker},
         "generator": {**generator, "model": model_identity(config.generator.model)},
         "grounding": asdict(config.grounding),
     }

@@ -25,6 +25,7 @@ MADE_BY = {
     "dataset": "python -m medrag.build_dataset dataset.questions=FILE dataset.dir={dir}",
     "adapter": "python -m medrag.train +experiment=qlora finetune.dir={dir}",
     "retriever": "python -m medrag.train +experiment=retriever retriever_tuning.dir={dir}",
+    "reranker": "python -m medrag.train +experiment=reranker reranker_tuning.dir={dir}",
     "evaluation": "python -m medrag.evaluate evaluation.dir={dir}",
     # Any command that embeds makes it, in the user's cache directory.
     "encoder": "python -m medrag.build_index 'corpus.paths=[DIR]'",

@@ -1,4 +1,4 @@
-"""Stage 3: dataset → adapter, or tuned retriever. `python -m medrag.train +experiment=qlora`"""
+"""Stage 3: dataset → adapter, retriever or reranker. `python -m medrag.train +experiment=qlora`"""
 
 from __future__ import annotations
 
@@ -10,17 +10,26 @@ from typing import Any
 from rich.table import Table
 
 from .cli import launch
-from .config import Config, FineTuneConfig, RetrieverTuneConfig, TrainTarget
+from .config import (
+    Config,
+    FineTuneConfig,
+    RerankerTuneConfig,
+    RetrieverTuneConfig,
+    TrainTarget,
+)
 from .errors import ArtefactError, MismatchError
 from .finetuning.generator import train_generator
 from .finetuning.preflight import preflight
+from .finetuning.reranker import train_reranker
 from .finetuning.retriever import train_retriever
 from .finetuning.tiny import TINY
-from .manifest import Artefact, Manifest, Parent, model_identity, open_artefact
+from .manifest import Artefact, Manifest, Parent, file_sha256, model_identity, open_artefact
 from .progress import console, peak_mb
+from .retrieval.cross_encoder import PACKAGED, WEIGHTS
 from .stores import open_index
 from .tracking import track
 
+_TuneConfig = FineTuneConfig | RetrieverTuneConfig | RerankerTuneConfig
 # Called with a finished directory, before it replaces the old one, and the training's result.
 Seal = Callable[[Path, Any], None]
 
@@ -37,7 +46,7 @@ class TrainReport:
 
 
 def run(config: Config) -> TrainReport:
-    """Train the generator's adapter, or the retriever, unless the same one is already there.
+    """Train an adapter, the retriever or the reranker, unless the same one is already there.
 
     Raises:
         PreflightError: the run cannot start on this machine; nothing was loaded.
@@ -47,6 +56,8 @@ def run(config: Config) -> TrainReport:
     """
     if config.train == TrainTarget.retriever:
         return _train("retriever", config.retriever_tuning, config, _tune_retriever)
+    if config.train == TrainTarget.reranker:
+        return _train("reranker", config.reranker_tuning, config, _tune_reranker)
     try:
         return _train("adapter", config.finetune, config, _tune_generator)
     except ArtefactError:
@@ -56,11 +67,11 @@ def run(config: Config) -> TrainReport:
 
 def _train(
     kind: str,
-    settings_of: FineTuneConfig | RetrieverTuneConfig,
+    settings_of: _TuneConfig,
     config: Config,
     tune: Callable[[Config, Manifest, list[str], Seal], Any],
 ) -> TrainReport:
-    """The steps of both trainings: skip if up to date, track, train, seal with a manifest."""
+    """The steps of every training: skip if up to date, track, train, seal with a manifest."""
     dataset = open_artefact(Path(settings_of.dataset), "dataset")
     artefact = _artefact(kind, settings_of, Parent(settings_of.dataset, dataset.fingerprint))
     report = TrainReport(kind, artefact.directory, {}, dry_run=settings_of.base_model == TINY)
@@ -78,9 +89,7 @@ def _train(
     return report
 
 
-def _artefact(
-    kind: str, settings_of: FineTuneConfig | RetrieverTuneConfig, dataset: Parent
-) -> Artefact:
+def _artefact(kind: str, settings_of: _TuneConfig, dataset: Parent) -> Artefact:
     settings = asdict(settings_of)
     del settings["dir"], settings["dataset"]
     if settings_of.base_model != TINY:
@@ -91,11 +100,17 @@ def _artefact(
         settings=settings,
         made_from={
             "settings": settings,
-            "base": model_identity(settings_of.base_model),
+            "base": _base_identity(kind, settings_of.base_model),
             "dataset": dataset.fingerprint,
         },
         parents={"dataset": dataset},
     )
+
+
+def _base_identity(kind: str, model: str) -> str:
+    if kind == "reranker" and model == PACKAGED:
+        return f"{model}@{file_sha256(WEIGHTS)[:16]}"
+    return model_identity(model)
 
 
 def _tune_generator(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
@@ -108,6 +123,11 @@ def _tune_generator(config: Config, dataset: Manifest, report_to: list[str], sea
 def _tune_retriever(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
     name = Path(config.retriever_tuning.dir).name
     train_retriever(config.retriever_tuning, report_to=report_to, run_name=name, seal=seal)
+
+
+def _tune_reranker(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
+    name = Path(config.reranker_tuning.dir).name
+    train_reranker(config.reranker_tuning, report_to=report_to, run_name=name, seal=seal)
 
 
 def corpus_texts(dataset: Manifest) -> Iterator[str]:
@@ -144,6 +164,9 @@ def summary_table(report: TrainReport) -> Table:
         table.add_row("trained", f"{trained:,} of {total:,} parameters ({trained / total:.1%})")
         skipped = f"{counts['skipped_rows']:,} too long, left out"
         table.add_row("rows", f"{counts['train_rows']:,}  ({skipped})")
+    elif report.kind == "reranker":
+        skipped = f"{counts['skipped_rows']:,} rows have no gold passage, or no other"
+        table.add_row("lists", f"{counts['lists']:,}  ({skipped})")
     else:
         skipped = f"{counts['skipped_rows']:,} rows have no gold passage"
         table.add_row("pairs", f"{counts['pairs']:,}  ({skipped})")
@@ -155,6 +178,8 @@ def summary_table(report: TrainReport) -> Table:
     table.add_row("peak memory", f"{counts['peak_mb']:,.0f} MB")
     if report.kind == "retriever":
         table.add_row("to use it", f"embedder.model={report.directory} index.dir=NEW_DIR")
+    if report.kind == "reranker":
+        table.add_row("to use it", f"retriever.reranker={report.directory}")
     return table
 
 

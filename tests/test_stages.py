@@ -16,7 +16,7 @@ from rich.console import Console
 
 from medrag import IndexConfig, RAGPipeline, ask, build_dataset, train
 from medrag.cli import conf_dir, register_schema, to_config
-from medrag.config import Config, EmbedderConfig, TrainTarget
+from medrag.config import Config, Device, EmbedderConfig, TrainTarget
 from medrag.errors import ArtefactError, MismatchError, PreflightError
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
@@ -67,6 +67,8 @@ def composed(root: Path, *overrides: str) -> Config:
         f"finetune.dir={root}/models/smoke",
         f"retriever_tuning.dataset={root}/dataset",
         f"retriever_tuning.dir={root}/models/retriever",
+        f"reranker_tuning.dataset={root}/dataset",
+        f"reranker_tuning.dir={root}/models/reranker",
         "tracking.wandb=disabled",
         f"tracking.dir={root}/runs",
     ]
@@ -167,10 +169,12 @@ def test_training_stops_if_its_dataset_is_missing_or_damaged(root: Path, tmp_pat
     config.finetune.dataset = str(tmp_path / "none")
     with pytest.raises(PreflightError, match=r"build_dataset dataset\.dir="):
         train.run(config)
-    config.train = TrainTarget.retriever
     config.retriever_tuning.dataset = str(tmp_path / "none")
-    with pytest.raises(ArtefactError, match="build_dataset"):
-        train.run(config)
+    config.reranker_tuning.dataset = str(tmp_path / "none")
+    for target in (TrainTarget.retriever, TrainTarget.reranker):
+        config.train = target
+        with pytest.raises(ArtefactError, match="build_dataset"):
+            train.run(config)
 
     config = composed(root, "+experiment=qlora_smoke", *SMALL, "finetune.lora_alpha=7")
     rows = root / "dataset" / "train.jsonl"
@@ -232,6 +236,32 @@ def test_the_tuned_retriever_fits_a_new_index_and_is_refused_on_the_old(
     other.embedder.model = ""
     with RAGPipeline(other) as rag, pytest.raises(MismatchError):
         rag.query(ROWS[0][0])
+
+
+def test_the_tuned_reranker_serves_the_index_of_its_dataset(root: Path) -> None:
+    config = composed(root, "+experiment=reranker", "reranker_tuning.max_steps=2")
+    config.reranker_tuning.device = Device.cpu
+    folder = config.reranker_tuning.dir
+    report = train.run(config)
+    assert (report.kind, report.dry_run, report.up_to_date) == ("reranker", False, False)
+    assert report.counts["steps"] == 2
+    assert f"retriever.reranker={folder}" in shown(report)
+    manifest = read_manifest(Path(folder), "reranker")
+    dataset = read_manifest(Path(config.reranker_tuning.dataset), "dataset")
+    assert manifest.parents["dataset"].fingerprint == dataset.fingerprint
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(manifest.files)
+    before = state(folder)
+    assert train.run(config).up_to_date
+    assert state(folder) == before
+
+    config.retriever.reranker = folder
+    with RAGPipeline(config) as rag:
+        assert rag.retrieve(ROWS[0][0])[0].document == "gout.txt"
+    # another base, another fingerprint
+    config.reranker_tuning.base_model = folder
+    config.reranker_tuning.dir = f"{folder}-2"
+    assert not train.run(config).up_to_date
+    assert read_manifest(Path(f"{folder}-2"), "reranker").fingerprint != manifest.fingerprint
 
 
 def test_a_finished_training_is_kept_when_the_tracker_fails(

@@ -13,7 +13,13 @@ from .checks import coerce_enums
 from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig, Ocr
 from .dataset import DatasetConfig, DatasetFieldsConfig, EvaluationConfig
 from .embedder import Backend, CacheConfig, Device, EmbedderConfig, EmbedderKind, Precision
-from .finetuning import FineTuneConfig, RetrieverTuneConfig, TinyModelConfig, TrainTarget
+from .finetuning import (
+    FineTuneConfig,
+    RerankerTuneConfig,
+    RetrieverTuneConfig,
+    TinyModelConfig,
+    TrainTarget,
+)
 from .retrieval import (
     GeneratorConfig,
     GeneratorKind,
@@ -28,9 +34,9 @@ __all__ = [
     "Backend", "CacheConfig", "ChunkingConfig", "Config", "CorpusConfig", "DatasetConfig",
     "DatasetFieldsConfig", "Device", "EmbedderConfig", "EmbedderKind", "EvaluationConfig",
     "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind", "GroundingConfig",
-    "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision", "RetrieverConfig",
-    "RetrieverMode", "RetrieverTuneConfig", "TinyModelConfig", "TrackingConfig", "TrainTarget",
-    "WandbMode",
+    "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision", "RerankerTuneConfig",
+    "RetrieverConfig", "RetrieverMode", "RetrieverTuneConfig", "TinyModelConfig", "TrackingConfig",
+    "TrainTarget", "WandbMode",
 ]  # fmt: skip
 
 
@@ -75,9 +81,11 @@ class Config(PipelineConfig):
     """All settings: those of the pipeline and of every stage. The root of Hydra's schema."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    train: TrainTarget = TrainTarget.generator  # runs `finetune`; retriever: `retriever_tuning`
+    # Runs `finetune`; retriever: `retriever_tuning`; reranker: `reranker_tuning`.
+    train: TrainTarget = TrainTarget.generator
     finetune: FineTuneConfig = field(default_factory=FineTuneConfig)
     retriever_tuning: RetrieverTuneConfig = field(default_factory=RetrieverTuneConfig)
+    reranker_tuning: RerankerTuneConfig = field(default_factory=RerankerTuneConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 

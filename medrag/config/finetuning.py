@@ -14,6 +14,7 @@ class TrainTarget(StrEnum):
 
     generator = "generator"
     retriever = "retriever"
+    reranker = "reranker"
 
 
 @dataclass
@@ -101,3 +102,29 @@ class RetrieverTuneConfig:
         coerce_enums(self)
         fix = "give 2 or more: the passages of other questions are the negatives"
         require(self.batch_size >= 2, "retriever_tuning.batch_size", self.batch_size, fix)
+
+
+@dataclass
+class RerankerTuneConfig:
+    """Tuning of the reranker with low-rank adapters, which are merged at the end."""
+
+    # "packaged"; a folder or hub id; empty: the packaged MiniLM, from the start
+    base_model: str = "packaged"
+    dataset: str = "outputs/dataset"
+    dir: str = "outputs/models/reranker"
+    device: Device = Device.auto
+    lora_r: int = 16
+    batch_size: int = 32  # lists per step
+    negatives: int = 7  # passages of a list that do not answer the question
+    max_length: int = 256  # tokens of question and passage that training sees
+    learning_rate: float = 5e-4
+    epochs: int = 2
+    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
+    seed: int = 13
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+        counts = ("lora_r", "batch_size", "negatives", "epochs")
+        at_least(1, "reranker_tuning", self, *counts)
+        at_least(16, "reranker_tuning", self, "max_length")
+        positive("reranker_tuning", self, "learning_rate")

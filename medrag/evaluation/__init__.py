@@ -28,7 +28,7 @@ from ..types import Answer, Example
 def without_leaks(
     config: Config, examples: list[Example]
 ) -> tuple[list[Example], dict[str, Parent]]:
-    """Leave out the questions that the adapter or the tuned retriever in use was trained on.
+    """Leave out the questions that the adapter, retriever or reranker in use was trained on.
 
     Returns:
         The remaining questions, and the tuned models as parent artefacts.
@@ -38,16 +38,18 @@ def without_leaks(
         MismatchError: the dataset has changed since the model was trained on it.
         QuestionError: every question was seen in training.
     """
-    tuned = {"adapter": config.generator.adapter, "retriever": config.embedder.model}
-    if not (Path(tuned["retriever"]) / MANIFEST).is_file():  # not tuned by medrag
-        tuned["retriever"] = ""
+    tuned = {"adapter": config.generator.adapter}
+    models = {"retriever": config.embedder.model, "reranker": config.retriever.reranker}
+    for kind, model in models.items():
+        if model and (Path(model) / MANIFEST).is_file():  # else not tuned by medrag
+            tuned[kind] = model
     parents: dict[str, Parent] = {}
     train: list[tuple[str, tuple[str, ...]]] = []
     for kind, folder in tuned.items():
         if folder:
-            model = open_artefact(Path(folder), kind)
-            parents[kind] = Parent(folder, model.fingerprint)
-            train += [(question, ()) for question in _trained_on(folder, model.parents["dataset"])]
+            found = open_artefact(Path(folder), kind)
+            parents[kind] = Parent(folder, found.fingerprint)
+            train += [(question, ()) for question in _trained_on(folder, found.parents["dataset"])]
     seen = set(leaks(train, [(example.question, ()) for example in examples])[0])
     kept = [example for example in examples if example.question not in seen]
     if not kept:

@@ -1,4 +1,4 @@
-"""What both trainings share: dataset rows in, progress out."""
+"""What the trainings share: dataset rows in, progress out."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from ..text.cleaning import clean_text
 from ..text.duplicates import SHORT, Wording, same_text_key
 from ..text.words import STOPWORDS, words
 from ..types import Hit
+from .reranking import CrossEncoderReranker
 
 _MAX_QUESTION = 4000  # characters
 _DEEPER = 8  # times as many candidates, when copies of a text fill them
@@ -40,7 +41,8 @@ class Retriever:
 
     Args:
         embedder: the one that the index was built with.
-        reranker: reranks `retriever.candidates` chunks; without one, the fused score decides.
+        reranker: reranks `retriever.candidates` chunks; by default the one that
+            `retriever.reranker` names. Without one, the fused score decides.
 
     Attributes:
         query_vector: embeds a question.
@@ -56,6 +58,8 @@ class Retriever:
     ) -> None:
         self.index = index
         self._config = config
+        if reranker is None and config.reranker:
+            reranker = CrossEncoderReranker(config.reranker)
         self._reranker = reranker
         # Weighing the evidence needs the same vector again.
         self.query_vector = lru_cache(maxsize=64)(
@@ -81,6 +85,7 @@ class Retriever:
             QuestionError: the question is empty or too long.
             ConfigError: `k` is below 1.
             ArtefactError: the index is damaged.
+            ModelError: the reranker cannot be loaded.
         """
         question = check_question(question)
         k = self._config.k if k is None else k

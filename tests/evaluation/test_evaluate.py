@@ -234,7 +234,7 @@ def examples() -> list[Example]:
     return [Example(row["id"], row["question"], row["answer"]) for row in ROWS]
 
 
-def test_questions_a_retriever_was_tuned_on_are_left_out(tmp_path: Path) -> None:
+def test_questions_a_retriever_or_reranker_was_tuned_on_are_left_out(tmp_path: Path) -> None:
     config = Config()
     assert without_leaks(config, examples()) == (examples(), {})
     config.embedder.model = tuned(tmp_path, "retriever", [ROWS[1]["question"]])
@@ -242,12 +242,14 @@ def test_questions_a_retriever_was_tuned_on_are_left_out(tmp_path: Path) -> None
     assert [example.id for example in kept] == ["1", "3", "4", "5", "6", "7"]
     assert parents == {"retriever": Parent(config.embedder.model, "a" * 32)}
     config.generator.adapter = tuned(tmp_path, "adapter", [ROWS[3]["question"]])
+    config.retriever.reranker = tuned(tmp_path, "reranker", [ROWS[5]["question"]])
     kept, parents = without_leaks(config, examples())
-    assert [example.id for example in kept] == ["1", "3", "5", "6", "7"]
-    assert set(parents) == {"retriever", "adapter"}
+    assert [example.id for example in kept] == ["1", "3", "5", "7"]
+    assert set(parents) == {"retriever", "adapter", "reranker"}
     # a model from elsewhere has no manifest, so its training is unknown
     config = Config()
     config.embedder.model = str(tmp_path)
+    config.retriever.reranker = "packaged"
     assert without_leaks(config, examples()) == (examples(), {})
 
 

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TextIO
@@ -71,18 +72,45 @@ def converted(files: ModelFolder, backend: Backend) -> Path:
     Raises:
         ModelError: it cannot be converted or stored, or int8 would change its vectors too much.
     """
-    try:
-        installed = version(backend.value)
-    except PackageNotFoundError as error:
-        raise ModelError(f"{backend} is not installed") from error
     settings = {
         "weights": files.weights,
         "config": file_sha256(files.path / "config.json"),
         "tokenizer": file_sha256(files.tokenizer_file),  # the int8 check uses it
         "pooling": files.pooling,
-        backend.value: installed,
         "format": FORMAT,
     }
+    arguments = [__name__, str(files.path), "TARGET", backend.value]
+    folder = kept(files.path, backend, settings, arguments, (_MODELS[backend], _REFUSAL))
+    refusal = folder / _REFUSAL
+    if refusal.exists():
+        why = refusal.read_text(encoding="utf-8")
+        raise ModelError(f"{files.path} cannot be run by {backend} in int8: {why}")
+    return folder / _MODELS[backend]
+
+
+def kept(
+    model: Path,
+    backend: Backend,
+    settings: Mapping[str, object],
+    arguments: Sequence[str],
+    written: Sequence[str],
+) -> Path:
+    """The folder of a converted model in the user's cache; it is converted now if it is not there.
+
+    Args:
+        model: the folder it is made from, for errors.
+        settings: everything that decides the result, except the version of the backend.
+        arguments: of `python -m`, to convert it; "TARGET" stands for the folder to write to.
+        written: files of which the conversion leaves one.
+
+    Raises:
+        ModelError: it cannot be converted or stored.
+    """
+    try:
+        installed = version(backend.value)
+    except PackageNotFoundError as error:
+        raise ModelError(f"{backend} is not installed") from error
+    settings = {**settings, backend.value: installed}
     key = fingerprint(settings)
     try:
         folder = expand(_KEPT) / key
@@ -93,27 +121,25 @@ def converted(files: ModelFolder, backend: Backend) -> Path:
                 if not is_current(folder, "encoder", key):  # another process may have been faster
                     shutil.rmtree(folder, ignore_errors=True)  # a folder that is there is damaged
                     with replacing_directory(folder) as target:
-                        _convert_apart(files, target, backend, lock)
+                        command = [str(target) if one == "TARGET" else one for one in arguments]
+                        failed = _run_apart(command, [target / name for name in written], lock)
+                        if failed:
+                            raise ModelError(f"{model} cannot be converted for {backend}: {failed}")
                         made = describe_files(target)
                         write_manifest(
                             target, Manifest("encoder", key, settings=settings, files=made)
                         )
     except (OSError, RuntimeError) as error:
         raise ModelError(f"a model converted for {backend} cannot be kept ({error})") from error
-    refusal = folder / _REFUSAL
-    if refusal.exists():
-        why = refusal.read_text(encoding="utf-8")
-        raise ModelError(f"{files.path} cannot be run by {backend} in int8: {why}")
-    return folder / _MODELS[backend]
+    return folder
 
 
-def _convert_apart(files: ModelFolder, target: Path, backend: Backend, lock: TextIO) -> None:
-    """Run `main` in a process of its own."""
+def _run_apart(arguments: Sequence[str], written: Sequence[Path], lock: TextIO) -> str:
+    """Run a module in a process of its own; returns why it failed, or ""."""
     # -P: a file in the working directory must not be imported in place of a library.
-    arguments = ["-P", "-m", __name__, str(files.path), str(target), backend.value]
     with progress("converting", 1, "models"):  # up to half a minute
         done = subprocess.run(
-            [sys.executable, *arguments],
+            [sys.executable, "-P", "-m", *arguments],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -121,14 +147,10 @@ def _convert_apart(files: ModelFolder, target: Path, backend: Backend, lock: Tex
             pass_fds=[lock.fileno()],
         )
     if done.returncode < 0:  # the system does this when memory runs out
-        reason = f"it was killed by signal {-done.returncode}"
-    elif done.returncode:
-        reason = (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
-    elif any((target / name).exists() for name in (_MODELS[backend], _REFUSAL)):
-        return
-    else:
-        reason = "nothing was written"
-    raise ModelError(f"{files.path} cannot be converted for {backend}: {reason}")
+        return f"it was killed by signal {-done.returncode}"
+    if done.returncode:
+        return (done.stderr.splitlines() or [f"exit status {done.returncode}"])[-1]
+    return "" if any(path.exists() for path in written) else "nothing was written"
 
 
 # --- in the other process ---------------------------------------------------------------------

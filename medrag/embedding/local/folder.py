@@ -38,14 +38,15 @@ class ModelFolder:
 
     Args:
         model: a folder or a hub id, which is downloaded; "" for the packaged MiniLM.
+        setting: the one that names the model, for errors.
 
     Raises:
         ModelError: see `locate`. The properties raise it for a file that is damaged, or a model
             that is not supported.
     """
 
-    def __init__(self, model: str) -> None:
-        self.path = locate(model)
+    def __init__(self, model: str, setting: str = "embedder.model") -> None:
+        self.path = locate(model, setting)
         self._packaged = not model
 
     @loaded_once
@@ -191,12 +192,13 @@ class ModelFolder:
         return ModelError(f"{path} cannot be read ({error}); download the model again")
 
 
-def locate(model: str) -> Path:
+def locate(model: str, setting: str = "embedder.model") -> Path:
     """The folder of a model.
 
     Args:
         model: a folder, or a hub id, whose files are downloaded (weights as safetensors only); ""
             for the packaged MiniLM.
+        setting: the one that names the model, for errors.
 
     Raises:
         ModelError: it cannot be found, or the packaged weights were altered.
@@ -205,12 +207,12 @@ def locate(model: str) -> Path:
         return _packaged_model()
     folder = Path(model).expanduser()
     if not folder.is_dir():
-        folder = _hub_model(model)
+        folder = _hub_model(model, setting)
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
         if not (folder / name).is_file():
             raise ModelError(
-                f"embedder.model={model}: {folder} has no {name}; give a folder or hub id of a "
-                "BERT-like sentence-transformers model saved as safetensors"
+                f"{setting}={model}: {folder} has no {name}; give a folder or hub id of a "
+                "BERT-like model saved as safetensors"
             )
     return folder
 
@@ -233,7 +235,7 @@ def _packaged_model() -> Path:
     return folder
 
 
-def _hub_model(model: str) -> Path:
+def _hub_model(model: str, setting: str) -> Path:
     from huggingface_hub import snapshot_download
 
     wanted = ["*.json", "*.safetensors", "1_Pooling/*", "vocab.txt"]
@@ -241,6 +243,6 @@ def _hub_model(model: str) -> Path:
         return Path(snapshot_download(model, allow_patterns=wanted))
     except (OSError, ValueError) as e:  # those of the hub are among them
         raise ModelError(
-            f"embedder.model={model} is neither a folder nor reachable on the hub "
+            f"{setting}={model} is neither a folder nor reachable on the hub "
             f"({type(e).__name__}); leave it empty for the packaged MiniLM"
         ) from e
