@@ -231,6 +231,15 @@ def test_each_part_of_a_statement_about_two_things_has_to_be_true() -> None:
     assert check_support("Both zinc and copper lower fever.", source).supported
 
 
+def test_every_part_of_a_long_statement_has_to_be_true() -> None:
+    source = "Zinc lowers fever. Sleep shortens colds."
+    parts = ["zinc lowers fever", "sleep shortens colds"] * 15
+    assert check_support(f"{' and '.join(parts)}.", source).supported
+    assert not check_support(
+        f"{' and '.join(parts)} and copper raises platelets.", source
+    ).supported
+
+
 def test_the_score_that_is_enough_is_a_setting() -> None:
     source, statement = "Rest the ankle.", "Rest the ankle at home on the sofa."
     support = check_support(statement, source)
