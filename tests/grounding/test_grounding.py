@@ -30,9 +30,7 @@ HITS = [hit(GOUT, start=100), hit(FLU, "flu.txt", start=7, title="Influenza")]
 
 def removed(statements: list[Statement], hits: list[Hit], min_support: float = 0.5) -> list[str]:
     """The statements that nothing supports."""
-    return [
-        one.text for one in ground(statements, hits, min_support).sentences if not one.supported
-    ]
+    return [one.text for one in ground(statements, hits, min_support).sentences if not one.supported]
 
 
 def check_spans(grounded: Grounded, hits: list[Hit]) -> None:
@@ -260,9 +258,7 @@ def test_nothing_is_lost_and_every_span_is_exact(sentences: list[str], glue: str
     grounded = ground(statements, HITS, 0.5)
     check_spans(grounded, HITS)
     kept = [part for part in re.split(r"(?: \[\d+\])+(?: |$)", grounded.text) if part]
-    assert Counter([*kept, *(s.text for s in grounded.sentences if not s.supported)]) == Counter(
-        s.text for s in statements
-    )
+    assert Counter([*kept, *(s.text for s in grounded.sentences if not s.supported)]) == Counter(s.text for s in statements)
     # Parsing itself drops nothing but markers, bullets and the space around them.
     letters = re.sub(r"\[[\d, ]+\]|[^\w]", "", text)
     assert "".join(re.sub(r"\W", "", s.text) for s in statements) == letters
