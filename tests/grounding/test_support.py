@@ -66,6 +66,16 @@ FALSE = [
      "The device reduced falls but did not reduce fractures.", "reduce"),
     ("negation scope", "Fever was present, but no rash was seen.",
      "A rash was seen, but no fever was present.", "denies it"),
+    ("with and without", "Bathe the eye in saline without preservative.",
+     "Bathe the eye in saline with preservative.", "without preservative"),
+    ("with and without", "Children with a fever may travel.",
+     "Children without a fever may travel.", "with fever"),
+    ("with and without", "Take the capsules with food.",
+     "Take the capsules without food.", "time of meals"),
+    ("denied of one", "The patients had cough and rash but no fever.",
+     "The patients had cough and fever.", "denies it of fever"),
+    ("denied of one", "Use the gel on wounds but never on burns.",
+     "Use the gel on wounds and burns.", "denies it of burns"),
     ("direction", "Losmipril raises potassium.", "Losmipril lowers potassium.", "raises"),
     ("direction", "Mortality increased after the reform.",
      "Mortality decreased after the reform.", "increased"),
@@ -229,6 +239,15 @@ def test_each_part_of_a_statement_about_two_things_has_to_be_true() -> None:
     assert not check_support("Both zinc and copper lower fever.", source).supported
     source = "Fever is lowered by zinc and by copper."
     assert check_support("Both zinc and copper lower fever.", source).supported
+
+
+def test_every_part_of_a_long_statement_has_to_be_true() -> None:
+    source = "Zinc lowers fever. Sleep shortens colds."
+    parts = ["zinc lowers fever", "sleep shortens colds"] * 15
+    assert check_support(f"{' and '.join(parts)}.", source).supported
+    assert not check_support(
+        f"{' and '.join(parts)} and copper raises platelets.", source
+    ).supported
 
 
 def test_the_score_that_is_enough_is_a_setting() -> None:

@@ -40,7 +40,7 @@ def absence_differences(comparison: Comparison) -> Iterator[str]:
     if any(clause.negations for one in (statement, *window) for clause in one.clauses):
         return
     for term in statement.terms:
-        if term.light or term.word in ("without", "before", "after"):
+        if term.word in ("without", "before", "after"):
             continue
         same = [
             other
