@@ -1,7 +1,7 @@
 """Every stage on samples/, as a person would type it: `make demo`.
 
-Index → dataset → QLoRA dry run → evaluation → three questions → two claims about a dose. A second run skips what is up to
-date. Results go to outputs/, or to the directory that DEMO_OUTPUTS names.
+Index → dataset → QLoRA dry run → evaluation → three questions → two claims about a dose. A second
+run skips what is up to date. Results go to outputs/, or to the directory that DEMO_OUTPUTS names.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ _24_HOURS = r"(?:any |each |a |every )?24[ -]hours?(?: period)?\b"
 _SLASH = r"24\s?h(?:ours?|r)?|d(?:ay)?|h(?:our|r)?|min(?:ute)?|wk|week|month|yr|year"
 _GIVEN = re.compile(rf"\d\s?(?:{UNIT_NAME})(?: of [a-z]+)?\s$", re.I)
 _WINDOW = 50  # characters before a rate that may say that it is none
-_A_TIME_AFTER = re.compile(r"\s+(?:after|before|later|earlier|ago|or (?:two|so|more)|old|apart)\b", re.I)
+_A_TIME_AFTER = re.compile(
+    r"\s+(?:after|before|later|earlier|ago|or (?:two|so|more)|old|apart)\b", re.I
+)
 _A_TIME_BEFORE = re.compile(
     r"(?:^|[,;.(:]"
     r"|\b(?:for|in|within|after|about|around|of|than|once|over|only|by|takes?|taking|took|until"
