@@ -113,11 +113,11 @@ FALSE = [
      "Relapse was significantly lower in the drug group.", "no such difference"),
     ("study result", "Bleeding fell from 9 % to 8 % (p = 0.61).",
      "Bleeding was significantly reduced.", "no such difference"),
-    ("combination", "Ulcerex is used for ulcers. Migranon is used for migraine.",
-     "Ulcerex is used for migraine.", "migraine"),
+    ("combination", "Stomalin is used for ulcers. Migranon is used for migraine.",
+     "Stomalin is used for migraine.", "migraine"),
     ("combination", "Men received 5 mg. Women received 2 mg.", "Women received 5 mg.", "sex"),
     ("not mentioned", "Rest the ankle and cool it.",
-     "Antibiotics cure most sore throats.", "antibiotics"),
+     "Antibiotics cure most sore throats.", "does not say"),
 ]  # fmt: skip
 
 # (kind, source, statement)

@@ -114,7 +114,7 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
             {*term.roots} - listed_roots("light")
         ):
             held += weight * _IN_PART
-        elif not term.light and not missing and _is_name(term):
+        elif not term.light and not missing and _is_missing(term, said, window):
             missing = term.word
     # Whether their values agree is compared elsewhere; here they are part of what is said.
     given = [one for sentence in window.sentences for one in sentence.quantities]
@@ -133,6 +133,21 @@ def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
             text = said.text[clause.start : clause.end].strip(" ,.;")
             if text:
                 yield f"the source does not say “{text}”"
+
+
+def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
+    """Whether a window that lacks a term is about something else.
+
+    An everyday word such as "pain" is no proof, unless the window has another name in its place.
+    """
+    return _is_name(term) and (
+        not term.concepts
+        or any(
+            not other.light and not matches(other, said.roots, said.concepts) and _is_name(other)
+            for sentence in window.sentences
+            for other in sentence.terms
+        )
+    )
 
 
 def _is_name(term: Term) -> bool:
