@@ -126,11 +126,18 @@ def _replaced(
                 return f"the source says “{other}”, not “{word}”"
     if len(new) > 8 or len(old) > 8 or not old:
         return ""
-    fresh = [t for t in _terms(new, statement) if not matches(t, sentence.roots, sentence.concepts)]
-    gone = [t for t in _terms(old, sentence) if not matches(t, statement.roots, statement.concepts)]
-    if not fresh or not gone:
-        return ""
-    for term in fresh:
+    subject = list(new) == list(statement.plain[: len(new)])
+    fresh = [
+        t
+        for t in _terms(new, statement, light=subject)
+        if not matches(t, sentence.roots, sentence.concepts)
+    ]
+    gone = [
+        t
+        for t in _terms(old, sentence, light=subject)
+        if not matches(t, statement.roots, statement.concepts)
+    ]
+    for term in fresh if gone else ():
         elsewhere = any(
             matches(term, one.roots, one.concepts) for one in passage if one != sentence
         )
@@ -139,9 +146,10 @@ def _replaced(
     return ""
 
 
-def _terms(words: Sequence[str], sentence: Sentence) -> list[Term]:
+def _terms(words: Sequence[str], sentence: Sentence, light: bool) -> list[Term]:
+    """The terms of a sentence that consist of these words; those that say little if asked for."""
     wanted = {root(word) for word in words}
-    return [t for t in sentence.terms if not t.light and wanted.issuperset(t.roots)]
+    return [t for t in sentence.terms if (light or not t.light) and wanted.issuperset(t.roots)]
 
 
 def _is_name(term: Term) -> bool:
