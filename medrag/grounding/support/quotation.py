@@ -63,6 +63,8 @@ def _difference(statement: Sentence, sentence: Sentence, passage: Sequence[Sente
         return found
     if same < _NEARLY * len(a):
         return None
+    if shared >= _MOVED * len(a) and (found := _exchanged_amounts(statement, sentence)):
+        return found
     codes = [
         (own[i:j], theirs[k:m]) for kind, i, j, k, m in blocks.get_opcodes() if kind != "equal"
     ]
@@ -132,17 +134,14 @@ def _replaced(
         for t in _terms(new, statement, light=subject)
         if not matches(t, sentence.roots, sentence.concepts)
     ]
-    gone = [
-        t
-        for t in _terms(old, sentence, light=subject)
-        if not matches(t, statement.roots, statement.concepts)
-    ]
-    for term in fresh if gone else ():
+    was = _terms(old, sentence, light=subject)
+    gone = [t for t in was if not matches(t, statement.roots, statement.concepts)]
+    for term in fresh if was else ():
         elsewhere = any(
             matches(term, one.roots, one.concepts) for one in passage if one != sentence
         )
-        if elsewhere or _is_name(term):
-            return f"the source says “{gone[0].word}”, not “{term.word}”"
+        if (elsewhere and gone) or _is_name(term):
+            return f"the source says “{(gone or was)[0].word}”, not “{term.word}”"
     return ""
 
 
@@ -172,6 +171,18 @@ def _opposed(word: str, other: str) -> bool:
         if any(s == slot and n != number for s, n in slots().get((two,), ())):
             return True
     return False
+
+
+def _exchanged_amounts(statement: Sentence, sentence: Sentence) -> str:
+    """Whether the same quantities stand in another order among the same words."""
+    own = [(q.low, q.high, q.dimension) for q in statement.quantities]
+    theirs = [(q.low, q.high, q.dimension) for q in sentence.quantities]
+    if own == theirs or Counter(own) != Counter(theirs):
+        return ""
+    at = next(i for i, (x, y) in enumerate(zip(own, theirs, strict=True)) if x != y)
+    return (
+        f"the source says {sentence.quantities[at].text} there, not {statement.quantities[at].text}"
+    )
 
 
 def _exchanged(statement: Sentence, sentence: Sentence) -> str:
