@@ -102,16 +102,19 @@ def test_a_reply_that_reaches_the_limit_says_that_it_is_cut(base: Path) -> None:
     assert plain == streamed
     assert plain.cut
 
-    # Whatever the model says next ends the turn, so the reply is whole.
+    # A model that ends its turn with what it says next is whole.
     tokenizer = load_tokenizer(str(base))
-    said = tokenizer(plain.text, add_special_tokens=False)["input_ids"][0]
-    token = tokenizer.convert_ids_to_tokens(said)
+    model = HFGenerator(GeneratorConfig(model=str(base)), Device.cpu)._load_model()
+    ids = tokenizer.apply_chat_template(MESSAGES, add_generation_prompt=True, return_tensors="pt")
+    said = int(model(**ids).logits[0, -1].argmax())
     folder = base.parent / "says-one-word"
     shutil.copytree(base, folder)
-    settings = json.loads((folder / "tokenizer_config.json").read_text())
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"eos_token": token}))
-    generator = HFGenerator(GeneratorConfig(model=str(folder), max_new_tokens=200), Device.cpu)
-    assert not generator.generate(PROMPT).cut
+    path = folder / "generation_config.json"
+    settings = json.loads(path.read_text()) | {"eos_token_id": [tokenizer.eos_token_id, said]}
+    path.write_text(json.dumps(settings))
+    for most in (1, 200):
+        generator = HFGenerator(GeneratorConfig(model=str(folder), max_new_tokens=most), Device.cpu)
+        assert not generator.generate(PROMPT).cut
 
 
 def test_an_error_ends_the_stream(base: Path) -> None:
