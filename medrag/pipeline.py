@@ -146,7 +146,10 @@ class RAGPipeline:
         verbatim = {without_markers(item.text) for item in evidence}
         parsed = parse_reply(reply, len(prompt.contexts), verbatim)
         check = self._verifier or check_support
-        grounded = ground(parsed.statements, hits, self.config.grounding.min_support, check)
+        config = self.config.grounding
+        grounded = ground(
+            parsed.statements, hits, config.min_support, check, config.keep_unsupported
+        )
         sentences = grounded.sentences + parsed.removed
         if not grounded.citations:
             answer = _refusal(question, certainty, hits, sentences)

@@ -24,10 +24,11 @@ class SupportCheck(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Grounded:
-    """An answer that consists of supported statements only.
+    """An answer whose statements were checked.
 
     Attributes:
-        text: the supported statements, each followed by the markers of its citations.
+        text: the supported statements, each followed by the markers of its citations, and others
+            that are kept, each marked.
         sentences: all statements, also those that were removed.
     """
 
@@ -41,11 +42,16 @@ def ground(
     hits: Sequence[Hit],
     min_support: float,
     check: SupportCheck = check_support,
+    keep_unsupported: bool = False,
 ) -> Grounded:
     """Find the hit that supports each statement best, and keep the supported statements.
 
     A statement that cites hits is checked against those hits only, any other against all.
     Citations are numbered from 1.
+
+    Args:
+        min_support: the score from which on a statement is supported, 0..1.
+        keep_unsupported: keep the other statements in the text, marked with the reason.
     """
     parts: list[str] = []
     sentences: list[AnswerSentence] = []
@@ -62,6 +68,8 @@ def ground(
         if not support.supported:
             reason = support.reason
             sentences.append(AnswerSentence(statement.text, (), support.score, False, reason))
+            if keep_unsupported:
+                parts.append(f"{statement.text} [not supported: {reason}]")
             continue
         markers = []
         for start, end in support.spans:

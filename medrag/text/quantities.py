@@ -15,6 +15,9 @@ from functools import cache
 # the few in `_CASED`.
 _UNITS: dict[str, dict[str, float]] = {
     "mass": {
+        "lb lbs pound pounds": 453.6,
+        "oz ounce ounces": 28.35,
+        "stone": 6350.0,
         "kg kilogram kilograms kilogramme kilogrammes kilo kilos": 1e3,
         "g gm gram grams gramme grammes": 1.0,
         "mg milligram milligrams milligramme milligrammes": 1e-3,
@@ -56,7 +59,8 @@ _UNITS: dict[str, dict[str, float]] = {
         "µm μm um micrometre micrometres micron microns": 1e-6,
         "nm nanometre nanometres": 1e-9,
         "inch inches": 0.0254,
-        "foot feet": 0.3048,
+        "foot feet ft": 0.3048,
+        "mile miles": 1609.3,
     },
     "area": {"m2 m²": 1.0, "cm2 cm²": 1e-4, "mm2 mm²": 1e-6},
     "microlitres": {"mm3 mm³": 1e-6},
@@ -116,7 +120,7 @@ _FRACTIONS = {
 _NUMBER = re.compile(
     rf"(?P<sign>(?<![\w.,)%–-])[-+−–](?=[\d.]))?"
     rf"(?:(?<![\w.])10(?:\^\s?\(?(?P<bare>[-+−]?\d{{1,2}})\)?|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+))|(?<![A-Za-z0-9_])(?P<digits>{_DIGITS})(?:{_POWER})?"
-    rf"|(?P<whole>\d)?(?P<vulgar>[½¼¾⅓⅔⅛])|\b(?P<word>{_WORD_NUMBER})\b)"
+    rf"|(?P<whole>\d)?(?P<vulgar>[½¼¾⅓⅔⅛])|\b(?P<word>{_WORD_NUMBER})(?=fold\b|\b))"
     rf"(?:[\s-](?P<scale>{_SCALE})s?\b)?",
     re.I,
 )
@@ -132,8 +136,12 @@ _ONE_UNIT = re.compile(
 _PER = re.compile(
     r"\s?(?:/|\bper\b|\ba(?:n|ny)?\b|\beach\b|\bevery\b)\s?(?P<many>\d+(?:[.]\d+)?)?\s?", re.I
 )
+_SPREAD = re.compile(r"\s?(?:±|\+/-|\+-)\s?\d+(?:[.·]\d+)?")
 _INVERSE = re.compile(r"\s?(?P<unit>kg|h|hr|min|d|day|L|l|m|mL|dL|s)\s?\^?\s?[-⁻−]1\b")
-_RANGE_JOINT = re.compile(r"\s?(?:-|–|—|to|and|through|or)\s?(?=[\d.·a-z+−])", re.I)
+_RANGE_JOINT = re.compile(
+    r"(?:(?<=\d)(?:[-–—]\s?|\s[-–—]\s)|(?<=[^\d\s])\s?[-–—]\s?|\s(?:to|and|through|or)\s)(?=[\d.·a-z+−])",
+    re.I,
+)
 _A = re.compile(
     r"\b(?:an?|per|each|every|another|the (?:first|last|next|following|previous))\s+$", re.I
 )
@@ -151,7 +159,7 @@ _COMPARATOR = re.compile(
 )
 _SIGNS = list(_BEFORE)
 _AFTER = re.compile(
-    r"\s*(?:(?P<more>(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|heavier|later)\b|\+(?!\d)|or more\b|minimum\b|at least\b)"
+    r"\s*(?:(?P<more>(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|heavier|later)\b|\+(?![\d/-])|or more\b|minimum\b|at least\b)"
     r"|(?P<less>(?:or|and)\s+(?:less|below|under|younger|fewer|lower|shorter|earlier|lighter)\b|maximum\b|at (?:the )?most\b))",
     re.I,
 )
@@ -180,6 +188,8 @@ _FREQUENCY = re.compile(
     rf"|every\s+other\s+(?P<other>day|night|week|month)"
     rf"|(?P<alternate>alternate|alternating)\s+(?P<altp>days|nights|weeks)"
     rf"|(?:every|each)\s+(?:(?P<many>{_NUM})(?:\s?(?:-|–|to)\s?(?P<many2>{_NUM}))?[\s-]+)?(?P<unit>days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|minutes?|h\b|min\b)"
+    rf"|(?:at\s+)?(?P<ivn>{_NUM})[\s-](?P<ivu>hour|day|week|month|year)s?\s+intervals"
+    rf"|(?:at\s+)?intervals\s+of\s+(?P<ivn2>{_NUM})[\s-](?P<ivu2>hour|day|week|month|year)s?"
     rf"|(?P<hourly>{_NUM})[\s-](?P<hadv>hourly|weekly|monthly|yearly)"
     rf"|(?P<only>daily|nightly|hourly|weekly|fortnightly|monthly|quarterly|yearly|annually|annual)\b(?!\s+(?:life|living|activit))"
     rf"|(?<=[a-z] )(?P<in24>in|over|within|per) (?:any |each |a |every )?24[ -]hours?(?: period)?\b"
@@ -188,7 +198,10 @@ _FREQUENCY = re.compile(
     rf")",
     re.I,
 )
-_OVER = re.compile(r"\bover\s+(?:the\s+)?$", re.I)
+_OVER = re.compile(
+    r"(?<!for )(?<!last )(?<!lasts )(?<!lasting )(?<!lasted )(?<!of )(?<!if )(?<!is )(?<!are )\bover\s+(?:the\s+)?$",
+    re.I,
+)
 _APPROXIMATE = re.compile(
     r"(?:about|around|approximately|roughly|some|nearly|almost|~|circa)\s*$", re.I
 )
@@ -219,7 +232,9 @@ class Quantity:
 
     def same_value(self, other: Quantity) -> bool:
         """Tell whether both have the same value or range, whatever the units and comparators."""
-        return _close(self.low, other.low) and _close(self.high, other.high)
+        rough = _IMPERIAL.search(self.text) or _IMPERIAL.search(other.text)
+        share = 0.06 if rough else 0.004  # "6 feet" is said for 2 m
+        return _close(self.low, other.low, share) and _close(self.high, other.high, share)
 
     def equals(self, other: Quantity) -> bool:
         """Tell whether both mean the same."""
@@ -228,8 +243,13 @@ class Quantity:
         )
 
 
-def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= 4e-3 * max(abs(one), abs(other))
+_IMPERIAL = re.compile(
+    r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b|°F", re.I
+)
+
+
+def _close(one: float, other: float, share: float) -> bool:
+    return abs(one - other) <= share * max(abs(one), abs(other))
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -244,6 +264,8 @@ def quantities(text: str) -> list[Quantity]:
         first_end = at = end
         if any(start < b and end > a for a, b in taken) or _in_a_word(plain, start, end):
             continue
+        if spread := _SPREAD.match(plain, end):
+            end = at = spread.end()  # "5.9 ± 0.5 %"
         unit, end = _unit_after(plain, end)
         high = value
         if (joint := _RANGE_JOINT.match(plain, end)) and (
@@ -276,7 +298,7 @@ def quantities(text: str) -> list[Quantity]:
     found = [
         one for one in found if not re.search(r"volume in (?:the first )?$", plain[: one.start])
     ]
-    found = _shares(plain, found)
+    found = _shares(plain, _shared_units(plain, found))
     found += _articles(plain, text, [*taken, *((one.start, one.end) for one in found)])
     found += [_made(plain, text, start, end, low, high, "rate") for start, end, low, high in often]
     return sorted(found, key=lambda item: item.start)
@@ -361,7 +383,7 @@ def _in_a_word(text: str, start: int, end: int) -> bool:
         re.I,
     ):
         return not re.search(r"[\d\s]x$", before)
-    return re.match(r"(?:st|nd|rd|th)\b", after) is not None
+    return False
 
 
 def _unit_after(text: str, end: int) -> tuple[tuple[str, float] | None, int]:
@@ -440,7 +462,12 @@ def _made(
     plain: str, text: str, start: int, end: int, low: float, high: float, dimension: str
 ) -> Quantity:
     sign, begin = _sign(plain, start, end)
-    if sign == ">" and dimension == "time" and high < 7.0 and _OVER.search(plain[:start]):
+    if (
+        sign == ">"
+        and dimension == "time"
+        and (high < 7.0 or low < high)
+        and _OVER.search(plain[:start])
+    ):
         sign = ""  # "infused over 20 minutes" says how long
     return Quantity(begin, start, end, text[start:end], low, high, dimension, sign)
 
@@ -507,6 +534,27 @@ def _shares(plain: str, found: list[Quantity]) -> list[Quantity]:
     return out
 
 
+def _shared_units(plain: str, found: list[Quantity]) -> list[Quantity]:
+    """The quantities, with the unit of "12 and 24 months" for the first one too."""
+    out: list[Quantity] = []
+    for one in reversed(found):
+        after = out[-1] if out else None
+        own = _NUMBER.match(after.text) if after else None
+        if (
+            after
+            and own
+            and after.dimension not in ("", "rate")
+            and not one.dimension
+            and _value(own)
+            and _AND.fullmatch(plain[one.end : after.start])
+        ):
+            size = after.low / _value(own)
+            one = replace(one, low=one.low * size, high=one.high * size, dimension=after.dimension)
+        out.append(one)
+    return out[::-1]
+
+
+_AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
 _PART = re.compile(r"(?:half|third|quarter|fifth|tenth)s? of", re.I)
 
 
@@ -520,7 +568,7 @@ def _articles(plain: str, text: str, taken: list[tuple[int, int]]) -> list[Quant
 
 
 _ARTICLE = re.compile(
-    r"(?<!times )\b(?:an?|one|another) (?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
+    r"(?<!times )\b(?:an?|one|another|(?:the )?first) (?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
     re.I,
 )
 
@@ -553,6 +601,8 @@ def _rate(text: str, one: re.Match[str]) -> tuple[float, float]:
         rate = 1.0 / (float(one["q"]) * size)
         return rate, rate
     if one["often"]:
+        if re.search(r"\d[,. ]$", text[: one.start()]):
+            return 0.0, 0.0  # the end of "12 500 doses in a month"
         count = _TIMES.get(one["often"].lower()) or _number_of(one["n"])
         most = _number_of(one["n2"]) if one["n2"] else count
         period = 1.0
@@ -577,6 +627,10 @@ def _rate(text: str, one: re.Match[str]) -> tuple[float, float]:
     if one["in24"]:  # "2 L in 24 hours"; "repeat in 24 hours" is none
         given = re.search(rf"\d\s?(?:{_UNIT_NAME})(?: of [a-z]+)?\s$", text[: one.start()], re.I)
         return (1.0, 1.0) if given else (0.0, 0.0)
+    if one["ivn"] or one["ivn2"]:
+        period = _PERIODS[(one["ivu"] or one["ivu2"]).lower()]
+        rate = 1.0 / (_number_of(one["ivn"] or one["ivn2"]) * period)
+        return rate, rate
     if one["hourly"]:
         rate = 1.0 / (_number_of(one["hourly"]) * _ADVERBS[one["hadv"].lower()])
         return rate, rate

@@ -266,3 +266,17 @@ def test_nothing_is_lost_and_every_span_is_exact(sentences: list[str], glue: str
     # Parsing itself drops nothing but markers, bullets and the space around them.
     letters = re.sub(r"\[[\d, ]+\]|[^\w]", "", text)
     assert "".join(re.sub(r"\W", "", s.text) for s in statements) == letters
+
+
+def test_unsupported_statements_can_be_kept_and_are_marked_with_the_reason() -> None:
+    statements = [
+        Statement("Allopurinol lowers uric acid.", (1,)),
+        Statement("Colchicine 5 mg calms an acute attack.", (1,)),
+    ]
+    kept = ground(statements, HITS, 0.5, keep_unsupported=True)
+    assert kept.text == (
+        "Allopurinol lowers uric acid. [1] Colchicine 5 mg calms an acute attack. "
+        "[not supported: the source says 0.5 mg, not 5 mg]"
+    )
+    assert [one.supported for one in kept.sentences] == [True, False]
+    assert len(kept.citations) == 1

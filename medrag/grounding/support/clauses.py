@@ -8,37 +8,25 @@ from functools import lru_cache
 
 from ...text.quantities import Quantity, quantities
 from ...text.words import STOPWORDS, fold
-from .vocabulary import light, opposites, root, slots, synonyms
+from .forms import base_of_denied, root
+from .tables import listed
+from .vocabulary import listed_roots, opposites, slots, synonyms
 
 _TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
 _BREAKS = frozenset(";:()[].!?—–")
-_JOINTS = frozenset(
-    "but while whereas although though however yet nor unless because since".split()
-)
-_LISTS = frozenset("and or then".split())
-_SUBJECTS = frozenset("it they this these he she which who that we you there".split())
-AUXILIARIES = frozenset(
-    "is are was were be been being am has have had do does did can could may might must shall should "
-    "will would cannot need".split()
-)
-_VERBS = frozenset(
-    root(word)
-    for word in "check clean wash flush apply keep call seek repeat inject swallow chew drink eat rinse "
-    "remove insert place press hold store refrigerate shake dilute dissolve mix infuse give take use "
-    "measure monitor record refer discuss consider ask tell tilt lie sit stand wait rest cover dress "
-    "elevate cool warm feed breastfeed vaccinate test screen treat prescribe order perform obtain send "
-    "rehydrate stopped started switched change lasts lasted remain remained occurred developed died had "
-    "received showed contains causes needs requires works lives stays begins ends".split()
-)
-_NEGATORS = frozenset(
-    "no not never neither nor none nobody nothing nil cannot n't n’t hardly barely".split()
-)
+_JOINTS = listed("joints")
+_LISTS = frozenset({"and", "or", "then"})
+_SUBJECTS = listed("subjects")
+AUXILIARIES = listed("auxiliaries")
+_VERBS = listed_roots("verbs")
+_NEGATORS = listed("negators")
 _FALSE_NEGATION = re.compile(
-    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
+    r"\b(?:not only|no (?:more|less|fewer|later|longer|earlier|sooner|greater|higher|lower) than|(?:not|n['’]t|never)\s+(?:\w+\s+){0,3}?(?:more|less|fewer|longer|later|earlier|sooner) than(?=\s+(?:an?\s+)?(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|half))|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?(?:ruled out|excluded)|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
 )
 _NO_CHANGE = re.compile(
     r"\b(?:no(?:t)?|n['’]t|neither|nor|without|never)\b[^.;]{0,40}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*|better|worse|superior\w*|evidence)\b"
     r"|\b(?:unchanged|similar|comparable|equal|the same|unaffected|non-?significant|insignificant|nonsignificant|non-?inferior|unrelated|as (?:often|common|effective|frequent|likely|many|high|low|good|well) (?:as|with|in))\b"
+    r"|\b(?:evidence|effect|difference|benefit)\b[^.;]{0,40}\b(?:lacking|absent)\b|\black of\b"
     r"|\bfail(?:ed|s)? to\b|\bno (?:difference|change|effect)\b|\bdid nothing\b",
     re.I,
 )
@@ -46,6 +34,7 @@ _NOT_SIGNIFICANT = re.compile(
     r"\b(?:no(?:t)?|n['’]t|without|never|nor|neither)\b[^.;]{0,30}\bsignifican\w*|\bnon-?significant\w*|\binsignificant\w*|\b(?:not|n['’]t) reach significance",
     re.I,
 )
+_SIGNIFICANT = re.compile(r"(?<!not )(?<!n't )(?<!non-)(?<!nor )\bsignificantly\b", re.I)
 _INTERVAL = re.compile(
     r"\b(?:ci|confidence interval|cri|credible interval)\b[^\d−+-]{0,12}(?P<low>[-−+]?\d*[.·]?\d+)\s?%?\s?(?:to|,|-|–|and)\s?(?P<high>[-−+]?\d*[.·]?\d+)",
     re.I,
@@ -55,6 +44,7 @@ _INCLUDES = re.compile(
     r"\b(?:interval|ci)\b.{0,40}\b(?:includ|contain|cross|span|overlap|straddl)\w*\s+(?:the null|no (?:effect|difference)|unity|1|0|zero|one)\b",
     re.I,
 )
+_PREFIXED = re.compile(r"(?:anti|intra|pre|post|peri|extra|sub|trans|inter)-?([a-z]{5,})$")
 _UNDER = re.compile(
     r"\b(?:under|below|younger than)(?: the age of)? (?P<years>1[0-8]|[1-9])(?: years?| s|s)?\b(?! ?(?:%|mg|kg|mm|g|l|ml|/|\.))"
 )
@@ -88,7 +78,9 @@ class Term:
     @property
     def light(self) -> bool:
         """Whether it says little about the topic."""
-        return len(self.roots) == 1 and (self.roots[0] in light() or self.word in light())
+        return len(self.roots) == 1 and (
+            self.roots[0] in listed_roots("light") or self.word in listed("light")
+        )
 
 
 @dataclass(slots=True)
@@ -149,8 +141,13 @@ def parse(text: str) -> Sentence:
             scope = 0
         clause = clauses[-1]
         if word in _NEGATORS and not any(start in span for span in false_negations):
-            clause.negations += 1
+            # "No rash, no fever" is denied once.
+            clause.negations += not (word == "no" and clause.negations)
             scope = len(tokens)
+        if word in ("whether", "if"):
+            scope = 0
+        if _is_denied(word):
+            clause.negations += 1  # "unreliable"
         if word == "free" and lower[start - 1 : start] == "-":
             clause.negations += 1  # "smoke-free"
         if covered[start] or not word[0].isalnum() or word in _NEGATORS:
@@ -162,7 +159,10 @@ def parse(text: str) -> Sentence:
         if length > 1 or word not in STOPWORDS or word in ("before", "after", "without"):
             term = Term(
                 start, last, lower[start:last],
-                tuple(root(part) for part in words[at : at + length]), concepts,
+                tuple(
+                    root(base_of_denied(part) if _is_denied(part) else part)
+                    for part in words[at : at + length]
+                ), concepts,
                 len(clauses) - 1, scope > 0, _lacks(words, at),
                 text[start].isupper() and at > 0,
             )  # fmt: skip
@@ -184,11 +184,13 @@ def parse(text: str) -> Sentence:
     for clause in clauses:
         clause.no_change = _NO_CHANGE.search(lower[clause.start : clause.end]) is not None
     held_roots = {one for term in terms for one in term.roots} | {root(word) for word in words}
+    inner = {root(part[1]) for word in words if (part := _PREFIXED.match(word))}
     p_values = [
         float(one["value"].replace("·", "."))
         for one in _P_VALUE.finditer(lower)
         if one["sign"] in "=>≥"
     ]
+    claimed = _SIGNIFICANT.search(lower) is not None
     return Sentence(
         text=text,
         words=tuple(words),
@@ -197,12 +199,13 @@ def parse(text: str) -> Sentence:
         quantities=tuple(found),
         slots=_slots(words),
         not_significant=_NOT_SIGNIFICANT.search(lower) is not None
-        or (bool(p_values) and min(p_values) > 0.05)
+        or (bool(p_values) and min(p_values) > 0.05 and not claimed)
         or _INCLUDES.search(lower) is not None
-        or _holds_null(lower),
+        or (_holds_null(lower) and not claimed),
         roots=frozenset(held_roots),
         concepts=frozenset(one for term in terms for one in term.concepts)
-        | frozenset(number for word in words for number in synonyms().get((root(word),), ())),
+        | frozenset(number for word in words for number in synonyms().get((root(word),), ()))
+        | frozenset(number for one in inner for number in synonyms().get((one,), ())),
     )
 
 
@@ -252,7 +255,9 @@ def _clause_starts(words: list[str]) -> set[int]:
             or (
                 (word in _LISTS or word == ",")
                 and (
-                    _begins_clause(words, at + 1) or (predicate and _holds_predicate(words, at + 1))
+                    (words[at + 1 : at + 2] == ["with"] and word == ",")
+                    or _begins_clause(words, at + 1)
+                    or (predicate and _holds_predicate(words, at + 1))
                 )
             )
         ):
@@ -325,11 +330,19 @@ def _longest(
     return best, groups
 
 
+VERBAL = frozenset({"do", "change", "benefit", "cause", "act", "known", "presence", "make"})
+
+
+def _is_denied(word: str) -> bool:
+    """Whether a prefix turns a word round: "unreliable", "incomplete"."""
+    return not opposites().get(root(word)) and bool(base_of_denied(word))
+
+
 def _direct(clause: Clause, word: str, negated: bool) -> None:
-    if word.endswith("al"):
+    if word == "causal" or word.startswith("position"):
         return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
-        if negated:
+        if negated and axis in VERBAL:
             sign = 0 if axis in ("change", "benefit") else -sign
         clause.directions.setdefault(axis, []).append((root(word), sign))
 

