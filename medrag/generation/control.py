@@ -93,6 +93,7 @@ def _control_ids(tokenizer: Any) -> frozenset[int]:
 
 def _control_strings(tokenizer: Any) -> set[str]:
     """The special tokens, and other added ones that look like marks and not like words."""
-    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    strings = {str(token) for token in added} | set(tokenizer.all_special_tokens)
+    added = getattr(tokenizer, "added_tokens_decoder", None)  # a method of mistral-common's
+    tokens = added.values() if isinstance(added, dict) else ()
+    strings = {str(token) for token in tokens} | set(tokenizer.all_special_tokens)
     return {text for text in strings if len(text) > 1 and re.search(r"[^\w\s]", text)}

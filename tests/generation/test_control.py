@@ -23,6 +23,7 @@ from tokenizers import (
     trainers,
 )
 from transformers import LlamaTokenizer, PreTrainedTokenizerFast
+from transformers.tokenization_mistral_common import MistralCommonBackend
 
 from medrag.config import TinyModelConfig
 from medrag.errors import ModelError
@@ -92,6 +93,7 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         shutil.copy(data / name, root / name / "tokenizer.model")
         found[name] = LlamaTokenizer.from_pretrained(root / name)
         found[name].chat_template = CHAT_TEMPLATE.replace("' [INST] '", "'[INST] '")
+    found["tekken"] = MistralCommonBackend(data / "tekken_240911.json")
     return found
 
 
@@ -103,7 +105,7 @@ def control_tokens(tokenizer: Any, ids: list[int]) -> list[str]:
     return [t for t in tokenizer.convert_ids_to_tokens(ids) if t in marks]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "tekken"])
 def test_control_tokens_come_from_the_template_only(tokenizers: dict[str, Any], name: str) -> None:
     tokenizer = tokenizers[name]
 
