@@ -1,6 +1,6 @@
 """Every stage on samples/, as a person would type it: `make demo`.
 
-Index → dataset → QLoRA dry run → evaluation → three questions. A second run skips what is up to
+Index → dataset → QLoRA dry run → evaluation → three questions → two claims about a dose. A second run skips what is up to
 date. Results go to outputs/, or to the directory that DEMO_OUTPUTS names.
 """
 
@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from medrag import RAGPipeline
+from medrag import RAGPipeline, check_support
 from medrag.ask import show
 from medrag.manifest import read_manifest
 
@@ -30,6 +30,13 @@ QUESTIONS = (
     "What is the first-line treatment for type 2 diabetes?",
     "How soon must antibiotics be given in septic shock?",
     "Which antibodies are found in myasthenia gravis?",  # no sample document says
+)
+
+# The same dose in other words, and another one; see docs/grounding.md.
+DOSE = "How is allopurinol started in gout?"
+CLAIMS = (
+    "Allopurinol is begun at a dose of at most 0.1 g daily.",
+    "Allopurinol is begun at a dose of at most 300 mg daily.",
 )
 
 console = Console()
@@ -129,8 +136,20 @@ def next_commands() -> Table:
     return table
 
 
+def show_claims(rag: RAGPipeline) -> None:
+    """Check what a model might say about a dose against the passage that it would cite."""
+    hit = rag.retrieve(DOSE)[0]
+    console.print(f"\n[dim]checked against {escape(hit.document)}, {escape(hit.section)}[/]")
+    for claim in CLAIMS:
+        support = check_support(claim, hit.text, title=hit.title, section=hit.section)
+        verdict = (
+            "[green]supported[/]" if support.supported else f"[red]removed:[/] {support.reason}"
+        )
+        console.print(f"“{claim}” {verdict}", soft_wrap=True)
+
+
 def main() -> None:
-    """Run every stage, ask three questions, and suggest what to try next."""
+    """Run every stage, ask three questions, check two claims, and suggest what to try next."""
     os.chdir(ROOT)
     seconds = {stage[0]: run(stage) for stage in stages()}
     console.rule("three questions")
@@ -138,6 +157,8 @@ def main() -> None:
         for question in QUESTIONS:
             console.print(f"\n[bold magenta]? {question}[/]")
             show(rag.query(question))
+        console.rule("two claims about a dose")
+        show_claims(rag)
     console.print()
     console.print(Panel(summary(seconds), title="what was made", title_align="left"))
     console.print(

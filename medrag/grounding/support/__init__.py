@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from ...generation.prompts import without_markers
@@ -17,6 +18,7 @@ from .forms import is_technical, root
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import certainty_differences, dropped_conditions, slot_differences
+from .quotation import quotation_difference
 from .tables import listed
 from .vocabulary import is_medical, listed_roots, opposites
 
@@ -32,7 +34,8 @@ _REFERS_WITHIN = re.compile(
     re.I,
 )
 _EASE = 0.66  # so that a third of the terms is worth 0.5: rewordings share no more; docs/lab-log.md
-_CONTEXT_SHARE = 0.85  # of a term that only the title, the section or a sentence before has
+_CONTEXT_SHARE = 0.85  # of a term that only the title or the section has
+_BEFORE_SHARE = 0.6  # of one that only the sentences before have
 
 
 def check_support(
@@ -107,7 +110,8 @@ def _judge_all(
     short: dict[str, tuple[str, ...]],
 ) -> _Judged:
     """The best of the windows of one to three sentences: its score, reason and spans."""
-    sentences = [parse(_spelled_out(source[start:end])) for start, end in spans]
+    said = _enriched(said, short)
+    sentences = [_enriched(parse(_spelled_out(source[start:end])), short) for start, end in spans]
     rated = []
     for first in range(len(sentences)):
         for size in (1, 2, 3):
@@ -122,12 +126,15 @@ def _judge_all(
             while back and _linked(sentences[back - 1], sentences[back]):
                 back -= 1
                 before.append(sentences[back])
-            coverage, missing = _coverage(said, window, [*heading, *before], short)
+            coverage, missing = _coverage(said, window, heading, before, short)
             rated.append((coverage - 0.02 * (size - 1), window, before, missing, (first, last)))
     if not rated:
         return 0.0, "", []
     rated.sort(key=lambda one: -one[0])
     top = rated[0][0]
+    if quoted := quotation_difference(said, sentences):
+        reason, at = quoted
+        return 0.0, reason, [spans[at]]
     best: _Judged = (0.0, "", [])
     for coverage, window, before, missing, (first, last) in rated:
         if coverage < top - 0.15:
@@ -166,14 +173,18 @@ def _differences(
 def _coverage(
     said: Sentence,
     window: Sequence[Sentence],
-    context: Sequence[Sentence],
+    heading: Sequence[Sentence],
+    before: Sequence[Sentence],
     short: dict[str, tuple[str, ...]],
 ) -> tuple[float, str]:
     """Share of the statement's terms that the window says, and the name it does not mention."""
     roots = frozenset[str]().union(*(one.roots for one in window))
     concepts = frozenset[int]().union(*(one.concepts for one in window))
+    context = [*heading, *before]
     around_roots = roots.union(*(one.roots for one in context))
     around_concepts = concepts.union(*(one.concepts for one in context))
+    topic_roots = frozenset[str]().union(*(one.roots for one in heading))
+    topic_concepts = frozenset[int]().union(*(one.concepts for one in heading))
     directions = {
         axis: {sign for _, sign in signs}
         for sentence in window
@@ -191,7 +202,8 @@ def _coverage(
             held += weight
             inside += weight
         elif matches(term, around_roots, around_concepts) or _expanded(term, context, short):
-            held += weight * _CONTEXT_SHARE
+            topic = matches(term, topic_roots, topic_concepts)
+            held += weight * (_CONTEXT_SHARE if topic else _BEFORE_SHARE)
         elif spelled.issuperset(term.roots):
             held += weight
         elif _directed(term, said, directions):
@@ -365,6 +377,18 @@ def _abbreviations_of(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 def _abbreviations(text: str) -> dict[str, tuple[str, ...]]:
     """Abbreviations by the text's own definitions, as Schwartz and Hearst (2003) find them."""
     return dict(_abbreviations_of(text))
+
+
+def _enriched(sentence: Sentence, short: dict[str, tuple[str, ...]]) -> Sentence:
+    """The sentence with the roots of both forms of what the document abbreviates."""
+    more: set[str] = set()
+    for name, words in short.items():
+        long = {root(part) for word in words for part in word.lower().split("-")}
+        if root(name) in sentence.roots:
+            more |= long
+        elif long <= sentence.roots:
+            more.add(root(name))
+    return replace(sentence, roots=sentence.roots | more) if more else sentence
 
 
 def _spells(words: Sequence[str], name: str) -> bool:

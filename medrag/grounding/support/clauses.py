@@ -88,6 +88,8 @@ class Clause:
     """A part of a sentence with one predicate.
 
     Attributes:
+        negations: how often it denies, with "not" and the like.
+        denied: its words with a prefix that denies, such as "unreliable".
         directions: by axis, the roots that name a direction and the direction: 1, -1, or 0 if a
             change is denied.
     """
@@ -97,6 +99,7 @@ class Clause:
     terms: list[Term] = field(default_factory=list)
     quantities: list[Quantity] = field(default_factory=list)
     negations: int = 0
+    denied: list[str] = field(default_factory=list)
     no_change: bool = False
     directions: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
@@ -107,6 +110,8 @@ class Sentence:
 
     text: str
     words: tuple[str, ...]
+    plain: tuple[str, ...]
+    plain_roots: tuple[str, ...]
     terms: tuple[Term, ...]
     clauses: tuple[Clause, ...]
     quantities: tuple[Quantity, ...]
@@ -147,7 +152,7 @@ def parse(text: str) -> Sentence:
         if word in ("whether", "if"):
             scope = 0
         if _is_denied(word):
-            clause.negations += 1  # "unreliable"
+            clause.denied.append(word)
         if word == "free" and lower[start - 1 : start] == "-":
             clause.negations += 1  # "smoke-free"
         if covered[start] or not word[0].isalnum() or word in _NEGATORS:
@@ -190,10 +195,13 @@ def parse(text: str) -> Sentence:
         for one in _P_VALUE.finditer(lower)
         if one["sign"] in "=>≥"
     ]
+    plain = tuple(word for word in words if word[0].isalnum() or word == "n't")
     claimed = _SIGNIFICANT.search(lower) is not None
     return Sentence(
         text=text,
         words=tuple(words),
+        plain=plain,
+        plain_roots=tuple(root(word) for word in plain),
         terms=tuple(terms),
         clauses=tuple(clauses),
         quantities=tuple(found),

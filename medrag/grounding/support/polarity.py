@@ -90,14 +90,14 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
     shared = said(content, source.roots, source.concepts)
     if len(shared) < 0.6 * len(content):
         return ""  # too little in common to say that one denies the other
-    if (_denials(one, other) + _denials(other, one)) % 2:
+    if (_denials(one, other, source) + _denials(other, one, statement)) % 2:
         return "the source denies it" if other.negations else "the source says it without “not”"
     return ""
 
 
-def _denials(clause: Clause, other: Clause) -> int:
+def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
     """How often a clause turns its meaning round, other than by directions that both name."""
-    count = clause.negations
+    count = clause.negations + sum(word not in opposite.words for word in clause.denied)
     for axis, directions in clause.directions.items():
         if (
             axis in ("benefit", "presence", "do", "response", "worth", "known", "normal")
@@ -184,6 +184,6 @@ _EXCEPT = listed("except")
 
 def _is_negative(clause: Clause) -> bool:
     """Whether a clause denies or forbids."""
-    return bool(clause.negations % 2) or any(
+    return bool((clause.negations + len(clause.denied)) % 2) or any(
         sign < 0 for axis in ("do", "presence") for _, sign in clause.directions.get(axis, ())
     )

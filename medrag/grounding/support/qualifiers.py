@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ...text.words import stem
 from .alignment import aligned, said
 from .clauses import AUXILIARIES, Clause, Sentence
 from .forms import root
@@ -68,9 +69,7 @@ def certainty_differences(
         own, theirs = _all_words(statement), _all_words(sentence, other)
         own_roots, their_roots = {root(w) for w in own}, {root(w) for w in theirs}
         held_sure = {word for one in window for word in one.words} & sure
-        hedged = [
-            w for w in theirs if w in strong or (len(w) > 6 and root(w) in listed_roots("hedges"))
-        ]
+        hedged = [w for w in theirs if w in strong or stem(w) in strong]
         open_ = any(c.negations for c in statement.clauses) and own_roots & {
             "clear",
             "known",

@@ -1,0 +1,230 @@
+"""What was changed in a statement that is nearly a quotation.
+
+Where nearly all words are those of a sentence of the source, each word that differs counts: a word
+with an opposite, a name, a negation, a condition that is left out, two things that changed places.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from .alignment import matches
+from .clauses import Sentence, Term
+from .forms import base_of_denied, is_technical, root
+from .tables import listed
+from .vocabulary import is_medical, opposites, slots, synonyms
+
+_NEARLY = 0.75  # share of the statement's words that the sentence has, in order
+_MOVED = 0.9  # share of the words in any order, where things may have changed places
+_CONDITIONS = frozenset({"if", "unless", "only", "except", "provided", "when"})
+_SUBORDINATES = frozenset(
+    map(
+        root,
+        (
+            "if",
+            "when",
+            "because",
+            "after",
+            "before",
+            "since",
+            "although",
+            "while",
+            "until",
+            "unless",
+            "once",
+        ),
+    )
+)
+_ORDER = frozenset({"before", "after"})
+_MODALS = {"may": 1, "might": 1, "could": 1, "can": 1, "will": 2, "must": 2, "always": 2}
+
+
+def quotation_difference(
+    statement: Sentence, passage: Sequence[Sentence]
+) -> tuple[str, int] | None:
+    """How a statement differs from the sentence of a source that it nearly quotes.
+
+    Returns:
+        The difference and the number of the sentence; None if no sentence is nearly quoted, or one
+        is quoted without a difference that matters.
+    """
+    found = None
+    for number, sentence in enumerate(passage):
+        reason = _difference(statement, sentence, passage)
+        if reason == "":
+            return None
+        if reason and found is None:
+            found = reason, number
+    return found
+
+
+def _difference(statement: Sentence, sentence: Sentence, passage: Sequence[Sentence]) -> str | None:
+    """What differs; "" if nothing that matters; None if the sentence is not nearly quoted."""
+    own, theirs = statement.plain, sentence.plain
+    a, b = statement.plain_roots, sentence.plain_roots
+    alike = len(set(a) & sentence.roots) >= 0.6 * len(set(a))
+    if len(own) < 4 or not theirs or not alike:
+        return None
+    shared = (Counter(a) & Counter(b)).total()
+    if shared < _NEARLY * len(a):
+        return None
+    blocks = SequenceMatcher(None, a, b, autojunk=False)
+    same = sum(block.size for block in blocks.get_matching_blocks())
+    if (
+        shared >= _MOVED * len(a)
+        and same < len(a) - 1
+        and (found := _exchanged(statement, sentence))
+    ):
+        return found
+    if same < _NEARLY * len(a):
+        return None
+    codes = [
+        (own[i:j], theirs[k:m]) for kind, i, j, k, m in blocks.get_opcodes() if kind != "equal"
+    ]
+    return _changed(codes, statement, sentence, passage)
+
+
+def _changed(
+    codes: Sequence[tuple[list[str], list[str]]],
+    statement: Sentence,
+    sentence: Sentence,
+    passage: Sequence[Sentence],
+) -> str:
+    """What the words say that differ, in turn."""
+    new_words = [word for new, _ in codes for word in new]
+    old_words = [word for _, old in codes for word in old]
+    negators = listed("negators") | {"without"}
+    added = sum(word in negators for word in new_words)
+    dropped = sum(word in negators for word in old_words)
+    turned = sum(bool(base_of_denied(word)) for word in new_words + old_words)
+    if (added + dropped + turned) % 2 and not _turns(new_words + old_words):
+        if added > dropped:
+            return "the source says it without “not”"
+        if dropped and _kept_after(codes, negators):
+            return "the source denies it"
+    for new, old in codes:
+        if set(old) & _CONDITIONS and not set(new) & (_CONDITIONS | {"without"}):
+            return f"the source says it holds “{' '.join(old)}”"
+        if reason := _replaced(new, old, statement, sentence, passage):
+            return reason
+    return ""
+
+
+def _turns(words: Sequence[str]) -> bool:
+    """Whether a word that differs turns a meaning round: "unclear" for "not clear", "avoid"."""
+    return any(sign < 0 for word in words for _, sign in opposites().get(root(word), ()))
+
+
+def _kept_after(codes: Sequence[tuple[list[str], list[str]]], negators: frozenset[str]) -> bool:
+    """Whether what a dropped negation denied is still there: little else was dropped with it."""
+    return all(len(old) <= 3 for _, old in codes if set(old) & negators)
+
+
+def _replaced(
+    new: Sequence[str],
+    old: Sequence[str],
+    statement: Sentence,
+    sentence: Sentence,
+    passage: Sequence[Sentence],
+) -> str:
+    if set(new) & _ORDER != set(old) & _ORDER and set(new) & _ORDER and set(old) & _ORDER:
+        return "the source has it in another order"
+    strong = [_MODALS[word] for word in new if word in _MODALS]
+    weak = [_MODALS[word] for word in old if word in _MODALS]
+    if strong and weak and max(strong) > max(weak):
+        return f"the source says “{next(w for w in old if w in _MODALS)}”"
+    for word in new:
+        for other in old:
+            if _opposed(word, other):
+                return f"the source says “{other}”, not “{word}”"
+    if len(new) > 8 or len(old) > 8 or not old:
+        return ""
+    fresh = [t for t in _terms(new, statement) if not matches(t, sentence.roots, sentence.concepts)]
+    gone = [t for t in _terms(old, sentence) if not matches(t, statement.roots, statement.concepts)]
+    if not fresh or not gone:
+        return ""
+    for term in fresh:
+        elsewhere = any(
+            matches(term, one.roots, one.concepts) for one in passage if one != sentence
+        )
+        if elsewhere or _is_name(term):
+            return f"the source says “{gone[0].word}”, not “{term.word}”"
+    return ""
+
+
+def _terms(words: Sequence[str], sentence: Sentence) -> list[Term]:
+    wanted = {root(word) for word in words}
+    return [t for t in sentence.terms if not t.light and wanted.issuperset(t.roots)]
+
+
+def _is_name(term: Term) -> bool:
+    if term.concepts:
+        return any(map(is_medical, term.concepts))
+    return all(is_technical(word) for word in term.word.split())
+
+
+def _opposed(word: str, other: str) -> bool:
+    """Whether two words name opposite directions, or classes that exclude each other."""
+    if base_of_denied(word) == other or base_of_denied(other) == word:
+        return True
+    one, two = root(word), root(other)
+    if one == two or synonyms().get((one,), frozenset()) & synonyms().get((two,), frozenset()):
+        return False
+    for axis, sign in opposites().get(one, ()):
+        if (axis, -sign) in opposites().get(two, ()):
+            return True
+    for slot, number in slots().get((one,), ()):
+        if any(s == slot and n != number for s, n in slots().get((two,), ())):
+            return True
+    return False
+
+
+def _exchanged(statement: Sentence, sentence: Sentence) -> str:
+    """Whether two things changed places that are not items of one list."""
+    a = [root(word) for word in statement.words]
+    b = [root(word) for word in sentence.words]
+    if Counter(_plain(a)) != Counter(_plain(b)):
+        return ""
+    if Counter(_items(a)) == Counter(_items(b)) or _rotated(a, b) or _rotated(b, a):
+        return ""  # items of a list, or clauses
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
+    end = next((i for i, (x, y) in enumerate(zip(a[::-1], b[::-1], strict=False)) if x != y), 0)
+    one, two = _items(a[start : len(a) - end]), _items(b[start : len(b) - end])
+    if Counter(one) == Counter(two):
+        return ""
+    heads = listed("auxiliaries") | listed("negators") | {"than", "before", "after"}
+    moved = a[start : len(a) - end]
+    if (
+        any(word[0].isdigit() for word in moved)
+        or set(moved) & heads
+        or any(map(opposites().get, moved))
+    ):
+        return "the source says it the other way round"
+    return ""
+
+
+def _plain(roots: Sequence[str]) -> list[str]:
+    return [name for name in roots if name[0].isalnum() and name not in ("and", "or")]
+
+
+def _items(roots: Sequence[str]) -> list[tuple[str, ...]]:
+    """The items of a list, parted at commas, "and" and "or", and clauses, parted at "if" and so on."""
+    items: list[list[str]] = [[]]
+    for name in roots:
+        if name in (",", ";", ".", "and", "or"):
+            items.append([])
+        elif name in _SUBORDINATES:
+            items.append([name])
+        else:
+            items[-1].append(name)
+    return [tuple(item) for item in items if item]
+
+
+def _rotated(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether a phrase before the first comma of one stands at the end of the other."""
+    if "," not in a:
+        return False
+    cut = list(a).index(",")
+    return _plain([*a[cut:], *a[:cut]]) == _plain(b)
