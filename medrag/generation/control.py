@@ -92,8 +92,10 @@ def _control_ids(tokenizer: Any) -> frozenset[int]:
 
 
 def _control_strings(tokenizer: Any) -> set[str]:
-    """The special tokens, and other added ones that look like marks and not like words."""
+    """The special tokens, and other added ones such as `<think>`, but not added words."""
     added = getattr(tokenizer, "added_tokens_decoder", None)  # a method of mistral-common's
-    tokens = added.values() if isinstance(added, dict) else ()
-    strings = {str(token) for token in tokens} | set(tokenizer.all_special_tokens)
-    return {text for text in strings if len(text) > 1 and re.search(r"[^\w\s]", text)}
+    tokens = list(added.values()) if isinstance(added, dict) else []
+    marks = {token.content for token in tokens if re.fullmatch(r"[^\w\s].*[^\w\s]", token.content)}
+    special = {token.content for token in tokens if token.special} | {*tokenizer.all_special_tokens}
+    marks |= {text for text in special if re.search(r"[^\w\s]", text)}
+    return {text for text in marks if len(text) > 1}

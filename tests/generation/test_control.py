@@ -71,7 +71,9 @@ def byte_level(normalizer: Any = None) -> PreTrainedTokenizerFast:
     bpe.train_from_iterator(["Metformin is for diabetes."], trainer)
     marks = [AddedToken(text, special=True, normalized=normalizer is not None) for text in SPECIAL]
     bpe.add_special_tokens(marks)
-    bpe.add_tokens([AddedToken(text, special=False) for text in [*TAGS, "metformin", "  "]])
+    bpe.add_tokens(
+        [AddedToken(text, special=False) for text in [*TAGS, "metformin", "COVID-19", "  "]]
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, unk_token="<unk>", eos_token="<|im_end|>", chat_template=CHATML
     )
@@ -181,6 +183,7 @@ def test_what_slips_through_all_the_same_is_an_error() -> None:
     [
         "K+ <3.5 or >5", "p<0.001, n>5", "a < b > c", "a<b and b>c", "[0.7-0.9]", "[see note]",
         "x<y", "<5 mg>", "[Smith 2019]", "[Na+]", "5 > 3", "-> <-", "10<x<20", "[A]", "[IV]",
+        "metformin in COVID-19",
     ],
 )  # fmt: skip
 def test_ordinary_text_is_left_alone(text: str) -> None:
