@@ -14,6 +14,8 @@ _TAG = re.compile(
     r"([<＜]++)([^\s\d<>＜＞=.,+≤≥±-][^\s<>＜＞]{0,80}|[|｜][^<>＜＞\n]{1,80}[|｜])([>＞]+)"
 )
 _INSTRUCTION = re.compile(r"[\[［](/?[A-Z][A-Z_]{2,30}(?:_[0-9]{1,3})?)[\]］]")
+# Tags and variation selectors that nobody sees, but in which a text can be hidden.
+_HIDDEN = re.compile("[\U000e0000-\U000e01ef]+")
 _DISARMED = re.compile(r"‹+[^‹›\n]{1,82}›+")
 _DISARMED_INSTRUCTION = re.compile(r"\{(/?[A-Z][A-Z_]{2,30}(?:_[0-9]{1,3})?)\}")
 
@@ -22,8 +24,9 @@ def without_control(text: str) -> str:
     """`text` with the control strings of all common chat formats as lookalikes.
 
     `<|im_start|>` becomes `‹|im_start|›`, and `[INST]` becomes `{INST}`. `with_control` undoes it.
+    Characters in which a text can be hidden are left out.
     """
-    before = ""
+    text, before = _HIDDEN.sub("", text), ""
     while before != text:  # one may stand in another: "<|im_<|im_start|>start|>"
         before = text
         text = _TAG.sub(lambda tag: "‹" * len(tag[1]) + tag[2] + "›" * len(tag[3]), text)
@@ -89,7 +92,10 @@ def _control_ids(tokenizer: Any) -> frozenset[int]:
 
 
 def _control_strings(tokenizer: Any) -> set[str]:
-    """The special tokens, and other added ones that look like marks and not like words."""
-    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    strings = {str(token) for token in added} | set(tokenizer.all_special_tokens)
-    return {text for text in strings if len(text) > 1 and re.search(r"[^\w\s]", text)}
+    """The special tokens, and other added ones such as `<think>`, but not added words."""
+    added = getattr(tokenizer, "added_tokens_decoder", None)  # a method of mistral-common's
+    tokens = list(added.values()) if isinstance(added, dict) else []
+    marks = {token.content for token in tokens if re.fullmatch(r"[^\w\s].*[^\w\s]", token.content)}
+    special = {token.content for token in tokens if token.special} | {*tokenizer.all_special_tokens}
+    marks |= {text for text in special if re.search(r"[^\w\s]", text)}
+    return {text for text in marks if len(text) > 1}

@@ -101,10 +101,12 @@ class HFGenerator:
         from transformers.generation.configuration_utils import GenerationConfig
 
         # Not the model's own settings: they may ask for sampling.
+        own = model.generation_config.eos_token_id  # a turn may end otherwise than a text
+        ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
         greedy = GenerationConfig(
             do_sample=False,
             max_new_tokens=self._config.max_new_tokens,
-            eos_token_id=tokenizer.eos_token_id,
+            eos_token_id=sorted(ends),
             pad_token_id=tokenizer.eos_token_id,  # one prompt per batch: nothing is padded
         )
         with torch.inference_mode():
@@ -112,7 +114,7 @@ class HFGenerator:
         written = output[0, inputs["input_ids"].shape[1] :]
         text = str(tokenizer.decode(written, skip_special_tokens=True)).strip()
         full = len(written) >= self._config.max_new_tokens
-        return Reply(text, cut=full and int(written[-1]) != tokenizer.eos_token_id)
+        return Reply(text, cut=full and int(written[-1]) not in ends)
 
     def _load_tokenizer(self) -> PreTrainedTokenizerBase:
         if self._tokenizer is None:

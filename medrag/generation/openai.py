@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from queue import SimpleQueue
 from typing import Any
 
@@ -14,6 +16,7 @@ _MAX_BYTES = 4 << 20  # of one reply, with everything that is not text
 _TOKEN = 32  # characters; few tokens are longer
 # Reasons to finish that leave an answer without its end; any other means that it is whole.
 _CUT = {"length", "max_tokens", "model_length", "content_filter"}
+_REFUSED = {400, 413, 422}  # statuses of requests that are too long, or wrong
 _SKIPPED = {"thinking", "reasoning"}  # parts of a message that are not its text
 
 
@@ -50,31 +53,19 @@ class OpenAIGenerator:
         payload, headers = self._payload(prompt), bearer(self._config.api_key_env)
         # A retry is safe: a question changes nothing on the server.
         call = self._http.post_json(self._url, payload, headers=headers, retry=True)
-        text, reason = self._read(self._loop.run(call), "message", "chat completion")
+        with self._settings_named():
+            reply = self._loop.run(call)
+        text, reason = self._read(reply, "message", "chat completion")
         return self._bounded(text, reason in _CUT)
 
     def stream(self, prompt: Prompt) -> Pieces:
         """As `generate`, in pieces sent as server-sent events; see `Generator.stream`."""
-        payload, headers = self._payload(prompt), bearer(self._config.api_key_env)
-        lines: SimpleQueue[str | None] = SimpleQueue()
-
-        async def ask() -> None:
-            try:
-                await self._http.post_lines(
-                    self._url, payload | {"stream": True}, lines.put, headers=headers, retry=True
-                )
-            finally:
-                lines.put(None)
-
-        call = self._loop.start(ask())
-        wanted, text, events, ended, cut = "stream of chat completions", "", 0, False, False
-        try:
-            while (line := lines.get()) is not None and len(text) <= self._longest:
-                name, _, data = line.partition(":")
-                if name != "data":
-                    continue  # empty lines end an event; others are comments
-                events += 1
-                if data.strip() == "[DONE]":
+        wanted, text, found, ended, cut = "stream of chat completions", "", False, False, False
+        # Closed at the end of the block: whoever reads the pieces may stop before theirs.
+        with closing(self._events(prompt)) as events:
+            for data in events:
+                found = True
+                if data == "[DONE]":
                     ended = True
                     continue
                 try:
@@ -86,13 +77,36 @@ class OpenAIGenerator:
                 text += piece
                 if piece:
                     yield piece
-            if line is None:
+                if len(text) > self._longest:
+                    break
+        if not found:
+            raise self._unusable(wanted)
+        return self._bounded(text, cut or not ended)
+
+    def _events(self, prompt: Prompt) -> Generator[str, None, None]:
+        """The data of each event of a stream; closing it ends the request."""
+        payload, headers = self._payload(prompt), bearer(self._config.api_key_env)
+        payload["stream"] = True
+        lines: SimpleQueue[str | None] = SimpleQueue()
+
+        async def ask() -> None:
+            try:
+                await self._http.post_lines(
+                    self._url, payload, lines.put, headers=headers, retry=True
+                )
+            finally:
+                lines.put(None)
+
+        call = self._loop.start(ask())
+        try:
+            while (line := lines.get()) is not None:
+                name, _, data = line.partition(":")
+                if name == "data":  # empty lines end an event; others are comments
+                    yield data.strip()
+            with self._settings_named():
                 call.result()
-            if not events:
-                raise self._unusable(wanted)
-            return self._bounded(text, cut or not ended)
         finally:
-            call.cancel()  # whoever reads the pieces may stop before the end
+            call.cancel()  # does nothing if it is done
 
     def close(self) -> None:
         """Close the connections; see `Generator.close`."""
@@ -125,11 +139,27 @@ class OpenAIGenerator:
             raise self._unusable(wanted, error_text(reply) if _reports(reply) else "") from None
 
     def _unusable(self, wanted: str, said: str = "") -> HttpError:
+        where = self._config.base_url
         if said:
-            return HttpError(f"{self._config.base_url} reports an error: {said}")
-        return HttpError(
-            f"{self._config.base_url} sent no {wanted}; is it an OpenAI-compatible endpoint (…/v1)?"
-        )
+            for value in bearer(self._config.api_key_env).values():
+                said = said.replace(value.split()[-1], "***")
+            return HttpError(f"{where} reports an error: {said}")
+        return HttpError(f"{where} sent no {wanted}; is it an OpenAI-compatible endpoint (…/v1)?")
+
+    @contextmanager
+    def _settings_named(self) -> Iterator[None]:
+        """Name the settings that a refused request was made with."""
+        try:
+            yield
+        except HttpError as error:
+            if error.status not in _REFUSED:
+                raise
+            config = self._config
+            raise HttpError(
+                f"{error}. Settings: generator.model={config.model}, generator.context_tokens="
+                f"{config.context_tokens}, generator.max_new_tokens={config.max_new_tokens}",
+                status=error.status,
+            ) from None
 
     def _payload(self, prompt: Prompt) -> dict[str, Any]:
         return {

@@ -110,5 +110,5 @@ def _quoted(hit: Hit) -> str:
     """A passage as data: quoted line by line, without markers and control strings of its own."""
     heading = " > ".join(part for part in (hit.title, hit.section, hit.header) if part)
     lines = [" ".join(heading.split()), *hit.text.splitlines()]
-    shown = without_control(disarmed("\n".join(line for line in lines if line.strip())))
+    shown = disarmed(without_control("\n".join(line for line in lines if line.strip())))
     return "\n".join(f"{QUOTE}{line}" for line in shown.splitlines() or [""])

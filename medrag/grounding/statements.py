@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..generation.control import with_control
-from ..generation.markers import EXPLICIT, ROUND, cited_numbers, without_markers
+from ..generation.markers import EXPLICIT, NAME, ROUND, cited_numbers, without_markers
 from ..generation.prompts import QUOTE, REFUSAL, Reply
 from ..text.words import words
 from ..types import AnswerSentence, Statement
@@ -23,7 +23,10 @@ _RUN = re.compile(
     rf"(?:{EXPLICIT.pattern})(?:[ \t]*(?:[,;&–—-]|and)?[ \t]*(?:{EXPLICIT.pattern}))*",
     re.IGNORECASE,
 )
-# Every marker is brought into the form "[1, 2]" first.
+# Every marker is brought into the form "[1, 2]" first, also from "(see [1])".
+_WRAPPED = re.compile(
+    rf"[(（]\s*(?:see\s+|cf\.?\s+|from\s+)?(?:{NAME})?(\[\d[\d, ]*\])\s*[)）]", re.IGNORECASE
+)
 _MARKER = re.compile(r"\s*\[(\d{1,6}(?:, \d{1,6})*)\]")
 _LEADING = re.compile(r"^[ \t]*(\[\d[\d, ]*\])[ \t]+([^\n\[]*[^\s\[])[ \t]*$", re.MULTILINE)
 # On a line of its own a marker belongs to the sentence before; before a sentence, to that one.
@@ -136,6 +139,7 @@ def _sentences(text: str, passages: int | None) -> _Sentences:
     text = _QUOTE.sub(r"\1", text)
     if EXPLICIT.search(text):
         text = _RUN.sub(lambda run: _canonical(cited_numbers(run[0])), text)
+        text = _WRAPPED.sub(r"\1", text)
     elif passages != 0:
         text = _round_markers(text, passages)
     numbers = [int(n) for group in _MARKER.findall(text) for n in group.split(", ")]

@@ -23,6 +23,7 @@ from tokenizers import (
     trainers,
 )
 from transformers import LlamaTokenizer, PreTrainedTokenizerFast
+from transformers.tokenization_mistral_common import MistralCommonBackend
 
 from medrag.config import TinyModelConfig
 from medrag.errors import ModelError
@@ -70,7 +71,9 @@ def byte_level(normalizer: Any = None) -> PreTrainedTokenizerFast:
     bpe.train_from_iterator(["Metformin is for diabetes."], trainer)
     marks = [AddedToken(text, special=True, normalized=normalizer is not None) for text in SPECIAL]
     bpe.add_special_tokens(marks)
-    bpe.add_tokens([AddedToken(text, special=False) for text in [*TAGS, "metformin", "  "]])
+    bpe.add_tokens(
+        [AddedToken(text, special=False) for text in [*TAGS, "metformin", "COVID-19", "  "]]
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, unk_token="<unk>", eos_token="<|im_end|>", chat_template=CHATML
     )
@@ -92,6 +95,7 @@ def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         shutil.copy(data / name, root / name / "tokenizer.model")
         found[name] = LlamaTokenizer.from_pretrained(root / name)
         found[name].chat_template = CHAT_TEMPLATE.replace("' [INST] '", "'[INST] '")
+    found["tekken"] = MistralCommonBackend(data / "tekken_240911.json")
     return found
 
 
@@ -103,7 +107,7 @@ def control_tokens(tokenizer: Any, ids: list[int]) -> list[str]:
     return [t for t in tokenizer.convert_ids_to_tokens(ids) if t in marks]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "tekken"])
 def test_control_tokens_come_from_the_template_only(tokenizers: dict[str, Any], name: str) -> None:
     tokenizer = tokenizers[name]
 
@@ -179,6 +183,7 @@ def test_what_slips_through_all_the_same_is_an_error() -> None:
     [
         "K+ <3.5 or >5", "p<0.001, n>5", "a < b > c", "a<b and b>c", "[0.7-0.9]", "[see note]",
         "x<y", "<5 mg>", "[Smith 2019]", "[Na+]", "5 > 3", "-> <-", "10<x<20", "[A]", "[IV]",
+        "metformin in COVID-19",
     ],
 )  # fmt: skip
 def test_ordinary_text_is_left_alone(text: str) -> None:

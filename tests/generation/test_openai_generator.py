@@ -120,6 +120,10 @@ def test_the_key_goes_into_the_header_and_into_no_error(
     endpoint.status = 401
     with pytest.raises(HttpError, match="401") as failure:
         OpenAIGenerator(generator(endpoint.url)).generate(PROMPT)
+    endpoint.status = 200
+    endpoint.body = json.dumps({"error": f"this key is wrong: {SECRET}"}).encode()
+    with pytest.raises(HttpError, match=r"this key is wrong: \*\*\*"):
+        OpenAIGenerator(generator(endpoint.url)).generate(PROMPT)
     error: BaseException | None = failure.value
     while error is not None:
         assert SECRET not in f"{error!r} {error}"
@@ -284,6 +288,7 @@ def test_the_servers_own_words_reach_the_user(
             list(rag.query(QUESTION, stream=True)) if stream else rag.query(QUESTION)
         assert said in str(failure.value)
         assert "\n" not in str(failure.value)
+        assert ("generator.context_tokens=1536" in str(failure.value)) == (status == 400)
 
 
 @pytest.mark.parametrize("stream", [False, True])

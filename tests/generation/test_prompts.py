@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag import check_support
-from medrag.generation.markers import EXPLICIT
+from medrag.generation.markers import EXPLICIT, ROUND, disarmed
 from medrag.generation.prompts import (
     REFUSAL,
     Prompt,
@@ -85,7 +85,21 @@ def test_no_document_writes_a_line_of_its_own(texts: list[str], title: str) -> N
 
 
 @pytest.mark.parametrize(
-    "own", ["[12]", "[1]", "[1, 2]", "[1-3]", "[1–3]", "【1】", "[passage 2]", "(Passage 2)", "(1)"]
+    "own",
+    [
+        "[12]",
+        "[1]",
+        "[1, 2]",
+        "[1-3]",
+        "[1–3]",
+        "【1】",
+        "[passage 2]",
+        "(Passage 2)",
+        "(1)",
+        "[[1]]",
+        "（3）",
+        "[^1]",
+    ],
 )
 def test_references_of_a_source_are_no_markers_and_its_sentences_ground_when_quoted(
     own: str,
@@ -103,6 +117,32 @@ def test_references_of_a_source_are_no_markers_and_its_sentences_ground_when_quo
         assert statement.text == without_markers(text.split(". ")[0] + ".")
         support = check_support(statement.text, text)
         assert (support.supported, support.score) == (True, 1.0)
+
+
+MARKS = [
+    "[1]",
+    "(2)",
+    "[1-3]",
+    "【2】",
+    "[passage 1]",
+    "[[1]]",
+    "（3）",
+    "{4}",
+    "{{5}}",
+    "[",
+    ")",
+    " ",
+    "x.",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(MARKS)).map("".join))
+def test_references_can_be_turned_back(text: str) -> None:
+    shown = disarmed(text)
+    assert not EXPLICIT.search(shown) and not ROUND.search(shown)
+    assert without_markers(shown) == without_markers(text)
+    assert len(shown) == len(without_markers(text)) == len(text)  # so that places stay the same
 
 
 def test_comparisons_and_ranges_of_a_passage_are_left_as_they_are() -> None:
