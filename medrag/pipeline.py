@@ -15,7 +15,14 @@ from .embedding import Embedder, open_embedder
 from .generation import ExtractiveGenerator, Generator, open_generator
 from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
 from .grounding import ground, parse_statements
-from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration, confidence, weigh
+from .grounding.evidence import (
+    CALIBRATIONS,
+    PACKAGED_MINILM,
+    Calibration,
+    SentenceVectors,
+    confidence,
+    weigh,
+)
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
 from .stores import IndexReader, check_embedder, open_index
@@ -44,6 +51,7 @@ class RAGPipeline:
     ) -> None:
         self.config = config or PipelineConfig()
         self._embedder = embedder or open_embedder(self.config.embedder)
+        self._sentences = SentenceVectors(self._embedder)
         self._shared_generator = generator
         self._lock = Lock()  # guards what is opened at first use
         self._changing = Lock()  # threads that change the index take turns
@@ -107,7 +115,7 @@ class RAGPipeline:
         retriever = self._retriever()
         hits = retriever.retrieve(question)
         vector = retriever.query_vector(question)
-        evidence = weigh(question, vector, hits, self._embedder, retriever.rarity)
+        evidence = weigh(question, vector, hits, self._sentences, retriever.rarity)
         certainty = confidence(evidence, self._calibration)
         if certainty < self.config.grounding.min_confidence:
             return _refusal(question, certainty, hits)

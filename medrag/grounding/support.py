@@ -6,10 +6,9 @@ import re
 from collections.abc import Collection
 from itertools import pairwise
 
-from ..generation.prompts import without_markers
 from ..text.words import terms, words
 from ..types import Support
-from .evidence import sentence_spans
+from .candidates import quoted, sentence_spans
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NEGATION = re.compile(r"\b(?:no|not|nor|never|neither|none|cannot|without)\b|n['’]t\b", re.I)
@@ -27,10 +26,9 @@ def check_support(
     Args:
         min_score: the score from which on a statement is supported, 0..1.
     """
+    if span := quoted(statement, source):
+        return Support(True, 1.0, "", (span,))
     spans = sentence_spans(source)
-    for start, end in spans:
-        if without_markers(source[start:end]) == statement:
-            return Support(True, 1.0, "", ((start, end),))
     wanted = set(terms(statement))
     under = f"{title} {section}"
     heading = set(terms(under))

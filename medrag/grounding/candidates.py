@@ -1,0 +1,369 @@
+"""What may answer a question: the sentences, whole lists and table rows of a passage.
+
+A sentence alone may say little. A list item needs its lead-in, "It is given daily" the sentence
+before, "Children: 10 mg/kg" its heading. So each candidate has the text to understand it with.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+
+from ..generation.prompts import without_markers
+from ..text import split_sentences
+from ..text.words import terms, words
+from ..types import Hit
+from .question import GROUPS, is_question
+from .table_rows import is_row
+
+_BULLET = re.compile(r"\A\s*(?:[-*•–]|\d{1,3}[.)])\s+")
+_MIN_TERMS = 3  # a span with fewer terms is a heading or a fragment
+_SHORT_ITEM = 14  # words; items that are longer on average are sentences, and no list
+_LEAD_IN = 300  # characters, at most
+# Items of a list within a line: "any of these: - Fever. - Night sweats. - Pain."
+_INLINE_ITEM = re.compile(r"\s-\s+(?=[A-Z(])")
+
+
+_BETWEEN_ITEMS = re.compile(r"[,;/+]| and | or ")
+
+
+class Role(StrEnum):
+    """What a sentence does in its article."""
+
+    aim = "aim"
+    method = "method"
+    background = "background"
+    result = "result"
+    conclusion = "conclusion"
+    other = ""
+
+
+# Labels of structured abstracts; they hold until the next one.
+_LABEL = re.compile(r"\A\W{0,3}([A-Z][A-Z&/ ,-]{2,60}|[A-Z][a-z]+(?: and [a-z]+)?):\s")
+_LABELS = (
+    (Role.conclusion, r"conclu|interpretation|significance|implication|take-?home|discussion"),
+    (Role.result, r"result|finding|outcomes? and"),
+    (Role.aim, r"objective|aim|purpose|hypothes|goal|background and (?:aim|objective|purpose)"),
+    (
+        Role.method,
+        r"method|design|setting|participant|subject|patients\Z|measure|material|intervention"
+        r"|procedure|data sources?|data synthesis|study selection|trial registration|population",
+    ),
+    (Role.background, r"background|introduction|context|rationale|importance"),
+)
+# Cues in a sentence, in the order in which they count: what concludes is a conclusion, whatever
+# else is in it.
+_CUES = tuple(
+    (role, re.compile(pattern, re.I))
+    for role, pattern in (
+        (
+            Role.conclusion,
+            r"\b(?:in conclusion|in summary|to conclude|we conclude\w*|taken together|overall,"
+            r"|(?:these|our|the) (?:present )?(?:results?|findings?|data|study|observations?)"
+            r" (?:\w+ )?(?:suggest|indicate|show|demonstrate|support|confirm|reveal|provide|imply)\w*"
+            r"|therefore|thus,|hence)\b",
+        ),
+        (
+            Role.aim,
+            r"\b(?:aim|purpose|objective|goal)s? (?:of|was|were|is|are|in)\b"
+            r"|\b(?:we|this (?:\w+ )?(?:study|paper|review|article|trial|work|report|analysis)"
+            r"|the (?:present|current) (?:study|paper|review))\s+(?:\w+ )?"
+            r"(?:aim(?:s|ed)?|sought|set out|intend(?:s|ed)?|hypothesi[sz]ed?|(?:was|is) (?:designed|undertaken"
+            r"|conducted|performed|carried out) to|investigates?d?|examines?d?|evaluated?s?|assess(?:es|ed)?"
+            r"|explored?s?|compared?s?|describes?|reviews?|discuss(?:es)?|summari[sz]es?|analy[sz]ed?s?"
+            r"|determined? (?:whether|if)|tested? (?:whether|if|the hypothesis))\b"
+            r"|\A\W*(?:here,? we (?:review|discuss|describe|summari[sz]e|aim)\w*)\b"
+            r"|\A\W*to (?:determine|evaluate|assess|investigate|examine|compare|study|explore|describe|test"
+            r"|identify|analy[sz]e|review|clarify|establish|estimate|elucidate|find out)\b"
+            r"(?!.*,\s*(?:we (?:found|show)))",
+        ),
+        (
+            Role.method,
+            r"\b(?:patients|participants|subjects|women|men|children|mice|rats|adults|volunteers|cases"
+            r"|samples|data|records|studies|charts)\b.{0,60}\bwere (?:\w+ )?(?:randomi[sz]ed|randomly"
+            r"|enrolled|recruited|collected|reviewed|retrieved|assigned|divided|allocated|included|extracted"
+            r"|analy[sz]ed|obtained|selected|interviewed|screened)\b"
+            r"|\bwe (?:\w+ )?(?:searched|retrieved|recruited|enrolled|collected|conducted|performed"
+            r"|carried out|randomi[sz]ed|used|reviewed|included|measured)\b(?!.*\b(?:found|show|reveal))",
+        ),
+        (
+            Role.result,
+            r"\b(?:we (?:\w+ )?(?:found|show(?:ed)?|observed|demonstrate\w*|identified|report(?:ed)?)"
+            r"|significant(?:ly)?|p\s?[<=>]\s?0?\.\d|(?:was|were) (?:found|associated|observed)"
+            r"|95\s?% ci|revealed)\b",
+        ),
+        (
+            Role.background,
+            r"\b(?:little is known|remains? (?:unclear|unknown|controversial|to be)|has not been"
+            r" (?:studied|established)|is (?:unclear|unknown|not known))\b",
+        ),
+    )
+)
+
+# What stands in documents and never answers. Each pattern is tried on the whole candidate.
+_NEVER = re.compile(
+    r"\A\W*(?:copyright\b|©|all rights reserved|doi:|https?://\S+\W*\Z|www\.)"
+    r"|\ball rights reserved\b|\bcopyright\s*(?:©|\(c\)|\d{4})"
+    r"|\A\W*\(?see (?:also|the (?:following )?(?:pdq|section|table|figure|chapter|leaflet|page))\b"
+    r"|\bfor more information\b|\bclick here\b|\A\W*(?:read|learn) more\b|\bsee the pdq\b"
+    r"|\A\W*(?:last (?:updated|reviewed)|reviewed by|published (?:by|online)|funding|keywords?"
+    r"|conflicts? of interest|competing interests?|acknowledge?ments?|trial registration"
+    r"|author contributions?|ethics approval|key points\W*\Z|contents\W*\Z)\b"
+    r"|\bthe authors? (?:declare|have no|report no)\b|\bclinicaltrials\.gov\b.{0,40}\Z"
+    # A reference: authors with initials, a year, and volume and pages or a journal's dots.
+    r"|\A\W*(?:\[?\d{1,3}[\].)]\s*)?[A-Z][\w'’-]+,? (?:[A-Z]\.?\s?){1,3}(?:,|;|and|et al).*\b(?:19|20)\d\d\b"
+    r"|\b(?:19|20)\d\d\s?;\s?\d+\s?(?:\(\w+\))?\s?:\s?[a-z]?\d+",
+    re.I | re.S,
+)
+_LEGEND = re.compile(r"\A\W*(?:supplementary |extended data )?(?:fig(?:ure)?|table|box|scheme|panel)s?\.?\s*[\dIVX]+", re.I)
+_FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|shows?|increas\w+|decreas\w+|reduc\w+|causes?|can|should|must)\b",
+    re.I,
+)
+_DEPENDENT = re.compile(
+    r"\A\W*(?:it|they|he|she|its|their|his|her|this|these|those|such|both|the former|the latter"
+    r"|(?:also|however|moreover|furthermore|additionally|in addition|therefore|thus|hence),? "
+    r"(?:it|they|this|these))\b",
+    re.I,
+)
+_GROUP_LABEL = re.compile(
+    "|".join(pattern.pattern for names in GROUPS.values() for pattern in names.values()), re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A span of a hit that may answer.
+
+    Attributes:
+        number: position of the hit, from 1.
+        start, end: offsets in the hit's text.
+        text: the span on one line.
+        before: the sentence or lead-in that it needs to be understood, or "".
+        before_span: where that is in the hit's text, if it can be quoted.
+        role: what it does in its article.
+        whom: the heading or label that says for whom it is ("Children"), or "".
+    """
+
+    number: int
+    hit: Hit
+    start: int
+    end: int
+    text: str
+    before: str
+    before_span: tuple[int, int] | None
+    role: Role
+    whom: str
+    is_list: bool = False
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a row of a table."""
+        return is_row(self.text)
+
+    @property
+    def items(self) -> int:
+        """How many things it lists, roughly: what separates them is counted."""
+        if self.is_list:
+            return self.hit.text.count("\n", self.start, self.end) + self.text.count(" - ")
+        return len(_BETWEEN_ITEMS.findall(self.text))
+
+    @property
+    def heading(self) -> str:
+        """Title, section and caption above it."""
+        return ". ".join(p for p in (self.hit.title, self.hit.section, self.hit.header) if p)
+
+    @property
+    def context(self) -> str:
+        """The text with all that it is understood with."""
+        return ". ".join(part for part in (self.heading, self.before, self.text) if part)
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Character spans (start, end) of the sentences, table rows and list items of a text."""
+    spans: list[tuple[int, int]] = []
+    offset = 0
+    for is_table, group in groupby(text.splitlines(keepends=True), is_row):
+        # A row is whole, whatever full stops are in it.
+        for sentence in group if is_table else split_sentences("".join(group)):
+            # List items end without a full stop.
+            for line in sentence.splitlines(keepends=True):
+                bullet = None if is_table else _BULLET.match(line)
+                said = line[bullet.end() :] if bullet else line.lstrip()
+                if body := said.rstrip():
+                    start = offset + len(line) - len(said)
+                    spans.append((start, start + len(body)))
+                offset += len(line)
+    return spans
+
+
+def on_one_line(text: str) -> str:
+    """A span as it is quoted: lines joined, nothing else changed."""
+    return re.sub(r"\s*\n\s*", " ", text)
+
+
+def quoted(statement: str, source: str) -> tuple[int, int] | None:
+    """Where a source says a statement word for word, from and to the end of a sentence or list."""
+    said = without_markers(source)
+    wanted = r"\s+".join(map(re.escape, without_markers(statement).split()))
+    spans = sentence_spans(source)
+    spans += _lists(source, spans)
+    starts = {_after_question(source, start, end) for start, end in spans} | {a for a, _ in spans}
+    ends = {end for _, end in spans}
+    if not wanted or len(said) != len(source):
+        return None
+    return next(
+        (one.span() for one in re.finditer(wanted, said) if one.start() in starts and one.end() in ends),
+        None,
+    )
+
+
+def candidates(number: int, hit: Hit) -> list[Candidate]:
+    """All candidates of a hit, in reading order.
+
+    Left out: questions, headings, fragments, references, legends and boilerplate. They resemble a
+    question but do not answer it.
+    """
+    text = hit.text
+    spans = sentence_spans(text)
+    lists = _lists(text, spans)
+    headings = {tuple(words(part)) for part in (hit.title, *hit.section.split(" > "))}
+    found: list[Candidate] = []
+    label = _role_of_label(hit.section)
+    whom, before, before_span = "", "", None
+
+    def add(start: int, end: int, role: Role, dependent: bool, is_list: bool = False) -> None:
+        line = on_one_line(text[start:end])
+        if is_list or _says_something(line, headings):
+            needed = dependent and before
+            found.append(
+                Candidate(
+                    number, hit, start, end, line,
+                    before=before if needed else "",
+                    before_span=before_span if needed else None,
+                    role=role, whom=whom, is_list=is_list,
+                )
+            )  # fmt: skip
+
+    for start, end in spans:
+        if any(a < end and start < b for a, b in lists):
+            continue  # it is said with its list
+        start = _after_question(text, start, end)
+        line = text[start:end]
+        named = _LABEL.match(line)
+        if named and (role := _role_of_label(named[1])):
+            label = role
+        if "\n\n" in text[before_span[1] : start] if before_span else False:
+            before, before_span = "", None
+        whom = _whom(line, whom, paragraph=before_span is None)
+        add(start, end, role_of(line, label), dependent=_DEPENDENT.match(line) is not None)
+        if not is_question(line) and words(line):
+            before, before_span = on_one_line(line), (start, end)
+    before, whom = "", ""
+    for start, end in lists:
+        add(start, end, Role.other, dependent=False, is_list=True)
+    return sorted(found, key=lambda one: one.start)
+
+
+def role_of(sentence: str, label: Role = Role.other) -> Role:
+    """What a sentence does in its article.
+
+    Args:
+        label: that of its section. What stands under "Objective" is often a definition, so the
+            words of the sentence decide whether it is an aim.
+    """
+    if named := _LABEL.match(sentence):
+        label = _role_of_label(named[1]) or label
+        sentence = sentence[named.end() :]
+    role = next((role for role, pattern in _CUES if pattern.search(sentence)), Role.other)
+    if Role.aim in (role, label):
+        return role or Role.background
+    return label or role
+
+
+def _role_of_label(label: str) -> Role:
+    label = label.rpartition(" > ")[2].strip().lower()
+    return next((role for role, pattern in _LABELS if re.search(pattern, label)), Role.other)
+
+
+def _whom(line: str, current: str, paragraph: bool) -> str:
+    """The label that says for whom a line is: its own, or the one before in its paragraph."""
+    label, colon, _ = line.partition(":")
+    if colon and len(label) < 60 and _GROUP_LABEL.search(label):
+        return label
+    return "" if paragraph or _GROUP_LABEL.search(line) else current
+
+
+def _after_question(text: str, start: int, end: int) -> int:
+    """Where the answer begins in a span that begins with its question."""
+    asked = text.rfind("? ", start, end)
+    if asked < 0 or not is_question(text[start : asked + 1]):
+        return start
+    return end - len(text[asked + 1 : end].lstrip())
+
+
+def _says_something(text: str, headings: set[tuple[str, ...]]) -> bool:
+    """Whether a text is more than a heading, a question or a fragment."""
+    said = words(text)
+    # "Do not give it with X." has few terms, because it has many stop words, but says a lot; so
+    # does "Children: 10 mg/kg.".
+    is_whole = len(said) > _MIN_TERMS and text.endswith((".", "!"))
+    gives = ":" in text and re.search(r"\d", text) is not None and len(said) >= _MIN_TERMS
+    return (
+        (is_whole or gives or len(terms(text)) >= _MIN_TERMS)
+        and not is_question(text)
+        and tuple(said) not in headings
+        and not text.endswith(":")
+        and not _NEVER.search(text)
+        and not (_LEGEND.match(text) and not _FINITE.search(text))
+    )
+
+
+def _lists(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans of whole lists of short items, each with the line or sentence that leads in."""
+    found: list[tuple[int, int]] = []
+    n = 0
+    while n < len(spans):
+        items = [n]
+        while items[-1] + 1 < len(spans) and _is_item(text, spans, items[-1] + 1):
+            items.append(items[-1] + 1)
+        bulleted = items[1:]
+        if _is_item(text, spans, n):
+            bulleted = items  # it begins with an item: the lead-in is in another chunk
+        lead, end = spans[n][0], spans[items[-1]][1]
+        # A lead-in says that a list follows, or is a heading.
+        leads = text[slice(*spans[n])].endswith((":", ";")) or not text[slice(*spans[n])].endswith((".", "?", "!"))
+        if len(bulleted) >= 2 and (leads or bulleted is items):
+            lengths = [len(words(text[slice(*spans[item])])) for item in bulleted]
+            if sum(lengths) <= _SHORT_ITEM * len(lengths) and spans[n][1] - lead <= _LEAD_IN:
+                found.append((lead, end))
+        n = items[-1] + 1
+    return [*found, *(one for one in _inline_lists(text) if not any(a <= one[0] < b for a, b in found))]
+
+
+def _is_item(text: str, spans: list[tuple[int, int]], n: int) -> bool:
+    start = text.rfind("\n", 0, spans[n][0]) + 1
+    return re.fullmatch(r"\s*(?:[-*•–]|\d{1,3}[.)])\s+", text[start : spans[n][0]]) is not None
+
+
+def _inline_lists(text: str) -> list[tuple[int, int]]:
+    """Lists within a paragraph: the sentence that ends with a colon, and its items."""
+    found = []
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        for colon in re.finditer(r":\s+-\s+(?=\S)", line):
+            if found and offset + colon.start() < found[-1][1]:
+                continue
+            lead = max(line.rfind(mark, 0, colon.start()) for mark in (". ", "? ", "! ")) + 1
+            lead += len(line[lead : colon.start()]) - len(line[lead : colon.start()].lstrip())
+            items = _INLINE_ITEM.split(line[colon.end() :])
+            if len(items) < 2:
+                continue
+            last = items[-1]
+            closed = re.search(r"[.!](?=\s|\Z)", last)
+            end = len(line.rstrip()) - (len(last.rstrip()) - closed.end() if closed else 0)
+            found.append((offset + lead, offset + end))
+        offset += len(line)
+    return found
