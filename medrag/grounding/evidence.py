@@ -41,6 +41,7 @@ Rarity = Callable[[str], float]
 _EMBEDDED = 12  # candidates whose vectors are compared; words choose them (docs/lab-log.md)
 # Chosen on 283 BioASQ questions, and so were the others below: docs/lab-log.md.
 _IN_CONTEXT, _IN_SENTENCE = 0.25, 0.1  # weight of the question's words, where they are
+_RARE = 3  # power of a word's weight: a chunk without the rarest word is about something else
 _RANK_WEIGHT = 0.03  # the chunk before is a little better
 # What concludes or reports says more than what introduces; what tells how it was done, less.
 _ROLE_BONUS = {
@@ -110,8 +111,8 @@ class Calibration:
     intercept: float
 
 
-# Fitted on 460 BioASQ questions; the documents of 160 of them were removed (docs/lab-log.md).
-PACKAGED_MINILM = Calibration(similarity=7.2, coverage=2.6, intercept=-5.9)
+# Fitted on 553 BioASQ questions, asked with and without their documents (docs/lab-log.md).
+PACKAGED_MINILM = Calibration(similarity=5.9, coverage=4.0, intercept=-6.1)
 # By `Embedder.fingerprint`.
 CALIBRATIONS = {"a093136a19de59c7f243e4bdbbdb834f": PACKAGED_MINILM}
 
@@ -141,8 +142,9 @@ def weigh(
         embedder.embed_documents(texts), len(texts), len(query), embedder.name
     )
     similarities: list[float] = (vectors @ query).tolist()
+    rare = {word: weight**_RARE for word, weight in weights.items()}
     chunk_coverage = {
-        one.number: _coverage(weights, f"{one.heading} {one.hit.text}") for one in found
+        one.number: _coverage(rare, f"{one.heading} {one.hit.text}") for one in found
     }
     evidence = []
     for one, text, similarity in zip(found, texts, similarities, strict=True):
@@ -165,13 +167,15 @@ def weigh(
 
 
 def confidence(evidence: Sequence[Evidence], calibration: Calibration = PACKAGED_MINILM) -> float:
-    """Probability in [0, 1] that the hits contain an answer, judged by the best candidate."""
+    """Probability in [0, 1] that the hits contain an answer, judged by what is nearest to it."""
     if not evidence:
         return 0.0
-    best, fitted = evidence[0], calibration
-    logit = fitted.similarity * best.similarity + fitted.coverage * best.coverage + fitted.intercept
+    similarity = max(one.similarity for one in evidence)
+    coverage = max(one.coverage for one in evidence)
+    fitted = calibration
+    logit = fitted.similarity * similarity + fitted.coverage * coverage + fitted.intercept
     # Rows are lists of values: their vectors are unlike any question, but their words tell.
-    logit = max(logit, _ROW_SLOPE * best.row + _ROW_INTERCEPT)
+    logit = max(logit, _ROW_SLOPE * evidence[0].row + _ROW_INTERCEPT)
     return 1.0 / (1.0 + math.exp(-logit))
 
 
