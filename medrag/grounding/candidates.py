@@ -26,6 +26,7 @@ _LEAD_IN = 300  # characters, at most
 _INLINE_ITEM = re.compile(r"\s-\s+(?=[A-Z(])")
 
 
+_ABBREVIATION = re.compile(r"((?:[\w’'-]+ ){1,6})\(([A-Z][\w-]{1,9})\)")
 _BETWEEN_ITEMS = re.compile(r"[,;/+]| and | or ")
 
 
@@ -141,8 +142,8 @@ class Candidate:
         number: position of the hit, from 1.
         start, end: offsets in the hit's text.
         text: the span on one line.
-        before: the sentence or lead-in that it needs to be understood, or "".
-        before_span: where that is in the hit's text, if it can be quoted.
+        previous: the sentence before it in its paragraph, or "".
+        dependent: it begins with a pronoun, so it cannot be understood without `previous`.
         role: what it does in its article.
         whom: the heading or label that says for whom it is ("Children"), or "".
     """
@@ -152,8 +153,8 @@ class Candidate:
     start: int
     end: int
     text: str
-    before: str
-    before_span: tuple[int, int] | None
+    previous: str
+    dependent: bool
     role: Role
     whom: str
     is_list: bool = False
@@ -178,7 +179,21 @@ class Candidate:
     @property
     def context(self) -> str:
         """The text with all that it is understood with."""
-        return ". ".join(part for part in (self.heading, self.before, self.text) if part)
+        return ". ".join(part for part in (self.heading, self.lead, self.text) if part)
+
+    @property
+    def spelled_out(self) -> str:
+        """What its abbreviations stand for, as its passage defines them: "… sclerosis (ALS)"."""
+        return " ".join(
+            long
+            for long, short in _ABBREVIATION.findall(self.hit.text)
+            if re.search(rf"\b{re.escape(short)}\b", self.text)
+        )
+
+    @property
+    def lead(self) -> str:
+        """The sentence that it needs to be understood, or ""."""
+        return self.previous if self.dependent else ""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
@@ -232,20 +247,7 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
     headings = {tuple(words(part)) for part in (hit.title, *hit.section.split(" > "))}
     found: list[Candidate] = []
     label = _role_of_label(hit.section)
-    whom, before, before_span = "", "", None
-
-    def add(start: int, end: int, role: Role, dependent: bool, is_list: bool = False) -> None:
-        line = on_one_line(text[start:end])
-        if is_list or _says_something(line, headings):
-            needed = dependent and before
-            found.append(
-                Candidate(
-                    number, hit, start, end, line,
-                    before=before if needed else "",
-                    before_span=before_span if needed else None,
-                    role=role, whom=whom, is_list=is_list,
-                )
-            )  # fmt: skip
+    whom, previous, previous_end = "", "", 0
 
     for start, end in spans:
         if any(a < end and start < b for a, b in lists):
@@ -255,15 +257,23 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
         named = _LABEL.match(line)
         if named and (role := _role_of_label(named[1])):
             label = role
-        if "\n\n" in text[before_span[1] : start] if before_span else False:
-            before, before_span = "", None
-        whom = _whom(line, whom, paragraph=before_span is None)
-        add(start, end, role_of(line, label), dependent=_DEPENDENT.match(line) is not None)
-        if not is_question(line) and words(line):
-            before, before_span = on_one_line(line), (start, end)
-    before, whom = "", ""
+        if "\n\n" in text[previous_end:start]:
+            previous = ""
+        whom = _whom(line, whom if previous else "")
+        line = on_one_line(line)
+        if _says_something(line, headings):
+            role = role_of(line, label)
+            dependent = _DEPENDENT.match(line) is not None
+            found.append(
+                Candidate(number, hit, start, end, line, previous, dependent, role, whom)
+            )
+        if not is_question(line):
+            previous, previous_end = line, end
     for start, end in lists:
-        add(start, end, Role.other, dependent=False, is_list=True)
+        line = on_one_line(text[start:end])
+        found.append(
+            Candidate(number, hit, start, end, line, "", False, Role.other, "", is_list=True)
+        )
     return sorted(found, key=lambda one: one.start)
 
 
@@ -288,12 +298,12 @@ def _role_of_label(label: str) -> Role:
     return next((role for role, pattern in _LABELS if re.search(pattern, label)), Role.other)
 
 
-def _whom(line: str, current: str, paragraph: bool) -> str:
-    """The label that says for whom a line is: its own, or the one before in its paragraph."""
+def _whom(line: str, current: str) -> str:
+    """The label that says for whom a line is: its own, or the current one of its paragraph."""
     label, colon, _ = line.partition(":")
     if colon and len(label) < 60 and _GROUP_LABEL.search(label):
         return label
-    return "" if paragraph or _GROUP_LABEL.search(line) else current
+    return "" if _GROUP_LABEL.search(line) else current
 
 
 def _after_question(text: str, start: int, end: int) -> int:

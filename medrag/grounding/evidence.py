@@ -54,6 +54,7 @@ _ROLE_BONUS = {
 _ROW_SLOPE, _ROW_INTERCEPT = 6.0, -4.3
 _ASKED_ROW, _ROW_BONUS = 0.65, 0.1
 _ITEM_BONUS, _ITEMS = 0.1, 6  # of a list: for each thing that is listed, up to so many
+_PREFIX = 6
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -132,7 +133,8 @@ def weigh(
     asked = read_question(question)
     weights = {stem(word): rarity(word) for word in asked.topic}
     found = [one for number, hit in enumerate(hits, 1) for one in candidates(number, hit)]
-    found = _asked_rows(question, weights, [one for one in found if _may_answer(one, asked)])
+    found = [one for one in found if _may_answer(one, asked)]
+    found = _asked_rows(question, weights, _on_topic(found, asked, weights))
     found = _for_whom(found, asked)
     found = _most_words(found, weights)
     if not found:
@@ -160,7 +162,7 @@ def weigh(
                 coverage=chunk_coverage[one.number],
                 score=similarity + _bonus(one, asked, in_text, _coverage(weights, one.text), row),
                 row=row,
-                lead=one.before if one.before_span else "",
+                lead=one.lead,
             )
         )
     return sorted(evidence, key=lambda item: -item.score)
@@ -210,6 +212,33 @@ def _may_answer(one: Candidate, asked: Question) -> bool:
     return asked.form.search(said) is not None
 
 
+def _on_topic(
+    found: list[Candidate], asked: Question, weights: dict[str, float]
+) -> list[Candidate]:
+    """The candidates that speak of what a question about safety, use or a dose is about.
+
+    "Is aspirin safe in pregnancy?" is not answered from a list of the risks of another disease:
+    most subjects of the question must be in the candidate, above it or in the sentence before.
+    """
+    subjects = list(dict.fromkeys(stem(word) for word in asked.subjects))
+    if not subjects or not (asked.about_use or asked.about_dose):
+        return found
+    rarest = max(subjects, key=lambda word: weights.get(word, 0.0))
+    needed = 1 if asked.about_dose else math.ceil(len(subjects) * (0.6 if len(subjects) < 4 else 0.5))
+    left = []
+    for one in found:
+        said = {*terms(f"{one.context} {one.previous} {one.spelled_out}")}
+        held = [word for word in subjects if any(_alike(word, other) for other in said)]
+        if len(held) >= needed and (rarest in held or not asked.about_dose):
+            left.append(one)
+    return left
+
+
+def _alike(word: str, other: str) -> bool:
+    """Whether two stems are of one word: "pregnancy" and "pregnant"."""
+    return word == other or (len(word) > 5 and word[:_PREFIX] == other[:_PREFIX])
+
+
 def _for_whom(found: list[Candidate], asked: Question) -> list[Candidate]:
     """The candidates for the patients of the question; those for nobody in particular stay."""
     if not asked.groups:
@@ -224,7 +253,7 @@ def _about(one: Candidate) -> dict[str, frozenset[str]]:
     return {
         **groups(one.hit.title),
         **groups(one.hit.section),
-        **groups(one.before),
+        **groups(one.lead),
         **groups(one.whom),
         **groups(one.text),
     }

@@ -63,6 +63,7 @@ _WANTS_DOSE = re.compile(
     rf"|threshold)\b|^(?!.*\b{_ASKING}\b)(?!\W*{_AUXILIARY}\b).*\b(?:dose|dosage)\b",
     re.I,
 )
+_DOSE = re.compile(r"\b(?:dos(?:es?|age)|m?c?g|milligrams?|micrograms?|units)\b", re.I)
 _NO_DOSE = re.compile(r"\bdos(?:e|age) (?:adjust|reduc|limit|response|form|depend)", re.I)
 
 # Whom a text is about. The groups of one axis exclude each other, unless one includes the other.
@@ -123,6 +124,18 @@ _INSTRUCTIONS = frozenset(
     currently known called type types kind kinds main different
     """.split()  # noqa: SIM905
 )
+# Words of questions that a good answer often lacks.
+_GENERAL = frozenset(
+    """
+    dose doses dosage maximum minimum daily day days amount often much many long patient patients
+    people person drug drugs medicine medicines treatment effective effect effects risk useful
+    help helps need needed associated association role cause causes caused avoid avoided
+    contraindicated unsafe harmful stop stopped first usual normal average number percentage
+    proportion prevalence milligrams micrograms grams weeks months years hours minutes adult adults
+    disease diseases condition conditions indication indications gene protein virus test cancer
+    child children infant infants neonate neonates newborn baby elderly old man woman men women
+    """.split()  # noqa: SIM905
+)
 _METHOD = re.compile(
     r"\b(?:aim(?:ed|s)?|objective|goal|purpose|method\w*|designed|study design|protocol"
     r"|hypothes\w+|inclusion criteria|how (?:was|were))\b",
@@ -151,6 +164,27 @@ class Question:
     groups: dict[str, frozenset[str]]
     forbids: bool | None
     wants_method: bool
+
+    @property
+    def about_use(self) -> bool:
+        """It asks whether, or by whom, something may be used."""
+        return (self.yes_no or self.forbids is not None) and (
+            forbids(self.text) or _ALLOWS.search(self.text) is not None
+        )
+
+    @property
+    def about_dose(self) -> bool:
+        """It asks for a dose."""
+        return self.form is not None and _DOSE.search(self.text) is not None
+
+    @property
+    def subjects(self) -> list[str]:
+        """The words of the topic that name something: "aspirin", "pregnancy", not "safe", "dose"."""
+        return [
+            word
+            for word in dict.fromkeys(self.topic)
+            if not (word in _GENERAL or word[0].isdigit() or re.fullmatch(_ALLOWED, word))
+        ]
 
     @property
     def topic(self) -> list[str]:
