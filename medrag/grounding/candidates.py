@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from ..generation.prompts import without_markers
 from ..text import split_sentences
@@ -21,6 +21,8 @@ from .table_rows import is_row
 _BULLET = re.compile(r"\A\s*(?:[-*•–]|\d{1,3}[.)])\s+")
 _MIN_TERMS = 3  # a span with fewer terms is a heading or a fragment
 _SHORT_ITEM = 14  # words; items that are longer on average are sentences, and no list
+_LONG = 400  # characters; a longer sentence may be several
+_MISSED_STOP = re.compile(r"(?<=[a-z\d)%\]]{2}\.) +(?=[A-Z][a-z]+ [a-z\d])")
 _LEAD_IN = 300  # characters, at most
 # Items of a list within a line: "any of these: - Fever. - Night sweats. - Pain."
 _INLINE_ITEM = re.compile(r"\s-\s+(?=[A-Z(])")
@@ -209,9 +211,15 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
                 said = line[bullet.end() :] if bullet else line.lstrip()
                 if body := said.rstrip():
                     start = offset + len(line) - len(said)
-                    spans.append((start, start + len(body)))
+                    spans += _parts(start, body) if len(body) > _LONG else [(start, start + len(body))]
                 offset += len(line)
     return spans
+
+
+def _parts(start: int, sentence: str) -> list[tuple[int, int]]:
+    """Cut what the splitter left together: brackets with signs in them make it miss full stops."""
+    cuts = [0, *(stop.end() for stop in _MISSED_STOP.finditer(sentence)), len(sentence)]
+    return [(start + a, start + a + len(sentence[a:b].rstrip())) for a, b in pairwise(cuts)]
 
 
 def on_one_line(text: str) -> str:

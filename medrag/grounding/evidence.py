@@ -50,6 +50,7 @@ _ROLE_BONUS = {
     Role.background: -0.03,
     Role.method: -0.1,
 }
+_CONCLUDES = 0.1  # more, where yes or no is asked
 # Chosen on 48 questions about tables, asked with and without their article: docs/lab-log.md.
 _ROW_SLOPE, _ROW_INTERCEPT = 6.0, -4.3
 _ASKED_ROW, _ROW_BONUS = 0.65, 0.1
@@ -188,6 +189,8 @@ def _bonus(
     bonus = _IN_CONTEXT * in_text + _IN_SENTENCE * in_sentence - _RANK_WEIGHT * (one.number - 1)
     if not asked.wants_method:
         bonus += _ROLE_BONUS.get(one.role, 0.0)
+    if asked.yes_no and one.role is Role.conclusion:
+        bonus += _CONCLUDES
     if row >= _ASKED_ROW:
         bonus += _ROW_BONUS
     if asked.wants_list:

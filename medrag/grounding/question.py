@@ -132,13 +132,15 @@ _GENERAL = frozenset(
     help helps need needed associated association role cause causes caused avoid avoided
     contraindicated unsafe harmful stop stopped first usual normal average number percentage
     proportion prevalence milligrams micrograms grams weeks months years hours minutes adult adults
-    disease diseases condition conditions indication indications gene protein virus test cancer
+    treat treats treating prevent prevents disease diseases condition conditions indication indications gene protein virus test cancer
     child children infant infants neonate neonates newborn baby elderly old man woman men women
     """.split()  # noqa: SIM905
 )
 _METHOD = re.compile(
-    r"\b(?:aim(?:ed|s)?|objective|goal|purpose|method\w*|designed|study design|protocol"
-    r"|hypothes\w+|inclusion criteria|how (?:was|were))\b",
+    r"\b(?:what|which) (?:is|was|were|are)? ?(?:the )?(?:\w+ ){0,2}?(?:aims?|objectives?|goals?|purpose"
+    r"|methods?|design|protocol|hypothes[ie]s|inclusion criteria)\b"
+    r"|\bhow (?:was|were) .*\b(?:conducted|performed|designed|measured|assessed|studied|recruited"
+    r"|randomi[sz]ed|compared|done)\b",
     re.I,
 )
 
