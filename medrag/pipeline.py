@@ -23,6 +23,7 @@ from .grounding.evidence import (
     confidence,
     weigh,
 )
+from .grounding.stance import stance
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
 from .stores import IndexReader, check_embedder, open_index
@@ -120,7 +121,9 @@ class RAGPipeline:
         if certainty < self.config.grounding.min_confidence:
             return _refusal(question, certainty, hits)
         reply = self._generate(question, hits, evidence)
-        statements = parse_statements(reply, {without_markers(item.text) for item in evidence})
+        statements = parse_statements(
+            reply, {without_markers(text) for item in evidence for text in (item.lead, item.text)}
+        )
         grounded = ground(statements, hits, self.config.grounding.min_support)
         if not grounded.citations:
             return _refusal(question, certainty, hits, grounded.sentences)
@@ -136,6 +139,7 @@ class RAGPipeline:
             sources=sources,
             hits=tuple(hits),
             sentences=grounded.sentences,
+            stance=stance(question, [one.text for one in grounded.sentences if one.supported]),
         )
 
     def prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:

@@ -167,13 +167,17 @@ def show(measured: Measured) -> None:
             )
     for name, values in measured.milliseconds.items():
         cuts = quantiles(values, n=20)
-        table.add_row(f"{name}, ms", "p50, p95", str(len(values)), f"{cuts[9]:.1f}", f"{cuts[18]:.1f}")
+        table.add_row(
+            f"{name}, ms", "p50, p95", str(len(values)), f"{cuts[9]:.1f}", f"{cuts[18]:.1f}"
+        )
     Console(width=100).print(table)
 
 
 def main() -> None:
     """Read the options, build, ask and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     for name in ("bioasq", "medquad", "pubmedqa"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--work", type=Path, default=Path("outputs/bench-answers"))

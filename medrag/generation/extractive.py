@@ -22,11 +22,14 @@ class ExtractiveGenerator:
     def generate(self, prompt: Prompt) -> str:
         """See `Generator.generate`; each line is one sentence of a passage and its marker."""
         chosen: list[Evidence] = []
+        room = self._max_sentences
         for item in prompt.evidence:
-            if len(chosen) == self._max_sentences:
+            if not room:
                 break
-            if not any(_repeats(item.text, other.text) for other in chosen):
-                chosen.append(item)
+            if any(_repeats(item.text, other.text) for other in chosen):
+                continue
+            chosen.append(item)
+            room -= 1
         # The best document comes first; sentences of one hit keep their order.
         ranks = {item.number: rank for rank, item in reversed(list(enumerate(chosen)))}
         chosen.sort(key=lambda item: (ranks[item.number], item.start))

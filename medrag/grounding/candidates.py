@@ -110,6 +110,8 @@ _NEVER = re.compile(
     r"\A\W*(?:copyright\b|©|all rights reserved|doi:|https?://\S+\W*\Z|www\.)"
     r"|\ball rights reserved\b|\bcopyright\s*(?:©|\(c\)|\d{4})"
     r"|\A\W*\(?see (?:also|the (?:following )?(?:pdq|section|table|figure|chapter|leaflet|page))\b"
+    r"|\b(?:the following|as follows|listed below|shown below)\b[^:;]{0,80}[.:]\Z"
+    r"|\A[^:\n]*\b(?:resources?|links|web ?sites?|further reading|references)\b[^:\n]*:"
     r"|\bfor more information\b|\bclick here\b|\A\W*(?:read|learn) more\b|\bsee the pdq\b"
     r"|\A\W*(?:last (?:updated|reviewed)|reviewed by|published (?:by|online)|funding|keywords?"
     r"|conflicts? of interest|competing interests?|acknowledge?ments?|trial registration"
@@ -120,13 +122,17 @@ _NEVER = re.compile(
     r"|\b(?:19|20)\d\d\s?;\s?\d+\s?(?:\(\w+\))?\s?:\s?[a-z]?\d+",
     re.I | re.S,
 )
-_LEGEND = re.compile(r"\A\W*(?:supplementary |extended data )?(?:fig(?:ure)?|table|box|scheme|panel)s?\.?\s*[\dIVX]+", re.I)
+_LEGEND = re.compile(
+    r"\A\W*(?:supplementary |extended data )?(?:fig(?:ure)?|table|box|scheme|panel)s?\.?\s*[\dIVX]+",
+    re.I,
+)
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|shows?|increas\w+|decreas\w+|reduc\w+|causes?|can|should|must)\b",
     re.I,
 )
 _DEPENDENT = re.compile(
     r"\A\W*(?:it|they|he|she|its|their|his|her|this|these|those|such|both|the former|the latter"
+    r"|in (?:these|this|such|those|both)"
     r"|(?:also|however|moreover|furthermore|additionally|in addition|therefore|thus|hence),? "
     r"(?:it|they|this|these))\b",
     re.I,
@@ -211,7 +217,9 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
                 said = line[bullet.end() :] if bullet else line.lstrip()
                 if body := said.rstrip():
                     start = offset + len(line) - len(said)
-                    spans += _parts(start, body) if len(body) > _LONG else [(start, start + len(body))]
+                    spans += (
+                        _parts(start, body) if len(body) > _LONG else [(start, start + len(body))]
+                    )
                 offset += len(line)
     return spans
 
@@ -238,7 +246,11 @@ def quoted(statement: str, source: str) -> tuple[int, int] | None:
     if not wanted or len(said) != len(source):
         return None
     return next(
-        (one.span() for one in re.finditer(wanted, said) if one.start() in starts and one.end() in ends),
+        (
+            one.span()
+            for one in re.finditer(wanted, said)
+            if one.start() in starts and one.end() in ends
+        ),
         None,
     )
 
@@ -272,16 +284,15 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
         if _says_something(line, headings):
             role = role_of(line, label)
             dependent = _DEPENDENT.match(line) is not None
-            found.append(
-                Candidate(number, hit, start, end, line, previous, dependent, role, whom)
-            )
+            found.append(Candidate(number, hit, start, end, line, previous, dependent, role, whom))
         if not is_question(line):
             previous, previous_end = line, end
     for start, end in lists:
         line = on_one_line(text[start:end])
-        found.append(
-            Candidate(number, hit, start, end, line, "", False, Role.other, "", is_list=True)
-        )
+        if "?" not in line and not _NEVER.search(line):
+            found.append(
+                Candidate(number, hit, start, end, line, "", False, Role.other, "", is_list=True)
+            )
     return sorted(found, key=lambda one: one.start)
 
 
@@ -352,13 +363,18 @@ def _lists(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
             bulleted = items  # it begins with an item: the lead-in is in another chunk
         lead, end = spans[n][0], spans[items[-1]][1]
         # A lead-in says that a list follows, or is a heading.
-        leads = text[slice(*spans[n])].endswith((":", ";")) or not text[slice(*spans[n])].endswith((".", "?", "!"))
+        leads = text[slice(*spans[n])].endswith((":", ";")) or not text[slice(*spans[n])].endswith(
+            (".", "?", "!")
+        )
         if len(bulleted) >= 2 and (leads or bulleted is items):
             lengths = [len(words(text[slice(*spans[item])])) for item in bulleted]
             if sum(lengths) <= _SHORT_ITEM * len(lengths) and spans[n][1] - lead <= _LEAD_IN:
                 found.append((lead, end))
         n = items[-1] + 1
-    return [*found, *(one for one in _inline_lists(text) if not any(a <= one[0] < b for a, b in found))]
+    return [
+        *found,
+        *(one for one in _inline_lists(text) if not any(a <= one[0] < b for a, b in found)),
+    ]
 
 
 def _is_item(text: str, spans: list[tuple[int, int]], n: int) -> bool:

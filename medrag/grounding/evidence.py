@@ -39,6 +39,7 @@ __all__ = [
 Rarity = Callable[[str], float]
 
 _EMBEDDED = 12  # candidates whose vectors are compared; words choose them (docs/lab-log.md)
+_EMBEDDED_CHARACTERS = 600  # of each; the rest of a long list says little about what it lists
 # Chosen on 283 BioASQ questions, and so were the others below: docs/lab-log.md.
 _IN_CONTEXT, _IN_SENTENCE = 0.25, 0.1  # weight of the question's words, where they are
 _RARE = 3  # power of a word's weight: a chunk without the rarest word is about something else
@@ -140,19 +141,17 @@ def weigh(
     found = _most_words(found, weights)
     if not found:
         return []
-    texts = [one.context for one in found]
+    texts = [one.context[:_EMBEDDED_CHARACTERS] for one in found]
     vectors = checked_vectors(
         embedder.embed_documents(texts), len(texts), len(query), embedder.name
     )
     similarities: list[float] = (vectors @ query).tolist()
     rare = {word: weight**_RARE for word, weight in weights.items()}
-    chunk_coverage = {
-        one.number: _coverage(rare, f"{one.heading} {one.hit.text}") for one in found
-    }
+    chunk_coverage = {one.number: _coverage(rare, f"{one.heading} {one.hit.text}") for one in found}
     evidence = []
-    for one, text, similarity in zip(found, texts, similarities, strict=True):
-        in_text = _coverage(weights, text)
-        row = in_text if one.is_row and holds_numbers(text, one.text, question) else 0.0
+    for one, similarity in zip(found, similarities, strict=True):
+        in_text = _coverage(weights, one.context)
+        row = in_text if one.is_row and holds_numbers(one.context, one.text, question) else 0.0
         evidence.append(
             Evidence(
                 number=one.number,
@@ -227,7 +226,9 @@ def _on_topic(
     if not subjects or not (asked.about_use or asked.about_dose):
         return found
     rarest = max(subjects, key=lambda word: weights.get(word, 0.0))
-    needed = 1 if asked.about_dose else math.ceil(len(subjects) * (0.6 if len(subjects) < 4 else 0.5))
+    needed = (
+        1 if asked.about_dose else math.ceil(len(subjects) * (0.6 if len(subjects) < 4 else 0.5))
+    )
     left = []
     for one in found:
         said = {*terms(f"{one.context} {one.previous} {one.spelled_out}")}

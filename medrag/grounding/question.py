@@ -15,7 +15,7 @@ _ASKING = r"(?:what|which|who|whom|whose|when|where|why|how)"
 _WH = re.compile(rf"\b{_ASKING}\b|\b(?:list|name|describe|define|give|summari[sz]e)\b", re.I)
 _STARTS = re.compile(rf"\W*(?:{_AUXILIARY}|{_ASKING})\b", re.I)
 # Titles of papers ask after a colon: "Statins after stroke: do they help?"
-_YES_NO = re.compile(rf"(?:^|[:;,.?–—]|--)\W*{_AUXILIARY}\s+\S+\s+\S+|\byes\s+or\s+no\b", re.I)
+_YES_NO = re.compile(rf"(?:[:.?–—]|--)\s*{_AUXILIARY}\s+\S+\s+\S+", re.I)
 _TITLE_WORDS = 6  # a question mark after as many words without "which", "how" … asks yes or no
 
 _LIST = re.compile(
@@ -44,7 +44,10 @@ _NUMBER = re.compile(_NUMBER_WORD, re.I)
 _DIGIT = re.compile(r"\d")
 _QUANTITIES = (
     (r"\bhow (?:often|frequently)\b|\bwhat (?:is the )?frequency\b", _OFTEN),
-    (r"\bhow (?:long|soon|quickly|fast|old)\b|\bhalf[- ]life\b|\bwhat (?:is the )?duration\b", _TIME),
+    (
+        r"\bhow (?:long|soon|quickly|fast|old)\b|\bhalf[- ]life\b|\bwhat (?:is the )?duration\b",
+        _TIME,
+    ),
     (
         r"\bhow (?:much|many|high|low|large|big|far)\b"
         r"|\bwhat (?:is the |was the |are the )?(?:(?:usual|normal|average|median|mean|maximum"
@@ -116,7 +119,9 @@ _FORBIDS = re.compile(
     re.I,
 )
 _ALLOWS = re.compile(rf"\b{_ALLOWED}\b", re.I)
-_DENIED_ALLOWS = re.compile(r"\bnot (?:contra-?indicat\w+|harmful|unsafe|dangerous|forbidden)\b", re.I)
+_DENIED_ALLOWS = re.compile(
+    r"\bnot (?:contra-?indicat\w+|harmful|unsafe|dangerous|forbidden)\b", re.I
+)
 _WHO_OR_WHICH = re.compile(r"\b(?:who|whom|which|what|when|list|name)\b", re.I)
 _INSTRUCTIONS = frozenset(
     """
@@ -265,11 +270,13 @@ def allows(text: str) -> bool:
 
 def _asks_yes_no(text: str) -> bool:
     if re.match(rf"\W*{_AUXILIARY}\s", text, re.I) or re.search(r"\byes\s+or\s+no\b", text, re.I):
-        return not re.match(rf"\W*{_AUXILIARY}\s+(?:you|we)\s+(?:list|name|summari|describe)", text, re.I)
-    if _WH.search(text):
-        return False
+        return not re.match(
+            rf"\W*{_AUXILIARY}\s+(?:you|we)\s+(?:list|name|summari|describe)", text, re.I
+        )
     if _YES_NO.search(text):
         return True
+    if _WH.search(text):
+        return False
     return text.rstrip().endswith("?") and len(text.split()) >= _TITLE_WORDS and not _form(text)
 
 
