@@ -88,7 +88,7 @@ class GeneratorConfig:
 class GroundingConfig:
     """When an answer counts as supported."""
 
-    min_confidence: float = 0.2  # below it the pipeline abstains; 0..1
+    min_confidence: float = 0.12  # below it the pipeline abstains; 0..1
     min_support: float = 0.5  # share of a statement's terms that its source must contain; 0..1
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from ..types import Evidence
 from .prompts import REFUSAL, Prompt, without_markers
 
 _REPEATS = 0.7  # share of the shorter text's words from which on another one says the same
+_FEW = 5  # terms; a shorter text repeats another one only in the same words
 
 
 class ExtractiveGenerator:
@@ -20,20 +21,29 @@ class ExtractiveGenerator:
         self._max_sentences = config.max_sentences
 
     def generate(self, prompt: Prompt) -> str:
-        """See `Generator.generate`; each line is one sentence of a passage and its marker."""
-        chosen: list[Evidence] = []
+        """See `Generator.generate`; each line is one sentence of a passage and its marker.
+
+        What cannot be understood alone is said with the sentence before it, if both fit.
+        """
+        chosen: list[tuple[Evidence, list[str]]] = []
         room = self._max_sentences
         for item in prompt.evidence:
+            said = [text for _, texts in chosen for text in texts]
             if not room:
                 break
-            if any(_repeats(item.text, other.text) for other in chosen):
+            if any(_repeats(item.text, other) for other in said):
                 continue
-            chosen.append(item)
-            room -= 1
+            texts = [item.text]
+            if item.lead and room > 1 and not any(_repeats(item.lead, other) for other in said):
+                texts.insert(0, item.lead)
+            chosen.append((item, texts))
+            room -= len(texts)
         # The best document comes first; sentences of one hit keep their order.
-        ranks = {item.number: rank for rank, item in reversed(list(enumerate(chosen)))}
-        chosen.sort(key=lambda item: (ranks[item.number], item.start))
-        lines = [f"{without_markers(item.text)} [{item.number}]" for item in chosen]
+        ranks = {item.number: rank for rank, (item, _) in reversed(list(enumerate(chosen)))}
+        chosen.sort(key=lambda one: (ranks[one[0].number], one[0].start))
+        lines = [
+            f"{without_markers(text)} [{item.number}]" for item, texts in chosen for text in texts
+        ]
         return "\n".join(lines) or REFUSAL
 
     def stream(self, prompt: Prompt) -> Iterator[str]:
@@ -49,4 +59,5 @@ def _repeats(text: str, other: str) -> bool:
     if text in other or other in text or Wording(text).shared(Wording(other)) == 1.0:
         return True
     mine, its = set(terms(text)), set(terms(other))
-    return len(mine & its) >= _REPEATS * max(1, min(len(mine), len(its)))
+    shorter = min(len(mine), len(its))
+    return shorter >= _FEW and len(mine & its) >= _REPEATS * shorter

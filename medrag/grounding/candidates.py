@@ -201,7 +201,8 @@ class Candidate:
     @property
     def lead(self) -> str:
         """The sentence that it needs to be understood, or ""."""
-        return self.previous if self.dependent else ""
+        whole = self.previous.endswith((".", "!"))  # no heading
+        return self.previous if self.dependent and whole else ""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

@@ -16,7 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ..embedding import Vectors, checked_vectors
+from ..embedding import checked_vectors
+from ..embedding.cache import Vectors
 from ..stores import Vector
 from ..text.words import stem, terms
 from ..types import Evidence, Hit
@@ -51,11 +52,13 @@ _ROLE_BONUS = {
     Role.background: -0.03,
     Role.method: -0.1,
 }
-_CONCLUDES = 0.1  # more, where yes or no is asked
+# More of it, where yes or no is asked.
+_YES_NO_BONUS = {Role.conclusion: 0.15, Role.result: 0.08, Role.background: -0.1}
 # Chosen on 48 questions about tables, asked with and without their article: docs/lab-log.md.
 _ROW_SLOPE, _ROW_INTERCEPT = 6.0, -4.3
 _ASKED_ROW, _ROW_BONUS = 0.65, 0.1
 _ITEM_BONUS, _ITEMS = 0.1, 6  # of a list: for each thing that is listed, up to so many
+_REPEATED = 0.2  # for a list: what a candidate loses that only repeats the best one
 _PREFIX = 6
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -162,10 +165,14 @@ def weigh(
                 coverage=chunk_coverage[one.number],
                 score=similarity + _bonus(one, asked, in_text, _coverage(weights, one.text), row),
                 row=row,
-                lead=one.lead,
+                lead="" if asked.wants_list else one.lead,
             )
         )
-    return sorted(evidence, key=lambda item: -item.score)
+    evidence.sort(key=lambda item: -item.score)
+    if asked.wants_list and evidence:
+        best = evidence[0]  # what names other things than the best one comes next
+        evidence[1:] = sorted(evidence[1:], key=lambda item: _REPEATED * _both(item, best) - item.score)
+    return evidence
 
 
 def confidence(evidence: Sequence[Evidence], calibration: Calibration = PACKAGED_MINILM) -> float:
@@ -181,6 +188,12 @@ def confidence(evidence: Sequence[Evidence], calibration: Calibration = PACKAGED
     return 1.0 / (1.0 + math.exp(-logit))
 
 
+def _both(one: Evidence, other: Evidence) -> float:
+    """The share of the terms of the shorter text that both have."""
+    its, others = {*terms(one.text)}, {*terms(other.text)}
+    return len(its & others) / max(1, min(len(its), len(others)))
+
+
 def _bonus(
     one: Candidate, asked: Question, in_text: float, in_sentence: float, row: float
 ) -> float:
@@ -188,8 +201,8 @@ def _bonus(
     bonus = _IN_CONTEXT * in_text + _IN_SENTENCE * in_sentence - _RANK_WEIGHT * (one.number - 1)
     if not asked.wants_method:
         bonus += _ROLE_BONUS.get(one.role, 0.0)
-    if asked.yes_no and one.role is Role.conclusion:
-        bonus += _CONCLUDES
+        if asked.yes_no:
+            bonus += _YES_NO_BONUS.get(one.role, 0.0)
     if row >= _ASKED_ROW:
         bonus += _ROW_BONUS
     if asked.wants_list:

@@ -119,6 +119,13 @@ _FORBIDS = re.compile(
     re.I,
 )
 _ALLOWS = re.compile(rf"\b{_ALLOWED}\b", re.I)
+# In a question, fewer of them: "Which genes are considered …" asks for no permission.
+_SAFE = re.compile(r"\b(?:safe(?:ly)?|suitable|allowed|permitted|recommended|appropriate)\b", re.I)
+_ASKS_USE = re.compile(
+    rf"{_SAFE.pattern}|\b(?:given?|used?|take|taken|prescribed|administered|indicated|receive"
+    r"|combined|tolerated|eaten?|drink|crushed)\b",
+    re.I,
+)
 _DENIED_ALLOWS = re.compile(
     r"\bnot (?:contra-?indicat\w+|harmful|unsafe|dangerous|forbidden)\b", re.I
 )
@@ -175,9 +182,9 @@ class Question:
     @property
     def about_use(self) -> bool:
         """It asks whether, or by whom, something may be used."""
-        return (self.yes_no or self.forbids is not None) and (
-            forbids(self.text) or _ALLOWS.search(self.text) is not None
-        )
+        if self.yes_no:
+            return forbids(self.text) or _ASKS_USE.search(self.text) is not None
+        return self.forbids is True or (self.forbids is False and _SAFE.search(self.text) is not None)
 
     @property
     def about_dose(self) -> bool:
@@ -186,7 +193,7 @@ class Question:
 
     @property
     def subjects(self) -> list[str]:
-        """The words of the topic that name something: "aspirin", "pregnancy", not "safe", "dose"."""
+        """The words of the topic that name something: "aspirin" and "pregnancy", not "safe"."""
         return [
             word
             for word in dict.fromkeys(self.topic)
@@ -195,7 +202,7 @@ class Question:
 
     @property
     def topic(self) -> list[str]:
-        """The words that say what it is about, without those that say what kind of answer it wants."""
+        """The words that say what it is about, not what kind of answer it wants ("list")."""
         return [word for word in words(self.text) if word not in STOPWORDS | _INSTRUCTIONS]
 
 
@@ -294,4 +301,4 @@ def _direction(text: str) -> bool | None:
         return None
     if forbids(text):
         return True
-    return False if _ALLOWS.search(text) else None
+    return False if _ASKS_USE.search(text) else None

@@ -95,7 +95,10 @@ def stance(question: str, sentences: Sequence[str]) -> str:
 
 
 def _says(asked: Question, subjects: set[str], sentence: str) -> str:
-    """What one sentence says to the question."""
+    """What one sentence says to the question; "" if it only introduces."""
+    role = role_of(sentence)
+    if role in (Role.background, Role.method, Role.aim):
+        return ""
     if _UNCLEAR.search(sentence):
         return "unclear"
     clauses = _CLAUSES.split(_NO_DENIAL.sub(" ", sentence))
@@ -108,10 +111,8 @@ def _says(asked: Question, subjects: set[str], sentence: str) -> str:
     )
     if _ASKS_DENIAL.search(asked.text):
         return "yes" if denied else "no"
-    role = role_of(sentence)
-    introduces = role in (Role.background, Role.method, Role.aim)
     about = role is Role.conclusion or _share(subjects, sentence) >= _SHARED_NO
-    return "no" if denied and about and not introduces else "yes"
+    return "no" if denied and about else "yes"
 
 
 def _disagree(asked: str, said: str, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
