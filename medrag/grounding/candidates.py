@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import groupby, pairwise
 
 from ..generation.prompts import without_markers
@@ -16,6 +15,7 @@ from ..text import split_sentences
 from ..text.words import terms, words
 from ..types import Hit
 from .question import GROUPS, is_question
+from .roles import Role, role_of, role_of_label
 from .table_rows import is_row
 
 _BULLET = re.compile(r"\A\s*(?:[-*•–]|\d{1,3}[.)])\s+")
@@ -32,79 +32,6 @@ _ABBREVIATION = re.compile(r"((?:[\w’'-]+ ){1,6})\(([A-Z][\w-]{1,9})\)")
 _BETWEEN_ITEMS = re.compile(r"[,;/+]| and | or ")
 
 
-class Role(StrEnum):
-    """What a sentence does in its article."""
-
-    aim = "aim"
-    method = "method"
-    background = "background"
-    result = "result"
-    conclusion = "conclusion"
-    other = ""
-
-
-# Labels of structured abstracts; they hold until the next one.
-_LABEL = re.compile(r"\A\W{0,3}([A-Z][A-Z&/ ,-]{2,60}|[A-Z][a-z]+(?: and [a-z]+)?):\s")
-_LABELS = (
-    (Role.conclusion, r"conclu|interpretation|significance|implication|take-?home|discussion"),
-    (Role.result, r"result|finding|outcomes? and"),
-    (Role.aim, r"objective|aim|purpose|hypothes|goal|background and (?:aim|objective|purpose)"),
-    (
-        Role.method,
-        r"method|design|setting|participant|subject|patients\Z|measure|material|intervention"
-        r"|procedure|data sources?|data synthesis|study selection|trial registration|population",
-    ),
-    (Role.background, r"background|introduction|context|rationale|importance"),
-)
-# Cues in a sentence, in the order in which they count: what concludes is a conclusion, whatever
-# else is in it.
-_CUES = tuple(
-    (role, re.compile(pattern, re.I))
-    for role, pattern in (
-        (
-            Role.conclusion,
-            r"\b(?:in conclusion|in summary|to conclude|we conclude\w*|taken together|overall,"
-            r"|(?:these|our|the) (?:present )?(?:results?|findings?|data|study|observations?)"
-            r" (?:\w+ )?(?:suggest|indicate|show|demonstrate|support|confirm|reveal|provide|imply)\w*"
-            r"|therefore|thus,|hence)\b",
-        ),
-        (
-            Role.aim,
-            r"\b(?:aim|purpose|objective|goal)s? (?:of|was|were|is|are|in)\b"
-            r"|\b(?:we|this (?:\w+ )?(?:study|paper|review|article|trial|work|report|analysis)"
-            r"|the (?:present|current) (?:study|paper|review))\s+(?:\w+ )?"
-            r"(?:aim(?:s|ed)?|sought|set out|intend(?:s|ed)?|hypothesi[sz]ed?|(?:was|is) (?:designed|undertaken"
-            r"|conducted|performed|carried out) to|investigates?d?|examines?d?|evaluated?s?|assess(?:es|ed)?"
-            r"|explored?s?|compared?s?|describes?|reviews?|discuss(?:es)?|summari[sz]es?|analy[sz]ed?s?"
-            r"|determined? (?:whether|if)|tested? (?:whether|if|the hypothesis))\b"
-            r"|\A\W*(?:here,? we (?:review|discuss|describe|summari[sz]e|aim)\w*)\b"
-            r"|\A\W*to (?:determine|evaluate|assess|investigate|examine|compare|study|explore|describe|test"
-            r"|identify|analy[sz]e|review|clarify|establish|estimate|elucidate|find out)\b"
-            r"(?!.*,\s*(?:we (?:found|show)))",
-        ),
-        (
-            Role.method,
-            r"\b(?:patients|participants|subjects|women|men|children|mice|rats|adults|volunteers|cases"
-            r"|samples|data|records|studies|charts)\b.{0,60}\bwere (?:\w+ )?(?:randomi[sz]ed|randomly"
-            r"|enrolled|recruited|collected|reviewed|retrieved|assigned|divided|allocated|included|extracted"
-            r"|analy[sz]ed|obtained|selected|interviewed|screened)\b"
-            r"|\bwe (?:\w+ )?(?:searched|retrieved|recruited|enrolled|collected|conducted|performed"
-            r"|carried out|randomi[sz]ed|used|reviewed|included|measured)\b(?!.*\b(?:found|show|reveal))",
-        ),
-        (
-            Role.result,
-            r"\b(?:we (?:\w+ )?(?:found|show(?:ed)?|observed|demonstrate\w*|identified|report(?:ed)?)"
-            r"|significant(?:ly)?|p\s?[<=>]\s?0?\.\d|(?:was|were) (?:found|associated|observed)"
-            r"|95\s?% ci|revealed)\b",
-        ),
-        (
-            Role.background,
-            r"\b(?:little is known|remains? (?:unclear|unknown|controversial|to be)|has not been"
-            r" (?:studied|established)|is (?:unclear|unknown|not known))\b",
-        ),
-    )
-)
-
 # What stands in documents and never answers. Each pattern is tried on the whole candidate.
 _NEVER = re.compile(
     r"\A\W*(?:copyright\b|©|all rights reserved|doi:|https?://\S+\W*\Z|www\.)"
@@ -116,11 +43,17 @@ _NEVER = re.compile(
     r"|\A\W*(?:last (?:updated|reviewed)|reviewed by|published (?:by|online)|funding|keywords?"
     r"|conflicts? of interest|competing interests?|acknowledge?ments?|trial registration"
     r"|author contributions?|ethics approval|key points\W*\Z|contents\W*\Z)\b"
-    r"|\bthe authors? (?:declare|have no|report no)\b|\bclinicaltrials\.gov\b.{0,40}\Z"
-    # A reference: authors with initials, a year, and volume and pages or a journal's dots.
-    r"|\A\W*(?:\[?\d{1,3}[\].)]\s*)?[A-Z][\w'’-]+,? (?:[A-Z]\.?\s?){1,3}(?:,|;|and|et al).*\b(?:19|20)\d\d\b"
-    r"|\b(?:19|20)\d\d\s?;\s?\d+\s?(?:\(\w+\))?\s?:\s?[a-z]?\d+",
+    r"|\bthe authors? (?:declare|have no|report no)\b|\bclinicaltrials\.gov\b.{0,40}\Z",
     re.I | re.S,
+)
+# Authors with initials, then a year or a title; or year, volume and pages.
+_AUTHOR = r"[A-Z][\w'’-]+,? (?:[A-Z]\.? ?){1,3}"
+_REFERENCE = re.compile(
+    rf"\A\W*(?:\d{{1,3}}[\].)]?\s+)?{_AUTHOR}(?:(?:[,;]| and| &) {_AUTHOR})+"
+    r"(?:\. ?[A-Z]|.*\b(?:19|20)\d\d\b)"
+    rf"|\A\W*(?:\d{{1,3}}[\].)]?\s+)?{_AUTHOR},? et al\b.*\b(?:19|20)\d\d\b"
+    r"|\b(?:19|20)\d\d\s?;\s?\d+\s?(?:\(\w+\))?\s?:\s?[a-z]?\d+",
+    re.S,
 )
 _LEGEND = re.compile(
     r"\A\W*(?:supplementary |extended data )?(?:fig(?:ure)?|table|box|scheme|panel)s?\.?\s*[\dIVX]+",
@@ -267,7 +200,7 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
     lists = _lists(text, spans)
     headings = {tuple(words(part)) for part in (hit.title, *hit.section.split(" > "))}
     found: list[Candidate] = []
-    label = _role_of_label(hit.section)
+    label = role_of_label(f"{hit.section}: ")
     whom, previous, previous_end = "", "", 0
 
     for start, end in spans:
@@ -275,19 +208,18 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
             continue  # it is said with its list
         start = _after_question(text, start, end)
         line = text[start:end]
-        named = _LABEL.match(line)
-        if named and (role := _role_of_label(named[1])):
-            label = role
+        label = role_of_label(line) or label
         if "\n\n" in text[previous_end:start]:
             previous = ""
         whom = _whom(line, whom if previous else "")
         line = on_one_line(line)
-        if _says_something(line, headings):
+        # "Figure 2." may have been split from its legend.
+        under = previous if _LEGEND.fullmatch(previous.rstrip(" .:")) else ""
+        if _says_something(line, headings) and not _is_legend(f"{under} {line}"):
             role = role_of(line, label)
             dependent = _DEPENDENT.match(line) is not None
             found.append(Candidate(number, hit, start, end, line, previous, dependent, role, whom))
-        if not is_question(line):
-            previous, previous_end = line, end
+        previous, previous_end = line, end
     for start, end in lists:
         line = on_one_line(text[start:end])
         if "?" not in line and not _NEVER.search(line):
@@ -295,27 +227,6 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
                 Candidate(number, hit, start, end, line, "", False, Role.other, "", is_list=True)
             )
     return sorted(found, key=lambda one: one.start)
-
-
-def role_of(sentence: str, label: Role = Role.other) -> Role:
-    """What a sentence does in its article.
-
-    Args:
-        label: that of its section. What stands under "Objective" is often a definition, so the
-            words of the sentence decide whether it is an aim.
-    """
-    if named := _LABEL.match(sentence):
-        label = _role_of_label(named[1]) or label
-        sentence = sentence[named.end() :]
-    role = next((role for role, pattern in _CUES if pattern.search(sentence)), Role.other)
-    if Role.aim in (role, label):
-        return role or Role.background
-    return label or role
-
-
-def _role_of_label(label: str) -> Role:
-    label = label.rpartition(" > ")[2].strip().lower()
-    return next((role for role, pattern in _LABELS if re.search(pattern, label)), Role.other)
 
 
 def _whom(line: str, current: str) -> str:
@@ -347,8 +258,12 @@ def _says_something(text: str, headings: set[tuple[str, ...]]) -> bool:
         and tuple(said) not in headings
         and not text.endswith(":")
         and not _NEVER.search(text)
-        and not (_LEGEND.match(text) and not _FINITE.search(text))
+        and not _REFERENCE.search(text)
     )
+
+
+def _is_legend(text: str) -> bool:
+    return _LEGEND.match(text) is not None and not _FINITE.search(text)
 
 
 def _lists(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -385,7 +300,7 @@ def _is_item(text: str, spans: list[tuple[int, int]], n: int) -> bool:
 
 def _inline_lists(text: str) -> list[tuple[int, int]]:
     """Lists within a paragraph: the sentence that ends with a colon, and its items."""
-    found = []
+    found: list[tuple[int, int]] = []
     offset = 0
     for line in text.splitlines(keepends=True):
         for colon in re.finditer(r":\s+-\s+(?=\S)", line):

@@ -21,8 +21,9 @@ from ..embedding.cache import Vectors
 from ..stores import Vector
 from ..text.words import stem, terms
 from ..types import Evidence, Hit
-from .candidates import Candidate, Role, candidates, sentence_spans
+from .candidates import Candidate, candidates, sentence_spans
 from .question import Question, allows, fits, forbids, groups, read_question
+from .roles import Role
 from .table_rows import best_rows, excludes, holds_numbers, is_row
 
 __all__ = [
@@ -92,7 +93,7 @@ class SentenceVectors:
         """See `Embedder.embed_documents`."""
         with self._lock:
             known = {text: self._known[text] for text in texts if text in self._known}
-        new = sorted({*texts} - {*known}, key=len)
+        new = sorted(dict.fromkeys(text for text in texts if text not in known), key=len)
         if new:
             known.update(zip(new, self._embedder.embed_documents(new), strict=True))
         with self._lock:
@@ -171,7 +172,9 @@ def weigh(
     evidence.sort(key=lambda item: -item.score)
     if asked.wants_list and evidence:
         best = evidence[0]  # what names other things than the best one comes next
-        evidence[1:] = sorted(evidence[1:], key=lambda item: _REPEATED * _both(item, best) - item.score)
+        evidence[1:] = sorted(
+            evidence[1:], key=lambda item: _REPEATED * _both(item, best) - item.score
+        )
     return evidence
 
 

@@ -13,6 +13,11 @@ _AUXILIARY = (
 )
 _ASKING = r"(?:what|which|who|whom|whose|when|where|why|how)"
 _WH = re.compile(rf"\b{_ASKING}\b|\b(?:list|name|describe|define|give|summari[sz]e)\b", re.I)
+# The kind of thing that is asked for: "Which antibiotics are …"
+_WANTED = re.compile(
+    rf"\b(?:which|what)\s+((?:(?!of\b|in\b|for\b|with\b)[\w-]+\s+){{0,2}}?[\w-]+)\s+{_AUXILIARY}\b",
+    re.I,
+)
 _STARTS = re.compile(rf"\W*(?:{_AUXILIARY}|{_ASKING})\b", re.I)
 # Titles of papers ask after a colon: "Statins after stroke: do they help?"
 _YES_NO = re.compile(rf"(?:[:.?–—]|--)\s*{_AUXILIARY}\s+\S+\s+\S+", re.I)
@@ -144,13 +149,14 @@ _GENERAL = frozenset(
     help helps need needed associated association role cause causes caused avoid avoided
     contraindicated unsafe harmful stop stopped first usual normal average number percentage
     proportion prevalence milligrams micrograms grams weeks months years hours minutes adult adults
-    treat treats treating prevent prevents disease diseases condition conditions indication indications gene protein virus test cancer
+    treat treats treating prevent prevents disease diseases condition conditions indication
+    indications gene protein virus test cancer
     child children infant infants neonate neonates newborn baby elderly old man woman men women
     """.split()  # noqa: SIM905
 )
 _METHOD = re.compile(
-    r"\b(?:what|which) (?:is|was|were|are)? ?(?:the )?(?:\w+ ){0,2}?(?:aims?|objectives?|goals?|purpose"
-    r"|methods?|design|protocol|hypothes[ie]s|inclusion criteria)\b"
+    r"\b(?:what|which) (?:is|was|were|are)? ?(?:the )?(?:\w+ ){0,2}?"
+    r"(?:aims?|objectives?|goals?|purpose|methods?|design|protocol|hypothes[ie]s|inclusion criteria)\b"
     r"|\bhow (?:was|were) .*\b(?:conducted|performed|designed|measured|assessed|studied|recruited"
     r"|randomi[sz]ed|compared|done)\b",
     re.I,
@@ -184,7 +190,9 @@ class Question:
         """It asks whether, or by whom, something may be used."""
         if self.yes_no:
             return forbids(self.text) or _ASKS_USE.search(self.text) is not None
-        return self.forbids is True or (self.forbids is False and _SAFE.search(self.text) is not None)
+        return self.forbids is True or (
+            self.forbids is False and _SAFE.search(self.text) is not None
+        )
 
     @property
     def about_dose(self) -> bool:
@@ -194,10 +202,13 @@ class Question:
     @property
     def subjects(self) -> list[str]:
         """The words of the topic that name something: "aspirin" and "pregnancy", not "safe"."""
+        wanted = {*words(" ".join(_WANTED.findall(self.text)))}
         return [
             word
             for word in dict.fromkeys(self.topic)
-            if not (word in _GENERAL or word[0].isdigit() or re.fullmatch(_ALLOWED, word))
+            if word not in _GENERAL | wanted
+            and not word[0].isdigit()
+            and not re.fullmatch(_ALLOWED, word)
         ]
 
     @property

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 
 from ..text.words import stem, terms
-from .candidates import Role, role_of
 from .question import Question, read_question
+from .roles import Role, role_of
 
 # Least share of the subjects of the question in a sentence. Chosen on half of PubMedQA and BioASQ.
 _SHARED = 0.15  # that carries a stance

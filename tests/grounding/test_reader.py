@@ -10,9 +10,10 @@ import pytest
 from medrag.config import GeneratorConfig
 from medrag.generation import ExtractiveGenerator
 from medrag.generation.prompts import REFUSAL, Prompt
-from medrag.grounding.candidates import Role, candidates, quoted, role_of
+from medrag.grounding.candidates import candidates, quoted
 from medrag.grounding.evidence import SentenceVectors, confidence, weigh
 from medrag.grounding.question import read_question
+from medrag.grounding.roles import Role, role_of
 from medrag.ingestion import TextEmbedder
 from medrag.types import Hit
 
@@ -66,10 +67,9 @@ def test_questions_legends_references_and_boilerplate_are_no_candidates(text: st
 
 
 def test_a_question_before_its_answer_is_cut_off() -> None:
-    assert taken("What is gout? (A form of arthritis.) Gout is caused by crystals.") == [
-        "(A form of arthritis.)",
-        "Gout is caused by crystals.",
-    ]
+    for said in ("Gout is caused by crystals.", "gout is caused by crystals of uric acid."):
+        assert taken(f"What is gout? {said}") == [said]
+        assert taken(f"What is (are) gout ? {said}") == [said]
 
 
 @pytest.mark.parametrize(
@@ -461,7 +461,7 @@ def test_few_candidates_are_embedded_and_none_twice(embedder: TextEmbedder) -> N
     embedded = len(counting.texts)
     assert weigh(question, query, hits, vectors, lambda word: 1.0) == first
     assert len(counting.texts) == embedded
-    assert confidence(first) > 0.9
+    assert confidence(first) > 0.8
 
 
 def test_the_cache_forgets_what_was_used_least(embedder: TextEmbedder) -> None:

@@ -13,7 +13,11 @@ from medrag.grounding.stance import stance
         ("Is ramolor safe in pregnancy?", "Ramolor is not safe in pregnancy.", "no"),
         ("Is ramolor safe in pregnancy?", "Ramolor is safe in pregnancy.", "yes"),
         ("Is ramolor safe in pregnancy?", "Ramolor is contraindicated in pregnancy.", "no"),
-        ("Is ramolor contraindicated in pregnancy?", "Ramolor must not be used in pregnancy.", "yes"),
+        (
+            "Is ramolor contraindicated in pregnancy?",
+            "Ramolor must not be used in pregnancy.",
+            "yes",
+        ),
         ("Does zinc shorten colds?", "CONCLUSIONS: Zinc did not shorten colds.", "no"),
         ("Does zinc shorten colds?", "These results suggest that zinc shortens colds.", "yes"),
         ("Does zinc shorten colds?", "There was no evidence that zinc shortens colds.", "no"),
