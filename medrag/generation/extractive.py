@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..config import GeneratorConfig
 from ..text.duplicates import Wording
 from ..text.words import terms
-from ..types import Evidence
 from .prompts import REFUSAL, Prompt, without_markers
 
 _REPEATS = 0.7  # share of the shorter text's words from which on another one says the same
@@ -25,25 +24,18 @@ class ExtractiveGenerator:
 
         What cannot be understood alone is said with the sentence before it, if both fit.
         """
-        chosen: list[tuple[Evidence, list[str]]] = []
-        room = self._max_sentences
+        said: list[str] = []
+        lines: list[str] = []
         for item in prompt.evidence:
-            said = [text for _, texts in chosen for text in texts]
-            if not room:
+            if len(said) == self._max_sentences:
                 break
-            if any(_repeats(item.text, other) for other in said):
+            if _is_said(item.text, said):
                 continue
-            texts = [item.text]
-            if item.lead and room > 1 and not any(_repeats(item.lead, other) for other in said):
-                texts.insert(0, item.lead)
-            chosen.append((item, texts))
-            room -= len(texts)
-        # The best document comes first; sentences of one hit keep their order.
-        ranks = {item.number: rank for rank, (item, _) in reversed(list(enumerate(chosen)))}
-        chosen.sort(key=lambda one: (ranks[one[0].number], one[0].start))
-        lines = [
-            f"{without_markers(text)} [{item.number}]" for item, texts in chosen for text in texts
-        ]
+            if item.lead and len(said) + 2 <= self._max_sentences and not _is_said(item.lead, said):
+                said.append(item.lead)
+                lines.append(f"{without_markers(item.lead)} [{item.number}]")
+            said.append(item.text)
+            lines.append(f"{without_markers(item.text)} [{item.number}]")
         return "\n".join(lines) or REFUSAL
 
     def stream(self, prompt: Prompt) -> Iterator[str]:
@@ -52,6 +44,10 @@ class ExtractiveGenerator:
 
     def close(self) -> None:
         """See `Generator.close`; there is nothing to release."""
+
+
+def _is_said(text: str, said: Sequence[str]) -> bool:
+    return any(_repeats(text, other) for other in said)
 
 
 def _repeats(text: str, other: str) -> bool:

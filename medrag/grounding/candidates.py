@@ -56,11 +56,13 @@ _REFERENCE = re.compile(
     re.S,
 )
 _LEGEND = re.compile(
-    r"\A\W*(?:supplementary |extended data )?(?:fig(?:ure)?|table|box|scheme|panel)s?\.?\s*[\dIVX]+",
+    r"\A\W*(?:supplementary |extended data )?(?:fig(?:ure)?|table|box|scheme|panel)s?\.?\s*"
+    r"[\dIVX]+",
     re.I,
 )
 _FINITE = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|shows?|increas\w+|decreas\w+|reduc\w+|causes?|can|should|must)\b",
+    r"\b(?:is|are|was|were|has|have|had|shows?|increas\w+|decreas\w+|reduc\w+|causes?|can|should"
+    r"|must)\b",
     re.I,
 )
 _DEPENDENT = re.compile(

@@ -156,7 +156,8 @@ _GENERAL = frozenset(
 )
 _METHOD = re.compile(
     r"\b(?:what|which) (?:is|was|were|are)? ?(?:the )?(?:\w+ ){0,2}?"
-    r"(?:aims?|objectives?|goals?|purpose|methods?|design|protocol|hypothes[ie]s|inclusion criteria)\b"
+    r"(?:aims?|objectives?|goals?|purpose|methods?|design|protocol|hypothes[ie]s"
+    r"|inclusion criteria)\b"
     r"|\bhow (?:was|were) .*\b(?:conducted|performed|designed|measured|assessed|studied|recruited"
     r"|randomi[sz]ed|compared|done)\b",
     re.I,

@@ -36,7 +36,7 @@ def piece(score: float, text: str, number: int = 1, start: int = 0) -> Evidence:
     return Evidence(number, text, start, start + len(text), score, 1.0, score)
 
 
-def test_the_best_sentences_are_taken_in_reading_order() -> None:
+def test_the_best_sentence_comes_first() -> None:
     evidence = [
         piece(1.00, "Third.", number=2, start=50),
         piece(0.99, "First.", number=1, start=0),
@@ -44,7 +44,7 @@ def test_the_best_sentences_are_taken_in_reading_order() -> None:
         piece(0.97, "Fourth.", number=1, start=70),
     ]
     taken = [(s.text, s.cited) for s in extract(evidence, 3)]
-    assert taken == [("Second.", (2,)), ("Third.", (2,)), ("First.", (1,))]
+    assert taken == [("Third.", (2,)), ("First.", (1,)), ("Second.", (2,))]
 
 
 def test_always_as_many_as_asked_for_and_no_repeats() -> None:
