@@ -125,9 +125,10 @@ def bioasq(rag: RAGPipeline, queries: Sequence[Row], measured: Measured) -> None
 def stance(measured: Measured, name: str, answer: Answer, right: str) -> None:
     """Compare the stance with yes, no or maybe; without a stance an answer counts as wrong."""
     said = {"unclear": "maybe"}.get(answer.stance, answer.stance)
+    right = right.lower()
     measured.add(name, "medrag", said == right)
     measured.add(name, "always yes", right == "yes")
-    measured.add(f"{name[:-9]}: with a stance", "medrag", bool(said))
+    measured.add(f"{name.rpartition(' ')[0].rstrip(':')}: with a stance", "medrag", bool(said))
     if said:
         measured.add(f"{name}, of those with a stance", "medrag", said == right)
         measured.add(f"{name}, of those with a stance", "always yes", right == "yes")
