@@ -77,7 +77,8 @@ _CUES = tuple(
         (
             Role.result,
             r"\b(?:we (?:\w+ )?(?:found|show(?:ed)?|observed|demonstrate\w*|identified"
-            r"|report(?:ed)?)|significant(?:ly)?|p\s?[<=>]\s?0?\.\d|(?:was|were) (?:found|associated|observed)"
+            r"|report(?:ed)?)|significant(?:ly)?|p\s?[<=>]\s?0?\.\d"
+            r"|(?:was|were) (?:found|associated|observed)"
             r"|95\s?% ci|revealed)\b",
         ),
         (
