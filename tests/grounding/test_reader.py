@@ -32,7 +32,7 @@ def answer(
     reply = ExtractiveGenerator(GeneratorConfig()).generate(
         Prompt(question, tuple(hits), [], evidence=tuple(evidence))
     )
-    return reply.replace(" [1]", "")
+    return reply.text.replace(" [1]", "")
 
 
 def taken(text: str, title: str = "", section: str = "") -> list[str]:
