@@ -15,7 +15,15 @@ from .embedding import Embedder, open_embedder
 from .generation import Generator, open_generator
 from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
 from .grounding import check_support, ground
-from .grounding.evidence import CALIBRATIONS, PACKAGED_MINILM, Calibration, confidence, weigh
+from .grounding.evidence import (
+    CALIBRATIONS,
+    PACKAGED_MINILM,
+    Calibration,
+    SentenceVectors,
+    confidence,
+    weigh,
+)
+from .grounding.stance import stance
 from .grounding.statements import parse_reply
 from .grounding.verifier import EntailmentVerifier
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
@@ -46,6 +54,7 @@ class RAGPipeline:
     ) -> None:
         self.config = config or PipelineConfig()
         self._embedder = embedder or open_embedder(self.config.embedder)
+        self._sentences = SentenceVectors(self._embedder)
         self._shared_generator = generator
         self._lock = Lock()  # guards what is opened at first use
         self._changing = Lock()  # threads that change the index take turns
@@ -132,7 +141,7 @@ class RAGPipeline:
         retriever = self._retriever()
         hits = retriever.retrieve(question)
         vector = retriever.query_vector(question)
-        evidence = weigh(question, vector, hits, self._embedder, retriever.rarity)
+        evidence = weigh(question, vector, hits, self._sentences, retriever.rarity)
         certainty = confidence(evidence, self._calibration)
         if certainty < self.config.grounding.min_confidence:
             yield _refusal(question, certainty, hits)
@@ -143,7 +152,7 @@ class RAGPipeline:
             reply = yield from generator.stream(prompt)
         else:
             reply = generator.generate(prompt)
-        verbatim = {without_markers(item.text) for item in evidence}
+        verbatim = {without_markers(text) for item in evidence for text in (item.lead, item.text)}
         parsed = parse_reply(reply, len(prompt.contexts), verbatim)
         check = self._verifier or check_support
         config = self.config.grounding
@@ -166,6 +175,7 @@ class RAGPipeline:
                 sources=sources,
                 hits=tuple(hits),
                 sentences=sentences,
+                stance=stance(question, [one.text for one in sentences if one.supported]),
             )
         yield replace(answer, stray_markers=parsed.stray_markers)
 

@@ -177,7 +177,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One sentence of a hit.
+    """One sentence, list or table row of a hit.
 
     Attributes:
         number: position of the hit in the list, from 1; the n of `[n]`.
@@ -188,6 +188,8 @@ class Evidence:
         score: the sentences are ranked by it.
         row: for a row of a table, the share of the question's terms that occur in the row and its
             headings; 0 if it lacks a number of the question. 0 for all other text.
+        lead: the sentence before it, if it cannot be understood without ("It is given daily");
+            "" otherwise.
     """
 
     number: int
@@ -198,6 +200,7 @@ class Evidence:
     coverage: float
     score: float
     row: float = 0.0
+    lead: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,46 @@ def test_answers_rest_on_exact_spans_of_the_right_document(
 
 
 @pytest.mark.parametrize(
+    ("question", "stance"),
+    [
+        ("Is ramolor safe in pregnancy?", "no"),
+        ("Is methadol safe in pregnancy?", "yes"),
+        ("Which drug is safe in pregnancy?", ""),
+        ("Is aspirin safe in pregnancy?", ""),  # refused: no document says
+    ],
+)
+def test_yes_no_questions_get_a_stance(
+    config: PipelineConfig, tmp_path: Path, question: str, stance: str
+) -> None:
+    note = tmp_path / "note.md"
+    note.write_text(
+        "# Blood pressure\n\nMethadol is safe in pregnancy. Ramolor is not safe in pregnancy.",
+        encoding="utf-8",
+    )
+    with RAGPipeline(config) as rag:
+        rag.ingest_document(note)
+        answer = rag.query(question)
+        assert (answer.stance, answer.abstained) == (stance, "aspirin" in question)
+
+
+def test_a_list_is_quoted_whole_and_cited_as_it_stands(
+    config: PipelineConfig, tmp_path: Path
+) -> None:
+    note = tmp_path / "scurvy.md"
+    note.write_text(
+        "# Scurvy\n\nSigns of scurvy:\n\n- bleeding gums [4]\n- bruises\n- slow wounds\n",
+        encoding="utf-8",
+    )
+    with RAGPipeline(config) as rag:
+        rag.ingest_document(note)
+        answer = rag.query("What are the signs of scurvy?")
+        check_sources(rag, answer)
+        said = "Signs of scurvy: - bleeding gums (4) - bruises - slow wounds"
+        assert answer.answer == f"{said} [1]"
+        assert answer.sources[0].text.startswith("Signs of scurvy:\n")
+
+
+@pytest.mark.parametrize(
     ("question", "page"),
     [
         ("What is the most common cause of anaemia in the world?", 1),

@@ -90,7 +90,7 @@ class GeneratorConfig:
 class GroundingConfig:
     """When an answer counts as supported."""
 
-    min_confidence: float = 0.4  # below it the pipeline abstains; 0..1
+    min_confidence: float = 0.12  # below it the pipeline abstains; 0..1
     min_support: float = 0.5  # `Support.score` from which on a statement is supported; 0..1
     keep_unsupported: bool = False  # True: keep unsupported statements in the answer, marked
     verifier: str = ""  # folder or hub id of an entailment model that judges after the rules

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..config import GeneratorConfig, GeneratorKind
-from ..text.duplicates import Wording
-from ..types import Evidence
-from .prompts import REFUSAL, Pieces, Prompt, Reply, without_markers
+from .extractive import ExtractiveGenerator
+from .prompts import Pieces, Prompt, Reply
 
-# A further sentence is taken if its score is at least this share of the best one's.
-_NEARLY = 0.9
+__all__ = ["ExtractiveGenerator", "Generator", "open_generator"]
 
 
 class Generator(Protocol):
@@ -42,41 +40,6 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Release what is held. Answers under way are finished; a later call starts again."""
-
-
-class ExtractiveGenerator:
-    """Takes its answers from `Prompt.evidence`, so it cannot invent anything."""
-
-    reads_messages = False
-
-    def __init__(self, config: GeneratorConfig) -> None:
-        self._max_sentences = config.max_sentences
-
-    def generate(self, prompt: Prompt) -> Reply:
-        """See `Generator.generate`; each line is one sentence of a passage and its marker."""
-        chosen: list[Evidence] = []
-        wordings: list[Wording] = []
-        for item in prompt.evidence:
-            good = item.score >= _NEARLY * prompt.evidence[0].score
-            if len(chosen) == self._max_sentences or not good:
-                break
-            wording = Wording(item.text)
-            if all(wording.shared(other) < 1.0 for other in wordings):
-                chosen.append(item)
-                wordings.append(wording)
-        # The best document comes first; sentences of one hit keep their order.
-        ranks = {item.number: rank for rank, item in reversed(list(enumerate(chosen)))}
-        chosen.sort(key=lambda item: (ranks[item.number], item.start))
-        lines = [f"{without_markers(item.text)} [{item.number}]" for item in chosen]
-        return Reply("\n".join(lines) or REFUSAL)
-
-    def stream(self, prompt: Prompt) -> Pieces:
-        reply = self.generate(prompt)
-        yield reply.text
-        return reply
-
-    def close(self) -> None:
-        """See `Generator.close`; there is nothing to release."""
 
 
 def open_generator(config: GeneratorConfig) -> Generator:

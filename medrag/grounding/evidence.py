@@ -1,6 +1,6 @@
-"""Weigh the sentences of the retrieved chunks against the question.
+"""Weigh what the retrieved chunks say against the question.
 
-The pipeline abstains if even the best sentence is weak, whichever generator is configured; the
+The pipeline abstains if even the best candidate is weak, whichever generator is configured; the
 extractive generator answers with the best ones.
 """
 
@@ -8,35 +8,101 @@ from __future__ import annotations
 
 import math
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from threading import Lock
+from typing import Protocol
 
-from ..embedding import Embedder, checked_vectors
+import numpy as np
+
+from ..embedding import checked_vectors
+from ..embedding.cache import Vectors
 from ..stores import Vector
-from ..text import split_sentences
-from ..text.words import STOPWORDS, stem, terms, words
+from ..text.words import stem, terms
 from ..types import Evidence, Hit
+from .candidates import Candidate, candidates, sentence_spans
+from .question import Question, allows, fits, forbids, groups, read_question
+from .roles import Role
 from .table_rows import best_rows, excludes, holds_numbers, is_row
 
-_Place = tuple[int, Hit, int, int]  # number of the hit, the hit, start and end in its text
+__all__ = [
+    "CALIBRATIONS",
+    "PACKAGED_MINILM",
+    "Calibration",
+    "Rarity",
+    "SentenceVectors",
+    "confidence",
+    "sentence_spans",
+    "weigh",
+]
+
 # The weight of a word: the fewer chunks of the index contain it, the higher.
 Rarity = Callable[[str], float]
 
-_BULLET = re.compile(r"\A\s*(?:[-*•–]|\d{1,3}[.)])\s+")
-_MIN_TERMS = 3  # a span with fewer terms is a heading or a fragment
-_COVERAGE_WEIGHT = 0.25  # measured: docs/lab-log.md
+_EMBEDDED = 12  # candidates whose vectors are compared; words choose them (docs/lab-log.md)
+_EMBEDDED_CHARACTERS = 600  # of each; the rest of a long list says little about what it lists
+# Chosen on 283 BioASQ questions, and so were the others below: docs/lab-log.md.
+_IN_CONTEXT, _IN_SENTENCE = 0.25, 0.1  # weight of the question's words, where they are
+_RARE = 3  # power of a word's weight: a chunk without the rarest word is about something else
+_RANK_WEIGHT = 0.03  # the chunk before is a little better
+# What concludes or reports says more than what introduces; what tells how it was done, less.
+_ROLE_BONUS = {
+    Role.conclusion: 0.05,
+    Role.result: 0.02,
+    Role.background: -0.03,
+    Role.method: -0.1,
+}
+# More of it, where yes or no is asked.
+_YES_NO_BONUS = {Role.conclusion: 0.15, Role.result: 0.08, Role.background: -0.1}
 # Chosen on 48 questions about tables, asked with and without their article: docs/lab-log.md.
 _ROW_SLOPE, _ROW_INTERCEPT = 6.0, -4.3
 _ASKED_ROW, _ROW_BONUS = 0.65, 0.1
-_NO_NUMBER = 0.15
-_ASKS_QUANTITY = re.compile(
-    r"\bhow (?:many|much|often|long|old|high|low|large|big)\b"
-    r"|\bwhat (?:share|proportion|percentage|number|fraction)\b"
-    r"|\b(?:p[- ]value|hazard ratio|odds ratio)\b",
-    re.I,
-)
+_ITEM_BONUS, _ITEMS = 0.1, 6  # of a list: for each thing that is listed, up to so many
+_REPEATED = 0.2  # for a list: what a candidate loses that only repeats the best one
+_PREFIX = 6
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+class Embeds(Protocol):
+    """What is needed of an `Embedder` here."""
+
+    @property
+    def name(self) -> str:
+        """For errors."""
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """float32 [n, dimension], each row of length 1."""
+
+
+class SentenceVectors:
+    """An embedder that remembers the vectors of the last texts: questions come back to them."""
+
+    def __init__(self, embedder: Embeds, size: int = 4096) -> None:
+        self._embedder = embedder
+        self._size = size
+        self._known: OrderedDict[str, Vector] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def name(self) -> str:
+        """That of the embedder."""
+        return self._embedder.name
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """See `Embedder.embed_documents`."""
+        with self._lock:
+            known = {text: self._known[text] for text in texts if text in self._known}
+        new = sorted(dict.fromkeys(text for text in texts if text not in known), key=len)
+        if new:
+            known.update(zip(new, self._embedder.embed_documents(new), strict=True))
+        with self._lock:
+            self._known.update(known)
+            for text in known:
+                self._known.move_to_end(text)
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)
+        return np.stack([known[text] for text in texts])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,132 +118,187 @@ class Calibration:
     intercept: float
 
 
-# Fitted on 460 BioASQ questions; the documents of 160 of them were removed (docs/lab-log.md).
-PACKAGED_MINILM = Calibration(similarity=7.2, coverage=2.6, intercept=-5.9)
+# Fitted on 553 BioASQ questions, asked with and without their documents (docs/lab-log.md).
+PACKAGED_MINILM = Calibration(similarity=5.9, coverage=4.0, intercept=-6.1)
 # By `Embedder.fingerprint`.
 CALIBRATIONS = {"a093136a19de59c7f243e4bdbbdb834f": PACKAGED_MINILM}
 
 
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """Character spans (start, end) of the sentences, table rows and list items of a text."""
-    spans: list[tuple[int, int]] = []
-    offset = 0
-    for is_table, group in groupby(text.splitlines(keepends=True), is_row):
-        # A row is whole, whatever full stops are in it.
-        for sentence in group if is_table else split_sentences("".join(group)):
-            # List items end without a full stop.
-            for line in sentence.splitlines(keepends=True):
-                bullet = None if is_table else _BULLET.match(line)
-                said = line[bullet.end() :] if bullet else line.lstrip()
-                if body := said.rstrip():
-                    start = offset + len(line) - len(said)
-                    spans.append((start, start + len(body)))
-                offset += len(line)
-    return spans
-
-
 def weigh(
-    question: str, query: Vector, hits: Sequence[Hit], embedder: Embedder, rarity: Rarity
+    question: str, query: Vector, hits: Sequence[Hit], embedder: Embeds, rarity: Rarity
 ) -> list[Evidence]:
-    """All sentences of the hits, the one that most likely answers the question first.
+    """What the hits say, the candidate that most likely answers the question first.
 
-    Headings, questions and fragments are left out: they resemble the question but do not answer it.
-    So are rows of a table that are about others than the question.
+    Left out is what cannot answer it: see `candidates`, and what is about others than the question,
+    says the opposite of what it asks for, or lacks the quantity that it asks for.
 
     Args:
         query: vector of the question.
         rarity: weight of a word, larger for words that few chunks contain.
     """
-    places = [
-        (number, hit, start, end)
-        for number, hit in enumerate(hits, 1)
-        for start, end in sentence_spans(hit.text)
-        if _says_something(hit, hit.text[start:end])
-    ]
-    weights = {stem(word): rarity(word) for word in words(question) if word not in STOPWORDS}
-    places = _asked_rows(question, weights, places)
-    if not places:
+    asked = read_question(question)
+    weights = {stem(word): rarity(word) for word in asked.topic}
+    found = [one for number, hit in enumerate(hits, 1) for one in candidates(number, hit)]
+    found = [one for one in found if _may_answer(one, asked)]
+    found = _asked_rows(question, weights, _on_topic(found, asked, weights))
+    found = _for_whom(found, asked)
+    found = _most_words(found, weights)
+    if not found:
         return []
-    # A sentence often lacks its subject ("It is given daily"); the heading supplies it.
-    texts = [f"{_heading(hit, '. ')}. {hit.text[start:end]}" for _, hit, start, end in places]
+    texts = [one.context[:_EMBEDDED_CHARACTERS] for one in found]
     vectors = checked_vectors(
         embedder.embed_documents(texts), len(texts), len(query), embedder.name
     )
-    similarities = (vectors @ query).tolist()
-    chunk_coverage = [_coverage(weights, f"{_heading(hit)} {hit.text}") for hit in hits]
-    asks_quantity = _ASKS_QUANTITY.search(question) is not None
-    found = []
-    for text, similarity, (number, hit, start, end) in zip(
-        texts, similarities, places, strict=True
-    ):
-        sentence = hit.text[start:end]
-        in_text = _coverage(weights, text)
-        covered = in_text + _coverage(weights, sentence)
-        row = in_text if is_row(sentence) and holds_numbers(text, sentence, question) else 0.0
-        score = similarity + _COVERAGE_WEIGHT * covered
-        if row >= _ASKED_ROW:
-            score += _ROW_BONUS
-        if asks_quantity and not _has_new_number(sentence, question):
-            score -= _NO_NUMBER
-        found.append(
+    similarities: list[float] = (vectors @ query).tolist()
+    rare = {word: weight**_RARE for word, weight in weights.items()}
+    chunk_coverage = {one.number: _coverage(rare, f"{one.heading} {one.hit.text}") for one in found}
+    evidence = []
+    for one, similarity in zip(found, similarities, strict=True):
+        in_text = _coverage(weights, one.context)
+        row = in_text if one.is_row and holds_numbers(one.context, one.text, question) else 0.0
+        evidence.append(
             Evidence(
-                number=number,
-                text=sentence,
-                start=hit.start + start,
-                end=hit.start + end,
+                number=one.number,
+                text=one.text,
+                start=one.hit.start + one.start,
+                end=one.hit.start + one.end,
                 similarity=similarity,
-                coverage=chunk_coverage[number - 1],
-                score=score,
+                coverage=chunk_coverage[one.number],
+                score=similarity + _bonus(one, asked, in_text, _coverage(weights, one.text), row),
                 row=row,
+                lead="" if asked.wants_list else one.lead,
             )
         )
-    return sorted(found, key=lambda item: -item.score)
+    evidence.sort(key=lambda item: -item.score)
+    if asked.wants_list and evidence:
+        best = evidence[0]  # what names other things than the best one comes next
+        evidence[1:] = sorted(
+            evidence[1:], key=lambda item: _REPEATED * _both(item, best) - item.score
+        )
+    return evidence
 
 
 def confidence(evidence: Sequence[Evidence], calibration: Calibration = PACKAGED_MINILM) -> float:
-    """Probability in [0, 1] that the hits contain an answer, judged by the best sentence."""
+    """Probability in [0, 1] that the hits contain an answer, judged by what is nearest to it."""
     if not evidence:
         return 0.0
-    best, fitted = evidence[0], calibration
-    logit = fitted.similarity * best.similarity + fitted.coverage * best.coverage + fitted.intercept
+    similarity = max(one.similarity for one in evidence)
+    coverage = max(one.coverage for one in evidence)
+    fitted = calibration
+    logit = fitted.similarity * similarity + fitted.coverage * coverage + fitted.intercept
     # Rows are lists of values: their vectors are unlike any question, but their words tell.
-    logit = max(logit, _ROW_SLOPE * best.row + _ROW_INTERCEPT)
+    logit = max(logit, _ROW_SLOPE * evidence[0].row + _ROW_INTERCEPT)
     return 1.0 / (1.0 + math.exp(-logit))
 
 
-def _heading(hit: Hit, joint: str = " ") -> str:
-    return joint.join((hit.title, hit.section, hit.header))
+def _both(one: Evidence, other: Evidence) -> float:
+    """The share of the terms of the shorter text that both have."""
+    its, others = {*terms(one.text)}, {*terms(other.text)}
+    return len(its & others) / max(1, min(len(its), len(others)))
 
 
-def _asked_rows(question: str, weights: dict[str, float], places: list[_Place]) -> list[_Place]:
-    """The places without rows and lines that are about others than the question."""
-    texts = [hit.text[start:end] for _, hit, start, end in places]
-    left = [
-        (place, text)
-        for place, text in zip(places, texts, strict=True)
-        if not excludes(text, question)
-    ]
-    rows = [text for _, text in left if is_row(text)]
-    kept = iter(best_rows(rows, [_coverage(weights, row) for row in rows]))
-    return [place for place, text in left if not is_row(text) or next(kept)]
+def _bonus(
+    one: Candidate, asked: Question, in_text: float, in_sentence: float, row: float
+) -> float:
+    """What is added to the similarity of a candidate."""
+    bonus = _IN_CONTEXT * in_text + _IN_SENTENCE * in_sentence - _RANK_WEIGHT * (one.number - 1)
+    if not asked.wants_method:
+        bonus += _ROLE_BONUS.get(one.role, 0.0)
+        if asked.yes_no:
+            bonus += _YES_NO_BONUS.get(one.role, 0.0)
+    if row >= _ASKED_ROW:
+        bonus += _ROW_BONUS
+    if asked.wants_list:
+        bonus += _ITEM_BONUS * min(_ITEMS, one.items)
+    return bonus
 
 
-def _has_new_number(sentence: str, question: str) -> bool:
-    """Tell whether a sentence has a number that the question does not give."""
-    return bool({*_NUMBER.findall(sentence)} - {*_NUMBER.findall(question)})
+def _may_answer(one: Candidate, asked: Question) -> bool:
+    """Whether a candidate can answer the question by its kind, direction and form."""
+    if not asked.wants_method and one.role is Role.aim:
+        return False
+    if asked.yes_no and one.role is Role.method:
+        return False
+    if asked.forbids is True and not forbids(one.context):
+        return False
+    if asked.forbids is False and forbids(one.text) and not allows(one.text):
+        return False
+    if asked.form is None:
+        return True
+    given = {*_NUMBER.findall(asked.text)}
+    said = _NUMBER.sub(lambda number: " " if number[0] in given else number[0], one.text)
+    return asked.form.search(said) is not None
 
 
-def _says_something(hit: Hit, sentence: str) -> bool:
-    """True unless the sentence is a heading, a question or a fragment."""
-    headings = [words(text) for text in (hit.title, *hit.section.split(" > "))]
-    said = words(sentence)
-    # "Do not give it with X." has few terms, because it has many stop words, but says a lot.
-    is_whole = len(said) > _MIN_TERMS and sentence.endswith((".", "!"))
-    return (
-        (is_whole or len(terms(sentence)) >= _MIN_TERMS)
-        and not sentence.endswith("?")
-        and said not in headings
+def _on_topic(
+    found: list[Candidate], asked: Question, weights: dict[str, float]
+) -> list[Candidate]:
+    """The candidates that speak of what a question about safety, use or a dose is about.
+
+    "Is aspirin safe in pregnancy?" is not answered from a list of the risks of another disease:
+    most subjects of the question must be in the candidate, above it or in the sentence before.
+    """
+    subjects = list(dict.fromkeys(stem(word) for word in asked.subjects))
+    if not subjects or not (asked.about_use or asked.about_dose):
+        return found
+    rarest = max(subjects, key=lambda word: weights.get(word, 0.0))
+    needed = (
+        1 if asked.about_dose else math.ceil(len(subjects) * (0.6 if len(subjects) < 4 else 0.5))
     )
+    left = []
+    for one in found:
+        said = {*terms(f"{one.context} {one.previous} {one.spelled_out}")}
+        held = [word for word in subjects if any(_alike(word, other) for other in said)]
+        if len(held) >= needed and (rarest in held or not asked.about_dose):
+            left.append(one)
+    return left
+
+
+def _alike(word: str, other: str) -> bool:
+    """Whether two stems are of one word: "pregnancy" and "pregnant"."""
+    return word == other or (len(word) > 5 and word[:_PREFIX] == other[:_PREFIX])
+
+
+def _for_whom(found: list[Candidate], asked: Question) -> list[Candidate]:
+    """The candidates for the patients of the question; those for nobody in particular stay."""
+    if not asked.groups:
+        return found
+    fit = {id(one): fits(asked.groups, _about(one)) for one in found}
+    least = 2 if 3 in fit.values() else 1
+    return [one for one in found if fit[id(one)] >= least]
+
+
+def _about(one: Candidate) -> dict[str, frozenset[str]]:
+    """Whom a candidate is about: by its own words, else its label, section and title."""
+    return {
+        **groups(one.hit.title),
+        **groups(one.hit.section),
+        **groups(one.lead),
+        **groups(one.whom),
+        **groups(one.text),
+    }
+
+
+def _asked_rows(
+    question: str, weights: dict[str, float], found: list[Candidate]
+) -> list[Candidate]:
+    """The candidates without rows and lines that are about others than the question."""
+    left = [one for one in found if not excludes(one.text, question)]
+    rows = [one.text for one in left if is_row(one.text)]
+    kept = iter(best_rows(rows, [_coverage(weights, row) for row in rows]))
+    return [one for one in left if not is_row(one.text) or next(kept)]
+
+
+def _most_words(found: list[Candidate], weights: dict[str, float]) -> list[Candidate]:
+    """The candidates worth a vector: those with most words of the question, of the best hits."""
+    if len(found) <= _EMBEDDED:
+        return found
+
+    def promise(one: Candidate) -> float:
+        covered = _coverage(weights, one.context) + _coverage(weights, one.text)
+        return covered + 2 * _ROLE_BONUS.get(one.role, 0.0) - 0.05 * (one.number - 1)
+
+    return sorted(found, key=promise, reverse=True)[:_EMBEDDED]
 
 
 def _coverage(weights: dict[str, float], text: str) -> float:

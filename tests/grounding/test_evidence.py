@@ -166,8 +166,9 @@ def test_a_rare_word_weighs_more_than_a_common_one(embedder: TextEmbedder) -> No
         (item,) = weighed("gout febuxostat", hits, embedder, lambda word: rarity(word, 1.0))
         return item.coverage
 
-    assert coverage("gout") == pytest.approx(0.9)
-    assert coverage("febuxostat") == pytest.approx(0.1)
+    assert coverage("gout") > 0.9  # it is there
+    assert coverage("febuxostat") < 0.1  # the rare word is not
+    assert coverage("neither") == pytest.approx(0.5)
 
 
 def test_confidence_follows_the_best_sentence_and_is_a_share() -> None:

@@ -1,0 +1,124 @@
+"""Whether what an answer says means yes or no to the question.
+
+Rules on words, in the manner of NegEx (Chapman et al. 2001): in the clause that speaks of what is
+asked, a denial or an opposite makes it a no. Sentences that share hardly a word with the question
+carry no stance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..text.words import stem, terms
+from .question import Question, read_question
+from .roles import Role, role_of
+
+# Least share of the subjects of the question in a sentence. Chosen on half of PubMedQA and BioASQ.
+_SHARED = 0.15  # that carries a stance
+_SHARED_NO = 0.2  # that says no and is no conclusion: others deny something else
+
+_MAY = r"(?:did|do|does|was|were|is|are|has|have|had|should|could|would|can|may|must|need)"
+_THINGS = (
+    r"(?:evidence|effects?|associations?|differences?|correlations?|benefits?|relationships?|impact"
+    r"|influence|changes?|improvements?|advantages?|role|need|links?)"
+)
+_DENIES = re.compile(
+    rf"\b{_MAY}(?:n['’]t| not)\b|\b(?:cannot|neither|never)\b|\bno (?:\w+[ -]){{0,3}}?{_THINGS}\b"
+    r"|\bnot (?:associated|related|significant|be|necessary|appear|seem|differ|correlat|influence"
+    r"|affect|improve|increase|reduce|recommended|justified|effective|useful|safe|given)"
+    r"|\b(?:fail(?:s|ed)? to|unlikely|unnecessary|unreliable|ineffective|unrelated|inadequate"
+    r"|independent(?:ly)? of|insufficient|inaccurate|lack of|contra-?indicat\w+|unsafe|avoid(?:ed)?"
+    r"|no longer|(?:cast|casts) doubt|regardless of)\b",
+    re.I,
+)
+_NO_DENIAL = re.compile(
+    r"\bnot only\b|\bwhether or not\b|\bnot (?:previously|yet|inferior|to mention)\b|\bif not\b",
+    re.I,
+)
+_UNCLEAR = re.compile(
+    r"\b(?:inconclusive|conflicting|contradictory|controversial|equivocal|uncertain|unclear"
+    r"|remains? (?:unknown|to be (?:determined|established|seen))|not (?:clear|known|established)"
+    r"|(?:insufficient|limited|inadequate|not enough) (?:evidence|data)"
+    r"|cannot be (?:concluded|determined)|no (?:firm|definite|definitive) conclusions?)\b",
+    re.I,
+)
+# A question with the one and a sentence with the other disagree.
+_OPPOSITES = tuple(
+    (re.compile(rf"\b(?:{one})", re.I), re.compile(rf"\b(?:{other})", re.I))
+    for one, other in (
+        (
+            r"increas|higher|rais|elevat|enhanc|promot|upregulat|activat",
+            r"decreas|lower|reduc|declin|inhibit|suppress|downregulat|block",
+        ),
+        (r"improv|better|benefi", r"worse|deteriorat|impair|harm"),
+        (r"positive(?:ly)?\b", r"negative(?:ly)?\b"),
+        (r"safe(?:ly)?\b", r"unsafe|harmful|dangerous|toxic|contra-?indicat|avoid"),
+        (r"differ|distinct|alter|change|influence|affect", r"similar|comparable|the same\b|equal"),
+        (r"common\b|frequent", r"rare|uncommon|infrequent"),
+        (r"dominant", r"recessive"),
+        (r"benign", r"malignant"),
+        (r"agonist", r"antagonist"),
+    )
+)
+# "Is A as good as B?": no difference means yes.
+_ASKS_SAMENESS = re.compile(
+    r"\b(?:similar|comparable|equivalent|equal|same|agree\w*|non-?inferior|as \w+ as)\b", re.I
+)
+_SAMENESS = re.compile(
+    r"\b(?:similar|comparable|equivalent|equal\w*|the same|no (?:\w+ )?differences?|not differ)\b",
+    re.I,
+)
+_ASKS_DENIAL = re.compile(
+    r"\b(?:not|never|ineffective|unnecessary|unsafe|contra-?indicat\w*|harmful|avoid\w*|without"
+    r"|unable|fail\w*|lack\w*|absence|independent|unrelated|obsolete)\b|n['’]t\b",
+    re.I,
+)
+_CLAUSES = re.compile(
+    r"[;,] (?:but|although|though|while|whereas|however|and)\b|; |\bbut\b|\balthough\b|\bwhereas\b"
+)
+
+
+def stance(question: str, sentences: Sequence[str]) -> str:
+    """The answer that the sentences of an answer give to a yes/no question.
+
+    Returns:
+        "yes", "no" or "unclear"; "" for another kind of question, or if no sentence carries one.
+    """
+    asked = read_question(question)
+    if not asked.yes_no:
+        return ""
+    subjects = {stem(word) for word in asked.subjects}
+    found = [_says(asked, subjects, one) for one in sentences if _share(subjects, one) >= _SHARED]
+    # Of two sentences that differ, the one that denies is about the very thing asked.
+    return "no" if "no" in found else next(iter(found), "")
+
+
+def _says(asked: Question, subjects: set[str], sentence: str) -> str:
+    """What one sentence says to the question; "" if it only introduces."""
+    role = role_of(sentence)
+    if role in (Role.background, Role.method, Role.aim):
+        return ""
+    if _UNCLEAR.search(sentence):
+        return "unclear"
+    clauses = _CLAUSES.split(_NO_DENIAL.sub(" ", sentence))
+    clause = max(clauses, key=lambda part: _share(subjects, part))
+    if _ASKS_SAMENESS.search(asked.text) and _SAMENESS.search(clause):
+        return "yes"
+    denied = _DENIES.search(clause) is not None or any(
+        _disagree(asked.text, clause, *pair) or _disagree(asked.text, clause, *pair[::-1])
+        for pair in _OPPOSITES
+    )
+    if _ASKS_DENIAL.search(asked.text):
+        return "yes" if denied else "no"
+    about = role is Role.conclusion or _share(subjects, sentence) >= _SHARED_NO
+    return "no" if denied and about else "yes"
+
+
+def _disagree(asked: str, said: str, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
+    only_one = one.search(asked) and not other.search(asked)
+    return bool(only_one and other.search(said) and not one.search(said))
+
+
+def _share(subjects: set[str], text: str) -> float:
+    return len(subjects & {*terms(text)}) / max(1, len(subjects))
