@@ -16,6 +16,7 @@ from .roles import Role, role_of
 
 # Least share of the subjects of the question in a sentence. Chosen on half of PubMedQA and BioASQ.
 _SHARED = 0.15  # that carries a stance
+_AS_NEAR = 0.6  # of the share of the nearest sentence: "B is not safe" says nothing about A
 _SHARED_NO = 0.2  # that says no and is no conclusion: others deny something else
 
 _MAY = r"(?:did|do|does|was|were|is|are|has|have|had|should|could|would|can|may|must|need)"
@@ -89,7 +90,10 @@ def stance(question: str, sentences: Sequence[str]) -> str:
     if not asked.yes_no:
         return ""
     subjects = {stem(word) for word in asked.subjects}
-    found = [_says(asked, subjects, one) for one in sentences if _share(subjects, one) >= _SHARED]
+    said = [(_share(subjects, one), _says(asked, subjects, one)) for one in sentences]
+    said = [(share, answer) for share, answer in said if answer and share >= _SHARED]
+    nearest = max((share for share, _ in said), default=0.0)
+    found = [answer for share, answer in said if share >= _AS_NEAR * nearest]
     # Of two sentences that differ, the one that denies is about the very thing asked.
     return "no" if "no" in found else next(iter(found), "")
 
