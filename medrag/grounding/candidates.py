@@ -174,7 +174,10 @@ def on_one_line(text: str) -> str:
 def quoted(statement: str, source: str) -> tuple[int, int] | None:
     """Where a source says a statement word for word, from and to the end of a sentence or list."""
     said = without_markers(source)
-    wanted = r"\s+".join(map(re.escape, without_markers(statement).split()))
+    parts = without_markers(statement).split()
+    if " ".join(parts) not in " ".join(said.split()):
+        return None
+    wanted = r"\s+".join(map(re.escape, parts))
     spans = sentence_spans(source)
     spans += _lists(source, spans)
     starts = {_after_question(source, start, end) for start, end in spans} | {a for a, _ in spans}

@@ -8,7 +8,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from transformers import (
 from medrag import GroundingConfig, PipelineConfig, RAGPipeline, check_support
 from medrag.config import Device
 from medrag.errors import ModelError
-from medrag.generation.prompts import Prompt
+from medrag.generation.prompts import Pieces, Prompt, Reply
 from medrag.grounding import SupportCheck, verifier
 from medrag.grounding.verifier import Claim, EntailmentVerifier
 from medrag.indexing import BuildReport
@@ -370,11 +370,14 @@ def test_damaged_weights_and_a_hub_without_a_network(model: str, tmp_path: Path)
 class Paraphrase:
     """A generator that rewords the first passage."""
 
-    def generate(self, prompt: Prompt) -> str:
-        return "Allopurinol lowers the uric acid. [1]"
+    reads_messages = True
 
-    def stream(self, prompt: Prompt) -> Iterator[str]:
-        yield self.generate(prompt)
+    def generate(self, prompt: Prompt) -> Reply:
+        return Reply("Allopurinol lowers the uric acid. [1]")
+
+    def stream(self, prompt: Prompt) -> Pieces:
+        yield ""
+        return self.generate(prompt)
 
     def close(self) -> None:
         pass

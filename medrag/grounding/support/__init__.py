@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from ...generation.prompts import without_markers
 from ...types import Support
+from ..candidates import quoted
 from .parts import distributed, judged_in_parts
 from .scoring import Judgement, judge
 from .sentences import parse
@@ -28,9 +28,8 @@ def check_support(
         min_score: the score from which on a statement is supported, 0..1.
     """
     passage = read(source, title, section)
-    for start, end in passage.spans:
-        if without_markers(source[start:end]) == statement:
-            return Support(True, 1.0, "", ((start, end),))
+    if span := quoted(statement, source):
+        return Support(True, 1.0, "", (span,))
     said = parse(statement)
     if not said.terms and not said.quantities:
         return Support(False, 0.0, "it says nothing")
