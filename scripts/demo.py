@@ -27,7 +27,7 @@ from medrag.manifest import read_manifest
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = os.environ.get("DEMO_OUTPUTS", "outputs")
 QUESTIONS = (
-    "What is the first-line treatment for type 2 diabetes?",
+    "Is aspirin safe for children with influenza?",
     "How soon must antibiotics be given in septic shock?",
     "Which antibodies are found in myasthenia gravis?",  # no sample document says
 )

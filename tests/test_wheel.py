@@ -69,6 +69,10 @@ def test_the_wheel_has_the_package_and_its_configuration_and_nothing_else(wheel:
         if "__pycache__" not in path.parts
     }
     package.add("medrag/retrieval/reranker.safetensors")
+    package |= {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "medrag/grounding/support/tables").glob("*.txt")
+    }
     conf = {f"medrag/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert len(conf) > 3
     assert package | conf <= names
