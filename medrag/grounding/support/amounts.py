@@ -12,6 +12,7 @@ from ...text.quantities import Quantity
 from ..table_rows import is_row
 from .alignment import Comparison, matches
 from .sentences import Sentence, Term
+from .tables import listed
 
 _SIGN_WORDS = {"<": "below ", "<=": "at most ", ">": "above ", ">=": "at least ", "": ""}
 _UPPER = re.compile(r"\s*max|.*\b(?:max(?:imum)?|upper|limit)\b", re.I)
@@ -19,10 +20,15 @@ _LOWER = re.compile(r"\s*min|.*\b(?:min(?:imum)?|lower)\b", re.I)
 _LIMIT = re.compile(r"\bmax|\bmin", re.I)
 _THREE_YEARS = 3 * 366  # days
 _NIGHTLY = frozenset({"bedtime", "night", "morning", "evening"})
+_VERSUS = re.compile(r"\(\s?[^()]*\d[^()]*\s(?:versus|vs\.?|compared with)\s$", re.I)
+_COMPARED = listed("comparison")
+_OF_THEM = re.compile(r"\s+of (?:the|these|them)\b", re.I)
+_AGED = re.compile(r"[\d\w]+[ -]?(?:year|month|week|day)s?[ -]olds?\b", re.I)
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
 _NUMBERED = re.compile(r"[A-Za-z-]+\d+|\d+(?:st|nd|rd|th)")
 _SEGMENT_BREAK = re.compile(
-    r"[;:,.()]|\b(?:and|but|while|whereas|versus|vs|compared|then|or|with (?=\d))\b"
+    r"[;:,.]|\((?!\s?[\d<>≥≤.])"
+    r"|\b(?:and|but|while|whereas|versus|vs|compared|then|or|with (?=\d))\b"
 )
 
 Given = tuple[Quantity, Sentence]  # a quantity of the source and its sentence
@@ -64,6 +70,14 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
         sign < 0 for clause in statement.clauses for _, sign in clause.directions.get("change", ())
     ):  # "fell by 34 %" for "-34 %"
         given = replace(given, low=-given.low, high=-given.high)
+    if (
+        _AGED.match(statement.text, wanted.start)
+        and given.low < given.high
+        and (
+            wanted.dimension == given.dimension == "time" and given.low <= wanted.low <= given.high
+        )
+    ):
+        return True  # "a 3-year-old" and "children of 1 to 4 years"
     if not wanted.same_value(given) or not _may_share_unit(wanted, given, source):
         return False
     return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
@@ -135,7 +149,9 @@ def _is_derived(wanted: Quantity, window: Sequence[Sentence]) -> bool:
     if wanted.dimension:
         return False
     if wanted.low == wanted.high == 1.0 and not wanted.sign:
-        return True
+        return not any(  # "one of the following" is not "two of the following"
+            _OF_THEM.match(one.text, q.end) for one in window for q in one.quantities
+        )
     if wanted.low == 0.0:
         return any(clause.negations for sentence in window for clause in sentence.clauses)
     digits = re.sub(r"\D", "", wanted.text)
@@ -206,13 +222,42 @@ def _bound_elsewhere(
     near = [t for t in _segment(statement, wanted) if t.word not in ("before", "after")]
     if not others or not near:
         return None
-    own = [_segment(sentence, one) for one, sentence in same]
-    far = [_segment(sentence, one) for one, sentence in others]
-    if not any(own) or any(_distinct_overlap(near, terms, far) for terms in own):
+    if _second_of_two(same):  # "(4.2% versus 1.0%)": the second is of the other group
+        if not _COMPARED.isdisjoint(statement.words):
+            return None
+        own, far = [], [_segment(sentence, one) for one, sentence in others]
+    elif not any(_segment(sentence, one) for one, sentence in same):
+        return None
+    else:
+        own = [_qualifying(sentence, one) for one, sentence in same]
+        far = [_qualifying(sentence, one) for one, sentence in others]
+    if any(_distinct_overlap(near, terms, far) for terms in own):
         return None
     overlaps = [_distinct_overlap(near, terms, own) for terms in far]
     most = max(overlaps)
     return others[overlaps.index(most)][0] if most else None
+
+
+def _second_of_two(same: Sequence[Given]) -> bool:
+    """Whether a quantity is only the second of "(4.2% versus 1.0%)"."""
+    return all(
+        _VERSUS.search(source.text[: one.start])
+        and source.text[one.end : one.end + 1] in (")", ",", ";")
+        for one, source in same
+    )
+
+
+def _qualifying(sentence: Sentence, quantity: Quantity) -> tuple[Term, ...]:
+    """The terms that tell a quantity from others: not the subject before all of them."""
+    terms = _segment(sentence, quantity)
+    amounts = [one for one in sentence.quantities if one.dimension == quantity.dimension]
+    if is_row(sentence.text) or len(amounts) < 2:
+        return terms
+    after = tuple(term for term in terms if term.start > amounts[0].start)
+    # "In adults 5 mg and in children 2 mg": the qualifier comes first.
+    later = ((_segment(sentence, one), one) for one in amounts[1:])
+    comes_first = any(some and some[0].start < one.start for some, one in later)
+    return terms if comes_first and not after else after
 
 
 def _distinct_overlap(

@@ -15,7 +15,7 @@ from .tables import listed
 from .vocabulary import opposites
 
 _CHANGES = ("change", "benefit")
-_TOLD = frozenset({"change", "benefit", "presence", "make", "response", "cause"})
+_TOLD = frozenset({"change", "benefit", "presence", "make", "response", "cause", "same"})
 _TURNED = frozenset({"benefit", "presence", "do", "response", "worth", "known", "normal"})
 _EXCEPT = listed("except")
 
@@ -72,6 +72,8 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
                 for one in other.terms
                 if matches(term, frozenset(one.roots), one.concepts)
             ]
+            if any(_both_do(clause, other) for _, other in found):
+                continue
             if positive and found and all(one.negated for one, _ in found):
                 yield f"the source denies it of {term.word}"
             affirmed = not any(_is_negative(other) or other.no_change for _, other in found)
@@ -156,6 +158,12 @@ def _opposed(one: Directions, other: Directions) -> bool | str:
 def _word(sentence: Sentence, wanted: str) -> str:
     """The word of a sentence that has a root."""
     return next((word for word in sentence.words if root(word) == wanted), wanted)
+
+
+def _both_do(clause: Clause, other: Clause) -> bool:
+    """Whether both say the same of what to do: "continue" and "do not stop"."""
+    one, two = ({s for _, s in c.directions.get("do", ())} for c in (clause, other))
+    return bool(one & two)
 
 
 def _is_negative(clause: Clause) -> bool:

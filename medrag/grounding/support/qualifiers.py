@@ -24,6 +24,8 @@ _ASSOCIATIONS = listed_roots("associations")
 _EFFECTS = listed_roots("effects")
 _CAUSAL = listed_roots("causal")
 _CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
+_ONLY, _ONLY_THERE = listed("exclusive words"), listed("exclusive in the source")
+_ALL, _PARTS = listed("all"), listed("parts")
 _EVERY = frozenset({"all", "every"})
 _OPEN = frozenset({"clear", "known", "certain", "establish", "proven", "prov", "shown", "show"})
 _ALLOWED = frozenset({"allowed", "permitted", "allow"})
@@ -76,6 +78,11 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
     window_words = {word for one in comparison.window for word in one.words}
     window_roots = {root(word) for word in window_words}
     denied = any(clause.negations for clause in statement.clauses)
+    if not _ONLY.isdisjoint(own) and _ONLY_THERE.isdisjoint(window_words):
+        yield "the source does not say “only”"
+    parts = window_words & _PARTS
+    if not _ALL.isdisjoint(own) and parts and _ALL.isdisjoint(window_words) and not denied:
+        yield f"the source says “{min(parts)}”, not “all”"
     for clause, other, sentence in comparison.aligned:
         theirs = _all_words(sentence, other)
         their_roots = {root(word) for word in theirs}

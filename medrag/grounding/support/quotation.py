@@ -20,6 +20,7 @@ _NEARLY = 0.75  # share of the statement's words that the sentence has, in order
 _MOVED = 0.9  # share of the words in any order, where things may have changed places
 _CONDITIONS = frozenset({"if", "unless", "only", "except", "provided", "when"})
 _SUBORDINATES = listed_roots("subordinates")
+_NEGATORS = listed("negators")
 _ORDER = frozenset({"before", "after"})
 _MODALS = {"may": 1, "might": 1, "could": 1, "can": 1, "will": 2, "must": 2, "always": 2}
 
@@ -80,7 +81,7 @@ def _changed(
     """What the words say that differ, in turn."""
     new_words = [word for new, _ in codes for word in new]
     old_words = [word for _, old in codes for word in old]
-    negators = listed("negators") | {"without"}
+    negators = _NEGATORS | {"without"}
     added = sum(word in negators for word in new_words)
     dropped = sum(word in negators for word in old_words)
     turned = sum(bool(base_of_denied(word)) for word in new_words + old_words)
@@ -90,6 +91,8 @@ def _changed(
         if dropped and _kept_after(codes, negators):
             return "the source denies it"
     for new, old in codes:
+        if [*new, *old] in (["or", "and"], ["and", "or"]):
+            return f"the source says “{old[0]}”, not “{new[0]}”"
         if set(old) & _CONDITIONS and not set(new) & (_CONDITIONS | {"without"}):
             return f"the source says it holds “{' '.join(old)}”"
         if reason := _replaced(new, old, statement, sentence, passage):
@@ -122,7 +125,7 @@ def _replaced(
     weak = [_MODALS[word] for word in old if word in _MODALS]
     if strong and weak and max(strong) > max(weak):
         return f"the source says “{next(w for w in old if w in _MODALS)}”"
-    for word in new:
+    for word in () if not _NEGATORS.isdisjoint([*new, *old]) else new:
         for other in old:
             if _opposed(word, other):
                 return f"the source says “{other}”, not “{word}”"

@@ -16,7 +16,7 @@ from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import certainty_differences, dropped_conditions, slot_differences
 from .quotation import quotation_difference
 from .sentences import Sentence, Term
-from .vocabulary import is_medical, listed_roots
+from .vocabulary import is_medical, listed_roots, opposites
 from .windows import Passage, Window
 
 _EASE = 0.66  # so that a third of the terms is worth 0.5: rewordings share no more; docs/lab-log.md
@@ -140,12 +140,18 @@ def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
 
     An everyday word such as "pain" is no proof, unless the window has another name in its place.
     """
-    return _is_name(term) and (
-        not term.concepts
-        or any(
-            not other.light and not matches(other, said.roots, said.concepts) and _is_name(other)
-            for sentence in window.sentences
-            for other in sentence.terms
+    return (
+        _is_name(term)
+        and term.roots[0] not in opposites()
+        and (
+            not term.concepts
+            or any(
+                not other.light
+                and not matches(other, said.roots, said.concepts)
+                and _is_name(other)
+                for sentence in window.sentences
+                for other in sentence.terms
+            )
         )
     )
 

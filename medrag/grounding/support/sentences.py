@@ -9,7 +9,7 @@ from functools import cache, cached_property, lru_cache
 
 from ...text.quantities import Quantity, quantities
 from ...text.words import STOPWORDS, fold
-from .clauses import clause_starts
+from .clauses import AUXILIARIES, clause_starts
 from .forms import base_of_denied, root
 from .results import denies_change, is_not_significant
 from .tables import listed
@@ -237,7 +237,9 @@ def _clauses(
             )  # fmt: skip
         # "Long-term" and "beta-blocker" name no direction.
         if "-" not in (lower[start - 1 : start], lower[end : end + 1]):
-            for part in parts:
+            after = words[at + length] if at + length < len(words) else ""
+            subject = not clause.directions and after in AUXILIARIES  # "Falls were not increased"
+            for part in () if subject and length == 1 else parts:
                 _direct(clause, part, scope > 0)
         scope = max(0, scope - length)
         at += length

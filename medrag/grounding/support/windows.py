@@ -161,6 +161,8 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
     # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
     if any(_has_plain_subject(one) or _is_instruction(one) for one in (before, after)):
         return True
+    if len(before.plain) <= 2:  # a name as a heading: "Amoxicillin."
+        return True
     definite = after.words[0] in ("the", "these")
     return definite and matches(after.terms[0], before.roots, before.concepts)
 
