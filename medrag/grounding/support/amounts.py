@@ -22,6 +22,7 @@ _THREE_YEARS = 3 * 366  # days
 _NIGHTLY = frozenset({"bedtime", "night", "morning", "evening"})
 _VERSUS = re.compile(r"\(\s?[^()]*\d[^()]*\s(?:versus|vs\.?|compared with)\s$", re.I)
 _COMPARED = listed("comparison")
+_FOR_WHOM = re.compile(r"[\s,;]*(?:(?:and|but|while|or)\s+)?(?:in|for|among|with|on|at)\b", re.I)
 _OF_THEM = re.compile(r"\s+of (?:the|these|them)\b", re.I)
 _AGED = re.compile(r"[\d\w]+[ -]?(?:year|month|week|day)s?[ -]olds?\b", re.I)
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
@@ -255,8 +256,9 @@ def _qualifying(sentence: Sentence, quantity: Quantity) -> tuple[Term, ...]:
         return terms
     after = tuple(term for term in terms if term.start > amounts[0].start)
     # "In adults 5 mg and in children 2 mg": the qualifier comes first.
-    later = ((_segment(sentence, one), one) for one in amounts[1:])
-    comes_first = any(some and some[0].start < one.start for some, one in later)
+    starts = dict(_segments(sentence))
+    later = (a for a, b in starts.items() if any(a <= q.start < b for q in amounts[1:]))
+    comes_first = any(_FOR_WHOM.match(sentence.text, start) for start in later)
     return terms if comes_first and not after else after
 
 
