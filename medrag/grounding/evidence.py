@@ -24,6 +24,7 @@ from ..types import Evidence, Hit
 from .candidates import Candidate, candidates, sentence_spans
 from .question import Question, allows, fits, forbids, groups, read_question
 from .roles import Role
+from .support.vocabulary import names_something
 from .table_rows import best_rows, excludes, holds_numbers, is_row
 
 __all__ = [
@@ -241,7 +242,9 @@ def _on_topic(
     subjects = list(dict.fromkeys(stem(word) for word in asked.subjects))
     if not subjects or not (asked.about_use or asked.about_dose):
         return found
-    rarest = max(subjects, key=lambda word: weights.get(word, 0.0))
+    # Of a dose, the drug has to be there: the rarest name, or the rarest word.
+    named = [stem(word) for word in asked.subjects if names_something(word)]
+    rarest = max(named or subjects, key=lambda word: weights.get(word, 0.0))
     needed = (
         1 if asked.about_dose else math.ceil(len(subjects) * (0.6 if len(subjects) < 4 else 0.5))
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ..text.quantities import quantities
 from ..text.words import stem, terms
 from .question import Question, read_question
 from .roles import Role, role_of
@@ -28,6 +29,7 @@ _DENIES = re.compile(
     rf"\b{_MAY}(?:n['’]t| not)\b|\b(?:cannot|neither|never)\b|\bno (?:\w+[ -]){{0,3}}?{_THINGS}\b"
     r"|\bnot (?:associated|related|significant|be|necessary|appear|seem|differ|correlat|influence"
     r"|affect|improve|increase|reduce|recommended|justified|effective|useful|safe|given)"
+    r"|\bwithout (?:an? |any )?(?:increas|reduc|improv|effect|chang|benefit|differ)\w*"
     r"|\b(?:fail(?:s|ed)? to|unlikely|unnecessary|unreliable|ineffective|unrelated|inadequate"
     r"|independent(?:ly)? of|insufficient|inaccurate|lack of|contra-?indicat\w+|unsafe|avoid(?:ed)?"
     r"|no longer|(?:cast|casts) doubt|regardless of)\b",
@@ -54,7 +56,7 @@ _OPPOSITES = tuple(
         ),
         (r"improv|better|benefi", r"worse|deteriorat|impair|harm"),
         (r"positive(?:ly)?\b", r"negative(?:ly)?\b"),
-        (r"safe(?:ly)?\b", r"unsafe|harmful|dangerous|toxic|contra-?indicat|avoid"),
+        (r"safe(?:ly)?\b", r"unsafe|harmful|dangerous|toxic|teratogenic|contra-?indicat|avoid"),
         (r"differ|distinct|alter|change|influence|affect", r"similar|comparable|the same\b|equal"),
         (r"common\b|frequent", r"rare|uncommon|infrequent"),
         (r"dominant", r"recessive"),
@@ -94,8 +96,17 @@ def stance(question: str, sentences: Sequence[str]) -> str:
     said = [(share, answer) for share, answer in said if answer and share >= _SHARED]
     nearest = max((share for share, _ in said), default=0.0)
     found = [answer for share, answer in said if share >= _AS_NEAR * nearest]
+    if found and _depends_on_amount(question, sentences):
+        return "unclear"
     # Of two sentences that differ, the one that denies is about the very thing asked.
     return "no" if "no" in found else next(iter(found), "")
+
+
+def _depends_on_amount(question: str, sentences: Sequence[str]) -> bool:
+    """Whether a sentence draws a line ("if eGFR is below 45") and the question names an amount."""
+    return bool(quantities(question)) and any(
+        one.sign or one.low < one.high for said in sentences for one in quantities(said)
+    )
 
 
 def _says(asked: Question, subjects: set[str], sentence: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from .forms import root, roots
+from .forms import is_technical, root, roots
 from .tables import lines, listed, named
 
 
@@ -22,6 +22,13 @@ def synonyms() -> dict[tuple[str, ...], frozenset[int]]:
 def is_medical(group: int) -> bool:
     """Tell whether a group of synonyms names a disease, a drug, an organ or the like."""
     return group < lines("synonyms").index("")  # an empty line stands before everyday words
+
+
+@cache
+def names_something(word: str) -> bool:
+    """Tell whether a lower-case word names a drug, a disease or the like; routes do not."""
+    groups = synonyms().get((root(word),), frozenset())
+    return (root(word),) not in slots() and (is_technical(word) or any(map(is_medical, groups)))
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from ..evidence import sentence_spans
+from ..candidates import sentence_spans
 from ..table_rows import is_row
 from .abbreviations import Abbreviations, abbreviations, with_both_forms
 from .alignment import matches
