@@ -287,7 +287,9 @@ def _lists(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
         leads = text[slice(*spans[n])].endswith((":", ";")) or not text[slice(*spans[n])].endswith(
             (".", "?", "!")
         )
-        if len(bulleted) >= 2 and (leads or bulleted is items):
+        # Lines for several groups are not one answer: each is for its own.
+        labelled = sum(bool(_whom(text[slice(*spans[item])], "")) for item in bulleted)
+        if len(bulleted) >= 2 and labelled < 2 and (leads or bulleted is items):
             lengths = [len(words(text[slice(*spans[item])])) for item in bulleted]
             if sum(lengths) <= _SHORT_ITEM * len(lengths) and spans[n][1] - lead <= _LEAD_IN:
                 found.append((lead, end))

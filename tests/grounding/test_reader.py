@@ -470,3 +470,9 @@ def test_the_cache_forgets_what_was_used_least(embedder: TextEmbedder) -> None:
     for texts in (["a", "b"], ["a"], ["c"], ["a"], ["b"]):
         assert len(vectors.embed_documents(texts)) == len(texts)
     assert counting.texts == ["a", "b", "c", "b"]
+
+
+def test_of_a_list_of_groups_only_the_line_of_the_group_is_quoted(embedder: TextEmbedder) -> None:
+    text = "Dose\n\n- Adults: 500 mg every 8 hours.\n- Children 1–4 years: 250 mg twice a day.\n"
+    said = answer("What is the pelocillin dose for adults?", embedder, text, "Pelocillin")
+    assert "500 mg" in said and "250 mg" not in said
