@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..config import GeneratorConfig
@@ -10,6 +11,7 @@ from ..text.words import terms
 from .prompts import REFUSAL, Pieces, Prompt, Reply, without_markers
 
 _REPEATS = 0.7  # share of the shorter text's words from which on another one says the same
+_NOT = re.compile(r"\b(?:not|no|never|without|cannot|avoid)\b|n['’]t\b", re.I)
 _FEW = 5  # terms; a shorter text repeats another one only in the same words
 
 
@@ -56,6 +58,8 @@ def _is_said(text: str, said: Sequence[str]) -> bool:
 
 def _repeats(text: str, other: str) -> bool:
     """Tell whether one text says what the other says, or holds it."""
+    if _NOT.findall(text) != _NOT.findall(other):
+        return False  # one denies what the other says
     if text in other or other in text or Wording(text).shared(Wording(other)) == 1.0:
         return True
     mine, its = set(terms(text)), set(terms(other))

@@ -179,7 +179,7 @@ def quoted(statement: str, source: str) -> tuple[int, int] | None:
         return None
     wanted = r"\s+".join(map(re.escape, parts))
     spans = sentence_spans(source)
-    spans += _lists(source, spans)
+    spans += list_spans(source, spans)
     starts = {_after_question(source, start, end) for start, end in spans} | {a for a, _ in spans}
     ends = {end for _, end in spans}
     if not wanted or len(said) != len(source):
@@ -202,7 +202,7 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
     """
     text = hit.text
     spans = sentence_spans(text)
-    lists = _lists(text, spans)
+    lists = list_spans(text, spans)
     headings = {tuple(words(part)) for part in (hit.title, *hit.section.split(" > "))}
     found: list[Candidate] = []
     label = role_of_label(f"{hit.section}: ")
@@ -271,7 +271,7 @@ def _is_legend(text: str) -> bool:
     return _LEGEND.match(text) is not None and not _FINITE.search(text)
 
 
-def _lists(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def list_spans(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans of whole lists of short items, each with the line or sentence that leads in."""
     found: list[tuple[int, int]] = []
     n = 0
@@ -296,7 +296,7 @@ def _lists(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
         n = items[-1] + 1
     return [
         *found,
-        *(one for one in _inline_lists(text) if not any(a <= one[0] < b for a, b in found)),
+        *(one for one in _inlinelist_spans(text) if not any(a <= one[0] < b for a, b in found)),
     ]
 
 
@@ -305,7 +305,7 @@ def _is_item(text: str, spans: list[tuple[int, int]], n: int) -> bool:
     return re.fullmatch(r"\s*(?:[-*•–]|\d{1,3}[.)])\s+", text[start : spans[n][0]]) is not None
 
 
-def _inline_lists(text: str) -> list[tuple[int, int]]:
+def _inlinelist_spans(text: str) -> list[tuple[int, int]]:
     """Lists within a paragraph: the sentence that ends with a colon, and its items."""
     found: list[tuple[int, int]] = []
     offset = 0

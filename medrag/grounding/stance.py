@@ -82,6 +82,9 @@ _CLAUSES = re.compile(
 )
 
 
+_PLAIN = re.compile(r"\W*(yes|no)[.,:;!]", re.I)
+
+
 def stance(question: str, sentences: Sequence[str]) -> str:
     """The answer that the sentences of an answer give to a yes/no question.
 
@@ -111,6 +114,9 @@ def _depends_on_amount(question: str, sentences: Sequence[str]) -> bool:
 
 def _says(asked: Question, subjects: set[str], sentence: str) -> str:
     """What one sentence says to the question; "" if it only introduces."""
+    if plain := _PLAIN.match(sentence):
+        return "yes" if plain[1].lower() == "yes" else "no"
+    sentence = re.sub(r"[*_~]+", "", sentence)
     role = role_of(sentence)
     if role in (Role.background, Role.method, Role.aim):
         return ""

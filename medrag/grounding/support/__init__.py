@@ -11,6 +11,8 @@ from .scoring import Judgement, judge
 from .sentences import parse
 from .windows import read
 
+_LONGEST = 2_000  # characters of a statement
+
 
 def check_support(
     statement: str, source: str, *, title: str = "", section: str = "", min_score: float = 0.5
@@ -27,8 +29,12 @@ def check_support(
         source: the passage.
         min_score: the score from which on a statement is supported, 0..1.
     """
-    passage = read(source, title, section)
-    if span := quoted(statement, source):
+    if len(statement) > _LONGEST:
+        return Support(False, 0.0, "the statement is too long to check")
+    statement, source = _encodable(statement), _encodable(source)
+    passage = read(source, _encodable(title), _encodable(section))
+    span = quoted(statement, source)
+    if span and (span[0] in passage.told or "\n" in source[slice(*span)]):
         return Support(True, 1.0, "", (span,))
     said = parse(statement)
     if not said.terms and not said.quantities:
@@ -49,3 +55,8 @@ def check_support(
     supported = best.score > 0.0 and best.score >= min_score
     reason = "" if supported else best.reason or "the source does not say it"
     return Support(supported, round(best.score, 3), reason, best.spans)
+
+
+def _encodable(text: str) -> str:
+    """The text with "?" for what is no character; its length stays."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -10,6 +10,7 @@ from .sentences import Clause, Sentence, Term
 from .tables import listed
 
 _ENDS = listed("endings") | {""}
+_MOST_CLAUSES = 60  # of a sentence that are compared
 _LEAST = 5  # letters that the forms of a word share
 
 
@@ -29,7 +30,9 @@ class Comparison:
     @cached_property
     def aligned(self) -> list[tuple[Clause, Clause, Sentence]]:
         """Clauses of the statement, each with that of the source which shares most with it."""
-        pairs = ((one, self._closest(one, self.window)) for one in self.statement.clauses)
+        pairs = (
+            (one, self._closest(one, self.window)) for one in self.statement.clauses[:_MOST_CLAUSES]
+        )
         return [(clause, *pair) for clause, pair in pairs if pair]
 
     def counterpart(self, clause: Clause) -> Clause | None:
@@ -43,7 +46,7 @@ class Comparison:
         """The clause in sentences that shares most with a clause, and its sentence."""
         best, found = 0.0, None
         for sentence in sentences:
-            for other in sentence.clauses:
+            for other in sentence.clauses[:_MOST_CLAUSES]:
                 shared = self._shared(clause, other)
                 if shared > best + 1e-9:
                     best, found = shared, (other, sentence)

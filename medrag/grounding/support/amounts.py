@@ -11,6 +11,7 @@ from itertools import pairwise
 from ...text.quantities import Quantity
 from ..table_rows import is_row
 from .alignment import Comparison, matches
+from .forms import root
 from .sentences import Sentence, Term
 from .tables import listed
 
@@ -22,7 +23,8 @@ _THREE_YEARS = 3 * 366  # days
 _NIGHTLY = frozenset({"bedtime", "night", "morning", "evening"})
 _VERSUS = re.compile(r"\(\s?[^()]*\d[^()]*\s(?:versus|vs\.?|compared with)\s$", re.I)
 _COMPARED = listed("comparison")
-_FOR_WHOM = re.compile(r"[\s,;]*(?:(?:and|but|while|or)\s+)?(?:in|for|among|with|on|at)\b", re.I)
+_WORD_AFTER = re.compile(r"[\s-]*([a-z]+)")
+_MOST_AMOUNTS = 40  # that are compared with each other
 _OF_THEM = re.compile(r"\s+of (?:the|these|them)\b", re.I)
 _AGED = re.compile(r"[\d\w]+[ -]?(?:year|month|week|day)s?[ -]olds?\b", re.I)
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
@@ -48,7 +50,7 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
             if other := _bound_elsewhere(statement, wanted, same, given):
                 yield f"the source says {other.text} there, not {wanted.text}"
             continue
-        if any(wanted.equals(one) for one in around) or _is_derived(wanted, window):
+        if any(wanted.equals(one) for one in around) or _is_derived(statement, wanted, window):
             continue
         if wanted.text.lower().startswith(("the first", "first")):
             continue  # "the first day" is "day 1" and "at the start"
@@ -59,6 +61,8 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
     """Whether a quantity of the source is the one that the statement gives."""
     if wanted.equals(given):
         return True
+    if {wanted.dimension, given.dimension} == {"", "rate"}:
+        return False  # three tablets are not three times a day
     if not wanted.dimension and given.dimension and _is_number_of(wanted, given):
         return wanted.sign == given.sign
     if not given.dimension and wanted.dimension and _is_number_of(given, wanted):
@@ -133,7 +137,13 @@ def _numbers_in(text: str) -> tuple[float, ...]:
     return tuple(float(n.replace(",", "")) for n in numbers if n.count(".") < 2)[:2]
 
 
-def _is_derived(wanted: Quantity, window: Sequence[Sentence]) -> bool:
+def _next_word(sentence: Sentence, quantity: Quantity) -> str:
+    """The root of the word after a quantity: what it counts."""
+    found = _WORD_AFTER.match(sentence.lower, quantity.end)
+    return root(found[1]) if found else ""
+
+
+def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]) -> bool:
     """Whether the source says a quantity without giving it.
 
     "Max doses/24 h: 4" is four times in 24 hours; "one dose" is a single one; "days 1 and 2".
@@ -150,8 +160,11 @@ def _is_derived(wanted: Quantity, window: Sequence[Sentence]) -> bool:
     if wanted.dimension:
         return False
     if wanted.low == wanted.high == 1.0 and not wanted.sign:
-        return not any(  # "one of the following" is not "two of the following"
-            _OF_THEM.match(one.text, q.end) for one in window for q in one.quantities
+        thing = _next_word(statement, wanted)
+        return not any(  # "one of the following" is not "two of the following", nor one tablet two
+            _OF_THEM.match(one.text, q.end) or (thing and thing == _next_word(one, q))
+            for one in window
+            for q in one.quantities
         )
     if wanted.low == 0.0:
         return any(clause.negations for sentence in window for clause in sentence.clauses)
@@ -207,7 +220,7 @@ def _bound_elsewhere(
     The terms near a quantity say what it measures. Only those terms count that are near one
     quantity of the source and not near another of the same dimension.
     """
-    if any("respectively" in one.words for _, one in same):
+    if len(given) > _MOST_AMOUNTS or any("respectively" in one.words for _, one in same):
         return None
     beside = [one for one in statement.quantities if one is not wanted]
     others = [
@@ -256,9 +269,8 @@ def _qualifying(sentence: Sentence, quantity: Quantity) -> tuple[Term, ...]:
         return terms
     after = tuple(term for term in terms if term.start > amounts[0].start)
     # "In adults 5 mg and in children 2 mg": the qualifier comes first.
-    starts = dict(_segments(sentence))
-    later = (a for a, b in starts.items() if any(a <= q.start < b for q in amounts[1:]))
-    comes_first = any(_FOR_WHOM.match(sentence.text, start) for start in later)
+    later = ((_segment(sentence, one), one) for one in amounts[1:])
+    comes_first = any(some and some[0].start < one.start for some, one in later)
     return terms if comes_first and not after else after
 
 

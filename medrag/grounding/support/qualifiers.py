@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from ...text.words import stem
 from .alignment import Comparison, said
@@ -46,6 +47,7 @@ _STRICT = re.compile(
     r"|not (?:in|for|if|when)|subject",
     re.I,
 )
+_MOST_CONDITIONS = 20  # of a sentence
 _TIMES = ("after", "following", "where", "once")
 _STOP = re.compile(r"[,;.:)]")
 _LISTED_AFTER = re.compile(r",[^;.]*\b(?:or|and)\b")
@@ -116,7 +118,7 @@ def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[
     """Conditions of the source that a statement drops, each with how much of its score remains."""
     found = []
     for sentence in window:
-        for one in _CONDITION.finditer(sentence.text):
+        for one in islice(_CONDITION.finditer(sentence.text), _MOST_CONDITIONS):
             end = _STOP.search(sentence.text, one.end())
             stop = end.start() if end else len(sentence.text)
             if _is_dropped(statement, sentence, one, stop):

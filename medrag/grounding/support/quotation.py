@@ -16,6 +16,7 @@ from .sentences import Sentence, Term
 from .tables import listed
 from .vocabulary import is_medical, listed_roots, opposites, slots, synonyms
 
+_LONGEST = 300  # words that are compared one by one
 _NEARLY = 0.75  # share of the statement's words that the sentence has, in order
 _MOVED = 0.9  # share of the words in any order, where things may have changed places
 _CONDITIONS = frozenset({"if", "unless", "only", "except", "provided", "when"})
@@ -49,7 +50,7 @@ def _difference(statement: Sentence, sentence: Sentence, passage: Sequence[Sente
     own, theirs = statement.plain, sentence.plain
     a, b = statement.plain_roots, sentence.plain_roots
     alike = len(set(a) & sentence.roots) >= 0.6 * len(set(a))
-    if len(own) < 4 or not theirs or not alike:
+    if not 4 <= len(own) <= _LONGEST or not theirs or len(theirs) > _LONGEST or not alike:
         return None
     shared = (Counter(a) & Counter(b)).total()
     if shared < _NEARLY * len(a):

@@ -37,6 +37,7 @@ _UNDER = re.compile(
     r"(?! ?(?:%|mg|kg|mm|g|l|ml|/|\.))"
 )
 
+_LONGEST = 4_000  # characters of a sentence that are read
 Token = tuple[int, int, str]  # start, end, lower-case word or mark
 
 
@@ -143,6 +144,7 @@ class Sentence:
 @lru_cache(maxsize=2048)
 def parse(text: str) -> Sentence:
     """Take a sentence, a heading or a row of a table apart."""
+    text = text[:_LONGEST]
     lower = _lower(text)
     found = quantities(text)
     tokens = _tokens(lower)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from ..candidates import sentence_spans
+from ..candidates import list_spans, sentence_spans
 from ..table_rows import is_row
 from .abbreviations import Abbreviations, abbreviations, with_both_forms
 from .alignment import matches
@@ -17,6 +17,8 @@ from .sentences import Sentence, parse
 from .tables import listed
 from .vocabulary import opposites
 
+_HEADING = 8  # words in a heading, at most
+_PARAGRAPH = re.compile(r"[ \t]*\n[ \t]*\n")
 _SIZE = 3  # sentences in a window, at most
 REFERS = re.compile(
     r"\s*(?:it|its|they|them|their|theirs|this|these|that(?! of)"
@@ -101,10 +103,18 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """A source, read: its sentences, its windows, and the abbreviations that it defines."""
+    """A source, read.
+
+    Attributes:
+        spans: (start, end) of its sentences.
+        told: the starts of those that may be quoted: no questions, headings, or items without the
+            line that leads in.
+        short: the abbreviations that it defines.
+    """
 
     spans: tuple[tuple[int, int], ...]
     sentences: tuple[Sentence, ...]
+    told: frozenset[int]
     windows: tuple[Window, ...]
     short: Abbreviations
 
@@ -114,12 +124,15 @@ def read(source: str, title: str, section: str) -> Passage:
     """Read a source; statements come one after the other, so the last ones are kept."""
     spans = sentence_spans(source)
     short = abbreviations(f"{title}. {section}. {source}")
+    lists = list_spans(source, spans)
     sentences = [
-        with_both_forms(parse(_spelled_out(source[start:end])), short) for start, end in spans
+        with_both_forms(parse(_spelled_out(_with_lead(source, spans, lists, at))), short)
+        for at in range(len(spans))
     ]
     heading = [parse(text) for text in (title, section) if text]
     # Whether each sentence goes on about the subject of the one before.
     linked = [at > 0 and _is_linked(sentences[at - 1], sentences[at]) for at in range(len(spans))]
+    tells = [_tells(source, start, end) for start, end in spans]
     windows = []
     for first in range(len(spans)):
         back = first
@@ -127,14 +140,21 @@ def read(source: str, title: str, section: str) -> Passage:
             back -= 1
         context = [*heading, *reversed(sentences[back:first])]
         last = first + 1
+        if not tells[first]:
+            continue
         while last <= len(spans) and last - first <= _SIZE:
             windows.append(
                 Window(sentences[first:last], heading, context, tuple(spans[first:last]))
             )
-            if last == len(spans) or not linked[last]:
+            if last == len(spans) or not linked[last] or not tells[last]:
                 break
             last += 1
-    return Passage(tuple(spans), tuple(sentences), tuple(windows), short)
+    alone = {
+        start
+        for at, (start, end) in enumerate(spans)
+        if tells[at] and _with_lead(source, spans, lists, at) == source[start:end]
+    }
+    return Passage(tuple(spans), tuple(sentences), frozenset(alone), tuple(windows), short)
 
 
 def _spelled_out(line: str) -> str:
@@ -154,8 +174,32 @@ def _cell(cell: str) -> str:
     return cell
 
 
+def _tells(source: str, start: int, end: int) -> bool:
+    """Whether a span says something: it is no question, and no heading above a paragraph."""
+    text = source[start:end]
+    if text.endswith("?"):
+        return False
+    short = len(text.split()) <= _HEADING and ":" not in text and not re.search(r"\d", text)
+    return not (short and text[-1:] not in ".!;" and _PARAGRAPH.match(source, end))
+
+
+def _with_lead(
+    source: str, spans: Sequence[tuple[int, int]], lists: Sequence[tuple[int, int]], at: int
+) -> str:
+    """A sentence; an item of a list with the line that leads in, which may be "Do not:"."""
+    start, end = spans[at]
+    item = source[start:end]
+    for first, last in lists:
+        lead = next((span for span in spans if span[0] == first), None)
+        if lead and first < start < last and source[slice(*lead)].endswith(":"):
+            return f"{source[slice(*lead)].rstrip(':')} {item}"
+    return item
+
+
 def _is_linked(before: Sentence, after: Sentence) -> bool:
     """Whether a sentence goes on about the subject of the one before it."""
+    if is_row(before.text) or is_row(after.text):
+        return False
     if not after.terms or REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:60]):
         return True
     # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
