@@ -13,7 +13,8 @@ _BEFORE = {
         r"|starting from|min\.?|greater than or equal to|more than or equal to"
     ),
     "<=": (
-        r"≤|<=|⩽|at most|(?:a |the )?maximum(?: of| is)?"
+        r"≤|<=|⩽|at most"
+        r"|(?:a |the )?maximum(?: (?:daily |single |total )?(?:dose|dosage))?(?: of| is)?"
         rf"|{_NOT}(?:more|greater|higher|longer|later|larger|older) than"
         r"|(?:not?|never)(?: be| is| go)? (?:above|over|beyond)"
         r"|(?:not?|never)(?: to)? exceed(?:ing|s)?"

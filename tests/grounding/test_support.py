@@ -317,3 +317,70 @@ def test_pairs_written_by_hand_are_told_apart() -> None:
     assert min(map(len, kept.values())) >= 100
     assert sum(kept[False]) <= 0.15 * len(kept[False])
     assert sum(kept[True]) >= 0.90 * len(kept[True])
+
+
+# Leaflets and abstracts: what people found who tried to mislead the check.
+MISLEADING = [
+    ("Rates fell in 14 of 60 people (23.6%) given toremal and in 19 of 60 (31.1%) given placebo.",
+     "Rates fell in 31.1% of people given toremal."),
+    ("Rashes were more common with toremal (4.2% versus 1.0%).",
+     "Rashes occurred in 1.0% of patients on toremal."),
+    ("Falls were not increased.", "Falls were increased."),
+    ("Men and women should use contraception during treatment.", "Only women need contraception."),
+    ("The target is 0.6 to 0.8 mmol/L, or 0.8 to 1.0 mmol/L after a relapse.",
+     "After a relapse the target is 0.6 to 0.8 mmol/L."),
+    ("Reduce the dose if two of the following apply: age 80 years or over, weight 60 kg or less.",
+     "Reduce the dose if one of the following applies: age 80 years or over, 60 kg or less."),
+    ("Reduce the dose if age is 80 years or over and weight is 60 kg or less.",
+     "Reduce the dose if age is 80 years or over or weight is 60 kg or less."),
+    ("Most patients recover within a week.", "All patients recover within a week."),
+    ("Few patients had bleeding.", "Many patients had bleeding."),
+    ("Children take 5 mg and adults 10 mg.", "Children take 10 mg."),
+    ("Start with 25 mg and increase to 100 mg.", "Start with 100 mg."),
+    ("Take 1 tablet three times a day.", "Take 3 tablets three times a day."),
+    ("Take four tablets daily.", "Take one tablet daily."),
+    ("Do not use it in:\n- asthma\n- heart failure", "It can be used in asthma."),
+    ("Do not:\n- drive a car\n- drink alcohol", "Drink alcohol."),
+    ("Driving and using machines\n\nDo not drive.", "You can drive and use machines."),
+    ("Can I drink alcohol? No.", "You can drink alcohol."),
+    ("Children under 6 years: not recommended.",
+     "It is recommended for children under 6 years."),
+    ("Drug: Ramipril; Side effect: cough\nDrug: Amlodipine; Side effect: oedema",
+     "Ramipril causes oedema."),
+    ("It is a myth that antibiotics cure colds.", "Antibiotics cure colds."),
+    ("Ask your doctor whether toremal is safe in pregnancy.", "Toremal is safe in pregnancy."),
+    ("Use paracetamol instead of ibuprofen.", "Use ibuprofen."),
+    ("Take 20 mg, not 80 mg.", "Take 80 mg."),
+    ("Use it unless the patient is pregnant.", "Use it if the patient is pregnant."),
+    ("The maximum dose is 100 mg daily.", "The usual dose is 100 mg daily."),
+]  # fmt: skip
+PLAIN = [
+    ("Pelocillin must not be given to people with asthma.",
+     "Pelocillin is contraindicated in people with asthma."),
+    ("Children 1–4 years: 250 mg three times a day.",
+     "A 3-year-old is given 250 mg three times a day."),
+    ("Do not stop a statin if creatine kinase is less than 5 times the limit.",
+     "Continue the statin if creatine kinase is less than 5 times the limit."),
+    ("Pelocillin. Adults: 500 mg every 8 hours.", "Adults take pelocillin 0.5 g three times daily."),
+    ("Children take 5 mg and adults 10 mg.", "Children take 5 mg."),
+    ("Do not use it in:\n- asthma\n- heart failure", "It must not be used in asthma."),
+    ("Children under 6 years: not recommended.",
+     "It is not recommended for children under 6 years."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "statement"), MISLEADING)
+def test_it_is_not_misled(source: str, statement: str) -> None:
+    assert not check_support(statement, source).supported
+
+
+@pytest.mark.parametrize(("source", "statement"), PLAIN)
+def test_plain_rewordings_are_kept(source: str, statement: str) -> None:
+    assert check_support(statement, source).supported
+
+
+def test_hostile_lengths_are_bounded() -> None:
+    doses = " ".join(f"{number} mg" for number in range(200))
+    assert check_support(doses, f"Give {doses} at once.").score <= 1.0
+    assert not check_support("a " * 3000, "a").supported
+    assert check_support("Aspirin helps.", "Aspirin helps. \ud800").supported

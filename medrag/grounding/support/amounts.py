@@ -23,6 +23,7 @@ _THREE_YEARS = 3 * 366  # days
 _NIGHTLY = frozenset({"bedtime", "night", "morning", "evening"})
 _VERSUS = re.compile(r"\(\s?[^()]*\d[^()]*\s(?:versus|vs\.?|compared with)\s$", re.I)
 _COMPARED = listed("comparison")
+_EXCLUDED = re.compile(r"(?:, not|\bnot|\brather than|\binstead of)\s+$")
 _WORD_AFTER = re.compile(r"[\s-]*([a-z]+)")
 _MOST_AMOUNTS = 40  # that are compared with each other
 _OF_THEM = re.compile(r"\s+of (?:the|these|them)\b", re.I)
@@ -40,7 +41,12 @@ Given = tuple[Quantity, Sentence]  # a quantity of the source and its sentence
 def quantity_differences(comparison: Comparison) -> Iterator[str]:
     """Quantities of the statement that the source does not give, or gives of something else."""
     statement, window = comparison.statement, comparison.window
-    given = [(one, sentence) for sentence in window for one in sentence.quantities]
+    given = [
+        (one, sentence)
+        for sentence in window
+        for one in sentence.quantities
+        if not _EXCLUDED.search(sentence.lower[: one.begin])
+    ]
     around = [one for sentence in comparison.context for one in sentence.quantities]
     for wanted in statement.quantities:
         if _gives_both_ends(wanted, given):
@@ -111,6 +117,7 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
             not wanted.sign
             and given.sign in ("<=", ">=")
             and _LIMIT.search(source.text) is not None
+            and _LIMIT.search(statement.text) is not None
         )
     )
 

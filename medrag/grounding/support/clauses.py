@@ -11,6 +11,7 @@ from .vocabulary import listed_roots, opposites
 AUXILIARIES = listed("auxiliaries")
 _BREAKS = frozenset(";:()[].!?—–")
 _JOINTS = listed("joints")
+_LABEL = 8  # words before a colon, at most
 _LISTS = frozenset({"and", "or", "then"})
 _NO_SUBJECT = frozenset({",", "which", "who", "that", "of"})
 _SUBJECTS = listed("subjects")
@@ -19,9 +20,11 @@ _VERBS = listed_roots("verbs")
 
 def clause_starts(words: Sequence[str]) -> set[int]:
     """The numbers of the words that begin a clause, of the words and marks of a sentence."""
-    starts = set()
+    starts: set[int] = set()
     predicate = False  # whether the clause so far has one
     for at, word in enumerate(words):
+        if word == ":" and not predicate and at <= _LABEL and not starts:
+            continue  # "Children: not recommended" is one clause
         if word in _BREAKS and at + 1 < len(words):
             starts.add(at + 1)
             predicate = False

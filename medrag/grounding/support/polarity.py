@@ -39,6 +39,8 @@ def absence_differences(comparison: Comparison) -> Iterator[str]:
     statement, window = comparison.statement, comparison.window
     if any(clause.negations for one in (statement, *window) for clause in one.clauses):
         return
+    if "rather" in statement.words or "instead" in statement.words:
+        return
     for term in statement.terms:
         if term.word in ("without", "before", "after"):
             continue

@@ -25,6 +25,10 @@ _ASSOCIATIONS = listed_roots("associations")
 _EFFECTS = listed_roots("effects")
 _CAUSAL = listed_roots("causal")
 _CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
+_FRAME = re.compile(  # what follows is not said to be so
+    r"\b(?:whether|a myth|far from|anything but|claims? that|claimed that|hopes? that|hoped that"
+    r"|it is (?:dangerous|wrong|unsafe) to|no proof|is false|are false|this is wrong)\b"
+)
 _ONLY, _ONLY_THERE = listed("exclusive words"), listed("exclusive in the source")
 _ALL, _PARTS = listed("all"), listed("parts")
 _EVERY = frozenset({"all", "every"})
@@ -80,6 +84,10 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
     window_words = {word for one in comparison.window for word in one.words}
     window_roots = {root(word) for word in window_words}
     denied = any(clause.negations for clause in statement.clauses)
+    for sentence in {pair[2].text: pair[2] for pair in comparison.aligned}.values():
+        frame = _FRAME.search(sentence.lower)
+        if frame and not _FRAME.search(statement.lower) and _OPEN.isdisjoint(own_roots):
+            yield f"the source says “{frame[0]}”"
     if not _ONLY.isdisjoint(own) and _ONLY_THERE.isdisjoint(window_words):
         yield "the source does not say “only”"
     parts = window_words & _PARTS

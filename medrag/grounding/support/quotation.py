@@ -94,6 +94,8 @@ def _changed(
     for new, old in codes:
         if [*new, *old] in (["or", "and"], ["and", "or"]):
             return f"the source says “{old[0]}”, not “{new[0]}”"
+        if ("unless" in new) != ("unless" in old):
+            return "the source says it " + ("with" if "unless" in old else "without") + " “unless”"
         if set(old) & _CONDITIONS and not set(new) & (_CONDITIONS | {"without"}):
             return f"the source says it holds “{' '.join(old)}”"
         if reason := _replaced(new, old, statement, sentence, passage):

@@ -37,6 +37,7 @@ _UNDER = re.compile(
     r"(?! ?(?:%|mg|kg|mm|g|l|ml|/|\.))"
 )
 
+_INSTEAD = {("instead", "of"), ("rather", "than"), ("absence", "of"), ("apart", "from")}
 _LONGEST = 4_000  # characters of a sentence that are read
 Token = tuple[int, int, str]  # start, end, lower-case word or mark
 
@@ -258,7 +259,9 @@ def _lacks(words: Sequence[str], at: int) -> bool:
     back = at - 1
     while back > 0 and words[back] in ("any", "the", "a", "an", "added", "further", "other"):
         back -= 1
-    return back >= 0 and words[back] in ("without", "no", "non")
+    if back >= 0 and words[back] in ("without", "no", "non", "unlike"):
+        return True
+    return back > 0 and (words[back - 1], words[back]) in _INSTEAD
 
 
 def _longest(words: Sequence[str], at: int, covered: Sequence[bool]) -> tuple[int, frozenset[int]]:

@@ -203,7 +203,7 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
     if not after.terms or REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:60]):
         return True
     # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
-    if any(_has_plain_subject(one) or _is_instruction(one) for one in (before, after)):
+    if any(map(_has_plain_subject, (before, after))) or _is_instruction(after):
         return True
     if len(before.plain) <= 2:  # a name as a heading: "Amoxicillin."
         return True
