@@ -17,6 +17,10 @@ from .sentences import Sentence, parse
 from .tables import listed
 from .vocabulary import opposites
 
+_FORBIDS = re.compile(
+    r"contra-?indicat|when not|who (?:should|must) not|(?:do|must|should) not|\bavoid", re.I
+)
+_HAS_VERB = re.compile(r"\b(?:give|take|use|avoid|reduce|stop|start|contra-?indicated|not)\b", re.I)
 _HEADING = 8  # words in a heading, at most
 _PARAGRAPH = re.compile(r"[ \t]*\n[ \t]*\n")
 _SIZE = 3  # sentences in a window, at most
@@ -107,12 +111,14 @@ class Passage:
 
     Attributes:
         spans: (start, end) of its sentences.
+        heading: title and section.
         told: the starts of those that may be quoted: no questions, headings, or items without the
             line that leads in.
         short: the abbreviations that it defines.
     """
 
     spans: tuple[tuple[int, int], ...]
+    heading: tuple[Sentence, ...]
     sentences: tuple[Sentence, ...]
     told: frozenset[int]
     windows: tuple[Window, ...]
@@ -125,8 +131,9 @@ def read(source: str, title: str, section: str) -> Passage:
     spans = sentence_spans(source)
     short = abbreviations(f"{title}. {section}. {source}")
     lists = list_spans(source, spans)
+    forbids = _FORBIDS.search(section.rsplit(" > ", 1)[-1]) is not None
     sentences = [
-        with_both_forms(parse(_spelled_out(_with_lead(source, spans, lists, at))), short)
+        with_both_forms(parse(_spelled_out(_with_lead(source, spans, lists, at, forbids))), short)
         for at in range(len(spans))
     ]
     heading = [parse(text) for text in (title, section) if text]
@@ -152,9 +159,11 @@ def read(source: str, title: str, section: str) -> Passage:
     alone = {
         start
         for at, (start, end) in enumerate(spans)
-        if tells[at] and _with_lead(source, spans, lists, at) == source[start:end]
+        if tells[at] and _with_lead(source, spans, lists, at, forbids) == source[start:end]
     }
-    return Passage(tuple(spans), tuple(sentences), frozenset(alone), tuple(windows), short)
+    return Passage(
+        tuple(spans), tuple(heading), tuple(sentences), frozenset(alone), tuple(windows), short
+    )
 
 
 def _spelled_out(line: str) -> str:
@@ -184,15 +193,26 @@ def _tells(source: str, start: int, end: int) -> bool:
 
 
 def _with_lead(
-    source: str, spans: Sequence[tuple[int, int]], lists: Sequence[tuple[int, int]], at: int
+    source: str,
+    spans: Sequence[tuple[int, int]],
+    lists: Sequence[tuple[int, int]],
+    at: int,
+    forbids: bool,
 ) -> str:
-    """A sentence; an item of a list with the line that leads in, which may be "Do not:"."""
+    """A sentence; an item of a list with the line that leads in, which may be "Do not:".
+
+    Args:
+        forbids: whether the section is headed "Contraindications" or the like, so that what has no
+            predicate of its own is forbidden.
+    """
     start, end = spans[at]
     item = source[start:end]
     for first, last in lists:
         lead = next((span for span in spans if span[0] == first), None)
         if lead and first < start < last and source[slice(*lead)].endswith(":"):
             return f"{source[slice(*lead)].rstrip(':')} {item}"
+    if forbids and AUXILIARIES.isdisjoint(item.lower().split()) and not _HAS_VERB.search(item):
+        return f"Do not use it in {item}"
     return item
 
 
