@@ -25,6 +25,9 @@ _ASSOCIATIONS = listed_roots("associations")
 _EFFECTS = listed_roots("effects")
 _CAUSAL = listed_roots("causal")
 _CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
+# Without them a sentence says something else: "the lethal dose", "allergy to it".
+_HEADS = listed("heads")
+_HEAD_ROOTS = listed_roots("heads") | {root("lack"), root("allergic"), root("cautious")}
 _FRAME = re.compile(  # what follows is not said to be so
     r"\b(?:whether|a myth|far from|anything but|claims? that|claimed that|hopes? that|hoped that"
     r"|it is (?:dangerous|wrong|unsafe) to|no proof|is false|are false|this is wrong)\b"
@@ -96,6 +99,9 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
     for clause, other, sentence in comparison.aligned:
         theirs = _all_words(sentence, other)
         their_roots = {root(word) for word in theirs}
+        heads = [word for word in theirs if word in _HEADS]
+        if heads and _HEAD_ROOTS.isdisjoint(own_roots) and _HEAD_ROOTS.isdisjoint(comparison.topic):
+            yield f"the source says it of “{heads[0]}”"
         softened = [word for word in theirs if word in _WEAK]
         added = [word for word in own if word in _SURE]
         hedged = [word for word in theirs if word in _STRONG or stem(word) in _STRONG]

@@ -37,6 +37,7 @@ _UNDER = re.compile(
     r"(?! ?(?:%|mg|kg|mm|g|l|ml|/|\.))"
 )
 
+_APOSTROPHES = str.maketrans("ʼ′`´‛", "'" * 5)
 _INSTEAD = {("instead", "of"), ("rather", "than"), ("absence", "of"), ("apart", "from")}
 _LONGEST = 4_000  # characters of a sentence that are read
 Token = tuple[int, int, str]  # start, end, lower-case word or mark
@@ -170,6 +171,7 @@ def parse(text: str) -> Sentence:
 
 def _lower(text: str) -> str:
     """The text in lower case, without accents where that keeps its length."""
+    text = text.translate(_APOSTROPHES)
     for lower in (fold(text), text.lower()):
         if len(lower) == len(text):
             return lower
