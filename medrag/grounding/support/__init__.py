@@ -52,9 +52,10 @@ def check_support(
         # Clauses that different sentences bear out, one by one.
         parted = judged_in_parts(statement, judged, min_score)
         best = max(best, parted, key=lambda one: one.score)
-    supported = best.score > 0.0 and best.score >= min_score
+    score = round(best.score, 3)
+    supported = 0.0 < score >= min_score
     reason = "" if supported else best.reason or "the source does not say it"
-    return Support(supported, round(best.score, 3), reason, best.spans)
+    return Support(supported, score, reason, best.spans)
 
 
 def _encodable(text: str) -> str:

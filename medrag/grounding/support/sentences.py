@@ -15,7 +15,9 @@ from .results import denies_change, is_not_significant
 from .tables import listed
 from .vocabulary import listed_roots, opposites, slots, synonyms
 
-VERBAL = frozenset({"do", "change", "benefit", "cause", "act", "known", "presence", "make"})
+VERBAL = frozenset(
+    {"do", "change", "benefit", "cause", "act", "known", "presence", "make", "contents"}
+)
 _NEGATORS = listed("negators")
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
 _TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")

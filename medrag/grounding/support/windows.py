@@ -15,12 +15,11 @@ from .clauses import AUXILIARIES
 from .forms import root
 from .sentences import Sentence, parse
 from .tables import listed
-from .vocabulary import opposites
+from .vocabulary import listed_roots, opposites
 
 _FORBIDS = re.compile(
-    r"contra-?indicat|when not|who (?:should|must) not|(?:do|must|should) not|\bavoid", re.I
+    r"contra-?indicat|when not|who (?:should|must) not|(?:do|must|should) not", re.I
 )
-_HAS_VERB = re.compile(r"\b(?:give|take|use|avoid|reduce|stop|start|contra-?indicated|not)\b", re.I)
 _HEADING = 8  # words in a heading, at most
 _PARAGRAPH = re.compile(r"[ \t]*\n[ \t]*\n")
 _SIZE = 3  # sentences in a window, at most
@@ -159,7 +158,7 @@ def read(source: str, title: str, section: str) -> Passage:
     alone = {
         start
         for at, (start, end) in enumerate(spans)
-        if tells[at] and _with_lead(source, spans, lists, at, forbids) == source[start:end]
+        if tells[at] and _with_lead(source, spans, lists, at, False) == source[start:end]
     }
     return Passage(
         tuple(spans), tuple(heading), tuple(sentences), frozenset(alone), tuple(windows), short
@@ -211,9 +210,14 @@ def _with_lead(
         lead = next((span for span in spans if span[0] == first), None)
         if lead and first < start < last and source[slice(*lead)].endswith(":"):
             return f"{source[slice(*lead)].rstrip(':')} {item}"
-    if forbids and AUXILIARIES.isdisjoint(item.lower().split()) and not _HAS_VERB.search(item):
+    if forbids and not any(map(_may_be_verb, re.findall(r"[a-z]+", item.lower()))):
         return f"Do not use it in {item}"
     return item
+
+
+def _may_be_verb(word: str) -> bool:
+    """Whether a word may be the predicate of a sentence."""
+    return word in AUXILIARIES or root(word) in opposites() or root(word) in listed_roots("verbs")
 
 
 def _is_linked(before: Sentence, after: Sentence) -> bool:
