@@ -19,7 +19,7 @@ import numpy as np
 from ..embedding import checked_vectors
 from ..embedding.cache import Vectors
 from ..stores import Vector
-from ..text.words import stem, terms
+from ..text.words import stem, terms, words
 from ..types import Evidence, Hit
 from .candidates import Candidate, candidates, sentence_spans
 from .question import Question, allows, fits, forbids, groups, read_question
@@ -252,9 +252,19 @@ def _on_topic(
     for one in found:
         said = {*terms(f"{one.context} {one.previous} {one.spelled_out}")}
         held = [word for word in subjects if any(_alike(word, other) for other in said)]
-        if len(held) >= needed and (rarest in held or not asked.about_dose):
+        if len(held) < needed:
+            continue
+        if not asked.about_dose or (rarest in held and not _of_another(one, rarest)):
             left.append(one)
     return left
+
+
+def _of_another(one: Candidate, drug: str) -> bool:
+    """Whether "The first infusion is 150 mg/kg" goes on about another drug than the one asked."""
+    if not one.text.lower().startswith(("the ", "it ", "this ", "its ")) or drug in terms(one.text):
+        return False
+    named = [stem(word) for word in words(one.previous) if names_something(word)]
+    return bool(named) and not any(_alike(drug, word) for word in named)
 
 
 def _alike(word: str, other: str) -> bool:

@@ -476,3 +476,12 @@ def test_of_a_list_of_groups_only_the_line_of_the_group_is_quoted(embedder: Text
     text = "Dose\n\n- Adults: 500 mg every 8 hours.\n- Children 1–4 years: 250 mg twice a day.\n"
     said = answer("What is the pelocillin dose for adults?", embedder, text, "Pelocillin")
     assert "500 mg" in said and "250 mg" not in said
+
+
+def test_a_dose_of_another_drug_in_the_same_note_is_not_the_answer(embedder: TextEmbedder) -> None:
+    text = (
+        "Torsalin is taken every 6 hours. Mendacyl is given after an overdose. "
+        "The first infusion is 150 mg/kg over 1 hour."
+    )
+    assert "150 mg/kg" not in answer("What is the torsalin dose?", embedder, text, "Torsalin")
+    assert "150 mg/kg" in answer("What is the mendacyl dose?", embedder, text, "Torsalin")
