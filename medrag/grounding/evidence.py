@@ -121,6 +121,7 @@ class Calibration:
 
 # Fitted on 553 BioASQ questions, asked with and without their documents (docs/lab-log.md).
 PACKAGED_MINILM = Calibration(similarity=5.9, coverage=4.0, intercept=-6.1)
+_RULED_OUT_BONUS = 1.0
 # By `Embedder.fingerprint`.
 CALIBRATIONS = {"a093136a19de59c7f243e4bdbbdb834f": PACKAGED_MINILM}
 
@@ -209,6 +210,8 @@ def _bonus(
             bonus += _YES_NO_BONUS.get(one.role, 0.0)
     if row >= _ASKED_ROW:
         bonus += _ROW_BONUS
+    if _rules_out(one, asked):
+        bonus += _RULED_OUT_BONUS
     if asked.wants_list:
         bonus += _ITEM_BONUS * min(_ITEMS, one.items)
     return bonus
@@ -224,11 +227,19 @@ def _may_answer(one: Candidate, asked: Question) -> bool:
         return False
     if asked.forbids is False and forbids(one.text) and not allows(one.text):
         return False
-    if asked.form is None:
+    if asked.form is None or _rules_out(one, asked):
         return True
     given = {*_NUMBER.findall(asked.text)}
     said = _NUMBER.sub(lambda number: " " if number[0] in given else number[0], one.text)
     return asked.form.search(said) is not None
+
+
+def _rules_out(one: Candidate, asked: Question) -> bool:
+    """Whether the patients for whom a dose is asked must not have it: that is the answer."""
+    if not (asked.about_dose and asked.groups and forbids(one.text)):
+        return False
+    about = _about(one)
+    return any(wanted & about.get(axis, frozenset()) for axis, wanted in asked.groups.items())
 
 
 def _on_topic(

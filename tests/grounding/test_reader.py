@@ -485,3 +485,9 @@ def test_a_dose_of_another_drug_in_the_same_note_is_not_the_answer(embedder: Tex
     )
     assert "150 mg/kg" not in answer("What is the torsalin dose?", embedder, text, "Torsalin")
     assert "150 mg/kg" in answer("What is the mendacyl dose?", embedder, text, "Torsalin")
+
+
+def test_who_must_not_have_a_drug_is_said_before_any_dose(embedder: TextEmbedder) -> None:
+    text = "Adults: 40 mg once daily. Torsalin must not be taken in pregnancy."
+    said = answer("What is the torsalin dose for a pregnant woman?", embedder, text, "Torsalin")
+    assert said.startswith("Torsalin must not be taken in pregnancy.")
