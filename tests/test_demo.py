@@ -109,7 +109,7 @@ def test_the_demo_makes_everything_once(tmp_path: Path) -> None:
         assert "characters " in answer
         assert "do not say" not in answer
     assert "The documents do not say." in answers.split("\n? ")[3]
-    assert "metformin" in answers.split("\n? ")[1].lower()
+    assert "reye" in answers.split("\n? ")[1].lower()
 
     # the panel: what was made, where, and the numbers of the artefacts themselves
     for kind, where in ARTEFACTS.items():

@@ -40,6 +40,15 @@ def with_control(text: str) -> str:
     return _DISARMED_INSTRUCTION.sub(r"[\1]", text)
 
 
+def outside_control(text: str) -> str:
+    """What is left of a text without its control strings: the words that somebody wrote."""
+    before = ""
+    while before != text:  # one may stand in another
+        before = text
+        text = _DISARMED_INSTRUCTION.sub("", _DISARMED.sub("", without_control(text)))
+    return text
+
+
 def as_data(text: str, tokenizer: Any) -> str:
     """`text` in which a tokenizer of transformers finds no control token.
 

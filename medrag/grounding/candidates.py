@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
+from ..generation.control import outside_control
 from ..generation.prompts import without_markers
 from ..text import split_sentences
 from ..text.words import terms, words
@@ -251,7 +252,8 @@ def _after_question(text: str, start: int, end: int) -> int:
 
 
 def _says_something(text: str, headings: set[tuple[str, ...]]) -> bool:
-    """Whether a text is more than a heading, a question or a fragment."""
+    """Whether a text is more than a heading, a question, a fragment or control strings."""
+    text = outside_control(text)
     said = words(text)
     # "Do not give it with X." has few terms, because it has many stop words, but says a lot; so
     # does "Children: 10 mg/kg.".
