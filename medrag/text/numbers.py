@@ -30,6 +30,14 @@ def _any_of(words: tuple[str, ...] | dict[str, float]) -> str:
 
 
 WORD_NUMBER = rf"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_SMALL[1:10])}))?|{_any_of(_SMALL)}"
+# "two hundred and forty-eight", "three thousand four hundred and ninety-four"
+_HUNDREDS = (
+    rf"(?:(?:an?|{WORD_NUMBER})[ -]hundred(?: (?:and )?(?:{WORD_NUMBER}))?|{WORD_NUMBER})\b"
+)
+_LONG_NUMBER = (
+    rf"(?:{_HUNDREDS}|an?) thousand(?:,? (?:and )?{_HUNDREDS})?"
+    rf"|(?:an?|{WORD_NUMBER})[ -]hundred(?: thousand| (?:and )?(?:{WORD_NUMBER}))?"
+)
 _DIGITS = (
     r"(?:\d{1,3}(?:[,\u2009\u202f\u00a0 ]\d{3})+(?![\d])(?:\.\d+)?"  # 1,000
     r"|\d+(?:[.,·]\d+)?"
@@ -45,13 +53,13 @@ _NUMBER = re.compile(
     rf"(?:(?<![\w.])10(?:\^\s?\(?(?P<bare>[-+−]?\d{{1,2}})\)?|(?P<raised>{_RAISED}))"
     r"|(?P<whole>(?<![\w.,])\d+)?(?P<vulgar>[½¼¾⅓⅔⅛])"
     rf"|(?<![A-Za-z0-9_])(?P<digits>{_DIGITS})(?:{_TIMES_POWER})?"
-    rf"|\b(?P<word>{WORD_NUMBER})(?=fold\b|\b))"
+    rf"|\b(?P<word>{_LONG_NUMBER}|{WORD_NUMBER})(?=fold\b|\b))"
     rf"(?:[\s-](?P<scale>{'|'.join(_SCALES)})s?\b)?",
     re.I,
 )
 _FRACTION = re.compile(
     rf"\b(?:(?P<some>an?|one|two|three|four)[ -])?(?P<part>{_any_of(_PARTS)})"
-    r"(?:[ -]+(?:an?|of an?|of the|of)\b)?",
+    r"(?:[ -]+(?:an?|of an?|of the|of that|of|that|the)\b)?",
     re.I,
 )
 _GROUPED = re.compile(r"\d{1,3}(?:[,\s]\d{3})+(?:\.\d+)?")
@@ -120,7 +128,7 @@ def _value(number: re.Match[str]) -> float:
     elif number["vulgar"]:
         value = float(number["whole"] or 0.0) + _VULGAR[number["vulgar"]]
     elif number["word"]:
-        value = sum(_WORD_VALUES[part] for part in re.split(r"[- ]", number["word"].lower()))
+        value = _in_words(number["word"].lower())
     else:
         digits = number["digits"].replace("·", ".")
         if _GROUPED.fullmatch(digits):
@@ -131,6 +139,19 @@ def _value(number: re.Match[str]) -> float:
     if number["scale"]:
         value *= _SCALES[number["scale"].lower()]
     return -value if number["sign"] and number["sign"] != "+" else value
+
+
+def _in_words(words: str) -> float:
+    """The value of a number in words below a billion."""
+    value = part = 0.0
+    for word in re.findall(r"[a-z]+", words):
+        if word == "hundred":
+            part = 100.0 * (part or 1.0)
+        elif word in _SCALES:
+            value, part = value + _SCALES[word] * (part or 1.0), 0.0
+        else:
+            part += _WORD_VALUES.get(word, 0.0)  # "a" and "and" add nothing
+    return value + part
 
 
 def _ten_to(power: str) -> float:

@@ -27,11 +27,14 @@ _RANGE_JOINT = re.compile(
 )
 _AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
 _IN_EVERY = re.compile(r"\s(?:in|in every|out of every)\s", re.I)
-_PART = re.compile(r"(?:half|third|quarter|fifth|tenth)s? of", re.I)
+_PART = re.compile(r"(?:half|third|quarter|fifth|tenth)s? (?:of|that|the)", re.I)
 _ARTICLE = re.compile(
     r"(?<!times )\b(?:an?|one|another|(?:the )?first) "
     r"(?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
     re.I,
+)
+_ONE_OR_TWO = re.compile(
+    r"(?<!times )\ban? (?P<unit>minute|hour|day|week|month|year) or two\b", re.I
 )
 _AGE = re.compile(
     r"\b(?:age|ages|aged|age of|age is)(?:\s+(?:over|under|above|below|from|between|of))?\s+$",
@@ -103,8 +106,12 @@ def quantities(text: str) -> list[Quantity]:
     """The quantities of a text, in order. Numbers within words and names ("B12") are left out."""
     plain = _plain(text)
     often = rates(plain)
-    taken = [(one.start, one.end) for one in often]
-    found = _counted(plain, taken)
+    loose = [
+        _quantity(plain, *one.span(), size := days_in(one["unit"]), 2.0 * size, "time")
+        for one in _ONE_OR_TWO.finditer(plain)
+    ]
+    taken = [(one.start, one.end) for one in (*often, *loose)]
+    found = _counted(plain, taken) + loose
     found = _shares(plain, _shared_units(plain, found))
     taken += [(one.start, one.end) for one in found]
     found += _articles(plain, taken)

@@ -56,6 +56,9 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
             if other := _bound_elsewhere(statement, wanted, same, given):
                 yield f"the source says {other.text} there, not {wanted.text}"
             continue
+        limit = any(wanted.same_value(one) for one, _ in given)
+        if wanted.sign and not limit and any(_lies_within(wanted, one) for one, _ in given):
+            continue
         if any(wanted.equals(one) for one in around) or _is_derived(statement, wanted, window):
             continue
         if wanted.text.lower().startswith(("the first", "first")):
@@ -92,6 +95,15 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
     if not wanted.same_value(given) or not _may_share_unit(wanted, given, source):
         return False
     return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
+
+
+def _lies_within(wanted: Quantity, given: Quantity) -> bool:
+    """Whether a value of the source lies clearly on the side of a bound: 8 and "more than 6"."""
+    if given.sign or wanted.dimension != given.dimension or not wanted.dimension:
+        return False
+    if wanted.sign in (">", ">="):
+        return given.low > wanted.high
+    return wanted.sign in ("<", "<=") and given.high < wanted.low
 
 
 def _may_share_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool:

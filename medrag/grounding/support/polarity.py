@@ -59,10 +59,12 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
     if any(not _EXCEPT.isdisjoint(one.words) for one in (comparison.statement, *comparison.window)):
         return  # "the only one" is "no other"
     clauses = [clause for one in comparison.window for clause in one.clauses]
-    for clause in comparison.statement.clauses:
+    for number, clause in enumerate(comparison.statement.clauses):
         if clause.no_change:
             continue
-        positive = not _is_negative(clause)
+        # "Children who weigh less than 5 kg must not be given it": the subject is denied it too.
+        later = comparison.statement.clauses[number:]
+        positive = not any(map(_is_negative, later))
         for term in clause.terms:
             if term.light or comparison.topic.issuperset(term.roots):
                 continue

@@ -35,6 +35,13 @@ _FRAME = re.compile(  # what follows is not said to be so
 _ONLY, _ONLY_THERE = listed("exclusive words"), listed("exclusive in the source")
 _ALL, _PARTS = listed("all"), listed("parts")
 _EVERY = frozenset({"all", "every"})
+_KIND = re.compile(
+    r"\b(?P<kind>type|grade|stage|phase|class|group|arm|category|cohort)s?\s"
+    r"(?P<names>(?:\d+[a-z]?|[ivx]+|[a-d])\b(?:(?:,| and| or)+ (?:\d+[a-z]?|[ivx]+|[a-d])\b)*)"
+)
+_NOT_ALL = re.compile(r"\bnot (?:all|every|everyone|everybody|each|always)\b")
+_NONE = re.compile(r"\b(?:no|none|never|nobody|neither|n['’]t any|not any)\b")
+_SOME = re.compile(r"\b(?:all|every|everyone|always|some|most|many|only|sometimes|necessarily)\b")
 _OPEN = frozenset({"clear", "known", "certain", "establish", "proven", "prov", "shown", "show"})
 _ALLOWED = frozenset({"allowed", "permitted", "allow"})
 _CONSIDER = frozenset({"consider", "considered"})
@@ -79,6 +86,33 @@ def slot_differences(comparison: Comparison) -> Iterator[str]:
         yield "the source is about animals or cells"
 
 
+def kind_differences(comparison: Comparison) -> Iterator[str]:
+    """What the source says of another kind: of type 3, not of type 2."""
+    own = _kinds(comparison.statement)
+    for kind, names in own.items():
+        with_it = [one for one in comparison.window if names <= _kinds(one).get(kind, set())]
+        others = [
+            one for one in comparison.window if names.isdisjoint(_kinds(one).get(kind, names))
+        ]
+        if not with_it or not others or len(names) > 1:
+            continue
+        around = [*with_it, *comparison.context]
+        for term in comparison.statement.terms:
+            if term.light or any(said([term], one.roots, one.concepts) for one in around):
+                continue
+            if found := next((o for o in others if said([term], o.roots, o.concepts)), None):
+                other = min(_kinds(found)[kind])
+                yield f"the source says that of {kind} {other}, not of {kind} {min(names)}"
+
+
+def _kinds(sentence: Sentence) -> dict[str, set[str]]:
+    """The kinds that a sentence names by number or letter: {"type": {"2"}}."""
+    found: dict[str, set[str]] = {}
+    for one in _KIND.finditer(sentence.lower):
+        found.setdefault(one["kind"], set()).update(re.findall(r"\w+", one["names"].replace("and", "")))
+    return found
+
+
 def certainty_differences(comparison: Comparison) -> Iterator[str]:
     """Hedges of the source that the statement drops, and certainty that it adds."""
     statement = comparison.statement
@@ -96,6 +130,8 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
     parts = window_words & _PARTS
     if not _ALL.isdisjoint(own) and parts and _ALL.isdisjoint(window_words) and not denied:
         yield f"the source says “{min(parts)}”, not “all”"
+    if any(map(_denies_all, comparison.window)) and _denies_any(statement):
+        yield "the source says “not all”"
     for clause, other, sentence in comparison.aligned:
         theirs = _all_words(sentence, other)
         their_roots = {root(word) for word in theirs}
@@ -126,6 +162,16 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             yield f"the source does not say “{added[0]}”"
         if not _CONSIDER.isdisjoint(theirs) and _OPTIONAL.isdisjoint(own):
             yield "the source says “consider”"
+
+
+def _denies_all(sentence: Sentence) -> bool:
+    """Whether a sentence says that something does not hold of all: "not every patient"."""
+    return _NOT_ALL.search(sentence.lower) is not None
+
+
+def _denies_any(sentence: Sentence) -> bool:
+    """Whether a sentence says that something holds of none: "no patient", "never"."""
+    return _NONE.search(sentence.lower) is not None and not _SOME.search(sentence.lower)
 
 
 def dropped_conditions(statement: Sentence, window: Sequence[Sentence]) -> list[tuple[str, float]]:
@@ -160,6 +206,9 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
     inside = [t for t in inside if t.roots not in others] or inside
     kept = said(inside, roots, concepts)
     if not inside or len(kept) * 2 >= len(inside) or (kept and not strict):
+        return False
+    limits = [q for q in source.quantities if one.end() <= q.start < stop]
+    if limits and all(any(q.equals(own) for own in statement.quantities) for q in limits):
         return False
     first, last = _part(source, one.start(), one.end())
     around = [

@@ -13,7 +13,12 @@ from .amounts import quantity_differences
 from .forms import is_technical
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
-from .qualifiers import certainty_differences, dropped_conditions, slot_differences
+from .qualifiers import (
+    certainty_differences,
+    dropped_conditions,
+    kind_differences,
+    slot_differences,
+)
 from .quotation import quotation_difference
 from .sentences import Sentence, Term
 from .vocabulary import is_medical, listed_roots, opposites
@@ -81,6 +86,7 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         absence_differences,
         denied_terms,
         slot_differences,
+        kind_differences,
         certainty_differences,
         order_differences,
         role_differences,

@@ -19,6 +19,7 @@ VERBAL = frozenset(
     {"do", "change", "benefit", "cause", "act", "known", "presence", "make", "contents"}
 )
 _NEGATORS = listed("negators")
+_FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
 _TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
 _MORE = r"(?:more|less|fewer|longer|later|earlier|sooner)"
@@ -214,7 +215,8 @@ def _clauses(
             clauses.append(Clause(start, len(text)))
             scope = 0
         clause = clauses[-1]
-        if word in _NEGATORS and not any(start in span for span in false_negations):
+        fails = word in _FAILS and words[at + 1 : at + 2] == ["to"]
+        if (fails or word in _NEGATORS) and not any(start in span for span in false_negations):
             # "No rash, no fever" is denied once.
             clause.negations += not (word == "no" and clause.negations)
             scope = len(tokens)

@@ -30,7 +30,8 @@ REFERS = re.compile(
     r"|injection|patients?|child|children|procedure|test|result|effect|risk|condition|disease|rash"
     r"|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
     r"|then|you|we|whereas|while|in contrast|by contrast|conversely|but|and|so|thus|hence"
-    r"|as a result|afterwards|thereafter|otherwise|also|in addition|however|if so|when this)\b",
+    r"|as a result|afterwards|thereafter|otherwise|also|in addition|however|if so|when this"
+    r"|(?:if|when|once|where|until) (?:the|it|this|they|these))\b",
     re.I,
 )
 _REFERS_WITHIN = re.compile(
@@ -40,6 +41,7 @@ _REFERS_WITHIN = re.compile(
 )
 _NARROWS = listed("narrows")
 _UNIT_OF_COLUMN = re.compile(r"\(([^()]*)\)\s*$|,\s*([^,\s]+)\s*$")
+_LABEL = re.compile(r"[A-Z][\w ,()/-]{1,40}:\s")
 _PERIOD = re.compile(r"(?:weeks?|days?|months?|years?|hours?|minutes?)", re.I)
 
 
@@ -225,6 +227,8 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
     if is_row(before.text) or is_row(after.text):
         return False
     if not after.terms or REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:60]):
+        return True
+    if _LABEL.match(before.text) and _LABEL.match(after.text):  # "Indication: …" "Adult: …"
         return True
     # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
     if any(map(_has_plain_subject, (before, after))) or _is_instruction(after):
