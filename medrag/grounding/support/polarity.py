@@ -128,8 +128,17 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
     if len(shared) < 0.6 * len(content):
         return ""  # too little in common to say that one denies the other
     if (_denials(one, other, source) + _denials(other, one, statement)) % 2:
-        return "the source denies it" if other.negations else "the source says it without “not”"
+        if other.negations and _holds_scope(other, statement):
+            return "the source denies it"
+        if not other.negations and _holds_scope(one, source):
+            return "the source says it without “not”"
     return ""
+
+
+def _holds_scope(negative: Clause, opposite: Sentence) -> bool:
+    """Whether a sentence says half of what a clause denies, so that one can deny the other."""
+    scope = [term for term in negative.terms if term.negated and not term.light]
+    return 2 * len(said(scope, opposite.roots, opposite.concepts)) >= len(scope)
 
 
 def _changes(clause: Clause) -> set[int]:
@@ -140,6 +149,8 @@ def _changes(clause: Clause) -> set[int]:
 def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
     """How often a clause turns its meaning round, other than by what both name."""
     count = clause.negations + sum(word not in opposite.words for word in clause.denied)
+    if not count and not other.negations and not other.denied:
+        return 0
     for axis, directions in clause.directions.items():
         if axis in _TURNED and axis not in other.directions and not clause.negations:
             # "Ineffective" and "no effect": the word has the sign -1 on its own.

@@ -29,16 +29,27 @@ _CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
 _HEADS = listed("heads")
 _HEAD_ROOTS = listed_roots("heads") | {root("lack"), root("allergic"), root("cautious")}
 _FRAME = re.compile(  # what follows is not said to be so
-    r"\b(?:whether|a myth|far from|anything but|claims? that|claimed that|hopes? that|hoped that"
+    r"\b(?:whether|people (?:think|believe|say)|a myth|far from|anything but|claims? that|claimed that|hopes? that|hoped that"
     r"|it is (?:dangerous|wrong|unsafe) to|no proof|is false|are false|this is wrong)\b"
 )
 _ONLY, _ONLY_THERE = listed("exclusive words"), listed("exclusive in the source")
-_ALL, _PARTS = listed("all"), listed("parts")
+_ALL = listed("all")
 _EVERY = frozenset({"all", "every"})
 _KIND = re.compile(
     r"\b(?P<kind>type|grade|stage|phase|class|group|arm|category|cohort)s?\s"
     r"(?P<names>(?:\d+[a-z]?|[ivx]+|[a-d])\b(?:(?:,| and| or)+ (?:\d+[a-z]?|[ivx]+|[a-d])\b)*)"
 )
+_ALL_OF = re.compile(
+    r"\b(?:all|(?:every|each)(?! (?:\d|one|two|three|four|six|eight|twelve|time|other|second|minute"
+    r"|hour|day|night|morning|evening|week|month|year)))\b"
+)
+_PART_OF = re.compile(
+    r"\b(?:most|many|few|several|majority|some(?! \d)|minority|half)\b(?! (?:of )?(?:an? |the )?"
+    r"(?:hour|day|year|time))"
+)
+_NO_HEDGES = frozenset({"appearance", "appearances"})
+_SEEMS = frozenset({"to", "that", "likely", "safe", "effective", "not"})
+_ADJECTIVES = frozenset({"potential", "possible", "probable", "suspected", "apparent"})
 _NOT_ALL = re.compile(r"\bnot (?:all|every|everyone|everybody|each|always)\b")
 _NONE = re.compile(r"\b(?:no|none|never|nobody|neither|n['’]t any|not any)\b")
 _SOME = re.compile(r"\b(?:all|every|everyone|always|some|most|many|only|sometimes|necessarily)\b")
@@ -127,8 +138,8 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             yield f"the source says “{frame[0]}”"
     if not _ONLY.isdisjoint(own) and _ONLY_THERE.isdisjoint(window_words):
         yield "the source does not say “only”"
-    parts = window_words & _PARTS
-    if not _ALL.isdisjoint(own) and parts and _ALL.isdisjoint(window_words) and not denied:
+    parts = {one[0] for s in comparison.window for one in _PART_OF.finditer(s.lower)}
+    if _says_all(statement) and parts and _ALL.isdisjoint(window_words) and not denied:
         yield f"the source says “{min(parts)}”, not “all”"
     if any(map(_denies_all, comparison.window)) and _denies_any(statement):
         yield "the source says “not all”"
@@ -140,16 +151,16 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             yield f"the source says it of “{heads[0]}”"
         softened = [word for word in theirs if word in _WEAK]
         added = [word for word in own if word in _SURE]
-        hedged = [word for word in theirs if word in _STRONG or stem(word) in _STRONG]
+        hedged = [word for word in _hedges(sentence, other) if _says(word, statement)]
         hedges = (
             not _STRONG.isdisjoint(own)
-            or own_roots & (_STRONG | _HEDGES)
+            or any(root(word) in _HEDGES for word in own if word not in _NO_HEDGES)
             or (set(own) & _WEAK - set(theirs))
             or not _ALLOWED.isdisjoint(own)
             or (denied and own_roots & _OPEN)
         )
         if hedged and not hedges:
-            yield f"the source says “{hedged[0]}”"
+            yield f"the source says “{hedged[0][0]}”"
         associated = their_roots & _ASSOCIATIONS and not their_roots & {"cause", "caus"}
         if associated and own_roots & (_CAUSAL - their_roots) and not own_roots & _ASSOCIATIONS:
             yield "the source names an association, not a cause"
@@ -162,6 +173,32 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             yield f"the source does not say “{added[0]}”"
         if not _CONSIDER.isdisjoint(theirs) and _OPTIONAL.isdisjoint(own):
             yield "the source says “consider”"
+
+
+def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
+    """The hedges of a clause, each with the word after it if it hedges only that word."""
+    words = _all_words(sentence, clause)
+    found = []
+    for at, word in enumerate(words):
+        after = words[at + 1] if at + 1 < len(words) else ""
+        if word not in _STRONG and stem(word) not in _STRONG:
+            continue
+        if word == "may" and (after == "not" or "only" in words[:at]):
+            continue  # it forbids or allows
+        if word in _NO_HEDGES or (word.startswith("appear") and after not in _SEEMS):
+            continue
+        found.append((word, after if word in _ADJECTIVES else ""))
+    return found
+
+
+def _says(hedge: tuple[str, str], statement: Sentence) -> bool:
+    """Whether a statement says what a hedge of the source is about."""
+    return not hedge[1] or root(hedge[1]) in statement.roots
+
+
+def _says_all(statement: Sentence) -> bool:
+    """Whether a statement is about all of something; "each year" is about none."""
+    return _ALL_OF.search(statement.lower) is not None
 
 
 def _denies_all(sentence: Sentence) -> bool:
@@ -205,7 +242,10 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
     others = {t.roots for t in source.terms if t not in within}
     inside = [t for t in inside if t.roots not in others] or inside
     kept = said(inside, roots, concepts)
-    if not inside or len(kept) * 2 >= len(inside) or (kept and not strict):
+    if not inside or (kept and not strict):
+        return False
+    both = re.match(r"\s*both\b", source.text[one.end() : stop])
+    if len(kept) * 2 >= len(inside) and not (both and len(kept) < len(inside)):
         return False
     limits = [q for q in source.quantities if one.end() <= q.start < stop]
     if limits and all(any(q.equals(own) for own in statement.quantities) for q in limits):

@@ -19,6 +19,9 @@ VERBAL = frozenset(
     {"do", "change", "benefit", "cause", "act", "known", "presence", "make", "contents"}
 )
 _NEGATORS = listed("negators")
+_CONTRACTED = frozenset(
+    f"{verb}nt" for verb in ("do", "does", "did", "is", "are", "was", "were", "should", "have")
+)
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
 _TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
@@ -43,6 +46,7 @@ _UNDER = re.compile(
 _APOSTROPHES = str.maketrans("ʼ′`´‛", "'" * 5)
 _INSTEAD = {("instead", "of"), ("rather", "than"), ("absence", "of"), ("apart", "from")}
 _LONGEST = 4_000  # characters of a sentence that are read
+_GOING = listed("going")  # verbs that "up" and "down" give a direction
 Token = tuple[int, int, str]  # start, end, lower-case word or mark
 
 
@@ -186,7 +190,9 @@ def _tokens(lower: str) -> list[Token]:
     out = []
     for one in _TOKEN.finditer(lower):
         word, start, end = one[0], one.start(), one.end()
-        if len(word) > 3 and word.endswith(("n't", "n’t")):
+        if word in _CONTRACTED:
+            out += [(start, end - 2, word[:-2]), (end - 2, end, "n't")]
+        elif len(word) > 3 and word.endswith(("n't", "n’t")):
             out += [(start, end - 3, word[:-3]), (end - 3, end, "n't")]
         elif word.endswith(("'s", "’s")):
             out.append((start, end - 2, word[:-2]))
@@ -206,6 +212,7 @@ def _clauses(
     covered = [start in inside for start, _, _ in tokens]
     clauses: list[Clause] = []
     scope = 0  # tokens for which a negation holds from here on
+    determined = False  # whether that negation is "no"
     at = 0
     while at < len(tokens):
         start, end, word = tokens[at]
@@ -215,13 +222,18 @@ def _clauses(
             clauses.append(Clause(start, len(text)))
             scope = 0
         clause = clauses[-1]
-        fails = word in _FAILS and words[at + 1 : at + 2] == ["to"]
+        after = words[at + 1] if at + 1 < len(words) else ""
+        # "Fails to work", "without waiting".
+        fails = (word in _FAILS and after == "to") or (
+            word == "without" and after.endswith("ing") and after != "anything"
+        )
         if (fails or word in _NEGATORS) and not any(start in span for span in false_negations):
             # "No rash, no fever" is denied once.
             clause.negations += not (word == "no" and clause.negations)
             scope = len(tokens)
-        if word in ("whether", "if"):
-            scope = 0
+            determined = word == "no"
+        if word in ("whether", "if") or (word == "and" and determined):
+            scope = 0  # "no deaths and two admissions"
         if _is_denied(word):
             clause.denied.append(word)
         # "Smoke-free".
@@ -248,7 +260,10 @@ def _clauses(
         if "-" not in (lower[start - 1 : start], lower[end : end + 1]):
             after = words[at + length] if at + length < len(words) else ""
             subject = not clause.directions and after in AUXILIARIES  # "Falls were not increased"
-            for part in () if subject and length == 1 else parts:
+            before = words[at - 1] if at else ""
+            loose = word in ("up", "down") and before not in _GOING  # "giving up"
+            loose = loose or (word == "raised" and after == "with")
+            for part in () if loose or (subject and length == 1) else parts:
                 _direct(clause, part, scope > 0)
         scope = max(0, scope - length)
         at += length
@@ -295,9 +310,11 @@ def _is_denied(word: str) -> bool:
 
 def _direct(clause: Clause, word: str, negated: bool) -> None:
     """Add the directions that a word names to those of its clause."""
-    if word == "causal" or word.startswith("position"):
+    if word in listed("no direction"):
         return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
+        if axis == "change" and word in listed("plain adjectives"):
+            continue  # "smaller" is a change, "small" is none
         if negated and axis in VERBAL:
             sign = 0 if axis in ("change", "benefit") else -sign
         clause.directions.setdefault(axis, []).append((root(word), sign))
