@@ -35,6 +35,9 @@ _WITH = re.compile(r"\s+(?:with|when|if|on|in response to)\s")
 _IRREGULAR = {
     "gave": "give", "given": "give", "took": "take", "sent": "send", "led": "lead", "rose": "rise",
 }  # fmt: skip
+_REPORTING = frozenset(map(root, "research study trial review suggest show find report".split()))
+_RELATIVE = re.compile(r"\b(?:that|which|who)\s+$")
+_ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
 _CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))
 
 Key = int | str  # a group of synonyms, or the roots of a term
@@ -105,7 +108,7 @@ def _around(sentence: Sentence, one: re.Match[str], word: str) -> tuple[list[Ter
 
 def _keys(term: Term) -> list[Key]:
     """What a term is known by: its groups of synonyms, or its roots."""
-    if term.word in ("before", "after") or term.light:
+    if term.word in ("before", "after") or term.light or term.roots[0] in _REPORTING:
         return []
     return [*term.concepts] or [" ".join(term.roots)]
 
@@ -130,6 +133,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         elif name in _TRANSITIVE:
             verb = _verb(name)
             by = _BY.search(text, end)
+            if word.endswith("ed") and _ADJECTIVE.search(text[:start]):
+                continue  # "infected skin"
             if by and _is_passive(text, one, by):
                 turned, end = True, by.end()
             elif verb in ("rise", "fall") and _WITH.match(text, end):

@@ -6,6 +6,7 @@ doi:10.1006/jbin.2001.1029) and ConText (Harkema et al. 2009, doi:10.1016/j.jbi.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from .alignment import Comparison, matches, said
@@ -15,8 +16,11 @@ from .tables import listed
 from .vocabulary import opposites
 
 _CHANGES = ("change", "benefit")
-_TOLD = frozenset({"change", "benefit", "presence", "make", "response", "cause", "same"})
+_TOLD = frozenset(
+    "change benefit presence make response cause same force length persistence muscle breathing".split()
+)
 _TURNED = frozenset({"benefit", "presence", "do", "response", "worth", "known", "normal"})
+_EXCLUDES = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b")
 _EXCEPT = listed("except")
 
 Directions = list[tuple[str, int]]  # see `Clause.directions`
@@ -28,7 +32,7 @@ def polarity_differences(comparison: Comparison) -> Iterator[str]:
         back = comparison.counterpart(other)
         if back is not None and back is not clause:
             continue  # another clause says what this one of the source does
-        if reason := _polarity(clause, other, comparison.statement, sentence):
+        if reason := _polarity(clause, other, comparison, sentence):
             yield reason
         elif word := _opposite_elsewhere(clause, other, comparison.window):
             yield f"the source says the opposite (“{word}”)"
@@ -81,7 +85,8 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
             if positive and found and all(one.negated for one, _ in found):
                 yield f"the source denies it of {term.word}"
             affirmed = not any(_is_negative(other) or other.no_change for _, other in found)
-            if term.negated and found and affirmed:
+            held = any(_holds_scope(clause, one) for one in comparison.window)
+            if term.negated and found and affirmed and held:
                 yield f"the source says it of {term.word}"
 
 
@@ -102,8 +107,9 @@ def _opposite_elsewhere(clause: Clause, other: Clause, window: Sequence[Sentence
     return ""
 
 
-def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence) -> str:
+def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Sentence) -> str:
     """Why a clause says something else than the clause of the source that shares most with it."""
+    statement = comparison.statement
     zero = other.no_change or source.not_significant
     if not zero and one.no_change and not other.negations and _changes(other) - {0}:
         return "the source reports a difference"
@@ -121,24 +127,44 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
             agreed = agreed or axis in VERBAL
         elif pair:
             return f"the source says the opposite (“{_word(source, pair)}”)"
-    if agreed or (one.no_change and zero):
+    if agreed or (one.no_change and zero) or _leaves_open(one, other, statement, source):
         return ""
     content = [term for term in one.terms if not term.light]
     shared = said(content, source.roots, source.concepts)
     if len(shared) < 0.6 * len(content):
         return ""  # too little in common to say that one denies the other
     if (_denials(one, other, source) + _denials(other, one, statement)) % 2:
-        if other.negations and _holds_scope(other, statement):
+        if other.negations:
             return "the source denies it"
-        if not other.negations and _holds_scope(one, source):
+        if _holds_scope(one, source) and not _is_denied_too(one, comparison.window):
             return "the source says it without “not”"
     return ""
 
 
+def _leaves_open(one: Clause, other: Clause, statement: Sentence, source: Sentence) -> bool:
+    """Whether one clause says "cannot be ruled out" and the other that it is possible."""
+    texts = [s.lower[c.start : c.end] for c, s in ((one, statement), (other, source))]
+    excludes = [_EXCLUDES.search(text) is not None for text in texts]
+    return excludes[0] != excludes[1]
+
+
+def _is_denied_too(clause: Clause, window: Sequence[Sentence]) -> bool:
+    """Whether some clause of a source denies a thing that a clause denies."""
+    scope = [term for term in clause.terms if term.negated and not term.light]
+    return any(
+        other.negations and said(scope, frozenset(term.roots), term.concepts)
+        for sentence in window
+        for other in sentence.clauses
+        for term in other.terms
+        if term.negated
+    )
+
+
 def _holds_scope(negative: Clause, opposite: Sentence) -> bool:
-    """Whether a sentence says half of what a clause denies, so that one can deny the other."""
+    """Whether a sentence says most of what a clause denies, so that one can deny the other."""
     scope = [term for term in negative.terms if term.negated and not term.light]
-    return 2 * len(said(scope, opposite.roots, opposite.concepts)) >= len(scope)
+    held = len(said(scope, opposite.roots, opposite.concepts))
+    return 2 * held > len(scope) or (len(scope) <= 2 and 2 * held == len(scope))
 
 
 def _changes(clause: Clause) -> set[int]:

@@ -28,6 +28,7 @@ _CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
 # Without them a sentence says something else: "the lethal dose", "allergy to it".
 _HEADS = listed("heads")
 _HEAD_ROOTS = listed_roots("heads") | {root("lack"), root("allergic"), root("cautious")}
+_ENDS_USE = frozenset(map(root, ("stop", "quit", "cease", "discontinue", "prevent")))
 _FRAME = re.compile(  # what follows is not said to be so
     r"\b(?:whether|people (?:think|believe|say)|a myth|far from|anything but|claims? that|claimed that|hopes? that|hoped that"
     r"|it is (?:dangerous|wrong|unsafe) to|no proof|is false|are false|this is wrong)\b"
@@ -132,6 +133,7 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
     window_words = {word for one in comparison.window for word in one.words}
     window_roots = {root(word) for word in window_words}
     denied = any(clause.negations for clause in statement.clauses)
+    negated = any(clause.negations for one in comparison.window for clause in one.clauses)
     for sentence in {pair[2].text: pair[2] for pair in comparison.aligned}.values():
         frame = _FRAME.search(sentence.lower)
         if frame and not _FRAME.search(statement.lower) and _OPEN.isdisjoint(own_roots):
@@ -147,10 +149,11 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         theirs = _all_words(sentence, other)
         their_roots = {root(word) for word in theirs}
         heads = [word for word in theirs if word in _HEADS]
-        if heads and _HEAD_ROOTS.isdisjoint(own_roots) and _HEAD_ROOTS.isdisjoint(comparison.topic):
+        known = own_roots | comparison.topic
+        if heads and _HEAD_ROOTS.isdisjoint(known) and _ENDS_USE.isdisjoint(known):
             yield f"the source says it of “{heads[0]}”"
         softened = [word for word in theirs if word in _WEAK]
-        added = [word for word in own if word in _SURE]
+        added = [word for word in own if word in _SURE and not (word == "never" and negated)]
         hedged = [word for word in _hedges(sentence, other) if _says(word, statement)]
         hedges = (
             not _STRONG.isdisjoint(own)
@@ -169,7 +172,11 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             yield "the source does not say that one causes the other"
         if softened and added and _SURE.isdisjoint(theirs):
             yield f"the source says “{softened[0]}”"
-        elif not clause.negations and window_words.isdisjoint(_SURE) and set(added) - _EVERY:
+        elif (
+            not clause.negations
+            and window_words.isdisjoint(_SURE)
+            and any(root(word) not in window_roots for word in set(added) - _EVERY)
+        ):
             yield f"the source does not say “{added[0]}”"
         if not _CONSIDER.isdisjoint(theirs) and _OPTIONAL.isdisjoint(own):
             yield "the source says “consider”"
@@ -276,9 +283,13 @@ def _part(source: Sentence, start: int, end: int) -> tuple[int, int]:
     first = max(text.rfind(mark, 0, start) for mark in ";:")
     after = [at for mark in ";:" if (at := text.find(mark, end)) >= 0]
     last = min(after, default=len(text))
-    for clause in source.clauses:
-        if clause.start + 1 < start < clause.end and any(t.end <= start for t in clause.terms):
-            return max(first, clause.start - 1), min(last, clause.end)
+    clauses = source.clauses
+    for at, clause in enumerate(clauses):
+        if clause.start <= start < clause.end:
+            if any(t.end <= start for t in clause.terms):
+                return max(first, clause.start - 1), min(last, clause.end)
+            if at:  # "X is avoided unless …"
+                return max(first, clauses[at - 1].start - 1), min(last, clause.end)
     return first, last
 
 

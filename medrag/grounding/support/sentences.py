@@ -22,6 +22,8 @@ _NEGATORS = listed("negators")
 _CONTRACTED = frozenset(
     f"{verb}nt" for verb in ("do", "does", "did", "is", "are", "was", "were", "should", "have")
 )
+_DETERMINERS = frozenset({"the", "a", "an", "it", "they", "he", "she", "you", "this", "these"})
+_SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
 _TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
@@ -32,8 +34,6 @@ _FALSE_NEGATION = re.compile(
     rf"|(?:not|n['’]t|never)\s+(?:\w+\s+){{0,3}}?{_MORE} than(?=\s+(?:an?\s+)?"
     r"(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty"
     r"|forty|fifty|sixty|half))"
-    r"|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?"
-    r"(?:ruled out|excluded)"
     r"|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily|not exceed(?:ing)?|whether or not"
     r"|no longer than|if not)\b"
 )
@@ -219,8 +219,11 @@ def _clauses(
         if at in breaks or not clauses:
             if clauses:
                 clauses[-1].end = start
-            clauses.append(Clause(start, len(text)))
-            scope = 0
+            # "Cannot stand or eat" denies both.
+            subject = words[at + 1 : at + 2] and words[at + 1] in _DETERMINERS
+            goes_on = word == "or" and scope > 0 and not subject
+            clauses.append(Clause(start, len(text), negations=int(goes_on)))
+            scope = scope if goes_on else 0
         clause = clauses[-1]
         after = words[at + 1] if at + 1 < len(words) else ""
         # "Fails to work", "without waiting".
@@ -232,9 +235,9 @@ def _clauses(
             clause.negations += not (word == "no" and clause.negations)
             scope = len(tokens)
             determined = word == "no"
-        if word in ("whether", "if") or (word == "and" and determined):
+        if word in _SUBORDINATE or (word == "and" and determined):
             scope = 0  # "no deaths and two admissions"
-        if _is_denied(word):
+        if word not in _NEGATORS and _is_denied(word):
             clause.denied.append(word)
         # "Smoke-free".
         clause.negations += word == "free" and lower[start - 1 : start] == "-"
