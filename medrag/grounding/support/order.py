@@ -26,7 +26,7 @@ _STOP_OR_AND = re.compile(r"[,;.]|\band\b")
 _NEW_PHRASE = re.compile(
     r"\s(?:the|an?|it|they|you|he|she|this|give|take|apply|check|start|stop)\s"
 )
-_TRANSITIVE = listed_roots("transitive")
+_TRANSITIVE = listed_roots("transitive") | {root("depend"), root("rely")}
 _LESS = listed("less")
 _COMPARATIVES = listed("comparatives")
 _THAN = re.compile(r"\b(?:than|to)\b")
@@ -34,8 +34,10 @@ _BY = re.compile(r"\b(?:by|from)\b")
 _WITH = re.compile(r"\s+(?:with|when|if|on|in response to)\s")
 _IRREGULAR = {
     "gave": "give", "given": "give", "took": "take", "sent": "send", "led": "lead", "rose": "rise",
+    root("donate"): "give", root("transfer"): "give", root("depend"): root("need"),
+    root("rely"): root("need"), root("require"): root("need"),
 }  # fmt: skip
-_REPORTING = frozenset(map(root, "research study trial review suggest show find report".split()))
+_REPORTING = listed_roots("reporting")
 _RELATIVE = re.compile(r"\b(?:that|which|who)\s+$")
 _ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
 _CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))

@@ -16,10 +16,9 @@ from .tables import listed
 from .vocabulary import opposites
 
 _CHANGES = ("change", "benefit")
-_TOLD = frozenset(
-    "change benefit presence make response cause same force length persistence muscle breathing".split()
-)
+_TOLD = listed("told elsewhere")
 _TURNED = frozenset({"benefit", "presence", "do", "response", "worth", "known", "normal"})
+_CONDITIONAL = re.compile(r"\b(?:if|unless)\b")
 _EXCLUDES = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b")
 _EXCEPT = listed("except")
 
@@ -86,6 +85,8 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
                 yield f"the source denies it of {term.word}"
             affirmed = not any(_is_negative(other) or other.no_change for _, other in found)
             held = any(_holds_scope(clause, one) for one in comparison.window)
+            text = comparison.statement.lower[clause.start : clause.end]
+            held = held and not _CONDITIONAL.search(text)  # the whole of it is judged elsewhere
             if term.negated and found and affirmed and held:
                 yield f"the source says it of {term.word}"
 

@@ -36,10 +36,6 @@ _FRAME = re.compile(  # what follows is not said to be so
 _ONLY, _ONLY_THERE = listed("exclusive words"), listed("exclusive in the source")
 _ALL = listed("all")
 _EVERY = frozenset({"all", "every"})
-_KIND = re.compile(
-    r"\b(?P<kind>type|grade|stage|phase|class|group|arm|category|cohort)s?\s"
-    r"(?P<names>(?:\d+[a-z]?|[ivx]+|[a-d])\b(?:(?:,| and| or)+ (?:\d+[a-z]?|[ivx]+|[a-d])\b)*)"
-)
 _ALL_OF = re.compile(
     r"\b(?:all|(?:every|each)(?! (?:\d|one|two|three|four|six|eight|twelve|time|other|second|minute"
     r"|hour|day|night|morning|evening|week|month|year)))\b"
@@ -96,33 +92,6 @@ def slot_differences(comparison: Comparison) -> Iterator[str]:
     animals = here.get("species", frozenset()) - {_HUMAN}
     if animals and not named.get("species", frozenset()) & animals:
         yield "the source is about animals or cells"
-
-
-def kind_differences(comparison: Comparison) -> Iterator[str]:
-    """What the source says of another kind: of type 3, not of type 2."""
-    own = _kinds(comparison.statement)
-    for kind, names in own.items():
-        with_it = [one for one in comparison.window if names <= _kinds(one).get(kind, set())]
-        others = [
-            one for one in comparison.window if names.isdisjoint(_kinds(one).get(kind, names))
-        ]
-        if not with_it or not others or len(names) > 1:
-            continue
-        around = [*with_it, *comparison.context]
-        for term in comparison.statement.terms:
-            if term.light or any(said([term], one.roots, one.concepts) for one in around):
-                continue
-            if found := next((o for o in others if said([term], o.roots, o.concepts)), None):
-                other = min(_kinds(found)[kind])
-                yield f"the source says that of {kind} {other}, not of {kind} {min(names)}"
-
-
-def _kinds(sentence: Sentence) -> dict[str, set[str]]:
-    """The kinds that a sentence names by number or letter: {"type": {"2"}}."""
-    found: dict[str, set[str]] = {}
-    for one in _KIND.finditer(sentence.lower):
-        found.setdefault(one["kind"], set()).update(re.findall(r"\w+", one["names"].replace("and", "")))
-    return found
 
 
 def certainty_differences(comparison: Comparison) -> Iterator[str]:

@@ -11,12 +11,12 @@ from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_b
 from .alignment import Comparison, matches
 from .amounts import quantity_differences
 from .forms import is_technical
+from .kinds import kind_differences, paired_differences
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import (
     certainty_differences,
     dropped_conditions,
-    kind_differences,
     slot_differences,
 )
 from .quotation import quotation_difference
@@ -31,7 +31,7 @@ _BEFORE = 0.6  # of one that only the sentences before have
 _DIRECTED = 0.9  # of a term whose direction the source names with another word
 _IN_PART = 0.6  # of a phrase of which the source has a word: "tooth decay" and "decay"
 _PER_SENTENCE = 0.02  # what a sentence more costs, so that of two windows the shorter is taken
-_BEHIND = 0.15  # windows that say so much less than the best one are not considered
+_BEHIND = 0.05  # windows that say so much less than the best one are not considered
 _HARDLY = 0.3  # a clause is not in the source if it has less of its terms
 
 
@@ -87,6 +87,7 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         denied_terms,
         slot_differences,
         kind_differences,
+        paired_differences,
         certainty_differences,
         order_differences,
         role_differences,

@@ -237,6 +237,7 @@ def _clauses(
             determined = word == "no"
         if word in _SUBORDINATE or (word == "and" and determined):
             scope = 0  # "no deaths and two admissions"
+        clause.negations += word == "otherwise"  # if not
         if word not in _NEGATORS and _is_denied(word):
             clause.denied.append(word)
         # "Smoke-free".
