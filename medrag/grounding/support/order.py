@@ -19,6 +19,8 @@ _ORDER = re.compile(
     r"(?!\s+(?:daily|an?|every|per|weekly)\b)",
     re.I,
 )
+_FIRST = re.compile(r"\bfirst\b(?=\s*[;,.]|\s+and\b)", re.I)
+_LATER = re.compile(r"\b(?:afterwards?|later|second|subsequently|last|finally|thereafter)\b", re.I)
 _LEFT_FIRST = frozenset({"before", "prior to", "followed by", "precede", "precedes"})
 _NEXT = frozenset({"then", "next", "finally"})
 _STOP = re.compile(r"[,;.]|\band then\b")
@@ -85,7 +87,20 @@ def _order(sentence: Sentence) -> frozenset[tuple[Key, Key]]:
         pairs |= {
             (x, y) for a in first for b in second for x in _keys(a) for y in _keys(b) if x != y
         }
+    pairs |= _first_and_later(sentence)
     return frozenset(pairs)
+
+
+def _first_and_later(sentence: Sentence) -> set[tuple[Key, Key]]:
+    """Pairs (earlier, later) of "X first, Y afterwards"."""
+    first = _FIRST.search(sentence.text)
+    later = _LATER.search(sentence.text, first.end()) if first else None
+    if not first or not later:
+        return set()
+    start = max(sentence.text.rfind(mark, 0, first.start()) for mark in ",;.(") + 1
+    before = [t for t in sentence.terms if start <= t.start < first.start()]
+    after = [t for t in sentence.terms if first.end() <= t.start < later.start()]
+    return {(x, y) for a in before for b in after for x in _keys(a) for y in _keys(b) if x != y}
 
 
 def _around(sentence: Sentence, one: re.Match[str], word: str) -> tuple[list[Term], list[Term]]:

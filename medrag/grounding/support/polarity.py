@@ -19,6 +19,11 @@ _CHANGES = ("change", "benefit")
 _TOLD = listed("told elsewhere")
 _TURNED = frozenset({"benefit", "presence", "do", "response", "worth", "known", "normal"})
 _CONDITIONAL = re.compile(r"\b(?:if|unless)\b")
+_MORE_THAN = re.compile(r"\b(?:more|less|fewer|better|worse|superior|inferior)\b.*\b(?:than|to)\b")
+_NO_DIFFERENCE = re.compile(
+    r"\b(?:no (?:significant |real )?difference between (?:them|the two|the groups|both|either)"
+    r"|did not differ|(?:superiority|superior) (?:was|were) not|not superior|neither was)\b"
+)
 _EXCLUDES = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b")
 _EXCEPT = listed("except")
 
@@ -31,10 +36,23 @@ def polarity_differences(comparison: Comparison) -> Iterator[str]:
         back = comparison.counterpart(other)
         if back is not None and back is not clause:
             continue  # another clause says what this one of the source does
+        if _compares(clause, comparison.statement) and any(map(_equates, comparison.window)):
+            yield "the source reports no such difference"
         if reason := _polarity(clause, other, comparison, sentence):
             yield reason
         elif word := _opposite_elsewhere(clause, other, comparison.window):
             yield f"the source says the opposite (“{word}”)"
+
+
+def _compares(clause: Clause, statement: Sentence) -> bool:
+    """Whether a clause says that one of two has more: "by more than sham did"."""
+    text = statement.lower[clause.start : clause.end]
+    return not clause.no_change and _MORE_THAN.search(text) is not None
+
+
+def _equates(sentence: Sentence) -> bool:
+    """Whether a sentence says that what it compares does not differ."""
+    return _NO_DIFFERENCE.search(sentence.lower) is not None
 
 
 def absence_differences(comparison: Comparison) -> Iterator[str]:
