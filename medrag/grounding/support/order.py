@@ -41,6 +41,7 @@ _IRREGULAR = {
 }  # fmt: skip
 _REPORTING = listed_roots("reporting")
 _RELATIVE = re.compile(r"\b(?:that|which|who)\s+$")
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|may|can|should|must|will)\b")
 _ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
 _CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))
 
@@ -139,6 +140,14 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         word = one[0]
         name = root(word)
         start, end, turned = one.start(), one.end(), False
+        first, last = 0, len(text)
+        if word.endswith("ly"):
+            continue
+        if relative := _RELATIVE.search(text[:start]):  # "conditions that cause X are"
+            before = [t for t in clause.terms if t.end <= clause.start + relative.start()]
+            first = before[-1].start - clause.start if before else 0
+            stop = _VERB.search(text, end)
+            last = stop.start() if stop else last
         if word in ("due", "because"):
             verb, turned = "cause", True
         elif word in _COMPARATIVES:
@@ -160,8 +169,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
                 turned = True
         else:
             continue
-        left = _side(sentence, clause, 0, start)
-        right = _side(sentence, clause, end, len(text))
+        left = _side(sentence, clause, first, start)
+        right = _side(sentence, clause, end, last)
         found.append((verb, right, left) if turned else (verb, left, right))
     return tuple(found)
 

@@ -10,7 +10,7 @@ from ...text.words import stem
 from .alignment import Comparison, said
 from .clauses import AUXILIARIES
 from .forms import root
-from .sentences import Clause, Sentence
+from .sentences import Clause, Sentence, parse
 from .tables import listed
 from .vocabulary import listed_roots
 
@@ -70,6 +70,7 @@ _STRICT = re.compile(
     re.I,
 )
 _MOST_CONDITIONS = 20  # of a sentence
+_SUBORDINATE = re.compile(r"\b(?:before|after|until|once|when|while)\b[^,;.]*", re.I)
 _TIMES = ("after", "following", "where", "once")
 _STOP = re.compile(r"[,;.:)]")
 _LISTED_AFTER = re.compile(r",[^;.]*\b(?:or|and)\b")
@@ -231,7 +232,8 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
         t for t in source.terms if first < t.start < last and not one.start() <= t.start < stop
     ]
     outside = [t for t in around if not t.light] or around
-    if outside and not said(outside, roots, concepts):
+    main = parse(_SUBORDINATE.sub(" ", statement.text))
+    if outside and not said(outside, main.roots, main.concepts):
         amounts = [
             q
             for q in source.quantities
