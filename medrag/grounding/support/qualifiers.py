@@ -70,7 +70,7 @@ _STRICT = re.compile(
     re.I,
 )
 _MOST_CONDITIONS = 20  # of a sentence
-_SUBORDINATE = re.compile(r"\b(?:before|after|until|once|when|while)\b[^,;.]*", re.I)
+_SUBORDINATE = re.compile(r"(?<=\S)\s(?:before|after|until|once|when|while)\b[^,;.]*", re.I)
 _TIMES = ("after", "following", "where", "once")
 _STOP = re.compile(r"[,;.:)]")
 _LISTED_AFTER = re.compile(r",[^;.]*\b(?:or|and)\b")
