@@ -32,6 +32,7 @@ _DIRECTED = 0.9  # of a term whose direction the source names with another word
 _IN_PART = 0.6  # of a phrase of which the source has a word: "tooth decay" and "decay"
 _PER_SENTENCE = 0.02  # what a sentence more costs, so that of two windows the shorter is taken
 _BEHIND = 0.05  # windows that say so much less than the best one are not considered
+_CONDITION = re.compile(r"(?<=\w) (?:if|when) ")
 _HARDLY = 0.3  # a clause is not in the source if it has less of its terms
 
 
@@ -133,6 +134,9 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
 
 def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
     """The clauses of the statement that the source hardly mentions, as a reason."""
+    main = _main_part(said)
+    if main and not any(matches(t, window.all_roots, window.all_concepts) for t in main):
+        yield f"the source does not say “{main[0].word}”"
     for clause in said.clauses if len(said.clauses) > 1 else ():
         content = [term for term in clause.terms if not term.light]
         held = sum(matches(term, window.all_roots, window.all_concepts) for term in content)
@@ -140,6 +144,14 @@ def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
             text = said.text[clause.start : clause.end].strip(" ,.;")
             if text:
                 yield f"the source does not say “{text}”"
+
+
+def _main_part(said: Sentence) -> list[Term]:
+    """The terms of an instruction, without the condition at its end: "Lie down if …"."""
+    condition = _CONDITION.search(said.text)
+    if not condition or not said.terms or said.terms[0].start:
+        return []
+    return [term for term in said.terms if term.start < condition.start() and not term.light]
 
 
 def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
