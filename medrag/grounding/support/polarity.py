@@ -85,7 +85,7 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
             continue
         # "Children who weigh less than 5 kg must not be given it": the subject is denied it too.
         later = comparison.statement.clauses[number:]
-        positive = not any(map(_is_negative, later))
+        positive = not any(map(is_negative, later))
         for term in clause.terms:
             if term.light or comparison.topic.issuperset(term.roots):
                 continue
@@ -101,7 +101,7 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
                 continue
             if positive and found and all(one.negated for one, _ in found):
                 yield f"the source denies it of {term.word}"
-            affirmed = not any(_is_negative(other) or other.no_change for _, other in found)
+            affirmed = not any(is_negative(other) or other.no_change for _, other in found)
             held = any(_holds_scope(clause, one) for one in comparison.window)
             text = comparison.statement.lower[clause.start : clause.end]
             held = held and not _CONDITIONAL.search(text)  # the whole of it is judged elsewhere
@@ -226,7 +226,7 @@ def _both_do(clause: Clause, other: Clause) -> bool:
     return bool(one & two)
 
 
-def _is_negative(clause: Clause) -> bool:
+def is_negative(clause: Clause) -> bool:
     """Whether a clause denies or forbids."""
     return bool((clause.negations + len(clause.denied)) % 2) or any(
         sign < 0 for axis in ("do", "presence") for _, sign in clause.directions.get(axis, ())

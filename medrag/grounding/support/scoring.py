@@ -12,6 +12,7 @@ from .alignment import Comparison, matches
 from .amounts import quantity_differences
 from .forms import is_technical
 from .kinds import kind_differences, paired_differences
+from .labels import label_differences
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import (
@@ -87,6 +88,7 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         absence_differences,
         denied_terms,
         slot_differences,
+        label_differences,
         kind_differences,
         paired_differences,
         certainty_differences,
