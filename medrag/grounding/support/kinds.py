@@ -14,7 +14,8 @@ _NUMBERED = re.compile(
     r"(?P<names>(?:\d+[a-z]?|[ivx]+|[a-d])\b(?:(?:,| and| or)+ (?:\d+[a-z]?|[ivx]+|[a-d])\b)*)"
 )
 _ORDINALS = {
-    "1st": "first", "2nd": "second", "3rd": "third", "4th": "fourth", "5th": "fifth", "6th": "sixth",
+    "1st": "first", "2nd": "second", "3rd": "third", "4th": "fourth", "5th": "fifth",
+    "6th": "sixth",
 }  # fmt: skip
 _ORDERED = re.compile(
     r"\b(?P<name>first|second|third|fourth|fifth|sixth|1st|2nd|3rd|[456]th|(?:19|20)\d\d)[ -]"

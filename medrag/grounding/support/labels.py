@@ -17,8 +17,8 @@ _NO = re.compile(
 )
 _ADVERSE = re.compile(r"side[ -]effects?|adverse|undesirable effects|overdos|poisoning", re.I)
 _TREATS = re.compile(
-    r"\b(?:treats?|treated with|treatment of|relieves?|cures?|used? (?:for|to treat|in)|works? (?:for|in)"
-    r"|helps?|indicated)\b"
+    r"\b(?:treats?|treated with|treatment of|relieves?|cures?|used? (?:for|to treat|in)"
+    r"|works? (?:for|in)|helps?|indicated)\b"
 )
 
 

@@ -30,7 +30,8 @@ _HEADS = listed("heads")
 _HEAD_ROOTS = listed_roots("heads") | {root("lack"), root("allergic"), root("cautious")}
 _ENDS_USE = frozenset(map(root, ("stop", "quit", "cease", "discontinue", "prevent")))
 _FRAME = re.compile(  # what follows is not said to be so
-    r"\b(?:whether|people (?:think|believe|say)|a myth|far from|anything but|claims? that|claimed that|hopes? that|hoped that"
+    r"\b(?:whether|people (?:think|believe|say)|a myth|far from|anything but|claims? that"
+    r"|claimed that|hopes? that|hoped that"
     r"|it is (?:dangerous|wrong|unsafe) to|no proof|is false|are false|this is wrong)\b"
 )
 _ONLY, _ONLY_THERE = listed("exclusive words"), listed("exclusive in the source")

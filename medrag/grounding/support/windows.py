@@ -30,7 +30,8 @@ REFERS = re.compile(
     r"|injection|patients?|child|children|procedure|test|result|effect|risk|condition|disease|rash"
     r"|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
     r"|then|you|we|whereas|while|in contrast|by contrast|conversely|but|and|so|thus|hence"
-    r"|as a result|eventually|later|finally|afterwards|thereafter|otherwise|also|in addition|however|if so|when this"
+    r"|as a result|eventually|later|finally|afterwards|thereafter|otherwise|also|in addition|however"
+    r"|if so|when this"
     r"|(?:if|when|once|where|until) (?:the|it|this|they|these))\b",
     re.I,
 )
