@@ -38,7 +38,7 @@ _NEVER = re.compile(
     r"\A\W*(?:copyright\b|©|all rights reserved|doi:|https?://\S+\W*\Z|www\.)"
     r"|\ball rights reserved\b|\bcopyright\s*(?:©|\(c\)|\d{4})"
     r"|\A\W*\(?see (?:also|the (?:following )?(?:pdq|section|table|figure|chapter|leaflet|page))\b"
-    r"|\b(?:the following|as follows|listed below|shown below)\b[^:;]{0,80}[.:]\Z"
+    r"|\b(?:the following|as follows|listed below|shown below)\b[^:;]{0,250}[.:]\Z"
     r"|\A[^:\n]*\b(?:resources?|links|web ?sites?|further reading|references)\b[^:\n]*:"
     r"|\bfor more information\b|\bclick here\b|\A\W*(?:read|learn) more\b|\bsee the pdq\b"
     r"|\A\W*(?:last (?:updated|reviewed)|reviewed by|published (?:by|online)|funding|keywords?"
@@ -90,6 +90,7 @@ class Candidate:
         dependent: it begins with a pronoun, so it cannot be understood without `previous`.
         role: what it does in its article.
         whom: the heading or label that says for whom it is ("Children"), or "".
+        under: the question that it stands under, as in a list of questions and answers, or "".
     """
 
     number: int
@@ -101,6 +102,7 @@ class Candidate:
     dependent: bool
     role: Role
     whom: str
+    under: str = ""
     is_list: bool = False
 
     @property
@@ -123,7 +125,8 @@ class Candidate:
     @property
     def context(self) -> str:
         """The text with all that it is understood with."""
-        return ". ".join(part for part in (self.heading, self.lead, self.text) if part)
+        parts = (self.heading, self.under, self.lead, self.text)
+        return ". ".join(part for part in parts if part)
 
     @property
     def spelled_out(self) -> str:
@@ -207,12 +210,15 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
     headings = {tuple(words(part)) for part in (hit.title, *hit.section.split(" > "))}
     found: list[Candidate] = []
     label = role_of_label(f"{hit.section}: ")
-    whom, previous, previous_end = "", "", 0
+    whom, previous, previous_end, asked = "", "", 0, ""
 
     for start, end in spans:
         if any(a < end and start < b for a, b in lists):
             continue  # it is said with its list
-        start = _after_question(text, start, end)
+        if is_question(asks := text[start:end]) and asks.endswith("?"):
+            asked = on_one_line(asks)
+        elif (said := _after_question(text, start, end)) > start:
+            asked, start = on_one_line(text[start:said].strip()), said
         line = text[start:end]
         label = role_of_label(line) or label
         if "\n\n" in text[previous_end:start]:
@@ -224,15 +230,26 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
         if _says_something(line, headings) and not _is_legend(f"{under} {line}"):
             role = role_of(line, label)
             dependent = _DEPENDENT.match(line) is not None
-            found.append(Candidate(number, hit, start, end, line, previous, dependent, role, whom))
+            found.append(
+                Candidate(number, hit, start, end, line, previous, dependent, role, whom, asked)
+            )
         previous, previous_end = line, end
     for start, end in lists:
         line = on_one_line(text[start:end])
         if "?" not in line and not _NEVER.search(line):
             found.append(
-                Candidate(number, hit, start, end, line, "", False, Role.other, "", is_list=True)
-            )
+                Candidate(
+                    number, hit, start, end, line, "", False, Role.other, "", _under(text, start),
+                    is_list=True,
+                )
+            )  # fmt: skip
     return sorted(found, key=lambda one: one.start)
+
+
+def _under(text: str, start: int) -> str:
+    """The last question before a character."""
+    lines = [line.strip() for line in text[:start].splitlines()]
+    return next((line for line in reversed(lines) if line.endswith("?")), "")
 
 
 def _whom(line: str, current: str) -> str:

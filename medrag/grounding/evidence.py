@@ -11,6 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from threading import Lock
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from ..embedding.cache import Vectors
 from ..stores import Vector
 from ..text.words import stem, terms, words
 from ..types import Evidence, Hit
+from .aspects import defines, tells_effect
 from .candidates import Candidate, candidates, sentence_spans
 from .question import Question, allows, fits, forbids, groups, read_question
 from .roles import Role
@@ -61,6 +63,9 @@ _ROW_SLOPE, _ROW_INTERCEPT = 6.0, -4.3
 _ASKED_ROW, _ROW_BONUS = 0.65, 0.1
 _ITEM_BONUS, _ITEMS = 0.1, 6  # of a list: for each thing that is listed, up to so many
 _REPEATED = 0.2  # for a list: what a candidate loses that only repeats the best one
+_ASPECT_BONUS, _DEFINITION_BONUS = 0.1, 0.1
+_UNDER_BONUS = 0.1
+_LEAST_COVERAGE = 0.2
 _PREFIX = 6
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -142,6 +147,7 @@ def weigh(
     weights = {stem(word): rarity(word) for word in asked.topic}
     found = [one for number, hit in enumerate(hits, 1) for one in candidates(number, hit)]
     found = [one for one in found if _may_answer(one, asked)]
+    found = _without_boilerplate(found, asked)
     found = _asked_rows(question, weights, _on_topic(found, asked, weights))
     found = _for_whom(found, asked)
     found = _most_words(found, weights)
@@ -156,8 +162,8 @@ def weigh(
     chunk_coverage = {one.number: _coverage(rare, f"{one.heading} {one.hit.text}") for one in found}
     evidence = []
     for one, similarity in zip(found, similarities, strict=True):
-        in_text = _coverage(weights, one.context)
-        row = in_text if one.is_row and holds_numbers(one.context, one.text, question) else 0.0
+        is_row = one.is_row and holds_numbers(one.context, one.text, question)
+        row = _coverage(weights, one.context) if is_row else 0.0
         evidence.append(
             Evidence(
                 number=one.number,
@@ -166,12 +172,14 @@ def weigh(
                 end=one.hit.start + one.end,
                 similarity=similarity,
                 coverage=chunk_coverage[one.number],
-                score=similarity + _bonus(one, asked, in_text, _coverage(weights, one.text), row),
+                score=similarity + _bonus(one, asked, weights, row),
                 row=row,
                 lead="" if asked.wants_list else one.lead,
             )
         )
     evidence.sort(key=lambda item: -item.score)
+    # What stands in a chunk about something else adds nothing to the best one.
+    evidence = [one for one in evidence if one.coverage >= _LEAST_COVERAGE * evidence[0].coverage]
     if asked.wants_list and evidence:
         best = evidence[0]  # what names other things than the best one comes next
         evidence[1:] = sorted(
@@ -199,15 +207,25 @@ def _both(one: Evidence, other: Evidence) -> float:
     return len(its & others) / max(1, min(len(its), len(others)))
 
 
-def _bonus(
-    one: Candidate, asked: Question, in_text: float, in_sentence: float, row: float
-) -> float:
-    """What is added to the similarity of a candidate."""
-    bonus = _IN_CONTEXT * in_text + _IN_SENTENCE * in_sentence - _RANK_WEIGHT * (one.number - 1)
+def _bonus(one: Candidate, asked: Question, weights: dict[str, float], row: float) -> float:
+    """What is added to the similarity of a candidate.
+
+    Args:
+        row: see `Evidence.row`.
+    """
+    bonus = _IN_CONTEXT * _coverage(weights, one.context)
+    bonus += _IN_SENTENCE * _coverage(weights, one.text) - _RANK_WEIGHT * (one.number - 1)
     if not asked.wants_method:
         bonus += _ROLE_BONUS.get(one.role, 0.0)
         if asked.yes_no:
             bonus += _YES_NO_BONUS.get(one.role, 0.0)
+    if one.under:
+        bonus += _UNDER_BONUS * (_coverage(weights, one.under) - 0.5)
+    if asked.aspects:
+        said = _said(one)
+        bonus += _ASPECT_BONUS * mean(bool(side.said.search(said)) for side in asked.aspects)
+    if asked.defines and defines(one.text, asked.subjects):
+        bonus += _DEFINITION_BONUS
     if row >= _ASKED_ROW:
         bonus += _ROW_BONUS
     if _rules_out(one, asked):
@@ -227,11 +245,33 @@ def _may_answer(one: Candidate, asked: Question) -> bool:
         return False
     if asked.forbids is False and forbids(one.text) and not allows(one.text):
         return False
+    if asked.must_say and not any(side.said.search(_said(one)) for side in asked.aspects):
+        return False
+    if tells_effect(one.text, asked.text, asked.subjects):
+        return False
     if asked.form is None or _rules_out(one, asked):
         return True
     given = {*_NUMBER.findall(asked.text)}
     said = _NUMBER.sub(lambda number: " " if number[0] in given else number[0], one.text)
     return asked.form.search(said) is not None
+
+
+def _without_boilerplate(found: list[Candidate], asked: Question) -> list[Candidate]:
+    """The candidates without sentences that stand in several documents and name no subject."""
+    subjects = {stem(word) for word in asked.subjects}
+    documents: dict[str, set[str]] = {}
+    for one in found:
+        documents.setdefault(one.text, set()).add(one.hit.document)
+    return [
+        one
+        for one in found
+        if len(documents[one.text]) == 1 or not subjects.isdisjoint(terms(one.text))
+    ]
+
+
+def _said(one: Candidate) -> str:
+    """What a candidate says, with the question, the section and the sentence it stands under."""
+    return f"{one.hit.section} {one.under} {one.lead} {one.text}"
 
 
 def _rules_out(one: Candidate, asked: Question) -> bool:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..text.words import STOPWORDS, words
+from .aspects import Aspect, asked_aspects, asks_aspect, asks_definition
 
 _AUXILIARY = (
     r"(?:is|are|was|were|do|does|did|can|could|should|would|will|may|might|must|has|have|had)"
@@ -176,6 +177,9 @@ class Question:
         forbids: True if it asks who or what is excluded, False if who or what is allowed, None if
             it does neither.
         wants_method: it asks for the aim or the method of a study.
+        aspects: the sides of its subject that it asks about, such as the treatment.
+        must_say: it asks for nothing but these, so that an answer has to speak of them.
+        defines: it asks what something is.
     """
 
     text: str
@@ -185,6 +189,9 @@ class Question:
     groups: dict[str, frozenset[str]]
     forbids: bool | None
     wants_method: bool
+    aspects: tuple[Aspect, ...]
+    must_say: bool
+    defines: bool
 
     @property
     def about_use(self) -> bool:
@@ -229,6 +236,9 @@ def read_question(text: str) -> Question:
         groups=groups(text),
         forbids=None if yes_no else _direction(text),
         wants_method=_METHOD.search(text) is not None,
+        aspects=asked_aspects(text),
+        must_say=asks_aspect(text),
+        defines=asks_definition(text),
     )
 
 
