@@ -14,6 +14,7 @@ _BRITISH = (
     (re.compile(r"(?<=[a-z])isation"), "ization"),
     (re.compile(r"(?<=[a-z]{3})is(?=(?:e|es|ed|ing)\b)"), "iz"),
     (re.compile(r"(?<=[a-z])ys(?=(?:e|es|ed|ing)\b)"), "yz"),
+    (re.compile(r"(?<=[a-z]{4})ae$"), "a"),  # "bullae"
     (re.compile(r"ae"), "e"),
     (re.compile(r"oe(?!s\b|ing\b|d\b|\b)"), "e"),
     (re.compile(r"sulph"), "sulf"),
@@ -50,7 +51,7 @@ def root(word: str) -> str:
     word = stem(american(word))
     if word.endswith(("ri", "ti", "di", "li", "ni", "pi")) and len(word) > 4:
         word = word[:-1] + "y"  # "carried"
-    if len(word) >= 6:
+    if len(word) >= 6 and word not in _whole():
         for ending in _endings():
             least = 5 if ending in listed("short endings") else 4
             if word.endswith(ending) and len(word) - len(ending) >= least:
@@ -58,6 +59,12 @@ def root(word: str) -> str:
                 break
     # "stopped" and "stop" are one.
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+@cache
+def _whole() -> frozenset[str]:
+    """The stems of words that keep their endings: "shoulder" is no form of "should"."""
+    return frozenset(stem(word) for word in listed("whole words"))
 
 
 @cache
