@@ -8,6 +8,7 @@ from functools import cache, cached_property
 
 from .sentences import Clause, Sentence, Term
 from .tables import listed
+from .vocabulary import kinds_of
 
 _ENDS = listed("endings") | {""}
 _MOST_CLAUSES = 60  # of a sentence that are compared
@@ -72,6 +73,11 @@ def matches(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool
     """Tell whether a text with these roots and groups of synonyms says a term."""
     if roots.issuperset(term.roots) or not concepts.isdisjoint(term.concepts):
         return True
+    for kind in kinds_of(term.concepts) if term.concepts else ():
+        if not (concepts.isdisjoint(kind.groups) and roots.isdisjoint(kind.roots)) or any(
+            one.endswith(kind.endings) or one.startswith(kind.beginnings) for one in roots
+        ):
+            return True
     head = term.roots[0][:_LEAST]
     return (
         len(term.roots) == 1
