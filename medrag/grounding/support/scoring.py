@@ -21,7 +21,7 @@ from .qualifiers import (
 )
 from .quotation import quotation_difference
 from .sentences import Sentence, Term
-from .vocabulary import is_medical, listed_roots, opposites
+from .vocabulary import is_organ, is_particular, listed_roots, opposites
 from .windows import Passage, Window
 
 _EASE = 0.66  # so that a third of the terms is worth 0.5: rewordings share no more; docs/lab-log.md
@@ -142,32 +142,31 @@ def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
 
 
 def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
-    """Whether a window that lacks a term is about something else.
-
-    An everyday word such as "pain" is no proof, unless the window has another name in its place.
-    """
-    return (
-        _is_name(term)
-        and term.roots[0] not in opposites()
-        and (
-            not term.concepts
-            or any(
-                not other.light
-                and not matches(other, said.roots, said.concepts)
-                and _is_name(other)
-                for sentence in window.sentences
-                for other in sentence.terms
-            )
-        )
+    """Whether a window that lacks the name of something has another such name in its place."""
+    kind = _kind(term)
+    return bool(kind) and any(
+        not other.light
+        and _kind(other) == kind
+        and not matches(other, said.roots, said.concepts)
+        for sentence in window.sentences
+        for other in sentence.terms
     )
 
 
-def _is_name(term: Term) -> bool:
-    """Whether a term names something particular, such as a drug, a disease or a person."""
+def _kind(term: Term) -> str:
+    """What a term names that can take the place of another: a drug or disease, a part of the body.
+
+    A sign, a person and what is done are no names: they are told in many words.
+    """
+    if term.roots[0] in opposites():
+        return ""
+    if any(map(is_particular, term.concepts)):
+        return "name"
     if term.concepts:
-        return any(map(is_medical, term.concepts))
+        return "organ" if any(map(is_organ, term.concepts)) else ""
     words = re.findall(r"[a-z]+", term.word)
-    return term.name or any(len(word) > 3 and is_technical(word) for word in words)
+    rare = any(len(word) > 3 and is_technical(word) for word in words)
+    return "name" if term.name or rare else ""
 
 
 def _directed(term: Term, said: Sentence, window: Window) -> bool:
