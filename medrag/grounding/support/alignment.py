@@ -17,11 +17,16 @@ _LEAST = 5  # letters that the forms of a word share
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A statement, sentences of a source, and what leads up to them: headings, sentences before."""
+    """A statement, sentences of a source, and what leads up to them: headings, sentences before.
+
+    Attributes:
+        passage: all sentences of the source.
+    """
 
     statement: Sentence
     window: Sequence[Sentence]
     context: Sequence[Sentence]
+    passage: Sequence[Sentence] = ()
 
     @cached_property
     def topic(self) -> frozenset[str]:

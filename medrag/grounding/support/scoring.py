@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_both_forms
 from .alignment import Comparison, matches
 from .amounts import quantity_differences
-from .forms import is_technical
+from .forms import is_technical, root
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import (
@@ -61,7 +61,7 @@ def judge(said: Sentence, passage: Passage) -> Judgement:
         score = max(0.0, coverage) ** _EASE
         if coverage < rated[0][0] - _BEHIND or (best.spans and score <= best.score):
             break
-        comparison = Comparison(said, window.sentences, window.context)
+        comparison = Comparison(said, window.sentences, window.context, passage.sentences)
         conditions = dropped_conditions(said, window.sentences)
         reason = next(
             chain(
@@ -116,9 +116,7 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
             held += weight
         elif _directed(term, said, window):
             held += weight * _DIRECTED
-        elif len(term.roots) > 1 and not window.all_roots.isdisjoint(
-            {*term.roots} - listed_roots("light")
-        ):
+        elif _is_in_part(term, window):
             held += weight * _IN_PART
         elif not term.light and not missing and _is_missing(term, said, window):
             missing = term.word
@@ -139,6 +137,18 @@ def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
             text = said.text[clause.start : clause.end].strip(" ,.;")
             if text:
                 yield f"the source does not say “{text}”"
+
+
+def _is_in_part(term: Term, window: Window) -> bool:
+    """Whether the source has a word of a phrase; of "Hodgkin lymphoma" it has to have the name."""
+    words = [word for word in re.findall(r"[a-z]+", term.word) if root(word) in term.roots]
+    rare = {root(word) for word in words if len(word) > 3 and is_technical(word)}
+    parts = {*term.roots} - listed_roots("light")
+    return (
+        len(term.roots) > 1
+        and not window.all_roots.isdisjoint(parts)
+        and (not rare or not window.all_roots.isdisjoint(rare))
+    )
 
 
 def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
