@@ -61,7 +61,9 @@ class Comparison:
     def _shared(self, clause: Clause, other: Clause) -> float:
         """How much two clauses share: terms, quantities, directions; the topic counts for less."""
         shared = sum(
-            0.3 if term.light else len(term.roots) * (0.5 if self.topic.issuperset(term.roots) else 1)
+            0.3
+            if term.light
+            else len(term.roots) * (0.5 if self.topic.issuperset(term.roots) else 1)
             for term in said(clause.terms, other.roots, other.concepts)
         )
         shared += sum(any(q.same_value(o) for o in other.quantities) for q in clause.quantities)

@@ -108,7 +108,7 @@ def slot_differences(comparison: Comparison) -> Iterator[str]:
             yield f"the source does not name this {slot}"
     species = here.get("species", frozenset())
     if species.isdisjoint(named.get("species", frozenset()) | {_HUMAN}) and any(
-        "species" in one.slots and not _FROM_ANIMALS.search(one.lower) for one in comparison.window
+        map(_is_about_animals, comparison.window)
     ):
         yield "the source is about animals or cells"
 
@@ -136,7 +136,9 @@ def _kinds(sentence: Sentence) -> dict[str, set[str]]:
     """The kinds that a sentence names by number or letter: {"type": {"2"}}."""
     found: dict[str, set[str]] = {}
     for one in _KIND.finditer(sentence.lower):
-        found.setdefault(one["kind"], set()).update(re.findall(r"\w+", one["names"].replace("and", "")))
+        found.setdefault(one["kind"], set()).update(
+            re.findall(r"\w+", one["names"].replace("and", ""))
+        )
     return found
 
 
@@ -272,7 +274,7 @@ def _part(source: Sentence, start: int, end: int) -> tuple[int, int]:
 def _is_implied(slot: str, classes: frozenset[int], comparison: Comparison) -> bool:
     """Whether a source means whom a statement names, or anyone, without saying so."""
     if slot == "species":
-        return classes == {_HUMAN}
+        return classes == {_HUMAN} and not any(map(_is_about_animals, comparison.window))
     around = (*comparison.window, *comparison.context)
     roots = frozenset[str]().union(*(one.roots for one in around))
     if slot == "pregnancy":
@@ -285,9 +287,17 @@ def _is_implied(slot: str, classes: frozenset[int], comparison: Comparison) -> b
         return any(max(a, low) < min(b, high) for a, b in spans for low, high in of_class)
     elif _INFANT in classes and not _OF_BIRTH.isdisjoint(roots):
         return True
+    if slot == "age" and any("pregnancy" in one.slots for one in comparison.window):
+        return False
     # What is said of nobody in particular holds for each.
     elsewhere = _merged([*around, *comparison.passage]).get(slot, frozenset())
     return not elsewhere or (classes <= elsewhere and slot not in _merged(around))
+
+
+def _is_about_animals(sentence: Sentence) -> bool:
+    """Whether a sentence is about animals or cells, and not about humans bitten by a dog."""
+    species = sentence.slots.get("species", frozenset())
+    return bool(species - {_HUMAN}) and not _FROM_ANIMALS.search(sentence.lower)
 
 
 def _ages(text: str) -> list[tuple[float, float]]:

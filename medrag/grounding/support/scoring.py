@@ -35,6 +35,13 @@ _BEHIND = 0.15  # windows that say so much less than the best one are not consid
 _HARDLY = 0.3  # a clause is not in the source if it has less of its terms
 
 
+# Endings of the names of drugs, diseases, germs and substances.
+_BUILT = re.compile(
+    r"[a-z]{3}(?:ine|in|ol|ide|ate|one|am|azole|ab|ib|statin|pril|sartan|vir|cin|fen|xaban|lukast"
+    r"|itis|osis|oma|a?emia|pathy|penia|trophy|plegia|algia|rrh?o?ea|virus|ella|ium|ase|ism)s?$"
+)
+
+
 class Judgement(NamedTuple):
     """How well a source bears out a statement: score, why not, and the sentences compared."""
 
@@ -152,12 +159,15 @@ def _is_in_part(term: Term, window: Window) -> bool:
 
 
 def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
-    """Whether a window that lacks the name of something has another such name in its place."""
+    """Whether a window that lacks the name of something is about something else.
+
+    Either it has another such name in its place, or the name is built like one of a drug or disease.
+    """
     kind = _kind(term)
+    if kind == "name" and not term.concepts and _BUILT.search(term.word):
+        return True
     return bool(kind) and any(
-        not other.light
-        and _kind(other) == kind
-        and not matches(other, said.roots, said.concepts)
+        not other.light and _kind(other) == kind and not matches(other, said.roots, said.concepts)
         for sentence in window.sentences
         for other in sentence.terms
     )
