@@ -12,7 +12,7 @@ from .clauses import AUXILIARIES
 from .forms import root
 from .sentences import Clause, Sentence
 from .tables import listed
-from .vocabulary import listed_roots
+from .vocabulary import listed_roots, slots
 
 _LISTED = frozenset({"organ", "joint", "digit", "germ", "who", "body"})
 _MUST = frozenset({"age", "species", "sex", "pregnancy"})
@@ -27,6 +27,7 @@ _FROM_ANIMALS = re.compile(  # humans are meant
 )
 _PREGNANT = 0  # class of the slot "pregnancy"
 _OF_PREGNANCY = listed_roots("of pregnancy")
+_OLDER = 4  # class of the slot "age" that phrases name
 _INFANT = 0  # class of the slot "age"
 _OF_BIRTH = listed_roots("of birth")
 # The years of the classes of the slot "age".
@@ -97,6 +98,8 @@ def slot_differences(comparison: Comparison) -> Iterator[str]:
     named = comparison.statement.slots
     here, around = _merged(comparison.window), _merged(comparison.context)
     for slot, classes in named.items():
+        if slot == "age":
+            classes = _ages_named(comparison.statement, classes)
         held = here.get(slot, frozenset())
         missing = classes - held - around.get(slot, frozenset())
         if not missing or (slot in _MUST and _is_implied(slot, missing, comparison)):
@@ -292,6 +295,13 @@ def _is_implied(slot: str, classes: frozenset[int], comparison: Comparison) -> b
     # What is said of nobody in particular holds for each.
     elsewhere = _merged([*around, *comparison.passage]).get(slot, frozenset())
     return not elsewhere or (classes <= elsewhere and slot not in _merged(around))
+
+
+def _ages_named(statement: Sentence, classes: frozenset[int]) -> frozenset[int]:
+    """The ages that a statement names; of "under 3" only if these are years of a person."""
+    figures = bool(_ages(statement.lower)) and "months" not in statement.words
+    words = {number for one in statement.roots for slot, number in slots().get((one,), ()) if slot == "age"}
+    return classes if figures else classes & (words | {_OLDER})
 
 
 def _is_about_animals(sentence: Sentence) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_both_forms
 from .alignment import Comparison, matches
 from .amounts import quantity_differences
-from .forms import is_technical, root
+from .forms import is_technical
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import (
@@ -32,7 +32,6 @@ _DIRECTED = 0.9  # of a term whose direction the source names with another word
 _IN_PART = 0.6  # of a phrase of which the source has a word: "tooth decay" and "decay"
 _PER_SENTENCE = 0.02  # what a sentence more costs, so that of two windows the shorter is taken
 _BEHIND = 0.15  # windows that say so much less than the best one are not considered
-_HARDLY = 0.3  # a clause is not in the source if it has less of its terms
 
 
 # Endings of the names of drugs, diseases, germs and substances.
@@ -123,10 +122,13 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
             held += weight
         elif _directed(term, said, window):
             held += weight * _DIRECTED
-        elif _is_in_part(term, window):
-            held += weight * _IN_PART
-        elif not term.light and not missing and _is_missing(term, said, window):
-            missing = term.word
+        else:
+            if len(term.roots) > 1 and not window.all_roots.isdisjoint(
+                {*term.roots} - listed_roots("light")
+            ):
+                held += weight * _IN_PART
+            if not term.light and not missing and _is_missing(term, said, window):
+                missing = term.word
     # Whether their values agree is compared elsewhere; here they are part of what is said.
     given = [one for sentence in window.sentences for one in sentence.quantities]
     found = sum(any(q.same_value(one) for one in given) for q in said.quantities)
@@ -136,26 +138,18 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
 
 
 def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
-    """The clauses of the statement that the source hardly mentions, as a reason."""
+    """The clauses of the statement of which the source mentions nothing, as a reason."""
     for clause in said.clauses if len(said.clauses) > 1 else ():
         content = [term for term in clause.terms if not term.light]
-        held = sum(matches(term, window.all_roots, window.all_concepts) for term in content)
-        if len(content) > 1 and held < _HARDLY * len(content):
+        told = any(
+            matches(term, window.all_roots, window.all_concepts)
+            or not window.all_roots.isdisjoint(term.roots)
+            for term in content
+        )
+        if len(content) > 1 and not told and not clause.quantities:
             text = said.text[clause.start : clause.end].strip(" ,.;")
             if text:
                 yield f"the source does not say “{text}”"
-
-
-def _is_in_part(term: Term, window: Window) -> bool:
-    """Whether the source has a word of a phrase; of "Hodgkin lymphoma" it has to have the name."""
-    words = [word for word in re.findall(r"[a-z]+", term.word) if root(word) in term.roots]
-    rare = {root(word) for word in words if len(word) > 3 and is_technical(word)}
-    parts = {*term.roots} - listed_roots("light")
-    return (
-        len(term.roots) > 1
-        and not window.all_roots.isdisjoint(parts)
-        and (not rare or not window.all_roots.isdisjoint(rare))
-    )
 
 
 def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
