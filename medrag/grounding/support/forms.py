@@ -12,7 +12,7 @@ from .tables import listed
 
 _BRITISH = (
     (re.compile(r"(?<=[a-z])isation"), "ization"),
-    (re.compile(r"(?<=[a-z]{3})is(?=(?:e|es|ed|ing)\b)"), "iz"),
+    (re.compile(r"(?<=[a-z]{3})is(?=(?:e|es|ed|er|ers|ing)\b)"), "iz"),
     (re.compile(r"(?<=[a-z])ys(?=(?:e|es|ed|ing)\b)"), "yz"),
     (re.compile(r"(?<=[a-z]{4})ae$"), "a"),  # "bullae"
     (re.compile(r"ae"), "e"),

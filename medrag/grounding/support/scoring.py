@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -120,7 +121,7 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
             held += weight * (_IN_HEADING if titled else _BEFORE)
         elif abbreviated.issuperset(term.roots):
             held += weight
-        elif _directed(term, said, window):
+        elif len(term.roots) == 1 and _directed(term, said, window):
             held += weight * _DIRECTED
         else:
             if len(term.roots) > 1 and not window.all_roots.isdisjoint(
@@ -161,12 +162,15 @@ def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
     if kind == "name" and not term.concepts and _BUILT.search(term.word):
         return True
     return bool(kind) and any(
-        not other.light and _kind(other) == kind and not matches(other, said.roots, said.concepts)
+        not other.light
+        and (_kind(other) == kind or not said.roots.isdisjoint(other.roots) and _kind(other))
+        and not matches(other, said.roots, said.concepts)
         for sentence in window.sentences
         for other in sentence.terms
     )
 
 
+@lru_cache(maxsize=4096)
 def _kind(term: Term) -> str:
     """What a term names that can take the place of another: a drug or disease, a part of the body.
 
