@@ -104,7 +104,9 @@ def slot_differences(comparison: Comparison) -> Iterator[str]:
         missing = classes - held - around.get(slot, frozenset())
         if not missing or (slot in _MUST and _is_implied(slot, missing, comparison)):
             continue
-        several = slot not in _MUST and ((len(held) > 1 and slot in _LISTED) or held & classes)
+        several = slot not in _MUST and (
+            (len(held) > 1 and slot in _LISTED) or (held & classes and held <= classes)
+        )
         if held and not several:
             yield f"the source is about another {slot}"
         elif slot in _MUST and not held:
