@@ -80,16 +80,22 @@ def matches(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool
     """Tell whether a text with these roots and groups of synonyms says a term."""
     if roots.issuperset(term.roots) or not concepts.isdisjoint(term.concepts):
         return True
-    for kind in kinds_of(term.concepts) if term.concepts else ():
-        if not (concepts.isdisjoint(kind.groups) and roots.isdisjoint(kind.roots)) or any(
-            one.endswith(kind.endings) or one.startswith(kind.beginnings) for one in roots
-        ):
-            return True
+    if term.concepts and has_kind(term, roots, concepts):
+        return True
     head = term.roots[0][:_LEAST]
     return (
         len(term.roots) == 1
         and len(head) == _LEAST
         and any(one.startswith(head) and _alike(term.roots[0], one) for one in roots)
+    )
+
+
+def has_kind(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool:
+    """Tell whether these roots and groups of synonyms name a kind of what a term names."""
+    return any(
+        not (concepts.isdisjoint(kind.groups) and roots.isdisjoint(kind.roots))
+        or any(one.endswith(kind.endings) or one.startswith(kind.beginnings) for one in roots)
+        for kind in kinds_of(term.concepts)
     )
 
 

@@ -31,20 +31,6 @@ _DENIED = re.compile(
     r"(?:un|non)-?([a-z]{4,})$"
     r"|(?:in|im|ir)([a-z]{3,}(?:able|ible|ent|ant|ate|ive|ous|al|ect|plete))$"
 )
-_IRREGULAR = dict(
-    pair.split("=")
-    for pair in (
-        "gave=give given=give took=take taken=take came=come went=go goes=go gone=go fell=fall"
-        " fallen=fall rose=rise risen=rise grew=grow grown=grow broke=break broken=break bled=bleed"
-        " fed=feed led=lead lost=lose made=make kept=keep held=hold felt=feel shown=show seen=see"
-        " saw=see began=begin begun=begin ran=run drank=drink drunk=drink ate=eat eaten=eat"
-        " slept=sleep sent=send shrank=shrink shrunk=shrink caught=catch taught=teach"
-        " brought=bring became=become chose=choose chosen=choose drove=drive driven=drive"
-        " wrote=write written=write feet=foot teeth=tooth swollen=swell swelled=swell bitten=bite"
-        " worn=wear wore=wear withdrew=withdraw withdrawn=withdraw arose=arise arisen=arise"
-        " hurts=hurt lay=lie lain=lie spoke=speak spoken=speak told=tell thought=think paid=pay"
-    ).split()
-)
 _PREFIXES = ("un", "re", "non", "over", "under", "mis", "pre", "out")
 
 
@@ -62,7 +48,7 @@ def root(word: str) -> str:
     """What "infused" and "infusion" have in common; the word itself if it is short."""
     if not word.isalpha():
         return word
-    word = stem(american(_IRREGULAR.get(word, word)))
+    word = stem(american(_irregular().get(word, word)))
     if word.endswith(("ri", "ti", "di", "li", "ni", "pi")) and len(word) > 4:
         word = word[:-1] + "y"  # "carried"
     if len(word) >= 6 and word not in _whole():
@@ -73,6 +59,12 @@ def root(word: str) -> str:
                 break
     # "stopped" and "stop" are one.
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+@cache
+def _irregular() -> dict[str, str]:
+    """By irregular form, the word: "gave" → "give"."""
+    return dict(pair.split("=") for pair in listed("irregular"))
 
 
 @cache

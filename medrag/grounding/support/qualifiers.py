@@ -19,7 +19,7 @@ _MUST = frozenset({"age", "species", "sex", "pregnancy"})
 _OF_ONE_SEX = listed_roots("of one sex")
 _HUMAN = 1  # class of the slot "species"
 _FROM_ANIMALS = re.compile(  # humans are meant
-    r"\b(?:by|pet|wild|contact with|exposure to|allerg(?:ic|y) to|(?:caught|spread|transmitted) from)"
+    r"\b(?:by|pet|wild|contact with|exposure to|allerg(?:ic|y) to|caught from|spread from)"
     r"(?: an?| the| infected| other| pet| wild)* (?:cat|dog|rat|mouse|mice|rodent|animal|pig|monkey"
     r"|rabbit|sheep|primate)s?\b"
     r"|\b(?:cat|dog|rat|animal|monkey|rabbit|pig|rodent|sheep)s?[ -](?:bites?|scratch|hair|dander"
@@ -302,7 +302,8 @@ def _is_implied(slot: str, classes: frozenset[int], comparison: Comparison) -> b
 def _ages_named(statement: Sentence, classes: frozenset[int]) -> frozenset[int]:
     """The ages that a statement names; of "under 3" only if these are years of a person."""
     figures = bool(_ages(statement.lower)) and "months" not in statement.words
-    words = {number for one in statement.roots for slot, number in slots().get((one,), ()) if slot == "age"}
+    pairs = (pair for one in statement.roots for pair in slots().get((one,), ()))
+    words = {number for slot, number in pairs if slot == "age"}
     return classes if figures else classes & (words | {_OLDER})
 
 

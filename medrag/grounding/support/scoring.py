@@ -9,7 +9,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_both_forms
-from .alignment import Comparison, matches
+from .alignment import Comparison, has_kind, matches
 from .amounts import quantity_differences
 from .forms import is_technical
 from .order import order_differences, role_differences
@@ -124,11 +124,10 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
         elif len(term.roots) == 1 and _directed(term, said, window):
             held += weight * _DIRECTED
         else:
-            if len(term.roots) > 1 and not window.all_roots.isdisjoint(
-                {*term.roots} - listed_roots("light")
-            ):
-                held += weight * _IN_PART
-            if not term.light and not missing and _is_missing(term, said, window):
+            parts = {*term.roots} - listed_roots("light") if len(term.roots) > 1 else set()
+            in_part = not window.all_roots.isdisjoint(parts)
+            held += weight * _IN_PART * in_part
+            if not term.light and not missing and _is_missing(term, said, window, in_part):
                 missing = term.word
     # Whether their values agree is compared elsewhere; here they are part of what is said.
     given = [one for sentence in window.sentences for one in sentence.quantities]
@@ -153,20 +152,26 @@ def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
                 yield f"the source does not say “{text}”"
 
 
-def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
+def _is_missing(term: Term, said: Sentence, window: Window, in_part: bool) -> bool:
     """Whether a window that lacks the name of something is about something else.
 
-    Either it has another such name in its place, or the name is built like one of a drug or disease.
+    Either it has another such name in its place, or what this is a kind of; or the name is built
+    like one of a drug or disease.
+
+    Args:
+        in_part: whether the window has a word of the name: for "breast cancer" only "lung cancer"
+            is another then, for "tooth decay" nothing is.
     """
     kind = _kind(term)
     if kind == "name" and not term.concepts and _BUILT.search(term.word):
         return True
+    others = (other for sentence in window.sentences for other in sentence.terms if not other.light)
     return bool(kind) and any(
-        not other.light
-        and (_kind(other) == kind or not said.roots.isdisjoint(other.roots) and _kind(other))
-        and not matches(other, said.roots, said.concepts)
-        for sentence in window.sentences
-        for other in sentence.terms
+        has_kind(other, frozenset(term.roots), term.concepts)
+        if matches(other, said.roots, said.concepts)
+        else _kind(other) == kind or (_kind(other) and not said.roots.isdisjoint(other.roots))
+        for other in others
+        if not (in_part and set(other.roots).isdisjoint(term.roots))
     )
 
 

@@ -44,7 +44,7 @@ def _blocks() -> list[int]:
 
 
 class Kinds(NamedTuple):
-    """What is a kind of something: groups of synonyms, roots, and endings and beginnings of roots."""
+    """What is a kind of something: groups of synonyms, roots, endings and beginnings of roots."""
 
     groups: frozenset[int]
     roots: frozenset[str]
