@@ -26,6 +26,11 @@ _BRITISH = (
     (re.compile(r"licence"), "license"),
     (re.compile(r"practis"), "practic"),
     (re.compile(r"leuc"), "leuk"),
+    # Adjectives that stand for their nouns: "tachypneic", "cirrhotic".
+    (re.compile(r"pneic$"), "pnea"),
+    (re.compile(r"plegic$"), "plegia"),
+    (re.compile(r"(cirrh|thromb|scler|necr|psych|fibr|cyan|acid|sten)otic$"), r"\1osis"),
+    (re.compile(r"(glyc|calc|isch|leuk|kal|natr|vol|ox|lipid|bacter|ur)emic$"), r"\1emia"),
 )
 _DENIED = re.compile(
     r"(?:un|non)-?([a-z]{4,})$"

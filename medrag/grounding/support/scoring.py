@@ -181,7 +181,7 @@ def _kind(term: Term) -> str:
 
     A sign, a person and what is done are no names: they are told in many words.
     """
-    if term.roots[0] in opposites():
+    if len(term.roots) == 1 and term.roots[0] in opposites():
         return ""
     if any(map(is_particular, term.concepts)):
         return "name"
