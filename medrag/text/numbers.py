@@ -31,9 +31,7 @@ def _any_of(words: tuple[str, ...] | dict[str, float]) -> str:
 
 WORD_NUMBER = rf"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_SMALL[1:10])}))?|{_any_of(_SMALL)}"
 # "two hundred and forty-eight", "three thousand four hundred and ninety-four"
-_HUNDREDS = (
-    rf"(?:(?:an?|{WORD_NUMBER})[ -]hundred(?: (?:and )?(?:{WORD_NUMBER}))?|{WORD_NUMBER})\b"
-)
+_HUNDREDS = rf"(?:(?:an?|{WORD_NUMBER})[ -]hundred(?: (?:and )?(?:{WORD_NUMBER}))?|{WORD_NUMBER})\b"
 _LONG_NUMBER = (
     rf"(?:{_HUNDREDS}|an?) thousand(?:,? (?:and )?{_HUNDREDS})?"
     rf"|(?:an?|{WORD_NUMBER})[ -]hundred(?: thousand| (?:and )?(?:{WORD_NUMBER}))?"

@@ -110,7 +110,7 @@ def quantities(text: str) -> list[Quantity]:
         _quantity(plain, *one.span(), size := days_in(one["unit"]), 2.0 * size, "time")
         for one in _ONE_OR_TWO.finditer(plain)
     ]
-    taken = [(one.start, one.end) for one in (*often, *loose)]
+    taken = [(one.start, one.end) for one in often] + [(one.start, one.end) for one in loose]
     found = _counted(plain, taken) + loose
     found = _shares(plain, _shared_units(plain, found))
     taken += [(one.start, one.end) for one in found]

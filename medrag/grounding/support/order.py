@@ -19,6 +19,8 @@ _ORDER = re.compile(
     r"(?!\s+(?:daily|an?|every|per|weekly)\b)",
     re.I,
 )
+_FIRST = re.compile(r"\bfirst\b(?=\s*[;,.]|\s+and\b)", re.I)
+_LATER = re.compile(r"\b(?:afterwards?|later|second|subsequently|last|finally|thereafter)\b", re.I)
 _LEFT_FIRST = frozenset({"before", "prior to", "followed by", "precede", "precedes"})
 _NEXT = frozenset({"then", "next", "finally"})
 _STOP = re.compile(r"[,;.]|\band then\b")
@@ -26,7 +28,7 @@ _STOP_OR_AND = re.compile(r"[,;.]|\band\b")
 _NEW_PHRASE = re.compile(
     r"\s(?:the|an?|it|they|you|he|she|this|give|take|apply|check|start|stop)\s"
 )
-_TRANSITIVE = listed_roots("transitive")
+_TRANSITIVE = listed_roots("transitive") | {root("depend"), root("rely")}
 _LESS = listed("less")
 _COMPARATIVES = listed("comparatives")
 _THAN = re.compile(r"\b(?:than|to)\b")
@@ -34,7 +36,13 @@ _BY = re.compile(r"\b(?:by|from)\b")
 _WITH = re.compile(r"\s+(?:with|when|if|on|in response to)\s")
 _IRREGULAR = {
     "gave": "give", "given": "give", "took": "take", "sent": "send", "led": "lead", "rose": "rise",
+    root("donate"): "give", root("transfer"): "give", root("depend"): root("need"),
+    root("rely"): root("need"), root("require"): root("need"),
 }  # fmt: skip
+_REPORTING = listed_roots("reporting")
+_RELATIVE = re.compile(r"\b(?:that|which|who)\s+$")
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|may|can|should|must|will)\b")
+_ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
 _CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))
 
 Key = int | str  # a group of synonyms, or the roots of a term
@@ -80,7 +88,20 @@ def _order(sentence: Sentence) -> frozenset[tuple[Key, Key]]:
         pairs |= {
             (x, y) for a in first for b in second for x in _keys(a) for y in _keys(b) if x != y
         }
+    pairs |= _first_and_later(sentence)
     return frozenset(pairs)
+
+
+def _first_and_later(sentence: Sentence) -> set[tuple[Key, Key]]:
+    """Pairs (earlier, later) of "X first, Y afterwards"."""
+    first = _FIRST.search(sentence.text)
+    later = _LATER.search(sentence.text, first.end()) if first else None
+    if not first or not later:
+        return set()
+    start = max(sentence.text.rfind(mark, 0, first.start()) for mark in ",;.(") + 1
+    before = [t for t in sentence.terms if start <= t.start < first.start()]
+    after = [t for t in sentence.terms if first.end() <= t.start < later.start()]
+    return {(x, y) for a in before for b in after for x in _keys(a) for y in _keys(b) if x != y}
 
 
 def _around(sentence: Sentence, one: re.Match[str], word: str) -> tuple[list[Term], list[Term]]:
@@ -105,7 +126,7 @@ def _around(sentence: Sentence, one: re.Match[str], word: str) -> tuple[list[Ter
 
 def _keys(term: Term) -> list[Key]:
     """What a term is known by: its groups of synonyms, or its roots."""
-    if term.word in ("before", "after") or term.light:
+    if term.word in ("before", "after") or term.light or term.roots[0] in _REPORTING:
         return []
     return [*term.concepts] or [" ".join(term.roots)]
 
@@ -119,6 +140,14 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         word = one[0]
         name = root(word)
         start, end, turned = one.start(), one.end(), False
+        first, last = 0, len(text)
+        if word.endswith("ly"):
+            continue
+        if relative := _RELATIVE.search(text[:start]):  # "conditions that cause X are"
+            before = [t for t in clause.terms if t.end <= clause.start + relative.start()]
+            first = before[-1].start - clause.start if before else 0
+            stop = _VERB.search(text, end)
+            last = stop.start() if stop else last
         if word in ("due", "because"):
             verb, turned = "cause", True
         elif word in _COMPARATIVES:
@@ -130,6 +159,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         elif name in _TRANSITIVE:
             verb = _verb(name)
             by = _BY.search(text, end)
+            if word.endswith("ed") and _ADJECTIVE.search(text[:start]):
+                continue  # "infected skin"
             if by and _is_passive(text, one, by):
                 turned, end = True, by.end()
             elif verb in ("rise", "fall") and _WITH.match(text, end):
@@ -138,8 +169,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
                 turned = True
         else:
             continue
-        left = _side(sentence, clause, 0, start)
-        right = _side(sentence, clause, end, len(text))
+        left = _side(sentence, clause, first, start)
+        right = _side(sentence, clause, end, last)
         found.append((verb, right, left) if turned else (verb, left, right))
     return tuple(found)
 

@@ -20,6 +20,9 @@ _JOINT = re.compile(
     r"\s*;\s*|,?\s+(?:and then|and|but|while|whereas|though|although|after which|so|which|then)\s+",
     re.I,
 )
+_ASIDE = re.compile(
+    r"(?P<who>[^,;]{3,80}), (?:who|which) (?P<aside>[^,;]{3,120}), (?!and |or )(?P<rest>.+)", re.S
+)
 _MOST_JOINTS = 6  # that are tried
 _TOO_MANY_JOINTS = 50  # no sentence has so many
 
@@ -69,6 +72,8 @@ def judged_in_parts(
 
 def halves(statement: str) -> Iterator[tuple[str, str]]:
     """The ways to cut a statement in two at a conjunction; each part can stand alone."""
+    if aside := _ASIDE.match(statement):  # "X, which is rare, causes Y"
+        yield f"{aside['who']} {aside['aside']}", f"{aside['who']} {aside['rest']}"
     joints = list(_JOINT.finditer(statement))
     subject = next((term.word for term in parse(statement).terms), "")
     for joint in joints[:_MOST_JOINTS] if len(joints) < _TOO_MANY_JOINTS else ():

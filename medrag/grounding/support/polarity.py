@@ -6,6 +6,7 @@ doi:10.1006/jbin.2001.1029) and ConText (Harkema et al. 2009, doi:10.1016/j.jbi.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from .alignment import Comparison, matches, said
@@ -15,8 +16,15 @@ from .tables import listed
 from .vocabulary import opposites
 
 _CHANGES = ("change", "benefit")
-_TOLD = frozenset({"change", "benefit", "presence", "make", "response", "cause", "same"})
+_TOLD = listed("told elsewhere")
 _TURNED = frozenset({"benefit", "presence", "do", "response", "worth", "known", "normal"})
+_CONDITIONAL = re.compile(r"\b(?:if|unless)\b")
+_MORE_THAN = re.compile(r"\b(?:more|less|fewer|better|worse|superior|inferior)\b.*\b(?:than|to)\b")
+_NO_DIFFERENCE = re.compile(
+    r"\b(?:no (?:significant |real )?difference between (?:them|the two|the groups|both|either)"
+    r"|did not differ|(?:superiority|superior) (?:was|were) not|not superior|neither was)\b"
+)
+_EXCLUDES = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b")
 _EXCEPT = listed("except")
 
 Directions = list[tuple[str, int]]  # see `Clause.directions`
@@ -28,10 +36,23 @@ def polarity_differences(comparison: Comparison) -> Iterator[str]:
         back = comparison.counterpart(other)
         if back is not None and back is not clause:
             continue  # another clause says what this one of the source does
-        if reason := _polarity(clause, other, comparison.statement, sentence):
+        if _compares(clause, comparison.statement) and any(map(_equates, comparison.window)):
+            yield "the source reports no such difference"
+        if reason := _polarity(clause, other, comparison, sentence):
             yield reason
         elif word := _opposite_elsewhere(clause, other, comparison.window):
             yield f"the source says the opposite (“{word}”)"
+
+
+def _compares(clause: Clause, statement: Sentence) -> bool:
+    """Whether a clause says that one of two has more: "by more than sham did"."""
+    text = statement.lower[clause.start : clause.end]
+    return not clause.no_change and _MORE_THAN.search(text) is not None
+
+
+def _equates(sentence: Sentence) -> bool:
+    """Whether a sentence says that what it compares does not differ."""
+    return _NO_DIFFERENCE.search(sentence.lower) is not None
 
 
 def absence_differences(comparison: Comparison) -> Iterator[str]:
@@ -64,7 +85,7 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
             continue
         # "Children who weigh less than 5 kg must not be given it": the subject is denied it too.
         later = comparison.statement.clauses[number:]
-        positive = not any(map(_is_negative, later))
+        positive = not any(map(is_negative, later))
         for term in clause.terms:
             if term.light or comparison.topic.issuperset(term.roots):
                 continue
@@ -80,8 +101,11 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
                 continue
             if positive and found and all(one.negated for one, _ in found):
                 yield f"the source denies it of {term.word}"
-            affirmed = not any(_is_negative(other) or other.no_change for _, other in found)
-            if term.negated and found and affirmed:
+            affirmed = not any(is_negative(other) or other.no_change for _, other in found)
+            held = any(_holds_scope(clause, one) for one in comparison.window)
+            text = comparison.statement.lower[clause.start : clause.end]
+            held = held and not _CONDITIONAL.search(text)  # the whole of it is judged elsewhere
+            if term.negated and found and affirmed and held:
                 yield f"the source says it of {term.word}"
 
 
@@ -102,8 +126,9 @@ def _opposite_elsewhere(clause: Clause, other: Clause, window: Sequence[Sentence
     return ""
 
 
-def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence) -> str:
+def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Sentence) -> str:
     """Why a clause says something else than the clause of the source that shares most with it."""
+    statement = comparison.statement
     zero = other.no_change or source.not_significant
     if not zero and one.no_change and not other.negations and _changes(other) - {0}:
         return "the source reports a difference"
@@ -121,15 +146,44 @@ def _polarity(one: Clause, other: Clause, statement: Sentence, source: Sentence)
             agreed = agreed or axis in VERBAL
         elif pair:
             return f"the source says the opposite (“{_word(source, pair)}”)"
-    if agreed or (one.no_change and zero):
+    if agreed or (one.no_change and zero) or _leaves_open(one, other, statement, source):
         return ""
     content = [term for term in one.terms if not term.light]
     shared = said(content, source.roots, source.concepts)
     if len(shared) < 0.6 * len(content):
         return ""  # too little in common to say that one denies the other
     if (_denials(one, other, source) + _denials(other, one, statement)) % 2:
-        return "the source denies it" if other.negations else "the source says it without “not”"
+        if other.negations:
+            return "the source denies it"
+        if _holds_scope(one, source) and not _is_denied_too(one, comparison.window):
+            return "the source says it without “not”"
     return ""
+
+
+def _leaves_open(one: Clause, other: Clause, statement: Sentence, source: Sentence) -> bool:
+    """Whether one clause says "cannot be ruled out" and the other that it is possible."""
+    texts = [s.lower[c.start : c.end] for c, s in ((one, statement), (other, source))]
+    excludes = [_EXCLUDES.search(text) is not None for text in texts]
+    return excludes[0] != excludes[1]
+
+
+def _is_denied_too(clause: Clause, window: Sequence[Sentence]) -> bool:
+    """Whether some clause of a source denies a thing that a clause denies."""
+    scope = [term for term in clause.terms if term.negated and not term.light]
+    return any(
+        other.negations and said(scope, frozenset(term.roots), term.concepts)
+        for sentence in window
+        for other in sentence.clauses
+        for term in other.terms
+        if term.negated
+    )
+
+
+def _holds_scope(negative: Clause, opposite: Sentence) -> bool:
+    """Whether a sentence says most of what a clause denies, so that one can deny the other."""
+    scope = [term for term in negative.terms if term.negated and not term.light]
+    held = len(said(scope, opposite.roots, opposite.concepts))
+    return 2 * held > len(scope) or (len(scope) <= 2 and 2 * held == len(scope))
 
 
 def _changes(clause: Clause) -> set[int]:
@@ -140,6 +194,8 @@ def _changes(clause: Clause) -> set[int]:
 def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
     """How often a clause turns its meaning round, other than by what both name."""
     count = clause.negations + sum(word not in opposite.words for word in clause.denied)
+    if not count and not other.negations and not other.denied:
+        return 0
     for axis, directions in clause.directions.items():
         if axis in _TURNED and axis not in other.directions and not clause.negations:
             # "Ineffective" and "no effect": the word has the sign -1 on its own.
@@ -170,7 +226,7 @@ def _both_do(clause: Clause, other: Clause) -> bool:
     return bool(one & two)
 
 
-def _is_negative(clause: Clause) -> bool:
+def is_negative(clause: Clause) -> bool:
     """Whether a clause denies or forbids."""
     return bool((clause.negations + len(clause.denied)) % 2) or any(
         sign < 0 for axis in ("do", "presence") for _, sign in clause.directions.get(axis, ())

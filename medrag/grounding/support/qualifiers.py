@@ -10,7 +10,7 @@ from ...text.words import stem
 from .alignment import Comparison, said
 from .clauses import AUXILIARIES
 from .forms import root
-from .sentences import Clause, Sentence
+from .sentences import Clause, Sentence, parse
 from .tables import listed
 from .vocabulary import listed_roots, slots
 
@@ -52,17 +52,26 @@ _CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
 # Without them a sentence says something else: "the lethal dose", "allergy to it".
 _HEADS = listed("heads")
 _HEAD_ROOTS = listed_roots("heads") | {root("lack"), root("allergic"), root("cautious")}
+_ENDS_USE = frozenset(map(root, ("stop", "quit", "cease", "discontinue", "prevent")))
 _FRAME = re.compile(  # what follows is not said to be so
-    r"\b(?:whether|a myth|far from|anything but|claims? that|claimed that|hopes? that|hoped that"
+    r"\b(?:whether|people (?:think|believe|say)|a myth|far from|anything but|claims? that"
+    r"|claimed that|hopes? that|hoped that"
     r"|it is (?:dangerous|wrong|unsafe) to|no proof|is false|are false|this is wrong)\b"
 )
 _ONLY, _ONLY_THERE = listed("exclusive words"), listed("exclusive in the source")
-_ALL, _PARTS = listed("all"), listed("parts")
+_ALL = listed("all")
 _EVERY = frozenset({"all", "every"})
-_KIND = re.compile(
-    r"\b(?P<kind>type|grade|stage|phase|class|group|arm|category|cohort)s?\s"
-    r"(?P<names>(?:\d+[a-z]?|[ivx]+|[a-d])\b(?:(?:,| and| or)+ (?:\d+[a-z]?|[ivx]+|[a-d])\b)*)"
+_ALL_OF = re.compile(
+    r"\b(?:all|(?:every|each)(?! (?:\d|one|two|three|four|six|eight|twelve|time|other|second|minute"
+    r"|hour|day|night|morning|evening|week|month|year)))\b"
 )
+_PART_OF = re.compile(
+    r"\b(?:most|many|few|several|majority|some(?! \d)|minority|half)\b(?! (?:of )?(?:an? |the )?"
+    r"(?:hour|day|year|time))"
+)
+_NO_HEDGES = frozenset({"appearance", "appearances"})
+_SEEMS = frozenset({"to", "that", "likely", "safe", "effective", "not"})
+_ADJECTIVES = frozenset({"potential", "possible", "probable", "suspected", "apparent"})
 _NOT_ALL = re.compile(r"\bnot (?:all|every|everyone|everybody|each|always)\b")
 _NONE = re.compile(r"\b(?:no|none|never|nobody|neither|n['’]t any|not any)\b")
 _SOME = re.compile(r"\b(?:all|every|everyone|always|some|most|many|only|sometimes|necessarily)\b")
@@ -86,6 +95,7 @@ _STRICT = re.compile(
     re.I,
 )
 _MOST_CONDITIONS = 20  # of a sentence
+_SUBORDINATE = re.compile(r"(?<=\S)\s(?:before|after|until|once|when|while)\b[^,;.]*", re.I)
 _TIMES = ("after", "following", "where", "once")
 _STOP = re.compile(r"[,;.:)]")
 _LISTED_AFTER = re.compile(r",[^;.]*\b(?:or|and)\b")
@@ -118,35 +128,6 @@ def slot_differences(comparison: Comparison) -> Iterator[str]:
         yield "the source is about animals or cells"
 
 
-def kind_differences(comparison: Comparison) -> Iterator[str]:
-    """What the source says of another kind: of type 3, not of type 2."""
-    own = _kinds(comparison.statement)
-    for kind, names in own.items():
-        with_it = [one for one in comparison.window if names <= _kinds(one).get(kind, set())]
-        others = [
-            one for one in comparison.window if names.isdisjoint(_kinds(one).get(kind, names))
-        ]
-        if not with_it or not others or len(names) > 1:
-            continue
-        around = [*with_it, *comparison.context]
-        for term in comparison.statement.terms:
-            if term.light or any(said([term], one.roots, one.concepts) for one in around):
-                continue
-            if found := next((o for o in others if said([term], o.roots, o.concepts)), None):
-                other = min(_kinds(found)[kind])
-                yield f"the source says that of {kind} {other}, not of {kind} {min(names)}"
-
-
-def _kinds(sentence: Sentence) -> dict[str, set[str]]:
-    """The kinds that a sentence names by number or letter: {"type": {"2"}}."""
-    found: dict[str, set[str]] = {}
-    for one in _KIND.finditer(sentence.lower):
-        found.setdefault(one["kind"], set()).update(
-            re.findall(r"\w+", one["names"].replace("and", ""))
-        )
-    return found
-
-
 def certainty_differences(comparison: Comparison) -> Iterator[str]:
     """Hedges of the source that the statement drops, and certainty that it adds."""
     statement = comparison.statement
@@ -155,14 +136,15 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
     window_words = {word for one in comparison.window for word in one.words}
     window_roots = {root(word) for word in window_words}
     denied = any(clause.negations for clause in statement.clauses)
+    negated = any(clause.negations for one in comparison.window for clause in one.clauses)
     for sentence in {pair[2].text: pair[2] for pair in comparison.aligned}.values():
         frame = _FRAME.search(sentence.lower)
         if frame and not _FRAME.search(statement.lower) and _OPEN.isdisjoint(own_roots):
             yield f"the source says “{frame[0]}”"
     if not _ONLY.isdisjoint(own) and _ONLY_THERE.isdisjoint(window_words):
         yield "the source does not say “only”"
-    parts = window_words & _PARTS
-    if not _ALL.isdisjoint(own) and parts and _ALL.isdisjoint(window_words) and not denied:
+    parts = {one[0] for s in comparison.window for one in _PART_OF.finditer(s.lower)}
+    if _says_all(statement) and parts and _ALL.isdisjoint(window_words) and not denied:
         yield f"the source says “{min(parts)}”, not “all”"
     if any(map(_denies_all, comparison.window)) and _denies_any(statement):
         yield "the source says “not all”"
@@ -170,20 +152,21 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         theirs = _all_words(sentence, other)
         their_roots = {root(word) for word in theirs}
         heads = [word for word in theirs if word in _HEADS]
-        if heads and _HEAD_ROOTS.isdisjoint(own_roots) and _HEAD_ROOTS.isdisjoint(comparison.topic):
+        known = own_roots | comparison.topic
+        if heads and _HEAD_ROOTS.isdisjoint(known) and _ENDS_USE.isdisjoint(known):
             yield f"the source says it of “{heads[0]}”"
         softened = [word for word in theirs if word in _WEAK]
-        added = [word for word in own if word in _SURE]
-        hedged = [word for word in theirs if word in _STRONG or stem(word) in _STRONG]
+        added = [word for word in own if word in _SURE and not (word == "never" and negated)]
+        hedged = [word for word in _hedges(sentence, other) if _says(word, statement)]
         hedges = (
             not _STRONG.isdisjoint(own)
-            or own_roots & (_STRONG | _HEDGES)
+            or any(root(word) in _HEDGES for word in own if word not in _NO_HEDGES)
             or (set(own) & _WEAK - set(theirs))
             or not _ALLOWED.isdisjoint(own)
             or (denied and own_roots & _OPEN)
         )
         if hedged and not hedges:
-            yield f"the source says “{hedged[0]}”"
+            yield f"the source says “{hedged[0][0]}”"
         associated = their_roots & _ASSOCIATIONS and not their_roots & {"cause", "caus"}
         if associated and own_roots & (_CAUSAL - their_roots) and not own_roots & _ASSOCIATIONS:
             yield "the source names an association, not a cause"
@@ -192,10 +175,40 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             yield "the source does not say that one causes the other"
         if softened and added and _SURE.isdisjoint(theirs):
             yield f"the source says “{softened[0]}”"
-        elif not clause.negations and window_words.isdisjoint(_SURE) and set(added) - _EVERY:
+        elif (
+            not clause.negations
+            and window_words.isdisjoint(_SURE)
+            and any(root(word) not in window_roots for word in set(added) - _EVERY)
+        ):
             yield f"the source does not say “{added[0]}”"
         if not _CONSIDER.isdisjoint(theirs) and _OPTIONAL.isdisjoint(own):
             yield "the source says “consider”"
+
+
+def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
+    """The hedges of a clause, each with the word after it if it hedges only that word."""
+    words = _all_words(sentence, clause)
+    found = []
+    for at, word in enumerate(words):
+        after = words[at + 1] if at + 1 < len(words) else ""
+        if word not in _STRONG and stem(word) not in _STRONG:
+            continue
+        if word == "may" and (after == "not" or "only" in words[:at]):
+            continue  # it forbids or allows
+        if word in _NO_HEDGES or (word.startswith("appear") and after not in _SEEMS):
+            continue
+        found.append((word, after if word in _ADJECTIVES else ""))
+    return found
+
+
+def _says(hedge: tuple[str, str], statement: Sentence) -> bool:
+    """Whether a statement says what a hedge of the source is about."""
+    return not hedge[1] or root(hedge[1]) in statement.roots
+
+
+def _says_all(statement: Sentence) -> bool:
+    """Whether a statement is about all of something; "each year" is about none."""
+    return _ALL_OF.search(statement.lower) is not None
 
 
 def _denies_all(sentence: Sentence) -> bool:
@@ -239,7 +252,10 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
     others = {t.roots for t in source.terms if t not in within}
     inside = [t for t in inside if t.roots not in others] or inside
     kept = said(inside, roots, concepts)
-    if not inside or len(kept) * 2 >= len(inside) or (kept and not strict):
+    if not inside or (kept and not strict):
+        return False
+    both = re.match(r"\s*both\b", source.text[one.end() : stop])
+    if len(kept) * 2 >= len(inside) and not (both and len(kept) < len(inside)):
         return False
     limits = [q for q in source.quantities if one.end() <= q.start < stop]
     if limits and all(any(q.equals(own) for own in statement.quantities) for q in limits):
@@ -249,7 +265,8 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
         t for t in source.terms if first < t.start < last and not one.start() <= t.start < stop
     ]
     outside = [t for t in around if not t.light] or around
-    if outside and not said(outside, roots, concepts):
+    main = parse(_SUBORDINATE.sub(" ", statement.text))
+    if outside and not said(outside, main.roots, main.concepts):
         amounts = [
             q
             for q in source.quantities
@@ -270,9 +287,13 @@ def _part(source: Sentence, start: int, end: int) -> tuple[int, int]:
     first = max(text.rfind(mark, 0, start) for mark in ";:")
     after = [at for mark in ";:" if (at := text.find(mark, end)) >= 0]
     last = min(after, default=len(text))
-    for clause in source.clauses:
-        if clause.start + 1 < start < clause.end and any(t.end <= start for t in clause.terms):
-            return max(first, clause.start - 1), min(last, clause.end)
+    clauses = source.clauses
+    for at, clause in enumerate(clauses):
+        if clause.start <= start < clause.end:
+            if any(t.end <= start for t in clause.terms):
+                return max(first, clause.start - 1), min(last, clause.end)
+            if at:  # "X is avoided unless …"
+                return max(first, clauses[at - 1].start - 1), min(last, clause.end)
     return first, last
 
 

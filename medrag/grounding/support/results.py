@@ -13,6 +13,8 @@ _NO_CHANGE = re.compile(
     r"|nonsignificant|non-?inferior|unrelated"
     r"|as (?:often|common|effective|frequent|likely|many|high|low|good|well) (?:as|with|in))\b"
     r"|\b(?:evidence|effect|difference|benefit)\b[^.;]{0,40}\b(?:lacking|absent)\b|\black of\b"
+    rf"|\b(?:{_NO})\b (?:\w+ ){{0,2}}(?:shown|seen|found|observed|demonstrated|detected|reported"
+    r"|noted|proven|established|confirmed)\b|\bunproven\b"
     r"|\bfail(?:ed|s)? to\b|\bno (?:difference|change|effect)\b|\bdid nothing\b",
     re.I,
 )

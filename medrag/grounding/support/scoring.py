@@ -12,12 +12,13 @@ from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_b
 from .alignment import Comparison, has_kind, matches
 from .amounts import quantity_differences
 from .forms import is_technical
+from .kinds import kind_differences, paired_differences
+from .labels import label_differences
 from .order import order_differences, role_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import (
     certainty_differences,
     dropped_conditions,
-    kind_differences,
     slot_differences,
 )
 from .quotation import quotation_difference
@@ -32,8 +33,8 @@ _BEFORE = 0.6  # of one that only the sentences before have
 _DIRECTED = 0.9  # of a term whose direction the source names with another word
 _IN_PART = 0.6  # of a phrase of which the source has a word: "tooth decay" and "decay"
 _PER_SENTENCE = 0.02  # what a sentence more costs, so that of two windows the shorter is taken
-_BEHIND = 0.15  # windows that say so much less than the best one are not considered
-
+_BEHIND = 0.05  # windows that say so much less than the best one are not considered
+_CONDITION = re.compile(r"(?<=\w) (?:if|when) ")
 
 # Endings of the names of drugs, diseases, germs and substances.
 _BUILT = re.compile(
@@ -93,7 +94,9 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         absence_differences,
         denied_terms,
         slot_differences,
+        label_differences,
         kind_differences,
+        paired_differences,
         certainty_differences,
         order_differences,
         role_differences,
@@ -139,6 +142,9 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
 
 def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
     """The clauses of the statement of which the source mentions nothing, as a reason."""
+    main = _main_part(said)
+    if main and not any(matches(t, window.all_roots, window.all_concepts) for t in main):
+        yield f"the source does not say “{main[0].word}”"
     for clause in said.clauses if len(said.clauses) > 1 else ():
         content = [term for term in clause.terms if not term.light]
         told = any(
@@ -150,6 +156,14 @@ def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
             text = said.text[clause.start : clause.end].strip(" ,.;")
             if text:
                 yield f"the source does not say “{text}”"
+
+
+def _main_part(said: Sentence) -> list[Term]:
+    """The terms of an instruction, without the condition at its end: "Lie down if …"."""
+    condition = _CONDITION.search(said.text)
+    if not condition or not said.terms or said.terms[0].start:
+        return []
+    return [term for term in said.terms if term.start < condition.start() and not term.light]
 
 
 def _is_missing(term: Term, said: Sentence, window: Window, in_part: bool) -> bool:

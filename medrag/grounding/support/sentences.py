@@ -19,6 +19,11 @@ VERBAL = frozenset(
     {"do", "change", "benefit", "cause", "act", "known", "presence", "make", "contents"}
 )
 _NEGATORS = listed("negators")
+_CONTRACTED = frozenset(
+    f"{verb}nt" for verb in ("do", "does", "did", "is", "are", "was", "were", "should", "have")
+)
+_DETERMINERS = frozenset({"the", "a", "an", "it", "they", "he", "she", "you", "this", "these"})
+_SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
 _TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
@@ -29,8 +34,6 @@ _FALSE_NEGATION = re.compile(
     rf"|(?:not|n['’]t|never)\s+(?:\w+\s+){{0,3}}?{_MORE} than(?=\s+(?:an?\s+)?"
     r"(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty"
     r"|forty|fifty|sixty|half))"
-    r"|(?:cannot|can['’]?t|could not|couldn['’]t|not|never) be (?:completely |entirely )?"
-    r"(?:ruled out|excluded)"
     r"|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily|not exceed(?:ing)?|whether or not"
     r"|no longer than|if not)\b"
 )
@@ -43,6 +46,7 @@ _UNDER = re.compile(
 _APOSTROPHES = str.maketrans("ʼ′`´‛", "'" * 5)
 _INSTEAD = {("instead", "of"), ("rather", "than"), ("absence", "of"), ("apart", "from")}
 _LONGEST = 4_000  # characters of a sentence that are read
+_GOING = listed("going")  # verbs that "up" and "down" give a direction
 Token = tuple[int, int, str]  # start, end, lower-case word or mark
 
 
@@ -186,7 +190,9 @@ def _tokens(lower: str) -> list[Token]:
     out = []
     for one in _TOKEN.finditer(lower):
         word, start, end = one[0], one.start(), one.end()
-        if len(word) > 3 and word.endswith(("n't", "n’t")):
+        if word in _CONTRACTED:
+            out += [(start, end - 2, word[:-2]), (end - 2, end, "n't")]
+        elif len(word) > 3 and word.endswith(("n't", "n’t")):
             out += [(start, end - 3, word[:-3]), (end - 3, end, "n't")]
         elif word.endswith(("'s", "’s")):
             out.append((start, end - 2, word[:-2]))
@@ -206,23 +212,33 @@ def _clauses(
     covered = [start in inside for start, _, _ in tokens]
     clauses: list[Clause] = []
     scope = 0  # tokens for which a negation holds from here on
+    determined = False  # whether that negation is "no"
     at = 0
     while at < len(tokens):
         start, end, word = tokens[at]
         if at in breaks or not clauses:
             if clauses:
                 clauses[-1].end = start
-            clauses.append(Clause(start, len(text)))
-            scope = 0
+            # "Cannot stand or eat" denies both.
+            subject = words[at + 1 : at + 2] and words[at + 1] in _DETERMINERS
+            goes_on = word == "or" and scope > 0 and not subject
+            clauses.append(Clause(start, len(text), negations=int(goes_on)))
+            scope = scope if goes_on else 0
         clause = clauses[-1]
-        fails = word in _FAILS and words[at + 1 : at + 2] == ["to"]
+        after = words[at + 1] if at + 1 < len(words) else ""
+        # "Fails to work", "without waiting".
+        fails = (word in _FAILS and after == "to") or (
+            word == "without" and after.endswith("ing") and after != "anything"
+        )
         if (fails or word in _NEGATORS) and not any(start in span for span in false_negations):
             # "No rash, no fever" is denied once.
             clause.negations += not (word == "no" and clause.negations)
             scope = len(tokens)
-        if word in ("whether", "if"):
-            scope = 0
-        if _is_denied(word):
+            determined = word == "no"
+        if word in _SUBORDINATE or (word == "and" and determined):
+            scope = 0  # "no deaths and two admissions"
+        clause.negations += word == "otherwise"  # if not
+        if word not in _NEGATORS and _is_denied(word):
             clause.denied.append(word)
         # "Smoke-free".
         clause.negations += word == "free" and lower[start - 1 : start] == "-"
@@ -248,7 +264,10 @@ def _clauses(
         if "-" not in (lower[start - 1 : start], lower[end : end + 1]):
             after = words[at + length] if at + length < len(words) else ""
             subject = not clause.directions and after in AUXILIARIES  # "Falls were not increased"
-            for part in () if subject and length == 1 else parts:
+            before = words[at - 1] if at else ""
+            loose = word in ("up", "down") and before not in _GOING  # "giving up"
+            loose = loose or (word == "raised" and after == "with")
+            for part in () if loose or (subject and length == 1) else parts:
                 _direct(clause, part, scope > 0)
         scope = max(0, scope - length)
         at += length
@@ -295,9 +314,11 @@ def _is_denied(word: str) -> bool:
 
 def _direct(clause: Clause, word: str, negated: bool) -> None:
     """Add the directions that a word names to those of its clause."""
-    if word == "causal" or word.startswith("position"):
+    if word in listed("no direction"):
         return  # "causal" is not "cause"
     for axis, sign in opposites().get(root(word), ()):
+        if axis == "change" and word in listed("plain adjectives"):
+            continue  # "smaller" is a change, "small" is none
         if negated and axis in VERBAL:
             sign = 0 if axis in ("change", "benefit") else -sign
         clause.directions.setdefault(axis, []).append((root(word), sign))

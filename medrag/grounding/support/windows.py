@@ -30,7 +30,8 @@ REFERS = re.compile(
     r"|injection|patients?|child|children|procedure|test|result|effect|risk|condition|disease|rash"
     r"|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
     r"|then|you|we|whereas|while|in contrast|by contrast|conversely|but|and|so|thus|hence"
-    r"|as a result|afterwards|thereafter|otherwise|also|in addition|however|if so|when this"
+    r"|as a result|eventually|later|finally|afterwards|thereafter|otherwise|also|in addition|however"
+    r"|if so|when this"
     r"|(?:if|when|once|where|until) (?:the|it|this|they|these))\b",
     re.I,
 )
@@ -228,8 +229,9 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
         return False
     if not after.terms or REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:60]):
         return True
-    if _LABEL.match(before.text) and _LABEL.match(after.text):  # "Indication: …" "Adult: …"
-        return True
+    labels = [_LABEL.match(sentence.text) for sentence in (before, after)]
+    if all(labels):  # "Indication: …" and "Adult: …", but not "Adults: …" and "Children: …"
+        return not all(parse(label[0]).slots for label in labels if label)
     # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
     if any(map(_has_plain_subject, (before, after))) or _is_instruction(after):
         return True
