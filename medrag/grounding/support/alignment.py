@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from .sentences import Clause, Sentence, Term
 from .tables import listed
-from .vocabulary import kinds_of
+from .vocabulary import Kinds, kinds_of
 
 _ENDS = listed("endings") | {""}
 _MOST_CLAUSES = 60  # of a sentence that are compared
@@ -94,9 +94,15 @@ def has_kind(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> boo
     """Tell whether these roots and groups of synonyms name a kind of what a term names."""
     return any(
         not (concepts.isdisjoint(kind.groups) and roots.isdisjoint(kind.roots))
-        or any(one.endswith(kind.endings) or one.startswith(kind.beginnings) for one in roots)
+        or ((kind.endings or kind.beginnings) and _is_built(kind, roots))
         for kind in kinds_of(term.concepts)
     )
+
+
+@lru_cache(maxsize=4096)
+def _is_built(kind: Kinds, roots: frozenset[str]) -> bool:
+    """Tell whether one of some roots ends or begins like the names of kinds of something."""
+    return any(one.endswith(kind.endings) or one.startswith(kind.beginnings) for one in roots)
 
 
 @cache
