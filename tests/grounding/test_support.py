@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag import check_support
+from medrag.grounding.support.forms import roots
+from medrag.grounding.support.tables import lines
+from medrag.grounding.support.tables import named as named_entries
+from medrag.grounding.support.vocabulary import opposites, synonyms
 
 PAIRS = Path(__file__).parent / "pairs"
 
@@ -385,3 +390,65 @@ def test_hostile_lengths_are_bounded() -> None:
     assert check_support(doses, f"Give {doses} at once.").score <= 1.0
     assert not check_support("a " * 3000, "a").supported
     assert check_support("Aspirin helps.", "Aspirin helps. \ud800").supported
+
+
+# (title, source, statement): lay and clinical words, a kind named for the whole, persons implied.
+IN_OTHER_WORDS = [
+    ("", "Paraesthesiae of the hands were reported.",
+     "Pins and needles in the hands were reported."),
+    ("GORD", "Offer a PPI.",
+     "For gastro-oesophageal reflux disease a proton pump inhibitor is offered."),
+    ("", "MgSO4 is offered to lower the risk of CP.",
+     "Magnesium sulfate is offered to lower the risk of cerebral palsy."),
+    ("", "Biliary colic often follows a fatty meal.", "Pain often follows a fatty meal."),
+    ("", "Atorvastatin is stopped in pregnancy.", "Statins are stopped in pregnant women."),
+    ("Prostate clinic", "After ten years 92% were free of relapse.",
+     "After ten years 92% of the men were free of relapse."),
+    ("School protocol", "Lay the child flat. Repeat the pen after five minutes.",
+     "The child is given the pen again after five minutes."),
+    ("", "Codeine must not be used in breast-feeding mothers.",
+     "Mothers who are breastfeeding must not use codeine."),
+    ("", "The dose is 200 mg, with or without food.", "The dose is 200 mg, with food or without."),
+    ("", "Give the vaccine at age 20 and older.", "Adults are given the vaccine."),
+    ("", "Give co-amoxiclav after any dog bite.", "Patients get co-amoxiclav after any dog bite."),
+]  # fmt: skip
+ABOUT_SOMETHING_ELSE = [
+    ("Desmoid tumours may be treated with sorafenib.",
+     "Desmoid tumours may be treated with sunitinib.", "sunitinib"),
+    ("Aspirin lowered the incidence of colorectal cancer.",
+     "Aspirin lowered the incidence of breast cancer.", "breast cancer"),
+    ("Use with caution in renal impairment.", "Use with caution in hepatic impairment.", "hepatic"),
+    ("Infection is common in winter.", "In winter pneumonia is common.", ""),
+    ("People over 65 need a sodium check.", "Adolescents need a sodium check.", "age"),
+    ("When tablets fail, iron is infused into a vein.",
+     "When tablets fail, iron is injected into muscle.", "route"),
+    ("Opioids depress respiration.", "Opioids stimulate respiration.", "opposite"),
+    ("Keep the bag below the bladder.", "The bag is kept above the bladder.", "opposite"),
+    ("In mice the drug halved collagen.", "The drug halved collagen.", "animals"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("title", "source", "statement"), IN_OTHER_WORDS)
+def test_other_words_for_the_same_are_kept(title: str, source: str, statement: str) -> None:
+    support = check_support(statement, source, title=title)
+    assert support.supported, support.reason
+
+
+@pytest.mark.parametrize(("source", "statement", "named"), ABOUT_SOMETHING_ELSE)
+def test_other_names_are_not_taken_for_the_same(source: str, statement: str, named: str) -> None:
+    support = check_support(statement, source)
+    assert not support.supported and named in support.reason
+
+
+def test_no_group_of_synonyms_joins_opposites() -> None:
+    for line in lines("synonyms"):
+        entries = [roots(entry) for entry in line.split(",") if entry.strip()]
+        for one, other in itertools.combinations(entries, 2):
+            if len(one) == len(other) == 1:
+                two = opposites().get(other[0], [])
+                for axis, sign in opposites().get(one[0], []):
+                    assert (axis, -sign) not in two or (axis, sign) in two, (line, one, other)
+
+
+def test_every_wider_name_is_in_the_table_of_synonyms() -> None:
+    assert all(roots(name) in synonyms() for name in named_entries("kinds"))

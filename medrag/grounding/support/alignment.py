@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from .sentences import Clause, Sentence, Term
 from .tables import listed
+from .vocabulary import Kinds, kinds_of
 
 _ENDS = listed("endings") | {""}
 _MOST_CLAUSES = 60  # of a sentence that are compared
@@ -16,11 +17,16 @@ _LEAST = 5  # letters that the forms of a word share
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A statement, sentences of a source, and what leads up to them: headings, sentences before."""
+    """A statement, sentences of a source, and what leads up to them: headings, sentences before.
+
+    Attributes:
+        passage: all sentences of the source.
+    """
 
     statement: Sentence
     window: Sequence[Sentence]
     context: Sequence[Sentence]
+    passage: Sequence[Sentence] = ()
 
     @cached_property
     def topic(self) -> frozenset[str]:
@@ -55,7 +61,9 @@ class Comparison:
     def _shared(self, clause: Clause, other: Clause) -> float:
         """How much two clauses share: terms, quantities, directions; the topic counts for less."""
         shared = sum(
-            0.3 if term.light else 0.5 if self.topic.issuperset(term.roots) else 1.0
+            0.3
+            if term.light
+            else len(term.roots) * (0.5 if self.topic.issuperset(term.roots) else 1)
             for term in said(clause.terms, other.roots, other.concepts)
         )
         shared += sum(any(q.same_value(o) for o in other.quantities) for q in clause.quantities)
@@ -72,12 +80,29 @@ def matches(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool
     """Tell whether a text with these roots and groups of synonyms says a term."""
     if roots.issuperset(term.roots) or not concepts.isdisjoint(term.concepts):
         return True
+    if term.concepts and has_kind(term, roots, concepts):
+        return True
     head = term.roots[0][:_LEAST]
     return (
         len(term.roots) == 1
         and len(head) == _LEAST
         and any(one.startswith(head) and _alike(term.roots[0], one) for one in roots)
     )
+
+
+def has_kind(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool:
+    """Tell whether these roots and groups of synonyms name a kind of what a term names."""
+    return any(
+        not (concepts.isdisjoint(kind.groups) and roots.isdisjoint(kind.roots))
+        or ((kind.endings or kind.beginnings) and _is_built(kind, roots))
+        for kind in kinds_of(term.concepts)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_built(kind: Kinds, roots: frozenset[str]) -> bool:
+    """Tell whether one of some roots ends or begins like the names of kinds of something."""
+    return any(one.endswith(kind.endings) or one.startswith(kind.beginnings) for one in roots)
 
 
 @cache

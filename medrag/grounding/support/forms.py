@@ -12,8 +12,9 @@ from .tables import listed
 
 _BRITISH = (
     (re.compile(r"(?<=[a-z])isation"), "ization"),
-    (re.compile(r"(?<=[a-z]{3})is(?=(?:e|es|ed|ing)\b)"), "iz"),
+    (re.compile(r"(?<=[a-z]{3})is(?=(?:e|es|ed|er|ers|ing)\b)"), "iz"),
     (re.compile(r"(?<=[a-z])ys(?=(?:e|es|ed|ing)\b)"), "yz"),
+    (re.compile(r"(?<=[a-z]{4})ae$"), "a"),  # "bullae"
     (re.compile(r"ae"), "e"),
     (re.compile(r"oe(?!s\b|ing\b|d\b|\b)"), "e"),
     (re.compile(r"sulph"), "sulf"),
@@ -25,6 +26,11 @@ _BRITISH = (
     (re.compile(r"licence"), "license"),
     (re.compile(r"practis"), "practic"),
     (re.compile(r"leuc"), "leuk"),
+    # Adjectives that stand for their nouns: "tachypneic", "cirrhotic".
+    (re.compile(r"pneic$"), "pnea"),
+    (re.compile(r"plegic$"), "plegia"),
+    (re.compile(r"(cirrh|thromb|scler|necr|psych|fibr|cyan|acid|sten)otic$"), r"\1osis"),
+    (re.compile(r"(glyc|calc|isch|leuk|kal|natr|vol|ox|lipid|bacter|ur)emic$"), r"\1emia"),
 )
 _DENIED = re.compile(
     r"(?:un|non)-?([a-z]{4,})$"
@@ -47,10 +53,10 @@ def root(word: str) -> str:
     """What "infused" and "infusion" have in common; the word itself if it is short."""
     if not word.isalpha():
         return word
-    word = stem(american(word))
+    word = stem(american(_irregular().get(word, word)))
     if word.endswith(("ri", "ti", "di", "li", "ni", "pi")) and len(word) > 4:
         word = word[:-1] + "y"  # "carried"
-    if len(word) >= 6:
+    if len(word) >= 6 and word not in _whole():
         for ending in _endings():
             least = 5 if ending in listed("short endings") else 4
             if word.endswith(ending) and len(word) - len(ending) >= least:
@@ -58,6 +64,18 @@ def root(word: str) -> str:
                 break
     # "stopped" and "stop" are one.
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+@cache
+def _irregular() -> dict[str, str]:
+    """By irregular form, the word: "gave" → "give"."""
+    return dict(pair.split("=") for pair in listed("irregular"))
+
+
+@cache
+def _whole() -> frozenset[str]:
+    """The stems of words that keep their endings: "shoulder" is no form of "should"."""
+    return frozenset(stem(word) for word in listed("whole words"))
 
 
 @cache

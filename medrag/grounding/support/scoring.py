@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
 from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_both_forms
-from .alignment import Comparison, matches
+from .alignment import Comparison, has_kind, matches
 from .amounts import quantity_differences
 from .forms import is_technical
 from .kinds import kind_differences, paired_differences
@@ -22,7 +23,7 @@ from .qualifiers import (
 )
 from .quotation import quotation_difference
 from .sentences import Sentence, Term
-from .vocabulary import is_medical, listed_roots, opposites
+from .vocabulary import is_organ, is_particular, listed_roots, opposites
 from .windows import Passage, Window
 
 _EASE = 0.66  # so that a third of the terms is worth 0.5: rewordings share no more; docs/lab-log.md
@@ -34,7 +35,12 @@ _IN_PART = 0.6  # of a phrase of which the source has a word: "tooth decay" and 
 _PER_SENTENCE = 0.02  # what a sentence more costs, so that of two windows the shorter is taken
 _BEHIND = 0.05  # windows that say so much less than the best one are not considered
 _CONDITION = re.compile(r"(?<=\w) (?:if|when) ")
-_HARDLY = 0.3  # a clause is not in the source if it has less of its terms
+
+# Endings of the names of drugs, diseases, germs and substances.
+_BUILT = re.compile(
+    r"[a-z]{3}(?:ine|in|ol|ide|ate|one|am|azole|ab|ib|statin|pril|sartan|vir|cin|fen|xaban|lukast"
+    r"|itis|osis|oma|a?emia|pathy|penia|trophy|plegia|algia|rrh?o?ea|virus|ella|ium|ase|ism)s?$"
+)
 
 
 class Judgement(NamedTuple):
@@ -63,7 +69,7 @@ def judge(said: Sentence, passage: Passage) -> Judgement:
         score = max(0.0, coverage) ** _EASE
         if coverage < rated[0][0] - _BEHIND or (best.spans and score <= best.score):
             break
-        comparison = Comparison(said, window.sentences, window.context)
+        comparison = Comparison(said, window.sentences, window.context, passage.sentences)
         conditions = dropped_conditions(said, window.sentences)
         reason = next(
             chain(
@@ -118,14 +124,14 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
             held += weight * (_IN_HEADING if titled else _BEFORE)
         elif abbreviated.issuperset(term.roots):
             held += weight
-        elif _directed(term, said, window):
+        elif len(term.roots) == 1 and _directed(term, said, window):
             held += weight * _DIRECTED
-        elif len(term.roots) > 1 and not window.all_roots.isdisjoint(
-            {*term.roots} - listed_roots("light")
-        ):
-            held += weight * _IN_PART
-        elif not term.light and not missing and _is_missing(term, said, window):
-            missing = term.word
+        else:
+            parts = {*term.roots} - listed_roots("light") if len(term.roots) > 1 else set()
+            in_part = not window.all_roots.isdisjoint(parts)
+            held += weight * _IN_PART * in_part
+            if not term.light and not missing and _is_missing(term, said, window, in_part):
+                missing = term.word
     # Whether their values agree is compared elsewhere; here they are part of what is said.
     given = [one for sentence in window.sentences for one in sentence.quantities]
     found = sum(any(q.same_value(one) for one in given) for q in said.quantities)
@@ -135,14 +141,18 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
 
 
 def _unsaid(said: Sentence, window: Window) -> Iterator[str]:
-    """The clauses of the statement that the source hardly mentions, as a reason."""
+    """The clauses of the statement of which the source mentions nothing, as a reason."""
     main = _main_part(said)
     if main and not any(matches(t, window.all_roots, window.all_concepts) for t in main):
         yield f"the source does not say “{main[0].word}”"
     for clause in said.clauses if len(said.clauses) > 1 else ():
         content = [term for term in clause.terms if not term.light]
-        held = sum(matches(term, window.all_roots, window.all_concepts) for term in content)
-        if len(content) > 1 and held < _HARDLY * len(content):
+        told = any(
+            matches(term, window.all_roots, window.all_concepts)
+            or not window.all_roots.isdisjoint(term.roots)
+            for term in content
+        )
+        if len(content) > 1 and not told and not clause.quantities:
             text = said.text[clause.start : clause.end].strip(" ,.;")
             if text:
                 yield f"the source does not say “{text}”"
@@ -156,33 +166,44 @@ def _main_part(said: Sentence) -> list[Term]:
     return [term for term in said.terms if term.start < condition.start() and not term.light]
 
 
-def _is_missing(term: Term, said: Sentence, window: Window) -> bool:
-    """Whether a window that lacks a term is about something else.
+def _is_missing(term: Term, said: Sentence, window: Window, in_part: bool) -> bool:
+    """Whether a window that lacks the name of something is about something else.
 
-    An everyday word such as "pain" is no proof, unless the window has another name in its place.
+    Either it has another such name in its place, or what this is a kind of; or the name is built
+    like one of a drug or disease.
+
+    Args:
+        in_part: whether the window has a word of the name: for "breast cancer" only "lung cancer"
+            is another then, for "tooth decay" nothing is.
     """
-    return (
-        _is_name(term)
-        and term.roots[0] not in opposites()
-        and (
-            not term.concepts
-            or any(
-                not other.light
-                and not matches(other, said.roots, said.concepts)
-                and _is_name(other)
-                for sentence in window.sentences
-                for other in sentence.terms
-            )
-        )
+    kind = _kind(term)
+    if kind == "name" and not term.concepts and _BUILT.search(term.word):
+        return True
+    others = (other for sentence in window.sentences for other in sentence.terms if not other.light)
+    return bool(kind) and any(
+        has_kind(other, frozenset(term.roots), term.concepts)
+        if matches(other, said.roots, said.concepts)
+        else _kind(other) == kind or (_kind(other) and not said.roots.isdisjoint(other.roots))
+        for other in others
+        if not (in_part and set(other.roots).isdisjoint(term.roots))
     )
 
 
-def _is_name(term: Term) -> bool:
-    """Whether a term names something particular, such as a drug, a disease or a person."""
+@lru_cache(maxsize=4096)
+def _kind(term: Term) -> str:
+    """What a term names that can take the place of another: a drug or disease, a part of the body.
+
+    A sign, a person and what is done are no names: they are told in many words.
+    """
+    if len(term.roots) == 1 and term.roots[0] in opposites():
+        return ""
+    if any(map(is_particular, term.concepts)):
+        return "name"
     if term.concepts:
-        return any(map(is_medical, term.concepts))
+        return "organ" if any(map(is_organ, term.concepts)) else ""
     words = re.findall(r"[a-z]+", term.word)
-    return term.name or any(len(word) > 3 and is_technical(word) for word in words)
+    rare = any(len(word) > 3 and is_technical(word) for word in words)
+    return "name" if term.name or rare else ""
 
 
 def _directed(term: Term, said: Sentence, window: Window) -> bool:

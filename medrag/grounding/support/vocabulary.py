@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
-from .forms import is_technical, root, roots
+from .forms import american, is_technical, root, roots
 from .tables import lines, listed, named
 
 
@@ -21,7 +22,58 @@ def synonyms() -> dict[tuple[str, ...], frozenset[int]]:
 @cache
 def is_medical(group: int) -> bool:
     """Tell whether a group of synonyms names a disease, a drug, an organ or the like."""
-    return group < lines("synonyms").index("")  # an empty line stands before everyday words
+    return group < _blocks()[2]
+
+
+@cache
+def is_particular(group: int) -> bool:
+    """Tell whether a group of synonyms names one disease, drug, germ or test."""
+    return group < _blocks()[0]
+
+
+@cache
+def is_organ(group: int) -> bool:
+    """Tell whether a group of synonyms names a part of the body."""
+    return _blocks()[0] < group < _blocks()[1]
+
+
+@cache
+def _blocks() -> list[int]:
+    """Where the blocks of the table of synonyms end, at its empty lines."""
+    return [number for number, line in enumerate(lines("synonyms")) if not line]
+
+
+class Kinds(NamedTuple):
+    """What is a kind of something: groups of synonyms, roots, endings and beginnings of roots."""
+
+    groups: frozenset[int]
+    roots: frozenset[str]
+    endings: tuple[str, ...]
+    beginnings: tuple[str, ...]
+
+
+@cache
+def kinds() -> dict[int, Kinds]:
+    """By group of synonyms, what is a kind of it: "pain" has "colic"."""
+    found = {}
+    for wide, table in named("kinds").items():
+        names = [name.strip() for name in table.split(",")]
+        plain = [roots(name) for name in names if "*" not in name]
+        kind = Kinds(
+            frozenset[int]().union(*(synonyms().get(one, ()) for one in plain)),
+            frozenset(one[0] for one in plain if len(one) == 1),
+            tuple(root(american(name[1:])) for name in names if name.startswith("*")),
+            tuple(name[:-1] for name in names if name.endswith("*")),
+        )
+        for group in synonyms().get(roots(wide), ()):
+            found[group] = kind
+    return found
+
+
+@cache
+def kinds_of(groups: frozenset[int]) -> tuple[Kinds, ...]:
+    """What is a kind of any of these groups of synonyms."""
+    return tuple(kinds()[one] for one in groups if one in kinds())
 
 
 @cache
