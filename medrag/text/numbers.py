@@ -46,7 +46,7 @@ _LONG_NUMBER = (
     rf"(?:(?:{_HUNDREDS}|an?) |{_NO_ARTICLE})thousand\b(?:,? (?:and )?{_HUNDREDS})?"
     rf"|(?:(?:an?|{WORD_NUMBER})[ -]|{_NO_ARTICLE})hundred\b"
     rf"(?: thousand| (?:and )?(?:{WORD_NUMBER}))?"
-    r"|(?:half )?a dozen|a couple(?= of\b)"
+    r"|(?:half )?a dozen|a couple of(?= [a-z])"
 )
 ORDINAL = rf"(?:{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th))"
 _AND_PART = {"half": 0.5, "quarter": 0.25, "three": 0.75}
@@ -163,7 +163,7 @@ def _value(number: re.Match[str]) -> float:
 
 def _in_words(words: str) -> float:
     """The value of a number in words below a billion."""
-    if words.endswith(("dozen", "couple")):
+    if words.endswith(("dozen", "couple of")):
         return {"half a dozen": 6.0, "a dozen": 12.0}.get(words, 2.0)
     value = part = 0.0
     for word in re.findall(r"[a-z]+", words):

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .comparators import comparator
-from .numbers import Number, first_value, is_in_name, next_number, power_in
+from .numbers import (
+    ORDINAL, Number, first_value, is_in_name, next_number, ordinal, power_in,
+)  # fmt: skip
 from .rates import rates
-from .units import Unit, days_in, unit_after
+from .units import Unit, days_in, unit_after, unit_named
 
 _KEPT = "½¼¾⅓⅔⅛µμ⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺"  # each says something that its plain form does not
 _PLAIN = {**dict.fromkeys("−‐‑‒", "-"), "İ": "I", "ı": "i"}
@@ -26,13 +28,36 @@ _RANGE_JOINT = re.compile(
     re.I,
 )
 _AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
-_IN_EVERY = re.compile(r"\s(?:in|in every|out of every)\s", re.I)
+_IN_EVERY = re.compile(
+    r"\s(?:(?:[a-z]+\s)?in|(?:in|for|of|out of|among) every|out of|per(?! an?\b))\s|:", re.I
+)
+_OF_EVERY = re.compile(r"\b(?:for|of|in|out of|among) (?:every|each)\s+$|\bper\s+$", re.I)
+_SOME_WORDS = re.compile(r"[a-z\s,'’-]{1,50}", re.I)
 _PART = re.compile(r"(?:half|third|quarter|fifth|tenth)s? (?:of|that|the)", re.I)
 _ARTICLE = re.compile(
-    r"(?<!times )\b(?:an?|one|another|(?:the )?first) "
-    r"(?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
+    r"(?<!times )\b(?:(?:an?|one|another|(?:the )?first)|(?:an? )?(?:further|extra|additional|full"
+    r"|whole|single)) (?P<unit>minute|hour|day|week|fortnight|month|year|decade"
+    r"|litre|liter|gram|gramme|kilogram|kilo|milligram|microgram|millilitre|pint)\b",
     re.I,
 )
+_AND_A_HALF = re.compile(
+    r"\b(?:an?|one) (?P<unit>minute|hour|day|week|month|year|litre) and a half\b", re.I
+)
+_FEW = re.compile(
+    r"\b(?:(?:a )?few|several) (?P<unit>seconds|minutes|hours|days|weeks|months|years)\b", re.I
+)
+_ORDINAL = re.compile(
+    rf"(?<!every )(?<!each )\b(?P<nth>{ORDINAL})[ -](?P<unit>hour|day|week|month|year)s?\b", re.I
+)
+_SHORT = re.compile(  # "for 6/52" is 6 weeks
+    r"\b(?<=for |ery |ter |til |ver |hin |ext |ast )"
+    r"(?:(?P<n>\d{1,2})[-–])?(?P<n2>\d{1,2})/(?P<of>7|52|12)\b(?! [a-z]*(?:patient|people|wom|men|child))"
+    r"|(?<=\bin )(?P<n3>\d{1,2})/(?P<of3>52|12)\b(?! \w*(?:patient|people|wom|men|child))",
+    re.I,
+)
+_SHORT_OF = {"7": 1.0, "52": 7.0, "12": days_in("month")}
+_POINT = re.compile(r"(?P<word>\S*)\s*\b(?P<unit>day|week|month|year|hour|minute)s?[ -]$", re.I)
+_NO_POINT = frozenset({"a", "an", "per", "each", "every", "few", "several", "half", "once", "twice"})
 _ONE_OR_TWO = re.compile(
     r"(?<!times )\ban? (?P<unit>minute|hour|day|week|month|year) or two\b", re.I
 )
@@ -110,6 +135,7 @@ def quantities(text: str) -> list[Quantity]:
         _quantity(plain, *one.span(), size := days_in(one["unit"]), 2.0 * size, "time")
         for one in _ONE_OR_TWO.finditer(plain)
     ]
+    loose += _loose(plain)
     taken = [(one.start, one.end) for one in (*often, *loose)]
     found = _counted(plain, taken) + loose
     found = _shares(plain, _shared_units(plain, found))
@@ -118,6 +144,28 @@ def quantities(text: str) -> list[Quantity]:
     found += [_quantity(plain, *one, "rate") for one in often]
     found.sort(key=lambda one: one.start)
     return found if plain is text else [replace(q, text=text[q.start : q.end]) for q in found]
+
+
+def _loose(plain: str) -> list[Quantity]:
+    """Times that have no plain number: "a few days", "an hour and a half", "the third week"."""
+    found = []
+    for one in _FEW.finditer(plain):
+        size = days_in(one["unit"])
+        found.append(_quantity(plain, *one.span(), 2.0 * size, 9.0 * size, "time"))
+    for one in _AND_A_HALF.finditer(plain):
+        if unit := unit_named(one["unit"]):
+            size = 1.5 * unit.size
+            found.append(_quantity(plain, *one.span(), size, size, unit.dimension))
+    for one in _ORDINAL.finditer(plain):
+        if ordinal(one["nth"]) > 1.0:
+            size = ordinal(one["nth"]) * days_in(one["unit"])
+            found.append(_quantity(plain, *one.span(), size, size, "time"))
+    for one in _SHORT.finditer(plain):
+        size = _SHORT_OF[one["of"] or one["of3"]]
+        high = float(one["n2"] or one["n3"])
+        low = float(one["n"] or high)
+        found.append(_quantity(plain, *one.span(), low * size, high * size, "time"))
+    return found
 
 
 def _plain(text: str) -> str:
@@ -198,8 +246,10 @@ def _measured(
         low, high = low * unit.size, high * unit.size
     if dimension == "fahrenheit":
         dimension, low, high = "temperature", (low - 32) / 1.8, (high - 32) / 1.8
-    if not dimension and 0 < high <= 120 and _is_age(plain, start, end):
-        dimension, low, high = "time", low * _YEAR, high * _YEAR
+    if not dimension and 0 < high <= 120:
+        size = _YEAR if _is_age(plain, start, end) else _point(plain, start)
+        if size:
+            dimension, low, high = "time", low * size, high * size
     return _quantity(plain, start, end, low, high, dimension)
 
 
@@ -214,6 +264,16 @@ def _quantity(
     if dimension == "rate" and not _COUNTED.search(plain[start:end]):
         sign = ""  # in "100 mg a day or less" it belongs to the amount
     return Quantity(begin, start, end, plain[start:end], low, high, dimension, sign)
+
+
+def _point(plain: str, start: int) -> float:
+    """The length in days of the unit before a number such as that of "week 12", or 0."""
+    found = _POINT.search(_before(plain, start))
+    if not found:
+        return 0.0
+    word = found["word"].lower()
+    is_counted = word in _NO_POINT or first_value(word) is not None
+    return 0.0 if is_counted else days_in(found["unit"])
 
 
 def _is_age(plain: str, start: int, end: int) -> bool:
@@ -235,23 +295,40 @@ def _shares(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
     out: list[Quantity] = []
     for one in found:
         before = out[-1] if out else None
-        if (
-            before
-            and not one.dimension
-            and not before.dimension
-            and before.low == before.high <= 10 < 1000 > one.low == one.high > before.low
-            and _IN_EVERY.fullmatch(plain, before.end, one.start)
-        ):
-            share = before.low / one.low
+        if before and not one.dimension and not before.dimension and _is_share(plain, before, one):
+            some, of = sorted((before, one), key=lambda q: q.low)
             out[-1] = replace(
                 before, end=one.end, text=plain[before.start : one.end],
-                low=share, high=share, dimension="share",
+                low=some.low / of.low, high=some.high / of.low, dimension="share",
             )  # fmt: skip
         elif not one.dimension and one.low < 1.0 and _PART.search(one.text):
             out.append(replace(one, dimension="share"))
         else:
             out.append(one)
     return out
+
+
+def _is_share(plain: str, first: Quantity, second: Quantity) -> bool:
+    """Whether two numbers are a share: "one in four", "2 per 1000", "of every hundred, three"."""
+    if _OF_EVERY.search(_before(plain, first.start)) and _is_power(first.low):
+        words = plain[first.end : second.start]
+        return second.high < first.low and _SOME_WORDS.fullmatch(words) is not None
+    joint = _IN_EVERY.fullmatch(plain, first.end, second.start)
+    if not joint or second.low != second.high or first.high >= second.low:
+        return False
+    word = joint[0].strip().lower()
+    if _is_power(second.low):
+        return word != ":" or first.low == 1.0
+    if word in (":", "per"):
+        return False
+    if " " in word and not word.endswith("every") and word != "out of":  # "one woman in eight"
+        return first.low == first.high == 1.0 and second.low < 1000
+    return first.low == first.high <= 10 and second.low < 1000
+
+
+def _is_power(value: float) -> bool:
+    """Whether a number is 100, 1000 … of which shares are given."""
+    return value in (1e2, 1e3, 1e4, 1e5, 1e6)
 
 
 def _shared_units(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
@@ -276,9 +353,10 @@ def _shared_units(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
 def _articles(plain: str, taken: Sequence[tuple[int, int]]) -> list[Quantity]:
     """ "A week after", "an hour later": one of the unit, unless it is a rate."""
     return [
-        _quantity(plain, *one.span(), size := days_in(one["unit"]), size, "time")
+        _quantity(plain, *one.span(), unit.size, unit.size, unit.dimension)
         for one in _ARTICLE.finditer(plain)
         if not any(one.start() < end and one.end() > start for start, end in taken)
+        and (unit := unit_named(one["unit"]))
     ]
 
 

@@ -125,7 +125,7 @@ def _times(text: str, one: re.Match[str]) -> _Range:
     """ "twice daily", "3 to 4 times a day" """
     if re.search(r"\d[,. ]$", _before(text, one)):
         return _NO_RATE  # the end of "12 500 doses in a month"
-    word = one["times"].split()[0].lower()
+    word = re.split(r"[\s-]", one["times"].lower())[0]
     count = _TIMES.get(word) or _number(one["n"])
     most = _number(one["n2"], count)
     days = 1.0

@@ -25,6 +25,8 @@ _UNITS: dict[str, dict[str, float]] = {
         "dl decilitre decilitres deciliter deciliters": 0.1,
         "cl": 0.01,
         "ml cc millilitre millilitres milliliter milliliters": 1e-3,
+        "teaspoon teaspoons tsp": 5e-3,
+        "tablespoon tablespoons tbsp": 15e-3,
         "µl μl ul microlitre microlitres microliter microliters": 1e-6,
         "fl": 1e-15,
     },
@@ -62,7 +64,7 @@ _UNITS: dict[str, dict[str, float]] = {
     "share": {"% percent pct": 0.01},
     "temperature": {"°c ℃ celsius centigrade": 1.0},
     "fahrenheit": {"°f ℉ fahrenheit": 1.0},
-    "pressure": {"mmhg": 1.0, "kpa": 7.50062, "cmh2o": 0.735559},
+    "pressure": {"mmhg": 1.0, "torr": 1.0, "kpa": 7.50062, "cmh2o": 0.735559},
     "energy": {
         "kcal kilocalorie kilocalories calorie calories": 1.0,
         "kj kilojoule kilojoules": 0.239006,
@@ -99,7 +101,10 @@ _BY_NAME = {
 }
 UNIT_NAME = "|".join(re.escape(name) for name in sorted(_BY_NAME, key=len, reverse=True))
 _UNIT = re.compile(
-    rf"(?:degrees?\s+|international\s+)?(?P<unit>{UNIT_NAME}|per\s?cent)(?![\w²³])", re.I
+    r"(?P<mercury>mm\s?hg|millimet(?:re|er)s of mercury)\b"
+    rf"|(?:degrees?\s+|deg\s+|international\s+)?(?P<unit>{UNIT_NAME}|per\s?cent)(?![\w²³])"
+    r"|(?:degrees?|deg|°)\s?(?P<degree>[CF]?)(?![\w²³])",
+    re.I,
 )
 _PER = re.compile(
     r"\s?(?:/|\bper\b|\ba(?:n|ny)?\b|\beach\b|\bevery\b)\s?(?P<many>\d+(?:[.]\d+)?)?\s?", re.I
@@ -146,7 +151,14 @@ def _simple_unit(text: str, at: int) -> tuple[Unit, int] | None:
     found = _UNIT.match(text, at)
     if not found:
         return None
-    unit = unit_named("%" if found["unit"][:3].lower() == "per" else found["unit"])
+    name = found["unit"]
+    if degree := found["degree"]:
+        name = f"°{degree}"
+    elif found["mercury"]:
+        name = "mmhg"
+    elif not name:
+        name = "°c"
+    unit = unit_named("%" if name[:3].lower() == "per" else name)
     return (unit, found.end()) if unit else None
 
 
