@@ -18,7 +18,7 @@ _BEFORE = {
         r"≥|>=|=>|>\s?(?:/|or)\s?=|⩾|at least|(?:a )?minimum(?: of)?|at or (?:above|over)"
         rf"|{_NOT}(?:less|{_SMALLER}) than"
         r"|from (?:the )?age(?: of)?|from age|(?:not?|never) (?:be )?(?:below|under)"
-        r"|starting (?:from|at)|no (?:less|fewer)|min\.?|greater than or equal to|more than or equal to"
+        r"|starting from|no (?:less|fewer)|min\.?|greater than or equal to|more than or equal to"
     ),
     "<=": (
         r"≤|<=|=<|<\s?(?:/|or)\s?=|⩽|at (?:the )?most|at or (?:below|under)"
@@ -34,7 +34,7 @@ _BEFORE = {
     ),
     ">": (
         rf">|above|over|more than|(?:{_LARGER}) than|more \w+ than"
-        r"|beyond|exceed(?:s|ed|ing)?|in excess of|upwards? of"
+        r"|beyond|(?<!the )(?<!in )(?<!over )past|exceed(?:s|ed|ing)?|in excess of|upwards? of"
     ),
     "<": (
         rf"<|below|under|less than|(?:{_SMALLER}) than|less \w+ than|short of"

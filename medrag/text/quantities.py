@@ -81,8 +81,22 @@ _OVER = re.compile(
 )
 _COUNTED = re.compile(r"times|doses|once|twice|thrice|every|each|hourly", re.I)
 _OF = re.compile(r"\b(?:of|with)\s+$", re.I)
-_BETWEEN = re.compile(r"\bbetween\s+$", re.I)
+_BETWEEN = re.compile(
+    r"\bbetween\s+(?:(?:about|around|approximately|roughly|the )?\s?(?:ages?|days|weeks|months|years)?\s?(?:of)?\s?)?$", re.I
+)
 _VOLUME_IN = re.compile(r"volume in (?:the first )?$")
+_SMALLER_UNIT = {
+    "year": "month", "yr": "month", "week": "day", "day": "hour", "hour": "minute", "h": "min",
+    "hr": "min", "minute": "second", "min": "sec", "stone": "pound", "foot": "inch",
+    "feet": "inche", "ft": "in",
+}  # fmt: skip
+_COMPOUND = re.compile(r"\s?(?:and\s|,\s)?", re.I)
+_CLOCK = re.compile(
+    r"\b(?P<hour>[01]?\d|2[0-3])(?:[:.](?P<minute>[0-5]\d))?\s?(?P<half>a\.?m\b\.?|p\.?m\b\.?)"
+    r"|\b(?P<hour2>[01]\d|2[0-3]|(?<=until )\d|(?<=at )\d):(?P<minute2>[0-5]\d)\b(?![:\d])"
+    r"|\b(?P<noon>noon|midday|midnight)\b",
+    re.I,
+)
 _WINDOW = 50  # characters before a quantity that may say what it is
 _IMPERIAL = re.compile(
     r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b|°F", re.I
@@ -143,6 +157,7 @@ def quantities(text: str) -> list[Quantity]:
     found += _articles(plain, taken)
     found += [_quantity(plain, *one, "rate") for one in often]
     found.sort(key=lambda one: one.start)
+    found = _compounds(plain, found)
     return found if plain is text else [replace(q, text=text[q.start : q.end]) for q in found]
 
 
@@ -160,12 +175,25 @@ def _loose(plain: str) -> list[Quantity]:
         if ordinal(one["nth"]) > 1.0:
             size = ordinal(one["nth"]) * days_in(one["unit"])
             found.append(_quantity(plain, *one.span(), size, size, "time"))
+    for one in _CLOCK.finditer(plain):
+        time = _clock(one)
+        found.append(_quantity(plain, *one.span(), time, time, "clock"))
     for one in _SHORT.finditer(plain):
         size = _SHORT_OF[one["of"] or one["of3"]]
         high = float(one["n2"] or one["n3"])
         low = float(one["n"] or high)
         found.append(_quantity(plain, *one.span(), low * size, high * size, "time"))
     return found
+
+
+def _clock(one: re.Match[str]) -> float:
+    """The hours of a time of the day."""
+    if one["noon"]:
+        return 24.0 if one["noon"].lower() == "midnight" else 12.0
+    hour = float(one["hour"] or one["hour2"]) + float(one["minute"] or one["minute2"] or 0) / 60
+    if one["half"]:
+        hour = hour % 12.0 + 12.0 * (one["half"][0].lower() == "p")
+    return hour or 24.0
 
 
 def _plain(text: str) -> str:
@@ -348,6 +376,36 @@ def _shared_units(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
             one = replace(one, low=one.low * size, high=one.high * size, dimension=after.dimension)
         out.append(one)
     return out[::-1]
+
+
+def _compounds(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
+    """The quantities, with "two years and one month" as one of 25 months."""
+    out: list[Quantity] = []
+    for one in found:
+        before = out[-1] if out else None
+        if (
+            before
+            and before.dimension == one.dimension
+            and _ends_with(before.text) in _SMALLER_UNIT
+            and _ends_with(one.text) == _SMALLER_UNIT[_ends_with(before.text)]
+            and before.low == before.high
+            and not one.sign
+            and _COMPOUND.fullmatch(plain, before.end, one.start)
+            and 0 < one.high < before.high
+        ):
+            out[-1] = replace(
+                before, end=one.end, text=plain[before.start : one.end],
+                low=before.low + one.low, high=before.high + one.high,
+            )  # fmt: skip
+        else:
+            out.append(one)
+    return out
+
+
+def _ends_with(text: str) -> str:
+    """The first letters of the last word of a quantity: its unit."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return words[-1].removesuffix("s") if words else ""
 
 
 def _articles(plain: str, taken: Sequence[tuple[int, int]]) -> list[Quantity]:

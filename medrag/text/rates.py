@@ -193,6 +193,11 @@ def _slash(text: str, one: re.Match[str]) -> _Range:
     return _once_in(1.0 if name.startswith("24") else days_in(name))
 
 
+def _inverse(text: str, one: re.Match[str]) -> _Range:
+    """ "20 mg day⁻¹" """
+    return _once_in(1.0 if one["ago"].startswith("24") else days_in(one["ago"]))
+
+
 def _period(name: str) -> float:
     """The length in days of a period such as "weeks"."""
     return _PERIODS[name.lower().removesuffix("s")]
@@ -213,6 +218,7 @@ _READERS: dict[str, Callable[[str, re.Match[str]], _Range]] = {
     "in24": _in_24_hours,
     "aday": _a_day,
     "slash": _slash,
+    "inverse": _inverse,
 }
 _RATE = re.compile(
     r"(?<![\w.])(?:"
@@ -233,6 +239,7 @@ _RATE = re.compile(
     r"\b(?!\s+(?:life|living|activit))"
     rf"|(?P<in24>(?<=[a-z] )(?:in|over|within|per) {_24_HOURS})"
     r"|(?P<aday>(?:an?|per)\s+(?P<a>day|night|week|month|year|annum|hour|minute)\b)"
-    rf")|(?P<slash>/\s?(?P<per>{_SLASH})\b)",
+    rf")|(?P<slash>/\s?(?P<per>{_SLASH})\b)"
+    rf"|(?P<inverse>(?<=[a-z] )(?P<ago>{_SLASH})\s?\^?\s?[-⁻−][1¹](?!\d))",
     re.I,
 )
