@@ -47,10 +47,10 @@ _COMPARATOR = re.compile(
     re.I,
 )
 _AFTER = re.compile(
-    r"(?:\s+(?:(?:an?|per|each|every)\s+(?:day|week|month)|daily)|/d(?:ay)?\b)?\s*(?:(?P<more>"
-    r"(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|onwards?|heavier|later|larger)\b"
+    r"(?:(?:\s+of\s+\w+)?\s+(?:(?:an?|per|each|every)\s+(?:day|week|month)|daily)|/d(?:ay)?\b)?\s*(?:(?P<more>"
+    r"(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|onwards?|heavier|later|larger|hotter|wider|taller)\b"
     r"|\+(?![\d/-])|upwards?\b|onwards?\b|minimum\b|at (?:the )?least\b)"
-    r"|(?P<less>(?:or|and)\s+(?:less|below|under|younger|fewer|lower|shorter|earlier|lighter|smaller)\b"
+    r"|(?P<less>(?:or|and)\s+(?:less|below|under|younger|fewer|lower|shorter|earlier|lighter|smaller|cooler|colder)\b"
     r"|maximum\b|at (?:the )?most\b))",
     re.I,
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from .comparators import comparator
 from .numbers import (
-    ORDINAL, Number, first_value, is_in_name, next_number, ordinal, power_in,
+    ORDINAL, WORD_NUMBER, Number, first_value, is_in_name, next_number, ordinal, power_in,
 )  # fmt: skip
 from .rates import rates
 from .units import Unit, days_in, unit_after, unit_named
@@ -93,10 +93,13 @@ _SMALLER_UNIT = {
 _COMPOUND = re.compile(r"\s?(?:and\s|,\s)?", re.I)
 _CLOCK = re.compile(
     r"\b(?P<hour>[01]?\d|2[0-3])(?:[:.](?P<minute>[0-5]\d))?\s?(?P<half>a\.?m\b\.?|p\.?m\b\.?)"
-    r"|\b(?P<hour2>[01]\d|2[0-3]|(?<=until )\d|(?<=at )\d):(?P<minute2>[0-5]\d)\b(?![:\d])"
-    r"|\b(?P<noon>noon|midday|midnight)\b",
+    r"|\b(?P<hour2>[01]\d|2[0-3]|(?<=until )\d|(?<=at )\d):(?P<minute2>[0-5]\d)\b(?![:\d])",
     re.I,
 )
+_OVERS = re.compile(
+    rf"\b(?P<sign>over|under|above|below)[ -](?P<age>\d{{1,2}}|{WORD_NUMBER})s\b(?! to\b)", re.I
+)
+_DECADE = re.compile(r"\b(?:their|his|her|early|mid|late)[ -](?P<age>[2-9]0)s\b", re.I)
 _WINDOW = 50  # characters before a quantity that may say what it is
 _IMPERIAL = re.compile(
     r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b|°F", re.I
@@ -175,6 +178,13 @@ def _loose(plain: str) -> list[Quantity]:
         if ordinal(one["nth"]) > 1.0:
             size = ordinal(one["nth"]) * days_in(one["unit"])
             found.append(_quantity(plain, *one.span(), size, size, "time"))
+    for one in _OVERS.finditer(plain):
+        size = (first_value(one["age"]) or 0.0) * _YEAR
+        sign = ">" if one["sign"].lower() in ("over", "above") else "<"
+        found.append(Quantity(one.start(), *one.span(), one[0], size, size, "time", sign))
+    for one in _DECADE.finditer(plain):
+        size = float(one["age"]) * _YEAR
+        found.append(Quantity(one.start(), *one.span(), one[0], size, size + 9 * _YEAR, "time"))
     for one in _CLOCK.finditer(plain):
         time = _clock(one)
         found.append(_quantity(plain, *one.span(), time, time, "clock"))
@@ -188,8 +198,6 @@ def _loose(plain: str) -> list[Quantity]:
 
 def _clock(one: re.Match[str]) -> float:
     """The hours of a time of the day."""
-    if one["noon"]:
-        return 24.0 if one["noon"].lower() == "midnight" else 12.0
     hour = float(one["hour"] or one["hour2"]) + float(one["minute"] or one["minute2"] or 0) / 60
     if one["half"]:
         hour = hour % 12.0 + 12.0 * (one["half"][0].lower() == "p")
@@ -245,7 +253,7 @@ def _range(
     """The range that begins with a number: "5 to 10 mg", "between 5 and 10 mg"."""
     joint = _RANGE_JOINT.match(plain, end)
     second = next_number(plain, joint.end()) if joint else None
-    if not joint or not second or second.start != joint.end() or second.value <= first.value:
+    if not joint or not second or second.start != joint.end():
         return None
     word = joint[0].strip().lower()
     between = word == "and" and _BETWEEN.search(_before(plain, first.start))
@@ -261,6 +269,8 @@ def _range(
     own, last = unit or last, last or unit
     low *= own.size if own else 1.0
     high = second.value * (last.size if last else 1.0)
+    if high <= low:
+        return None
     return _measured(plain, first.start, after, low, high, last, scaled=True)
 
 

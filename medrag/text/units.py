@@ -74,9 +74,12 @@ _UNITS: dict[str, dict[str, float]] = {
     "equivalents": {"eq": 1.0, "meq": 1e-3},
     "dioptres": {"dioptre dioptres diopter diopters": 1.0},
     "gray": {"gy gray grays": 1.0, "cgy": 0.01, "mgy": 1e-3},
-    "sievert": {"sv": 1.0, "msv": 1e-3},
+    "sievert": {"sv": 1.0, "msv": 1e-3, "µsv μsv usv": 1e-6},
     "becquerel": {"mbq": 1.0, "gbq": 1e3, "kbq": 1e-3},
     "frequency": {"hz": 1.0, "khz": 1e3, "mhz": 1e6},
+    "decibel": {"db decibel decibels": 1.0},
+    "volt": {"mv millivolt millivolts": 1e-3, "kv": 1e3},
+    "osmol": {"mosm mosmol milliosmoles": 1e-3},
     "watt": {"watt watts": 1.0},
     "metabolic": {"met mets": 1.0},
 }
@@ -103,7 +106,8 @@ UNIT_NAME = "|".join(re.escape(name) for name in sorted(_BY_NAME, key=len, rever
 _UNIT = re.compile(
     r"(?P<mercury>mm\s?hg|millimet(?:re|er)s of mercury)\b"
     rf"|(?:degrees?\s+|deg\s+|international\s+)?(?P<unit>{UNIT_NAME}|per\s?cent)(?![\w²³])"
-    r"|(?:degrees?|deg|°)\s?(?P<degree>[CF]?)(?![\w²³])",
+    r"|(?:degrees?|deg|°)\s?(?P<degree>[CF]?)(?![\w²³])"
+    r"|(?<=\d)(?P<bare>(?-i:C))(?!\w)",
     re.I,
 )
 _PER = re.compile(
@@ -152,7 +156,7 @@ def _simple_unit(text: str, at: int) -> tuple[Unit, int] | None:
     if not found:
         return None
     name = found["unit"]
-    if degree := found["degree"]:
+    if degree := found["degree"] or found["bare"]:
         name = f"°{degree}"
     elif found["mercury"]:
         name = "mmhg"

@@ -8,8 +8,10 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
+from ...text.numbers import ORDINAL, next_number, ordinal
 from ...text.quantities import Quantity
 from ..table_rows import is_row
+from . import conversions
 from .alignment import Comparison, matches
 from .forms import root
 from .sentences import Sentence, Term
@@ -29,7 +31,7 @@ _MOST_AMOUNTS = 40  # that are compared with each other
 _OF_THEM = re.compile(r"\s+of (?:the|these|them)\b", re.I)
 _AGED = re.compile(r"[\d\w]+[ -]?(?:year|month|week|day)s?[ -]olds?\b", re.I)
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
-_NUMBERED = re.compile(r"[A-Za-z-]+\d+|\d+(?:st|nd|rd|th)")
+_NUMBERED = re.compile(rf"[A-Za-z-]+\d+|\b{ORDINAL}\b")
 _SEGMENT_BREAK = re.compile(
     r"[;:,.]|\((?!\s?[\d<>≥≤.])"
     r"|\b(?:and|but|while|whereas|versus|vs|compared|then|or|with (?=\d))\b"
@@ -49,7 +51,7 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
     ]
     around = [one for sentence in comparison.context for one in sentence.quantities]
     for wanted in statement.quantities:
-        if _gives_both_ends(wanted, given):
+        if _gives_both_ends(statement, wanted, given):
             continue
         same = [pair for pair in given if _is_same(statement, wanted, *pair)]
         if same:
@@ -61,17 +63,28 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
             continue
         if any(wanted.equals(one) for one in around) or _is_derived(statement, wanted, window):
             continue
-        if wanted.text.lower().startswith(("the first", "first")):
-            continue  # "the first day" is "day 1" and "at the start"
+        if any(_is_about(statement, wanted, one) for one, _ in given):
+            continue
+        if wanted.text.lower().startswith(("the first", "first")) and not any(
+            one.dimension == "time" and _sense(sentence, one) in ("end", "upto") for one, sentence in given
+        ):
+            continue  # "the first day" is "at the start"
         yield _reason(wanted, [one for one, _ in given])
 
 
 def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
     """Whether a quantity of the source is the one that the statement gives."""
     if wanted.equals(given):
-        return True
+        return not _is_opposite_time(statement, wanted, given, source)
     if {wanted.dimension, given.dimension} == {"", "rate"}:
         return False  # three tablets are not three times a day
+    if {wanted.dimension, given.dimension} == {"time", "rate"}:
+        return _is_interval(statement, wanted, given, source)
+    if wanted.dimension != given.dimension and wanted.sign == given.sign:
+        if _is_part(wanted) != _is_part(given) and "share" in (wanted.dimension, given.dimension):
+            return abs(wanted.low - given.low) < 0.006  # "two-thirds" and "67 %"
+        if conversions.agree(wanted, given, f"{statement.lower} {source.lower}"):
+            return True
     if not wanted.dimension and given.dimension and _is_number_of(wanted, given):
         return wanted.sign == given.sign
     if not given.dimension and wanted.dimension and _is_number_of(given, wanted):
@@ -84,22 +97,266 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
         sign < 0 for clause in statement.clauses for _, sign in clause.directions.get("change", ())
     ):  # "fell by 34 %" for "-34 %"
         given = replace(given, low=-given.low, high=-given.high)
-    if (
-        _AGED.match(statement.text, wanted.start)
-        and given.low < given.high
-        and (
-            wanted.dimension == given.dimension == "time" and given.low <= wanted.low <= given.high
-        )
-    ):
-        return True  # "a 3-year-old" and "children of 1 to 4 years"
+    if _is_in_band(statement, wanted, given, source):
+        return True
     if not wanted.same_value(given) or not _may_share_unit(wanted, given, source):
         return False
     return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
 
 
+_SENSES = {
+    "end": "until|till|by|before|prior to",
+    "upto": "to|through|in|during|over|first",
+    "from": "after|following|since|from|past",
+}
+_SENSE = re.compile(
+    r"\b(?:"
+    + "|".join(f"(?P<{name}>{words})" for name, words in _SENSES.items())
+    + r")\b(?:\s+(?:the|an?|about|around|approximately|age|aged|of|first|last|they|he|she|it|are|is"
+    r"|only|days?|weeks?|months?|years?|hours?))*\s*$"
+)
+_OF_A_TIME = re.compile(
+    r" (?:\w+[- ]){0,2}(?:mortality|survival|readmissions?|risk|incidence|rates?|recurrence|relapse)"
+)
+
+
+@lru_cache(maxsize=2048)
+def _sense(sentence: Sentence, time: Quantity) -> str:
+    """Whether a time is an end ("until"), a span ("during") or a beginning ("after"), else ""."""
+    if time.sign:
+        return "end" if time.sign in ("<", "<=") else "from"
+    text = sentence.lower
+    if time.text.lower().startswith(("first", "the first")):
+        return "upto"
+    if re.match(r"\w+-\w+$", time.text) and _OF_A_TIME.match(text, time.end):
+        return "upto"  # "30-day mortality"
+    found = _SENSE.search(text[max(0, time.begin - 50) : time.begin])
+    return str(found.lastgroup) if found else ""
+
+
+def _is_opposite_time(
+    statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence
+) -> bool:
+    """Whether a time is an end in one and a beginning in the other: "before" and "after a day"."""
+    senses = {_sense(statement, wanted), _sense(source, given)}
+    denied = any(clause.negations for one in (statement, source) for clause in one.clauses)
+    return (
+        wanted.dimension == "time" and not wanted.sign and senses == {"end", "from"} and not denied
+    )
+
+
+_GAP = re.compile(r"\b(?:apart|between|intervals?|gaps?|without|spac|separat|elapse|distance)")
+_FLIPPED = {"": "", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+def _is_interval(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether "every 4 hours" and "4 hours apart" are the same, with their bounds."""
+    sentence = statement if wanted.dimension == "time" else source
+    flipped = _FLIPPED[given.sign] == wanted.sign
+    if not (flipped and given.low and given.high and _GAP.search(sentence.lower)):
+        return False
+    return wanted.same_value(replace(given, low=1 / given.high, high=1 / given.low))
+
+
+def _is_part(quantity: Quantity) -> bool:
+    """Whether a bare number is a part in words, such as "two-thirds" and "half"."""
+    return (
+        not quantity.dimension
+        and 0.0 < quantity.high < 1.0
+        and quantity.text[:1].isalpha()
+    )
+
+
+def _dimension(quantity: Quantity) -> str:
+    """The dimension of a quantity; parts in words are shares."""
+    return "share" if _is_part(quantity) else quantity.dimension
+
+
+_OF_PATIENTS = re.compile(
+    r"\b(?:weigh\w*|weights?|kg|kilos?|ag(?:e|es|ed)|e?gfr|crcl|clearance|year-old|month-old|old)\b"
+)
+_AGED_BEFORE = re.compile(
+    r"\b(?:age|aged|ages|child|children|infants?|baby|babies|patients?|people|person|those|anyone"
+    r"|man|woman|boy|girl|adults?|adolescents?)(?: (?:of|is|at|who (?:is|are)))?(?: age)?(?: of)? $"
+)
+_WEIGHT = re.compile(r"kg|kilo|lb|pound|stone", re.I)
+_KIDNEY = re.compile(r"\b(?:e?gfr|crcl|clearance)\b[^\d;]{0,20}$")
+
+
+def _is_weight(quantity: Quantity) -> bool:
+    """Whether a mass is so large that a person has it, and no dose."""
+    is_heavy = quantity.dimension == "mass" and quantity.high >= 400.0
+    return is_heavy and _WEIGHT.search(quantity.text) is not None
+
+
+def _is_in_band(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether a weight, an age or a kidney function falls into the band that the source is for."""
+    if wanted.sign or wanted.low != wanted.high or (given.low == given.high and not given.sign):
+        return False
+    if given.dimension != wanted.dimension:
+        return False
+    text, before = statement.lower, statement.lower[max(0, wanted.begin - 40) : wanted.begin]
+    theirs = source.lower[max(0, given.begin - 40) : given.begin]
+    if wanted.dimension == "mass":
+        is_own = _is_weight(wanted)
+    elif wanted.dimension == "time":
+        is_own = _AGED.match(text, wanted.start) or _AGED_BEFORE.search(before)
+    else:
+        is_own = _KIDNEY.search(before) and _KIDNEY.search(theirs)
+    if not is_own:
+        return False
+    low = given.low if given.sign not in ("<", "<=") else float("-inf")
+    high = given.high if given.sign not in (">", ">=") else float("inf")
+    if given.dimension == "time" and not given.sign and given.high > 700.0:
+        high += 364.0  # "2-5 years" ends with the sixth birthday
+    strict = given.sign in ("<", ">") and wanted.low == given.low
+    return low <= wanted.low <= high and not strict
+
+
+_ABOUT = re.compile(
+    r"(?:(?P<less>nearly|almost|just under|not quite|a little under|close to)"
+    r"|(?P<more>just over|a little over|slightly over|slightly more than|just above)"
+    r"|about|around|roughly|approximately|some|circa|~|estimated|in the region of|or so)\s*$"
+)
+
+
+def _is_about(statement: Sentence, wanted: Quantity, given: Quantity) -> bool:
+    """Whether a statement rounds a value: "about a third" is 32 %, "roughly 46,000" 45,870."""
+    text = statement.lower
+    begin = wanted.begin
+    about = _ABOUT.search(text[max(0, begin - 30) : begin])
+    just = re.search(r"(?:just|a little|slightly)\s*$", text[max(0, begin - 10) : begin])
+    if not about and not (just and wanted.sign):
+        return False
+    if _dimension(wanted) != _dimension(given) or given.sign or not wanted.low:
+        return False
+    if given.low != given.high or wanted.low != wanted.high or wanted.dimension == "rate":
+        return False
+    away = given.low - wanted.low
+    less = wanted.sign.startswith("<") or (about is not None and about["less"] is not None)
+    more = wanted.sign.startswith(">") or (about is not None and about["more"] is not None)
+    if (less and away > 0) or (more and away < 0) or (wanted.sign and not just):
+        return False
+    if _is_part(wanted):
+        return abs(away) <= 0.035
+    number = _number(wanted)
+    step = 10.0 ** _last_place(number) if number else 0.0
+    return abs(away) <= min(0.5 * step * abs(wanted.low / number), 0.05 * abs(wanted.low)) if number else False
+
+
+def _last_place(number: float) -> int:
+    """The power of ten of the last digit of a number that is not 0."""
+    digits = f"{abs(number):.6f}".rstrip("0")
+    whole, _, part = digits.partition(".")
+    return -len(part) if part else len(whole) - len(whole.rstrip("0"))
+
+
+_MULTIPLES = (
+    (re.compile(r"\b(?:halv(?:e|es|ed|ing)|half as (?:many|much)|by half|in half)\b"), 0.5, 0.5),
+    (re.compile(r"\b(?:doubl(?:e|es|ed|ing)|twice|two-?fold)\b"), 2.0, 1.0),
+    (re.compile(r"\b(?:tripl(?:e|es|ed|ing)|trebl(?:e|es|ed|ing)|three-?fold)\b"), 3.0, 2.0),
+    (re.compile(r"\b(?:quadrupl(?:e|es|ed|ing)|four-?fold)\b"), 4.0, 3.0),
+)
+_MULTIPLE_AFTER = re.compile(r"-?fold| ?times| as ")
+
+
+def _multiples(sentence: Sentence) -> Iterator[tuple[float, float]]:
+    """What "doubled" says of a sentence: the number of times, and the share that it rose by."""
+    for words, times, share in _MULTIPLES:
+        if words.search(sentence.lower):
+            yield times, share
+
+
+def _is_share_of(wanted: Quantity, counts: Sequence[float]) -> bool:
+    """Whether a share is that of two numbers of the source: a half is 1,600 of 3,200."""
+    near = 0.02 if _is_part(wanted) else 0.006 if "%" not in wanted.text else 0.0
+    near = near or 0.0051 * 10.0 ** min(0, _last_place(_number(wanted)))
+    return len(counts) <= _MOST_COUNTS and any(
+        of and of > some and abs(some / of - wanted.low) < near for some in counts for of in counts
+    )
+
+
+_MOST_COUNTS = 8
+_LATER = re.compile(r"\s(?:later|after|afterwards|apart|between|interval)\b")
+_POINT = re.compile(r"\b(?:day|week|month|year|hour)s? $")
+
+
+def _is_between_points(
+    statement: Sentence, wanted: Quantity, window: Sequence[Sentence]
+) -> bool:
+    """Whether a time lies between two of the source: "day 2" and "day 11" are nine days apart."""
+    points = [
+        one
+        for sentence in window
+        for one in sentence.quantities
+        if one.dimension == "time" and _POINT.search(sentence.lower[: one.start])
+    ]
+    if any(one.low < one.high and abs(one.high - one.low + 1 - wanted.low) < 1e-6 for one in points):
+        return True  # "on days 1 to 5" is for five days
+    return _LATER.match(statement.lower, wanted.end) is not None and any(
+        abs(two.low - one.low - wanted.low) < 1e-6 for one in points for two in points
+    )
+
+
+def _rate_of(sentence: Sentence, amount: Quantity) -> float:
+    """How often a day an amount is given; 0 if the sentence does not say."""
+    rates = [one for one in sentence.quantities if one.dimension == "rate" and one.low == one.high]
+    after = [one for one in rates if one.start >= amount.end]
+    return (after or rates)[0].low if rates else 0.0
+
+
+def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]) -> bool:
+    """Whether a dose and how often it is given make up that of the source.
+
+    "10 mg three times a day" is "30 mg daily in three divided doses".
+    """
+    own = [
+        one
+        for one in statement.quantities
+        if one.dimension not in ("", "rate", "time", "share", "clock")
+        and (one is wanted or wanted.dimension == "rate")
+    ]
+    for amount in own:
+        daily = amount.low * _rate_of(statement, amount)
+        for sentence in window if daily else ():
+            for given in sentence.quantities:
+                total = given.low * _rate_of(sentence, given)
+                if (
+                    given.dimension == amount.dimension
+                    and not given.same_value(amount)
+                    and abs(total - daily) < 0.004 * daily
+                ):
+                    return True
+    return False
+
+
+def _is_morning_and_night(sentence: Sentence) -> bool:
+    """Whether a sentence speaks of the morning and of the evening."""
+    words = frozenset(sentence.words)
+    return bool(words & {"morning", "mornings", "mane"}) and bool(
+        words & {"evening", "evenings", "night", "nights", "bedtime", "nocte"}
+    )
+
+
+_SPREAD_OF = re.compile(
+    r"[(\[][^)\]]*\b(?:ci|confidence|iqr|interquartile|sd|range|p)\b[^)\]]*$"
+)
+_DENOMINATOR = re.compile(r"(?<=\d )(?:out )?of (?:the )?$|^of (?:the )?$")
+
+
+def _says_nothing_else(given: Quantity, source: Sentence) -> bool:
+    """Whether a quantity is only the spread, the whole or the time of another one."""
+    before = source.lower[max(0, given.begin - 80) : given.begin]
+    if _SPREAD_OF.search(before) or re.match(r"\s?(?:ci|confidence)\b", source.lower[given.end :]):
+        return True
+    if given.dimension == "rate":  # of "130 mL/kg per day"
+        return re.match(r"(?:per|/|an?)\b|/", given.text.lower()) is not None
+    return not given.dimension and _DENOMINATOR.search(before) is not None
+
+
 def _lies_within(wanted: Quantity, given: Quantity) -> bool:
     """Whether a value of the source lies clearly on the side of a bound: 8 and "more than 6"."""
-    if given.sign or wanted.dimension != given.dimension or not wanted.dimension:
+    if given.sign or _dimension(wanted) != _dimension(given) or not _dimension(wanted):
         return False
     if wanted.sign in (">", ">="):
         return given.low > wanted.high
@@ -117,10 +374,12 @@ def _may_share_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool
 
 def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
     """Whether a quantity of the source may be said with another comparator."""
-    within = wanted.sign == "<" or statement.text[: wanted.start].lower().endswith(" in ")
-    is_short = wanted.dimension == "time" and wanted.high < _THREE_YEARS
-    if is_short and within and given.sign == "<=":
-        return True  # "within a year" and "in under twelve months"
+    if wanted.dimension in ("time", "clock"):
+        # "Within a year", "in under twelve months" and "in the first year" are one.
+        senses = _sense(statement, wanted), _sense(source, given)
+        if all(senses) and ("from" in senses) == (senses == ("from", "from")):
+            is_short = wanted.dimension == "time" and wanted.high < _THREE_YEARS
+            return is_short or not (wanted.sign and given.sign)
     cell = _cell(source.text, given)
     return (
         (wanted.sign == "<=" and _UPPER.match(cell) is not None)
@@ -134,10 +393,27 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
     )
 
 
-def _gives_both_ends(wanted: Quantity, given: Sequence[Given]) -> bool:
-    """Whether the source gives the ends of a range on their own: "from 5 (SD 1) to 7 (SD 2)"."""
+def _gives_both_ends(statement: Sentence, wanted: Quantity, given: Sequence[Given]) -> bool:
+    """Whether one gives the ends of a range on their own: "from 5 (SD 1) to 7 (SD 2)"."""
     if wanted.low == wanted.high:
-        return False
+        pairs = [
+            (one, wanted) if one.low < wanted.low else (wanted, one)
+            for one in statement.quantities
+            if one is not wanted and not one.same_value(wanted)
+        ]
+        return any(
+            range_.low < range_.high
+            and not range_.sign
+            and low.sign in ("", ">=")
+            and high.sign in ("", "<=")
+            and (high.dimension == range_.dimension or not high.dimension)
+            and (
+                range_.same_value(replace(low, high=high.high))
+                or (not low.dimension and _numbers_in(range_.text) == (low.low, _number(high)))
+            )
+            for range_, _ in given
+            for low, high in pairs
+        )
     ends = [replace(wanted, low=end, high=end) for end in (wanted.low, wanted.high)]
     return all(any(end.same_value(one) for one, _ in given) for end in ends)
 
@@ -152,8 +428,17 @@ def _is_number_of(bare: Quantity, measured: Quantity) -> bool:
 def _numbers_in(text: str) -> tuple[float, ...]:
     """The first two numbers of a quantity as it is written, without its spread."""
     plain = _SPREAD.sub("", text.split("/")[0]).replace("−", "-")
-    numbers = re.findall(r"(?<![\d.])-?\d+(?:[.,]\d+)*", plain)
-    return tuple(float(n.replace(",", "")) for n in numbers if n.count(".") < 2)[:2]
+    found: list[float] = []
+    at = 0
+    while len(found) < 2 and (number := next_number(plain, at)):
+        at = number.end
+        found.append(number.value)
+    return tuple(found)
+
+
+def _number(quantity: Quantity) -> float:
+    """The number of a quantity as it is written."""
+    return (*_numbers_in(quantity.text), 0.0)[0]
 
 
 def _next_word(sentence: Sentence, quantity: Quantity) -> str:
@@ -167,17 +452,27 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
 
     "Max doses/24 h: 4" is four times in 24 hours; "one dose" is a single one; "days 1 and 2".
     """
+    if _is_divided(statement, wanted, window):
+        return True
     if wanted.dimension == "rate":
         return _is_derived_rate(wanted, window)
-    if wanted.dimension == "share":
-        pairs = (
-            pair
-            for sentence in window
-            for pair in pairwise(one for one in sentence.quantities if not one.dimension)
+    if _dimension(wanted) == "share":
+        counts = [one.low for s in window for one in s.quantities if not one.dimension]
+        return _is_share_of(wanted, counts) or any(
+            abs(share - wanted.low) < 1e-6 for one in window for _, share in _multiples(one)
         )
-        return any(b.low and abs(a.low / b.low - wanted.low) < 0.006 for a, b in pairs)
+    if wanted.dimension == "time":
+        return _is_between_points(statement, wanted, window)
     if wanted.dimension:
         return False
+    if _MULTIPLE_AFTER.match(statement.lower, wanted.end) and any(
+        wanted.low == number for one in window for number, _ in _multiples(one)
+    ):
+        return True
+    if wanted.low == 2.0 and (
+        statement.lower[: wanted.start].endswith("the ") or any("both" in s.words for s in window)
+    ):
+        return True  # "the two" are those that are spoken of
     if wanted.low == wanted.high == 1.0 and not wanted.sign:
         thing = _next_word(statement, wanted)
         return not any(  # "one of the following" is not "two of the following", nor one tablet two
@@ -187,16 +482,18 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
         )
     if wanted.low == 0.0:
         return any(clause.negations for sentence in window for clause in sentence.clauses)
-    digits = re.sub(r"\D", "", wanted.text)
+    digits = str(int(wanted.low)) if wanted.low == wanted.high and wanted.low < 1e6 else ""
     return bool(digits) and any(
-        digits in re.findall(r"\d+", word)
+        digits in re.findall(r"\d+", word) or ordinal(word) == wanted.low
         for sentence in window
-        for word in _NUMBERED.findall(sentence.text)
+        for word in _NUMBERED.findall(sentence.lower)
     )
 
 
 def _is_derived_rate(wanted: Quantity, window: Sequence[Sentence]) -> bool:
     """Whether the source says a rate as a number per time, or as a time of the day."""
+    if wanted.low == wanted.high == 2.0 and any(map(_is_morning_and_night, window)):
+        return True
     for sentence in window:
         numbers = [one.low for one in sentence.quantities if not one.dimension]
         rates = [one.low for one in sentence.quantities if one.dimension == "rate"]
@@ -227,8 +524,8 @@ def _reason(wanted: Quantity, given: Sequence[Quantity]) -> str:
 
 def _cell(text: str, quantity: Quantity) -> str:
     """What stands before a quantity in its cell of a table or its part of a list."""
-    start = max(text.rfind("; ", 0, quantity.start), text.rfind(", ", 0, quantity.start), -2) + 2
-    return text[start : quantity.start]
+    start = max(text.rfind(mark, 0, quantity.start) + len(mark) for mark in ("; ", ", "))
+    return text[start if start > 1 else 0 : quantity.start]
 
 
 def _bound_elsewhere(
@@ -247,6 +544,8 @@ def _bound_elsewhere(
         for pair in given
         if pair[0].dimension == wanted.dimension
         and not pair[0].same_value(wanted)
+        and not _says_nothing_else(*pair)
+        and _is_weight(pair[0]) == _is_weight(wanted)
         and not (
             any(one.same_value(pair[0]) for one in beside)
             and _in_one_segment(statement, wanted, pair[0])
@@ -256,7 +555,7 @@ def _bound_elsewhere(
     if not others or not near:
         return None
     if _second_of_two(same):  # "(4.2% versus 1.0%)": the second is of the other group
-        if not _COMPARED.isdisjoint(statement.words):
+        if not (_COMPARED | {"against"}).isdisjoint(statement.words):
             return None
         own, far = [], [_segment(sentence, one) for one, sentence in others]
     elif not any(_segment(sentence, one) for one, sentence in same):
