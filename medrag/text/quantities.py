@@ -15,7 +15,7 @@ from .comparators import comparator
 from .numbers import (
     ORDINAL, WORD_NUMBER, Number, first_value, is_in_name, next_number, ordinal, power_in,
 )  # fmt: skip
-from .rates import rates
+from .rates import DONE, rates
 from .units import Unit, days_in, unit_after, unit_named
 
 _KEPT = "½¼¾⅓⅔⅛µμ⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺"  # each says something that its plain form does not
@@ -29,7 +29,7 @@ _RANGE_JOINT = re.compile(
 )
 _AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
 _IN_EVERY = re.compile(
-    r"\s(?:(?:[a-z]+\s)?in|(?:in|for|of|out of|among) every|out of|per(?! an?\b))\s|:", re.I
+    r"\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of|(?:[\w.-]+\s){0,4}per)\s|:", re.I
 )
 _OF_EVERY = re.compile(r"\b(?:for|of|in|out of|among) (?:every|each)\s+$|\bper\s+$", re.I)
 _SOME_WORDS = re.compile(r"[a-z\s,'’-]{1,50}", re.I)
@@ -50,7 +50,7 @@ _ORDINAL = re.compile(
     rf"(?<!every )(?<!each )\b(?P<nth>{ORDINAL})[ -](?P<unit>hour|day|week|month|year)s?\b", re.I
 )
 _SHORT = re.compile(  # "for 6/52" is 6 weeks
-    r"\b(?<=for |ery |ter |til |ver |hin |ext |ast )"
+    r"\b(?<=for |ery |ter |til |ver |hin |ext |ast |on: )"
     r"(?:(?P<n>\d{1,2})[-–])?(?P<n2>\d{1,2})/(?P<of>7|52|12)\b(?! [a-z]*(?:patient|people|wom|men|child))"
     r"|(?<=\bin )(?P<n3>\d{1,2})/(?P<of3>52|12)\b(?! \w*(?:patient|people|wom|men|child))",
     re.I,
@@ -79,7 +79,7 @@ _OVER = re.compile(
     r"\bover\s+(?:the\s+)?$",
     re.I,
 )
-_COUNTED = re.compile(r"times|doses|once|twice|thrice|every|each|hourly", re.I)
+_COUNTED = re.compile(rf"\b(?:{DONE})\b|[x×]|once|twice|thrice|every|each|hourly", re.I)
 _OF = re.compile(r"\b(?:of|with)\s+$", re.I)
 _BETWEEN = re.compile(
     r"\bbetween\s+(?:(?:about|around|approximately|roughly|the )?\s?(?:ages?|days|weeks|months|years)?\s?(?:of)?\s?)?$", re.I
@@ -99,6 +99,7 @@ _CLOCK = re.compile(
 _OVERS = re.compile(
     rf"\b(?P<sign>over|under|above|below)[ -](?P<age>\d{{1,2}}|{WORD_NUMBER})s\b(?! to\b)", re.I
 )
+_GESTATION = re.compile(r"\b(?P<weeks>[1-4]\d)\+(?P<days>[0-6])\b(?:\s?(?:weeks?|wks?|w)\b)?")
 _DECADE = re.compile(r"\b(?:their|his|her|early|mid|late)[ -](?P<age>[2-9]0)s\b", re.I)
 _WINDOW = 50  # characters before a quantity that may say what it is
 _IMPERIAL = re.compile(
@@ -178,6 +179,9 @@ def _loose(plain: str) -> list[Quantity]:
         if ordinal(one["nth"]) > 1.0:
             size = ordinal(one["nth"]) * days_in(one["unit"])
             found.append(_quantity(plain, *one.span(), size, size, "time"))
+    for one in _GESTATION.finditer(plain):
+        size = 7.0 * float(one["weeks"]) + float(one["days"])
+        found.append(_quantity(plain, *one.span(), size, size, "time"))
     for one in _OVERS.finditer(plain):
         size = (first_value(one["age"]) or 0.0) * _YEAR
         sign = ">" if one["sign"].lower() in ("over", "above") else "<"
@@ -296,6 +300,8 @@ def _quantity(
 ) -> Quantity:
     """A quantity with the comparator that stands at it."""
     sign, begin = comparator(plain, start, end)
+    if low < high and plain[begin : begin + 4].lower() == "from":
+        sign, begin = "", start  # "from age 50 to 74"
     is_short = dimension == "time" and (high < 7.0 or low < high)
     if sign == ">" and is_short and _OVER.search(_before(plain, start)):
         sign = ""  # "infused over 20 minutes" says how long
@@ -357,7 +363,7 @@ def _is_share(plain: str, first: Quantity, second: Quantity) -> bool:
     word = joint[0].strip().lower()
     if _is_power(second.low):
         return word != ":" or first.low == 1.0
-    if word in (":", "per"):
+    if word == ":" or word.endswith("per"):
         return False
     if " " in word and not word.endswith("every") and word != "out of":  # "one woman in eight"
         return first.low == first.high == 1.0 and second.low < 1000

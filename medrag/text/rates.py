@@ -31,14 +31,14 @@ _ADVERBS = {
 
 _NUM = rf"(?:\d+(?:\.\d+)?|{WORD_NUMBER})"
 _PERIOD = r"days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|hrs?|minutes?|mins?"
-_DONE = (  # what is done or given so many times
+DONE = (  # what is done or given so many times
     r"times?|doses?|feeds?|meals?|applications?|injections?|infusions?|sessions?|visits?"
     r"|treatments?|occasions?|administrations?|checks?"
 )
 _PART = r"half(?:[ -]an)?|quarter of an"
 _TIMES_A_DAY = (
     rf"(?:once|twice|thrice|(?P<n>{_NUM})(?:\s?(?:-|–|to|or)\s?(?P<n2>{_NUM}))?"
-    rf"(?:\s+(?:{_DONE})|\s?[x×]))"
+    rf"(?:\s+(?:{DONE})|\s?[x×]))"
     r"(?:\s+(?:(?:in|over|within|during)\s+)?(?:an?|every|each|per|any|in|over|one)\s+"
     rf"(?:(?P<span>{_NUM})[\s-])?(?P<period>{_PERIOD}|24\s?h(?:ours?)?)"
     r"|[\s-]+(?P<adverb>daily|nightly|weekly|monthly|yearly|annually|hourly)"
@@ -181,7 +181,7 @@ def _a_day(text: str, one: re.Match[str]) -> _Range:
     """ "500 mg a day"; "a day later" and "for a day" are times"""
     is_time = not one[0].lower().startswith("per") and _A_TIME_BEFORE.search(_before(text, one))
     if is_time or _A_TIME_AFTER.match(text, one.end()):
-        return _NO_RATE
+        return _NO_RATE if not _GIVEN.search(_before(text, one)) else _once_in(_period(one["a"]))
     return _once_in(_period(one["a"]))
 
 

@@ -105,7 +105,7 @@ _BY_NAME = {
 UNIT_NAME = "|".join(re.escape(name) for name in sorted(_BY_NAME, key=len, reverse=True))
 _UNIT = re.compile(
     r"(?P<mercury>mm\s?hg|millimet(?:re|er)s of mercury)\b"
-    rf"|(?:degrees?\s+|deg\s+|international\s+)?(?P<unit>{UNIT_NAME}|per\s?cent)(?![\w²³])"
+    rf"|(?:degrees?\s+|deg\s+|international\s+)?(?P<unit>{UNIT_NAME}|percentage points?|per\s?cent)(?![\w²³])"
     r"|(?:degrees?|deg|°)\s?(?P<degree>[CF]?)(?![\w²³])"
     r"|(?<=\d)(?P<bare>(?-i:C))(?!\w)",
     re.I,
@@ -115,7 +115,10 @@ _PER = re.compile(
 )
 _INVERSE = re.compile(r"\s?(?P<unit>kg|h|hr|min|d|day|L|l|m|mL|dL|s)\s?\^?\s?[-⁻−][1¹]\b")
 _SPACE = re.compile(r"\s?-?\s?")
-_SLASH = re.compile(r"\s?/\s?")
+_COUNT_PER = re.compile(  # "9/L", "200 cells per microlitre"
+    r"\s?(?:(?:cells|platelets|neutrophils|lymphocytes|eosinophils|leuk?c?ocytes|copies|parasites"
+    r"|organisms|colonies|cfu)\s?)?(?:/|per\s)\s?", re.I
+)
 _OF_WHAT = re.compile(  # "5 mg of the drug per kg"
     r"\s(?:of\s)?(?:[a-z-]+\s){1,2}(?=per\s(?:kg|kilo|m2|m²|square|100))", re.I
 )
@@ -168,9 +171,9 @@ def _simple_unit(text: str, at: int) -> tuple[Unit, int] | None:
 
 def _only_per(text: str, end: int) -> tuple[Unit | None, int]:
     """ "9/L" and "200/100 mL" count things in a volume."""
-    slash = _SLASH.match(text, end)
+    slash = _COUNT_PER.match(text, end)
     per = _simple_unit(text, slash.end()) if slash else None
-    if per is None or per[0].dimension == "time":
+    if per is None or per[0].dimension in ("time", "share"):
         return None, end
     return Unit(f"/{per[0].dimension}", 1.0 / per[0].size), per[1]
 

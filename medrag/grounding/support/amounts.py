@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from ...text.numbers import ORDINAL, next_number, ordinal
 from ...text.quantities import Quantity
+from ...text.words import STOPWORDS
 from ..table_rows import is_row
 from . import conversions
 from .alignment import Comparison, matches
@@ -33,7 +34,7 @@ _AGED = re.compile(r"[\d\w]+[ -]?(?:year|month|week|day)s?[ -]olds?\b", re.I)
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
 _NUMBERED = re.compile(rf"[A-Za-z-]+\d+|\b{ORDINAL}\b")
 _SEGMENT_BREAK = re.compile(
-    r"[;:,.]|\((?!\s?[\d<>≥≤.])"
+    r"[;:,.]|\((?!\s?(?:[\d<>≥≤.]|p\b|n\b|ci\b|sd\b|95))"
     r"|\b(?:and|but|while|whereas|versus|vs|compared|then|or|with (?=\d))\b"
 )
 
@@ -55,7 +56,8 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
             continue
         same = [pair for pair in given if _is_same(statement, wanted, *pair)]
         if same:
-            if other := _bound_elsewhere(statement, wanted, same, given):
+            other = _bound_elsewhere(statement, wanted, same, given, comparison.topic)
+            if other := other or _swapped(statement, wanted, same):
                 yield f"the source says {other.text} there, not {wanted.text}"
             continue
         limit = any(wanted.same_value(one) for one, _ in given)
@@ -86,13 +88,16 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
         if conversions.agree(wanted, given, f"{statement.lower} {source.lower}"):
             return True
     if not wanted.dimension and given.dimension and _is_number_of(wanted, given):
-        return wanted.sign == given.sign
+        return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
     if not given.dimension and wanted.dimension and _is_number_of(given, wanted):
         # "6.6 days vs 10.92", "Weight (kg) 61.2"
         unit = re.sub(r"[\d.,·±+−–\s-]+", "", wanted.text)
         beside = any(one.dimension == wanted.dimension for one in source.quantities)
         if beside or f"({unit})" in source.text:
             return wanted.sign == given.sign
+    if wanted.dimension and not given.dimension and wanted.sign == given.sign:
+        if _takes_unit(wanted, given, source):
+            return True
     if given.high < 0 < wanted.low and any(
         sign < 0 for clause in statement.clauses for _, sign in clause.directions.get("change", ())
     ):  # "fell by 34 %" for "-34 %"
@@ -115,6 +120,7 @@ _SENSE = re.compile(
     + r")\b(?:\s+(?:the|an?|about|around|approximately|age|aged|of|first|last|they|he|she|it|are|is"
     r"|only|days?|weeks?|months?|years?|hours?))*\s*$"
 )
+_LIVED = re.compile(r" survival\b")
 _OF_A_TIME = re.compile(
     r" (?:\w+[- ]){0,2}(?:mortality|survival|readmissions?|risk|incidence|rates?|recurrence|relapse)"
 )
@@ -145,13 +151,17 @@ def _is_opposite_time(
     )
 
 
-_GAP = re.compile(r"\b(?:apart|between|intervals?|gaps?|without|spac|separat|elapse|distance)")
+_GAP = re.compile(r"\b(?:cycles?|apart|between|intervals?|gaps?|without|spac|separat|elapse|distance)")
+_PER_TIME = re.compile(r"\b(?:in|per|over|within|during)(?: any| each| every| a)? $")
 _FLIPPED = {"": "", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def _is_interval(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
     """Whether "every 4 hours" and "4 hours apart" are the same, with their bounds."""
-    sentence = statement if wanted.dimension == "time" else source
+    time, sentence = (wanted, statement) if wanted.dimension == "time" else (given, source)
+    if not wanted.sign and not given.sign and wanted.low * given.low == 1.0:
+        if _PER_TIME.search(sentence.lower[: time.start]) or time.text[:2].lower() in ("a ", "an"):
+            return True  # "in 24 hours" and "a day"
     flipped = _FLIPPED[given.sign] == wanted.sign
     if not (flipped and given.low and given.high and _GAP.search(sentence.lower)):
         return False
@@ -267,9 +277,17 @@ def _multiples(sentence: Sentence) -> Iterator[tuple[float, float]]:
             yield times, share
 
 
+def _ratios(window: Sequence[Sentence]) -> Iterator[float]:
+    """The hazard ratios, odds ratios and relative risks of a source."""
+    for sentence in window:
+        for one in sentence.quantities:
+            if not one.dimension and _RATIO.search(sentence.lower[: one.start]):
+                yield one.low
+
+
 def _is_share_of(wanted: Quantity, counts: Sequence[float]) -> bool:
     """Whether a share is that of two numbers of the source: a half is 1,600 of 3,200."""
-    near = 0.02 if _is_part(wanted) else 0.006 if "%" not in wanted.text else 0.0
+    near = 0.02 if _is_part(wanted) else 0.05 * wanted.low if " in" in wanted.text else 0.0
     near = near or 0.0051 * 10.0 ** min(0, _last_place(_number(wanted)))
     return len(counts) <= _MOST_COUNTS and any(
         of and of > some and abs(some / of - wanted.low) < near for some in counts for of in counts
@@ -277,8 +295,14 @@ def _is_share_of(wanted: Quantity, counts: Sequence[float]) -> bool:
 
 
 _MOST_COUNTS = 8
+_ALL = frozenset({"all", "every", "everyone", "each"})
+_IN_ALL = re.compile(r"\b(?:in all|in total|altogether|total of|combined|together)\b")
+_RATIO = re.compile(
+    r"\b(?:(?:hazard|risk|rate|odds|prevalence)s? ratio|relative risk|hr|rr|or)\b[^\d.;]{0,20}$"
+)
 _LATER = re.compile(r"\s(?:later|after|afterwards|apart|between|interval)\b")
-_POINT = re.compile(r"\b(?:day|week|month|year|hour)s? $")
+_POINT = re.compile(r"\b(?:day|week|month|year|hour)s? $|\bat $")
+_CALENDAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 
 def _is_between_points(
@@ -293,6 +317,9 @@ def _is_between_points(
     ]
     if any(one.low < one.high and abs(one.high - one.low + 1 - wanted.low) < 1e-6 for one in points):
         return True  # "on days 1 to 5" is for five days
+    years = [float(year) for one in window for year in _CALENDAR.findall(one.text)]
+    if any(abs((b - a) * 365.25 - wanted.low) < 1e-6 for a, b in pairwise(years)):
+        return True
     return _LATER.match(statement.lower, wanted.end) is not None and any(
         abs(two.low - one.low - wanted.low) < 1e-6 for one in points for two in points
     )
@@ -305,6 +332,13 @@ def _rate_of(sentence: Sentence, amount: Quantity) -> float:
     return (after or rates)[0].low if rates else 0.0
 
 
+def _is_whole(sentence: Sentence, amount: Quantity) -> bool:
+    """Whether an amount is that of a whole day or week: "30 mg daily", not "twice daily"."""
+    rates = [one for one in sentence.quantities if one.dimension == "rate"]
+    after = [one for one in rates if one.start >= amount.end] or rates
+    return bool(after) and re.search(r"\d|once|twice|times|doses|every|each|hourly|[xq]", after[0].text.lower()) is None
+
+
 def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]) -> bool:
     """Whether a dose and how often it is given make up that of the source.
 
@@ -313,16 +347,18 @@ def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
     own = [
         one
         for one in statement.quantities
-        if one.dimension not in ("", "rate", "time", "share", "clock")
+        if one.dimension not in ("rate", "time", "share", "clock")
         and (one is wanted or wanted.dimension == "rate")
     ]
     for amount in own:
+        whole = _is_whole(statement, amount)
         daily = amount.low * _rate_of(statement, amount)
         for sentence in window if daily else ():
             for given in sentence.quantities:
                 total = given.low * _rate_of(sentence, given)
                 if (
                     given.dimension == amount.dimension
+                    and whole != _is_whole(sentence, given)
                     and not given.same_value(amount)
                     and abs(total - daily) < 0.004 * daily
                 ):
@@ -358,9 +394,34 @@ def _lies_within(wanted: Quantity, given: Quantity) -> bool:
     """Whether a value of the source lies clearly on the side of a bound: 8 and "more than 6"."""
     if given.sign or _dimension(wanted) != _dimension(given) or not _dimension(wanted):
         return False
+    if wanted.dimension == "time" and wanted.sign == "<=":
+        return False  # "until 2 hours before" is not "up to 6 hours before"
     if wanted.sign in (">", ">="):
         return given.low > wanted.high
     return wanted.sign in ("<", "<=") and given.high < wanted.low
+
+
+_BMI = re.compile(r"\bbmi\b|\bbody mass index")
+_ELLIPTIC = re.compile(r"\s?(?:[.,;)]|$|(?:and|or|to|if|for|when)\b)")
+
+
+def _takes_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether a bare number has the unit of another one: "within 72 hours, ideally within 24"."""
+    if wanted.dimension == "mass/area" and _BMI.search(source.lower):
+        return _is_number_of(given, wanted)
+    unit = re.sub(r"[^a-z%]+", "", wanted.text.lower())
+    after = source.lower[given.end : given.end + 40]
+    if unit and re.match(rf"\s?\([^)]*\)\s{re.escape(unit)}", after):  # "54.3 (SD 8.1) years"
+        return _is_number_of(given, wanted)
+    if wanted.dimension not in ("time", "share") or not _ELLIPTIC.match(after):
+        return False
+    for one in source.quantities:
+        number = _number(one)
+        if one.dimension == wanted.dimension and one.low == one.high and number > 0:
+            size = one.low / number
+            if wanted.same_value(replace(given, low=given.low * size, high=given.high * size)):
+                return True
+    return False
 
 
 def _may_share_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool:
@@ -380,6 +441,11 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
         if all(senses) and ("from" in senses) == (senses == ("from", "from")):
             is_short = wanted.dimension == "time" and wanted.high < _THREE_YEARS
             return is_short or not (wanted.sign and given.sign)
+    if wanted.sign == ">=" and _LIVED.match(source.lower, given.end):
+        return True  # "five-year survival"
+    for one, sentence, other in ((wanted, statement, given), (given, source, wanted)):
+        if one.sign == ">=" and not other.sign and sentence.lower.startswith("from", one.begin):
+            return True  # "screened from 50" and "screening starts at 50"
     cell = _cell(source.text, given)
     return (
         (wanted.sign == "<=" and _UPPER.match(cell) is not None)
@@ -404,6 +470,7 @@ def _gives_both_ends(statement: Sentence, wanted: Quantity, given: Sequence[Give
         return any(
             range_.low < range_.high
             and not range_.sign
+            and not _falls(statement, high, low)
             and low.sign in ("", ">=")
             and high.sign in ("", "<=")
             and (high.dimension == range_.dimension or not high.dimension)
@@ -415,7 +482,17 @@ def _gives_both_ends(statement: Sentence, wanted: Quantity, given: Sequence[Give
             for low, high in pairs
         )
     ends = [replace(wanted, low=end, high=end) for end in (wanted.low, wanted.high)]
+    for sentence in {id(one): one for _, one in given}.values():
+        for first, second in pairwise(sentence.quantities):
+            falls = _falls(sentence, first, second)
+            if falls and ends[1].same_value(first) and ends[0].same_value(second):
+                return False  # "from 9 % to 6 %"
     return all(any(end.same_value(one) for one, _ in given) for end in ends)
+
+
+def _falls(sentence: Sentence, high: Quantity, low: Quantity) -> bool:
+    """Whether a sentence says that something goes from one quantity to another."""
+    return sentence.lower[high.end : low.begin].strip() in ("to", "down to", "up to")
 
 
 def _is_number_of(bare: Quantity, measured: Quantity) -> bool:
@@ -457,7 +534,21 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
     if wanted.dimension == "rate":
         return _is_derived_rate(wanted, window)
     if _dimension(wanted) == "share":
+        if wanted.low == 1.0 and any(not _ALL.isdisjoint(one.words) for one in window):
+            return True
         counts = [one.low for s in window for one in s.quantities if not one.dimension]
+        if any(abs(abs(1.0 - ratio) - wanted.low) < 0.006 for ratio in _ratios(window)):
+            return True  # a hazard ratio of 0.75 is a hazard lower by 25 %
+        if "point" in wanted.text:
+            shares = [
+                end
+                for sentence in window
+                for one in sentence.quantities
+                if one.dimension == "share"
+                for end in (one.low, one.high)
+            ]
+            if any(abs(a - b - wanted.low) < 1e-6 for a in shares for b in shares):
+                return True
         return _is_share_of(wanted, counts) or any(
             abs(share - wanted.low) < 1e-6 for one in window for _, share in _multiples(one)
         )
@@ -469,6 +560,10 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
         wanted.low == number for one in window for number, _ in _multiples(one)
     ):
         return True
+    if _IN_ALL.search(statement.lower):
+        counts = [one.low for s in window for one in s.quantities if not one.dimension]
+        if any(a + b == wanted.low for a, b in pairwise(counts)) or sum(counts) == wanted.low:
+            return True
     if wanted.low == 2.0 and (
         statement.lower[: wanted.start].endswith("the ") or any("both" in s.words for s in window)
     ):
@@ -529,7 +624,11 @@ def _cell(text: str, quantity: Quantity) -> str:
 
 
 def _bound_elsewhere(
-    statement: Sentence, wanted: Quantity, same: Sequence[Given], given: Sequence[Given]
+    statement: Sentence,
+    wanted: Quantity,
+    same: Sequence[Given],
+    given: Sequence[Given],
+    topic: frozenset[str],
 ) -> Quantity | None:
     """The quantity that the source gives of what the statement gives another quantity of.
 
@@ -552,14 +651,13 @@ def _bound_elsewhere(
         )
     ]
     near = [t for t in _segment(statement, wanted) if t.word not in ("before", "after")]
+    near = near if not near or not topic.issuperset(near[0].roots) else near[1:]
     if not others or not near:
         return None
     if _second_of_two(same):  # "(4.2% versus 1.0%)": the second is of the other group
         if not (_COMPARED | {"against"}).isdisjoint(statement.words):
             return None
         own, far = [], [_segment(sentence, one) for one, sentence in others]
-    elif not any(_segment(sentence, one) for one, sentence in same):
-        return None
     else:
         own = [_qualifying(sentence, one) for one, sentence in same]
         far = [_qualifying(sentence, one) for one, sentence in others]
@@ -568,6 +666,85 @@ def _bound_elsewhere(
     overlaps = [_distinct_overlap(near, terms, own) for terms in far]
     most = max(overlaps)
     return others[overlaps.index(most)][0] if most else None
+
+
+_PAIR = re.compile(
+    r"[^\d.;]{0,3}\s?(?:vs\.?|versus|compared (?:with|to)|against|and)\s(?:\d[\d,.]*\s?[\[(])?"
+)
+_SIDES = re.compile(
+    r"\b(?:compared (?:with|to)|in comparison (?:with|to)|versus|vs\.?|than|against)\s"
+)
+_NAMES = re.compile(r"\b(?:in|for|with|of|on)\s(?P<a>[^,;.()]{1,50}?) and (?P<b>[^,;.()]{1,50}),? respectively")
+_NO_NAME = STOPWORDS | {"group", "groups", "arm", "arms", "patients", "respectively", "subjects"}
+
+
+def _swapped(statement: Sentence, wanted: Quantity, same: Sequence[Given]) -> Quantity | None:
+    """The quantity that belongs to the group of the statement, if two groups are exchanged.
+
+    "A had less pain than B (3 vs 5)" and "16 and 19 months in A and B, respectively" give the
+    first quantity of A and the second of B.
+    """
+    for one, sentence in same:
+        for first, second in pairwise(
+            q for q in sentence.quantities if q.dimension == one.dimension or not q.dimension
+        ):
+            if one not in (first, second) or first.same_value(second):
+                continue
+            if not _PAIR.fullmatch(sentence.lower, first.end, second.begin):
+                continue
+            sides = _sides(sentence, first, second)
+            other = second if one is first else first
+            counterpart = next((q for q in statement.quantities if _same_number(q, other)), None)
+            if not sides or counterpart is None:
+                continue
+            own, theirs = sides if one is first else sides[::-1]
+            for around in (_words_after, _words_before):
+                near, far = around(statement, wanted), around(statement, counterpart)
+                if near & theirs and not near & own and far & own and not far & theirs:
+                    return other
+                if near & own and far & theirs:
+                    return None
+    return None
+
+
+def _same_number(one: Quantity, other: Quantity) -> bool:
+    """Whether two quantities have one value, or one number if one lacks a unit."""
+    return one.same_value(other) or (not other.dimension and _number(one) == other.low)
+
+
+def _sides(
+    sentence: Sentence, first: Quantity, second: Quantity
+) -> tuple[frozenset[str], frozenset[str]] | None:
+    """The words that name the group of each of two quantities."""
+    text = sentence.lower
+    if names := _NAMES.search(text, second.end):
+        one, other = _names_in(names["a"]), _names_in(names["b"])
+    elif " and " in text[first.end : second.begin]:
+        return None
+    else:
+        before = text[: first.begin]
+        *_, marker = [None, *_SIDES.finditer(before)]
+        if marker is None or ";" in before:
+            return None
+        one, other = _names_in(before[: marker.start()]), _names_in(before[marker.end() :])
+    return (one - other, other - one) if one - other and other - one else None
+
+
+def _names_in(text: str) -> frozenset[str]:
+    """The words of a text that may name a group; of letters too, such as "arm B"."""
+    return frozenset(w for w in re.findall(r"[a-z]\w*", text) if w not in _NO_NAME or w == "a")
+
+
+def _words_after(sentence: Sentence, quantity: Quantity) -> frozenset[str]:
+    """The names between a quantity and the next one."""
+    ends = [q.begin for q in sentence.quantities if q.begin >= quantity.end]
+    return _names_in(sentence.lower[quantity.end : min(ends, default=None)])
+
+
+def _words_before(sentence: Sentence, quantity: Quantity) -> frozenset[str]:
+    """The names between a quantity and the one before."""
+    starts = [q.end for q in sentence.quantities if q.end <= quantity.begin]
+    return _names_in(sentence.lower[max(starts, default=0) : quantity.begin])
 
 
 def _second_of_two(same: Sequence[Given]) -> bool:
