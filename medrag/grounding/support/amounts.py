@@ -32,6 +32,7 @@ _MOST_AMOUNTS = 40  # that are compared with each other
 _OF_THEM = re.compile(r"\s+of (?:the|these|them)\b", re.I)
 _AGED = re.compile(r"[\d\w]+[ -]?(?:year|month|week|day)s?[ -]olds?\b", re.I)
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
+_DOSES = frozenset({"loading", "starting", "initial", "maintenance", "maximum", "bolus", "priming"})
 _NUMBERED = re.compile(rf"[A-Za-z-]+\d+|\b{ORDINAL}\b")
 _SEGMENT_BREAK = re.compile(
     r"[;:,.]|\((?!\s?(?:[\d<>≥≤.]|p\b|n\b|ci\b|sd\b|95))"
@@ -358,7 +359,7 @@ def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
                 total = given.low * _rate_of(sentence, given)
                 if (
                     given.dimension == amount.dimension
-                    and whole != _is_whole(sentence, given)
+                    and (whole or _is_whole(sentence, given))
                     and not given.same_value(amount)
                     and abs(total - daily) < 0.004 * daily
                 ):
@@ -658,6 +659,10 @@ def _bound_elsewhere(
         if not (_COMPARED | {"against"}).isdisjoint(statement.words):
             return None
         own, far = [], [_segment(sentence, one) for one, sentence in others]
+    elif not any(_segment(sentence, one) for one, sentence in same):
+        # "Loading dose 300 mg, then 75 mg daily."
+        own, far = [], [_segment(sentence, one) for one, sentence in others]
+        near = [term for term in near if term.word in _DOSES]
     else:
         own = [_qualifying(sentence, one) for one, sentence in same]
         far = [_qualifying(sentence, one) for one, sentence in others]
