@@ -823,6 +823,6 @@ def _segments(sentence: Sentence) -> tuple[tuple[int, int], ...]:
         cut = one.start()
         before = any(starts[-1] <= q.start < cut for q in spans)
         after = any(cut <= q.start for q in spans)
-        if before and after and not any(q.start < cut < q.end for q in spans):
+        if before and after and not any(q.start <= cut < q.end for q in spans):
             starts.append(cut)
     return tuple(pairwise([*starts, len(text)]))
