@@ -261,7 +261,8 @@ def _range(
         return None
     word = joint[0].strip().lower()
     between = word == "and" and _BETWEEN.search(_before(plain, first.start))
-    if (word in ("and", "or") and not between) or _overlaps(second, taken):
+    either = word == "or" and first.value % 1 == 0 and second.value == first.value + 1
+    if (word in ("and", "or") and not between and not either) or _overlaps(second, taken):
         return None
     last, after = unit_after(plain, second.end)
     if is_in_name(plain, second) or (unit and last and unit.dimension != last.dimension):

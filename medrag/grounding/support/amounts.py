@@ -23,6 +23,7 @@ _UPPER = re.compile(r"\s*max|.*\b(?:max(?:imum)?|upper|limit)\b", re.I)
 _LOWER = re.compile(r"\s*min|.*\b(?:min(?:imum)?|lower)\b", re.I)
 _LIMIT = re.compile(r"\bmax|\bmin", re.I)
 _THREE_YEARS = 3 * 366  # days
+_OF_A_MINUTE = re.compile(r"\b(?:(?:heart|respiratory|ventricular|breathing) rate|pulse|l/min)\b")
 _NIGHTLY = frozenset({"bedtime", "night", "morning", "evening"})
 _VERSUS = re.compile(r"\(\s?[^()]*\d[^()]*\s(?:versus|vs\.?|compared with)\s$", re.I)
 _COMPARED = listed("comparison")
@@ -141,11 +142,25 @@ def _sense(sentence: Sentence, time: Quantity) -> str:
     return str(found.lastgroup) if found else ""
 
 
+_SIDE = re.compile(
+    r"\s(?:(?P<before>before|prior to|ahead of)|(?P<after>after|following))\b"
+)
+
+
+def _side(sentence: Sentence, time: Quantity) -> str:
+    """Whether a time is said to be one before or after something: "two days before surgery"."""
+    found = _SIDE.match(sentence.lower, time.end)
+    return str(found.lastgroup) if found else ""
+
+
 def _is_opposite_time(
     statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence
 ) -> bool:
     """Whether a time is an end in one and a beginning in the other: "before" and "after a day"."""
     senses = {_sense(statement, wanted), _sense(source, given)}
+    sides = {_side(statement, wanted), _side(source, given)}
+    if sides == {"before", "after"} and wanted.dimension == "time":
+        return True
     denied = any(clause.negations for one in (statement, source) for clause in one.clauses)
     return (
         wanted.dimension == "time" and not wanted.sign and senses == {"end", "from"} and not denied
@@ -333,6 +348,36 @@ def _rate_of(sentence: Sentence, amount: Quantity) -> float:
     return (after or rates)[0].low if rates else 0.0
 
 
+_COMPARED_AFTER = re.compile(
+    r"\s(?:shorter|longer|lower|higher|more|less|fewer|older|younger|later|earlier|greater|smaller"
+    r"|heavier|lighter|taller|better|worse)\b"
+)
+_BY = re.compile(r"\b(?:by|difference (?:of|was)|difference between [^,;]* (?:of|was)) (?:about )?$")
+
+
+def _is_difference(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]) -> bool:
+    """Whether a statement gives the difference of two quantities: "by 12" from 150 to 138."""
+    text = statement.lower
+    if wanted.low != wanted.high or not wanted.low or wanted.dimension == "rate":
+        return False
+    if not _COMPARED_AFTER.match(text, wanted.end) and not _BY.search(text[: wanted.begin]):
+        return False
+    for sentence in window:
+        ends = [q.low for q in sentence.quantities if q.dimension == wanted.dimension]
+        ends += [q.high for q in sentence.quantities if q.dimension == wanted.dimension]
+        if len(ends) <= 2 * _MOST_COUNTS and any(
+            abs(a - b - wanted.low) < 1e-6 * max(1.0, wanted.low) for a in ends for b in ends
+        ):
+            return True
+        bare = [q for q in sentence.quantities if not q.dimension]
+        measured = [q for q in sentence.quantities if q.dimension == wanted.dimension]
+        for one in measured:  # "from 150 to 138 mmHg"
+            size = one.low / (_number(one) or 1.0)
+            if any(abs(abs(q.low * size - one.low) - wanted.low) < 1e-6 for q in bare):
+                return True
+    return False
+
+
 def _is_whole(sentence: Sentence, amount: Quantity) -> bool:
     """Whether an amount is that of a whole day or week: "30 mg daily", not "twice daily"."""
     rates = [one for one in sentence.quantities if one.dimension == "rate"]
@@ -447,6 +492,9 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
     for one, sentence, other in ((wanted, statement, given), (given, source, wanted)):
         if one.sign == ">=" and not other.sign and sentence.lower.startswith("from", one.begin):
             return True  # "screened from 50" and "screening starts at 50"
+        before = sentence.lower[max(0, one.begin - 10) : one.begin]
+        if not one.sign and other.sign == "<=" and before.endswith(" to "):
+            return True  # "raised to 25 mg" and "up to 25 mg"
     cell = _cell(source.text, given)
     return (
         (wanted.sign == "<=" and _UPPER.match(cell) is not None)
@@ -485,10 +533,15 @@ def _gives_both_ends(statement: Sentence, wanted: Quantity, given: Sequence[Give
     ends = [replace(wanted, low=end, high=end) for end in (wanted.low, wanted.high)]
     for sentence in {id(one): one for _, one in given}.values():
         for first, second in pairwise(sentence.quantities):
-            falls = _falls(sentence, first, second)
+            falls = _falls(sentence, first, second) and _FROM.search(
+                statement.lower[: wanted.begin]
+            )
             if falls and ends[1].same_value(first) and ends[0].same_value(second):
                 return False  # "from 9 % to 6 %"
     return all(any(end.same_value(one) for one, _ in given) for end in ends)
+
+
+_FROM = re.compile(r"\bfrom $")
 
 
 def _falls(sentence: Sentence, high: Quantity, low: Quantity) -> bool:
@@ -530,8 +583,16 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
 
     "Max doses/24 h: 4" is four times in 24 hours; "one dose" is a single one; "days 1 and 2".
     """
-    if _is_divided(statement, wanted, window):
+    if _is_divided(statement, wanted, window) or _is_difference(statement, wanted, window):
         return True
+    if wanted.dimension in ("mass", "volume", "units", "substance") and any(
+        first.low * second.low == wanted.low
+        for one in window
+        for first, second in pairwise(one.quantities)
+        if {first.dimension, second.dimension} == {"", wanted.dimension}
+        and one.text[first.end : second.begin].strip(" -").lower() in ("", "x", "×")
+    ):
+        return True  # "two 500 mg tablets" are 1 g
     if wanted.dimension == "rate":
         return _is_derived_rate(wanted, window)
     if _dimension(wanted) == "share":
@@ -557,6 +618,14 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
         return _is_between_points(statement, wanted, window)
     if wanted.dimension:
         return False
+    if not wanted.sign and wanted.low == wanted.high > 1 and any(
+        abs(rate.low * time.low - wanted.low) < 1e-6
+        for one in window
+        for rate in one.quantities
+        for time in one.quantities
+        if (rate.dimension, time.dimension) == ("rate", "time")
+    ):
+        return True  # three a week for four weeks are twelve
     if _MULTIPLE_AFTER.match(statement.lower, wanted.end) and any(
         wanted.low == number for one in window for number, _ in _multiples(one)
     ):
@@ -595,6 +664,8 @@ def _is_derived_rate(wanted: Quantity, window: Sequence[Sentence]) -> bool:
         rates = [one.low for one in sentence.quantities if one.dimension == "rate"]
         if any(abs(number * rate - wanted.low) < 1e-6 for number in numbers for rate in rates):
             return True
+    if abs(wanted.low - 1440.0) < 1e-6:  # "a pulse over 100" is one of 100 beats a minute
+        return any(_OF_A_MINUTE.search(one.lower) for one in window)
     if any(one.dimension == "rate" for sentence in window for one in sentence.quantities):
         return False
     nightly = any(not _NIGHTLY.isdisjoint(sentence.words) for sentence in window)

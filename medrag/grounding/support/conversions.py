@@ -26,6 +26,7 @@ _MOLAR = {  # g/mol, by how the substance is named
 }
 _MOLAR_OF = [(re.compile(rf"\b(?:{names})"), grams) for names, grams in _MOLAR.items()]
 _VALENCE_2 = re.compile(r"\b(?:calcium|magnesium)")
+_VITAMIN_D = re.compile(r"\bvitamin d|calciferol")
 _A1C = re.compile(r"\b(?:hba1c|a1c|glycated|glycosylated)")
 _NEAR, _NEAR_A1C = 0.025, 0.0011
 
@@ -48,6 +49,8 @@ def agree(one: Quantity, other: Quantity, text: str) -> bool:
         )
     if kinds in (("equivalents/volume", "substance/volume"), ("equivalents", "substance")):
         return _close(first, second, 2.0 if _VALENCE_2.search(text) else 1.0, 0.004)
+    if kinds == ("mass", "units"):  # of vitamin D, 40 units are a microgram
+        return _VITAMIN_D.search(text) is not None and _close(first, second, 2.5e-8, 0.004)
     if kinds == ("share", "substance/substance") and _A1C.search(text):
         return all(
             abs(0.915 * end + 0.0215 - share) < _NEAR_A1C
