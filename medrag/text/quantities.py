@@ -107,6 +107,11 @@ _IMPERIAL = re.compile(
 )
 
 
+# Lengths of months and the like are not exact, nor are parts in words.
+_INEXACT = frozenset({"time", "rate", "temperature", "pressure", "energy"})
+_EXACT = re.compile(r"(?!.*\d in )[^a-z]*\d.*|(?!half|.*(?:third|quarter|fifth| in )).*", re.I | re.S)
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A quantity in a text.
@@ -132,7 +137,10 @@ class Quantity:
 
     def same_value(self, other: Quantity) -> bool:
         """Tell whether both have the same value or range, whatever the units and comparators."""
-        if _close(self, other, 0.004):
+        inexact = self.dimension in _INEXACT or not (
+            _EXACT.fullmatch(self.text) and _EXACT.fullmatch(other.text)
+        )
+        if _close(self, other, 0.004 if inexact else 1e-6):
             return True
         # "6 feet" is said for 2 m.
         rough = _IMPERIAL.search(self.text) or _IMPERIAL.search(other.text)

@@ -63,8 +63,10 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
                 yield f"the source says {other.text} there, not {wanted.text}"
             continue
         limit = any(wanted.same_value(one) for one, _ in given)
-        if wanted.sign and not limit and any(_lies_within(wanted, one) for one, _ in given):
-            continue
+        bounded = any(_bounds_too(wanted, one) for one, _ in given)
+        if wanted.sign and not limit and not bounded:
+            if any(_lies_within(wanted, one) for one, _ in given):
+                continue
         if any(wanted.equals(one) for one in around) or _is_derived(statement, wanted, window):
             continue
         if any(_is_about(statement, wanted, one) for one, _ in given):
@@ -303,7 +305,8 @@ def _ratios(window: Sequence[Sentence]) -> Iterator[float]:
 
 def _is_share_of(wanted: Quantity, counts: Sequence[float]) -> bool:
     """Whether a share is that of two numbers of the source: a half is 1,600 of 3,200."""
-    near = 0.02 if _is_part(wanted) else 0.05 * wanted.low if " in" in wanted.text else 0.0
+    is_rough = re.match(r"(?:one|1) (?:\w+ )?in ", wanted.text, re.I) is not None
+    near = 0.02 if _is_part(wanted) else 0.05 * wanted.low if is_rough else 0.0
     near = near or 0.0051 * 10.0 ** min(0, _last_place(_number(wanted)))
     return len(counts) <= _MOST_COUNTS and any(
         of and of > some and abs(some / of - wanted.low) < near for some in counts for of in counts
@@ -394,6 +397,7 @@ def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
         one
         for one in statement.quantities
         if one.dimension not in ("rate", "time", "share", "clock")
+        and one.low == one.high
         and (one is wanted or wanted.dimension == "rate")
     ]
     for amount in own:
@@ -404,6 +408,7 @@ def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
                 total = given.low * _rate_of(sentence, given)
                 if (
                     given.dimension == amount.dimension
+                    and given.low == given.high
                     and (whole or _is_whole(sentence, given))
                     and not given.same_value(amount)
                     and abs(total - daily) < 0.004 * daily
@@ -434,6 +439,11 @@ def _says_nothing_else(given: Quantity, source: Sentence) -> bool:
     if given.dimension == "rate":  # of "130 mL/kg per day"
         return re.match(r"(?:per|/|an?)\b|/", given.text.lower()) is not None
     return not given.dimension and _DENOMINATOR.search(before) is not None
+
+
+def _bounds_too(wanted: Quantity, given: Quantity) -> bool:
+    """Whether the source has a bound of its own in the direction of the statement's."""
+    return wanted.sign[:1] == given.sign[:1] and _dimension(wanted) == _dimension(given)
 
 
 def _lies_within(wanted: Quantity, given: Quantity) -> bool:
@@ -589,6 +599,7 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
         first.low * second.low == wanted.low
         for one in window
         for first, second in pairwise(one.quantities)
+        if not any(q.end in range(wanted.start - 3, wanted.start) for q in statement.quantities)
         if {first.dimension, second.dimension} == {"", wanted.dimension}
         and one.text[first.end : second.begin].strip(" -").lower() in ("", "x", "×")
     ):
@@ -611,6 +622,9 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
             ]
             if any(abs(a - b - wanted.low) < 1e-6 for a in shares for b in shares):
                 return True
+        shares = any(one.dimension == "share" for s in window for one in s.quantities)
+        if "%" in wanted.text and shares:
+            counts = []
         return _is_share_of(wanted, counts) or any(
             abs(share - wanted.low) < 1e-6 for one in window for _, share in _multiples(one)
         )
@@ -647,7 +661,8 @@ def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
         )
     if wanted.low == 0.0:
         return any(clause.negations for sentence in window for clause in sentence.clauses)
-    digits = str(int(wanted.low)) if wanted.low == wanted.high and wanted.low < 1e6 else ""
+    is_whole = wanted.low == wanted.high and wanted.low % 1 == 0 and wanted.low < 1e6
+    digits = str(int(wanted.low)) if is_whole else ""
     return bool(digits) and any(
         digits in re.findall(r"\d+", word) or ordinal(word) == wanted.low
         for sentence in window
