@@ -103,12 +103,13 @@ _GESTATION = re.compile(r"\b(?P<weeks>[1-4]\d)\+(?P<days>[0-6])\b(?:\s?(?:weeks?
 _DECADE = re.compile(r"\b(?:their|his|her|early|mid|late)[ -](?P<age>[2-9]0)s\b", re.I)
 _WINDOW = 50  # characters before a quantity that may say what it is
 _IMPERIAL = re.compile(
-    r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b|°F", re.I
+    r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b", re.I
 )
 
 
 # Lengths of months and the like are not exact, nor are parts in words.
 _INEXACT = frozenset({"time", "rate", "temperature", "pressure", "energy"})
+_LETTERS = re.compile(r"[^a-z]+", re.I)
 _EXACT = re.compile(r"(?!.*\d in )[^a-z]*\d.*|(?!half|.*(?:third|quarter|fifth| in )).*", re.I | re.S)
 
 
@@ -140,8 +141,12 @@ class Quantity:
         inexact = self.dimension in _INEXACT or not (
             _EXACT.fullmatch(self.text) and _EXACT.fullmatch(other.text)
         )
+        if self.dimension == "time" and _LETTERS.sub("", self.text) == _LETTERS.sub("", other.text):
+            inexact = False  # 730 days are not 731
         if _close(self, other, 0.004 if inexact else 1e-6):
             return True
+        if self.dimension == other.dimension == "temperature":
+            return all(abs(a - b) < 0.3 for a, b in ((self.low, other.low), (self.high, other.high)))
         # "6 feet" is said for 2 m.
         rough = _IMPERIAL.search(self.text) or _IMPERIAL.search(other.text)
         return rough is not None and _close(self, other, 0.06)

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from ...text.numbers import ORDINAL, next_number, ordinal
 from ...text.quantities import Quantity
+from ...text.units import UNIT_NAME
 from ...text.words import STOPWORDS
 from ..table_rows import is_row
 from . import conversions
@@ -52,6 +53,7 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
         for one in sentence.quantities
         if not _EXCLUDED.search(sentence.lower[: one.begin])
     ]
+    yield from _named_differences(comparison)
     around = [one for sentence in comparison.context for one in sentence.quantities]
     for wanted in statement.quantities:
         if _gives_both_ends(statement, wanted, given):
@@ -76,6 +78,43 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
         ):
             continue  # "the first day" is "at the start"
         yield _reason(wanted, [one for one, _ in given])
+
+
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
+_NAMED = re.compile(  # "PHQ-9", "vitamin B12", "grade 3 or 4", "Grade: 3", "phase II"
+    r"\b(?:(?P<kind>type|grade|stage|phase|class|factor|category|level|tier|dose|step)s?:?\s"
+    r"(?P<numbers>(?:\d+|[ivx]+)[a-z]?\b(?:(?:\s?[-–/,]\s?|,? (?:and|or|to) )(?:\d+|[ivx]+)[a-z]?\b)*)"
+    r"|(?P<name>[a-z]{2,}|[bk])-?(?P<number>\d+(?:\.\d+)?)(?![\w.]*[\d%]))"
+)
+_NOT_NAMED = re.compile(
+    rf"(?:{UNIT_NAME}|in|to|p|n|x|q|by|at|and|or|of|over|under|day|week|month|year|hour|age|up|from)$"
+)
+
+
+@lru_cache(maxsize=2048)
+def _named_numbers(sentence: Sentence) -> dict[str, frozenset[float]]:
+    """The numbers in names, by the rest of the name: {"phq": {9}, "grade": {3, 4}}."""
+    found: dict[str, set[float]] = {}
+    for one in _NAMED.finditer(sentence.lower):
+        name = one["kind"] or one["name"]
+        if one["name"] and _NOT_NAMED.match(name):
+            continue
+        numbers = re.findall(r"\d+(?:\.\d+)?|\b[ivx]+\b", one["numbers"] or one["number"])
+        values = [float(_ROMAN[n]) if n in _ROMAN else float(n) for n in numbers if n[0].isdigit() or n in _ROMAN]
+        if len(values) == 2 and re.search(r"[-–]| to ", one["numbers"] or ""):
+            values = [float(n) for n in range(int(values[0]), int(values[1]) + 1)]
+        found.setdefault(name, set()).update(values)
+    return {name: frozenset(values) for name, values in found.items()}
+
+
+def _named_differences(comparison: Comparison) -> Iterator[str]:
+    """Names of the statement that the source has with another number only: "PHQ-9"."""
+    around = [*comparison.window, *comparison.context]
+    for name, values in _named_numbers(comparison.statement).items():
+        theirs = frozenset[float]().union(*(_named_numbers(one).get(name, ()) for one in around))
+        missing = values - theirs
+        if missing and theirs:
+            yield f"the source says {name} {min(theirs):g}, not {name} {min(missing):g}"
 
 
 def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
@@ -411,7 +450,7 @@ def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
                     and given.low == given.high
                     and (whole or _is_whole(sentence, given))
                     and not given.same_value(amount)
-                    and abs(total - daily) < 0.004 * daily
+                    and abs(total - daily) < 1e-6 * daily
                 ):
                     return True
     return False
@@ -428,6 +467,7 @@ def _is_morning_and_night(sentence: Sentence) -> bool:
 _SPREAD_OF = re.compile(
     r"[(\[][^)\]]*\b(?:ci|confidence|iqr|interquartile|sd|range|p)\b[^)\]]*$"
 )
+_PLAIN_RATE = re.compile(r"(?:per|an?|in|over)\b|/")
 _DENOMINATOR = re.compile(r"(?<=\d )(?:out )?of (?:the )?$|^of (?:the )?$")
 
 
@@ -437,7 +477,7 @@ def _says_nothing_else(given: Quantity, source: Sentence) -> bool:
     if _SPREAD_OF.search(before) or re.match(r"\s?(?:ci|confidence)\b", source.lower[given.end :]):
         return True
     if given.dimension == "rate":  # of "130 mL/kg per day"
-        return re.match(r"(?:per|/|an?)\b|/", given.text.lower()) is not None
+        return _PLAIN_RATE.match(given.text.lower()) is not None
     return not given.dimension and _DENOMINATOR.search(before) is not None
 
 
@@ -450,6 +490,8 @@ def _lies_within(wanted: Quantity, given: Quantity) -> bool:
     """Whether a value of the source lies clearly on the side of a bound: 8 and "more than 6"."""
     if given.sign or _dimension(wanted) != _dimension(given) or not _dimension(wanted):
         return False
+    if given.dimension == "rate" and _PLAIN_RATE.match(given.text.lower()):
+        return False  # the "a day" of an amount
     if wanted.dimension == "time" and wanted.sign == "<=":
         return False  # "until 2 hours before" is not "up to 6 hours before"
     if wanted.sign in (">", ">="):
