@@ -36,9 +36,7 @@ _BEFORE = {
         rf">|above|over|more than|(?:{_LARGER}) than|more \w+ than"
         r"|beyond|(?<!the )(?<!in )(?<!over )past|exceed(?:s|ed|ing)?|in excess of|upwards? of"
     ),
-    "<": (
-        rf"<|below|under|less than|(?:{_SMALLER}) than|less \w+ than|short of"
-    ),
+    "<": (rf"<|below|under|less than|(?:{_SMALLER}) than|less \w+ than|short of"),
 }
 _SIGNS = tuple(_BEFORE)
 _COMPARATOR = re.compile(

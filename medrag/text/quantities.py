@@ -13,7 +13,14 @@ from dataclasses import dataclass, replace
 
 from .comparators import comparator
 from .numbers import (
-    ORDINAL, WORD_NUMBER, Number, first_value, is_in_name, next_number, ordinal, power_in,
+    ORDINAL,
+    WORD_NUMBER,
+    Number,
+    first_value,
+    is_in_name,
+    next_number,
+    ordinal,
+    power_in,
 )  # fmt: skip
 from .rates import DONE, rates
 from .units import Unit, days_in, unit_after, unit_named
@@ -29,7 +36,8 @@ _RANGE_JOINT = re.compile(
 )
 _AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
 _IN_EVERY = re.compile(
-    r"\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of|(?:[\w.-]+\s){0,4}per)\s|:", re.I
+    r"\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of|(?:[\w.-]+\s){0,4}per)\s|:",
+    re.I,
 )
 _OF_EVERY = re.compile(r"\b(?:for|of|in|out of|among) (?:every|each)\s+$|\bper\s+$", re.I)
 _SOME_WORDS = re.compile(r"[a-z\s,'’-]{1,50}", re.I)
@@ -57,7 +65,9 @@ _SHORT = re.compile(  # "for 6/52" is 6 weeks
 )
 _SHORT_OF = {"7": 1.0, "52": 7.0, "12": days_in("month")}
 _POINT = re.compile(r"(?P<word>\S*)\s*\b(?P<unit>day|week|month|year|hour|minute)s?[ -]$", re.I)
-_NO_POINT = frozenset({"a", "an", "per", "each", "every", "few", "several", "half", "once", "twice"})
+_NO_POINT = frozenset(
+    {"a", "an", "per", "each", "every", "few", "several", "half", "once", "twice"}
+)
 _ONE_OR_TWO = re.compile(
     r"(?<!times )\ban? (?P<unit>minute|hour|day|week|month|year) or two\b", re.I
 )
@@ -82,7 +92,8 @@ _OVER = re.compile(
 _COUNTED = re.compile(rf"\b(?:{DONE})\b|[x×]|once|twice|thrice|every|each|hourly", re.I)
 _OF = re.compile(r"\b(?:of|with)\s+$", re.I)
 _BETWEEN = re.compile(
-    r"\bbetween\s+(?:(?:about|around|approximately|roughly|the )?\s?(?:ages?|days|weeks|months|years)?\s?(?:of)?\s?)?$", re.I
+    r"\bbetween\s+(?:(?:about|around|approximately|roughly|the )?\s?(?:ages?|days|weeks|months|years)?\s?(?:of)?\s?)?$",
+    re.I,
 )
 _VOLUME_IN = re.compile(r"volume in (?:the first )?$")
 _SMALLER_UNIT = {
@@ -110,7 +121,9 @@ _IMPERIAL = re.compile(
 # Lengths of months and the like are not exact, nor are parts in words.
 _INEXACT = frozenset({"time", "rate", "temperature", "pressure", "energy"})
 _LETTERS = re.compile(r"[^a-z]+", re.I)
-_EXACT = re.compile(r"(?!.*\d in )[^a-z]*\d.*|(?!half|.*(?:third|quarter|fifth| in )).*", re.I | re.S)
+_EXACT = re.compile(
+    r"(?!.*\d in )[^a-z]*\d.*|(?!half|.*(?:third|quarter|fifth| in )).*", re.I | re.S
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +159,9 @@ class Quantity:
         if _close(self, other, 0.004 if inexact else 1e-6):
             return True
         if self.dimension == other.dimension == "temperature":
-            return all(abs(a - b) < 0.3 for a, b in ((self.low, other.low), (self.high, other.high)))
+            return all(
+                abs(a - b) < 0.3 for a, b in ((self.low, other.low), (self.high, other.high))
+            )
         # "6 feet" is said for 2 m.
         rough = _IMPERIAL.search(self.text) or _IMPERIAL.search(other.text)
         return rough is not None and _close(self, other, 0.06)

@@ -117,7 +117,8 @@ _INVERSE = re.compile(r"\s?(?P<unit>kg|h|hr|min|d|day|L|l|m|mL|dL|s)\s?\^?\s?[-â
 _SPACE = re.compile(r"\s?-?\s?")
 _COUNT_PER = re.compile(  # "9/L", "200 cells per microlitre"
     r"\s?(?:(?:cells|platelets|neutrophils|lymphocytes|eosinophils|leuk?c?ocytes|copies|parasites"
-    r"|organisms|colonies|cfu)\s?)?(?:/|per\s)\s?", re.I
+    r"|organisms|colonies|cfu)\s?)?(?:/|per\s)\s?",
+    re.I,
 )
 _OF_WHAT = re.compile(  # "5 mg of the drug per kg"
     r"\s(?:of\s)?(?:[a-z-]+\s){1,2}(?=per\s(?:kg|kilo|m2|mÂ²|square|100))", re.I

@@ -43,9 +43,7 @@ def agree(one: Quantity, other: Quantity, text: str) -> bool:
         return _close(first, second, 1000.0, 0.004)
     if kinds in (("mass/volume", "substance/volume"), ("mass", "substance")):
         return any(
-            _close(first, second, grams, _NEAR)
-            for names, grams in _MOLAR_OF
-            if names.search(text)
+            _close(first, second, grams, _NEAR) for names, grams in _MOLAR_OF if names.search(text)
         )
     if kinds in (("equivalents/volume", "substance/volume"), ("equivalents", "substance")):
         return _close(first, second, 2.0 if _VALENCE_2.search(text) else 1.0, 0.004)
