@@ -36,7 +36,8 @@ _RANGE_JOINT = re.compile(
 )
 _AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
 _IN_EVERY = re.compile(
-    r"\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of|(?:[\w.-]+\s){0,4}per)\s|:",
+    r"\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of"
+    r"|(?:[\w.-]+\s){0,4}per)\s|:",
     re.I,
 )
 _OF_EVERY = re.compile(r"\b(?:for|of|in|out of|among) (?:every|each)\s+$|\bper\s+$", re.I)
@@ -59,7 +60,8 @@ _ORDINAL = re.compile(
 )
 _SHORT = re.compile(  # "for 6/52" is 6 weeks
     r"\b(?<=for |ery |ter |til |ver |hin |ext |ast |on: )"
-    r"(?:(?P<n>\d{1,2})[-–])?(?P<n2>\d{1,2})/(?P<of>7|52|12)\b(?! [a-z]*(?:patient|people|wom|men|child))"
+    r"(?:(?P<n>\d{1,2})[-–])?(?P<n2>\d{1,2})/(?P<of>7|52|12)\b"
+    r"(?! [a-z]*(?:patient|people|wom|men|child))"
     r"|(?<=\bin )(?P<n3>\d{1,2})/(?P<of3>52|12)\b(?! \w*(?:patient|people|wom|men|child))",
     re.I,
 )
@@ -92,7 +94,8 @@ _OVER = re.compile(
 _COUNTED = re.compile(rf"\b(?:{DONE})\b|[x×]|once|twice|thrice|every|each|hourly", re.I)
 _OF = re.compile(r"\b(?:of|with)\s+$", re.I)
 _BETWEEN = re.compile(
-    r"\bbetween\s+(?:(?:about|around|approximately|roughly|the )?\s?(?:ages?|days|weeks|months|years)?\s?(?:of)?\s?)?$",
+    r"\bbetween\s+(?:(?:about|around|approximately|roughly|the )?\s?"
+    r"(?:ages?|days|weeks|months|years)?\s?(?:of)?\s?)?$",
     re.I,
 )
 _VOLUME_IN = re.compile(r"volume in (?:the first )?$")
@@ -177,12 +180,8 @@ def quantities(text: str) -> list[Quantity]:
     """The quantities of a text, in order. Numbers within words and names ("B12") are left out."""
     plain = _plain(text)
     often = rates(plain)
-    loose = [
-        _quantity(plain, *one.span(), size := days_in(one["unit"]), 2.0 * size, "time")
-        for one in _ONE_OR_TWO.finditer(plain)
-    ]
-    loose += _loose(plain)
-    taken = [(one.start, one.end) for one in (*often, *loose)]
+    loose = _loose(plain)
+    taken = [(one.start, one.end) for one in often] + [(one.start, one.end) for one in loose]
     found = _counted(plain, taken) + loose
     found = _shares(plain, _shared_units(plain, found))
     taken += [(one.start, one.end) for one in found]
@@ -196,6 +195,9 @@ def quantities(text: str) -> list[Quantity]:
 def _loose(plain: str) -> list[Quantity]:
     """Times that have no plain number: "a few days", "an hour and a half", "the third week"."""
     found = []
+    for one in _ONE_OR_TWO.finditer(plain):
+        size = days_in(one["unit"])
+        found.append(_quantity(plain, *one.span(), size, 2.0 * size, "time"))
     for one in _FEW.finditer(plain):
         size = days_in(one["unit"])
         found.append(_quantity(plain, *one.span(), 2.0 * size, 9.0 * size, "time"))
@@ -383,6 +385,8 @@ def _shares(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
 
 def _is_share(plain: str, first: Quantity, second: Quantity) -> bool:
     """Whether two numbers are a share: "one in four", "2 per 1000", "of every hundred, three"."""
+    if first.low < 0.0:
+        return False
     if _OF_EVERY.search(_before(plain, first.start)) and _is_power(first.low):
         words = plain[first.end : second.start]
         return second.high < first.low and _SOME_WORDS.fullmatch(words) is not None

@@ -30,7 +30,10 @@ _ADVERBS = {
 }  # fmt: skip
 
 _NUM = rf"(?:\d+(?:\.\d+)?|{WORD_NUMBER})"
-_PERIOD = r"days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|hrs?|minutes?|mins?"
+_PERIOD = (
+    r"days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|hrs?|minutes?"
+    r"|mins?"
+)
 DONE = (  # what is done or given so many times
     r"times?|doses?|feeds?|meals?|applications?|injections?|infusions?|sessions?|visits?"
     r"|treatments?|occasions?|administrations?|checks?"

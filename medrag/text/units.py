@@ -105,7 +105,8 @@ _BY_NAME = {
 UNIT_NAME = "|".join(re.escape(name) for name in sorted(_BY_NAME, key=len, reverse=True))
 _UNIT = re.compile(
     r"(?P<mercury>mm\s?hg|millimet(?:re|er)s of mercury)\b"
-    rf"|(?:degrees?\s+|deg\s+|international\s+)?(?P<unit>{UNIT_NAME}|percentage points?|per\s?cent)(?![\w²³])"
+    rf"|(?:degrees?\s+|deg\s+|international\s+)?(?P<unit>{UNIT_NAME}|percentage points?|per\s?cent)"
+    r"(?![\w²³])"
     r"|(?:degrees?|deg|°)\s?(?P<degree>[CF]?)(?![\w²³])"
     r"|(?<=\d)(?P<bare>(?-i:C))(?!\w)",
     re.I,

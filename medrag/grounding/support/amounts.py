@@ -13,7 +13,16 @@ from . import conversions
 from .alignment import Comparison
 from .binding import bound_elsewhere, swapped
 from .derived import is_about, is_derived
-from .measures import PLAIN_RATE, Given, dimension, is_part, is_weight, number_of, numbers_in
+from .measures import (
+    MOST_AMOUNTS,
+    PLAIN_RATE,
+    Given,
+    dimension,
+    is_part,
+    is_weight,
+    number_of,
+    numbers_in,
+)
 from .named import named_differences
 from .sentences import Sentence
 from .times import LIVED, is_interval, is_opposite_time, sense_of
@@ -163,7 +172,7 @@ def _takes_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool:
         return _is_number_of(given, wanted)
     if wanted.dimension not in ("time", "share") or not _ELLIPTIC.match(after):
         return False
-    for one in source.quantities:
+    for one in source.quantities[:MOST_AMOUNTS]:
         number = number_of(one)
         if one.dimension == wanted.dimension and one.low == one.high and number > 0:
             size = one.low / number
@@ -212,6 +221,8 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
 
 def _gives_both_ends(statement: Sentence, wanted: Quantity, given: Sequence[Given]) -> bool:
     """Whether one gives the ends of a range on their own: "from 5 (SD 1) to 7 (SD 2)"."""
+    if len(given) > MOST_AMOUNTS:
+        return False
     if wanted.low == wanted.high:
         pairs = [
             (one, wanted) if one.low < wanted.low else (wanted, one)

@@ -11,13 +11,12 @@ from ...text.quantities import Quantity
 from ...text.words import STOPWORDS
 from ..table_rows import is_row
 from .alignment import matches
-from .measures import PLAIN_RATE, Given, is_weight, number_of
+from .measures import MOST_AMOUNTS, PLAIN_RATE, Given, is_weight, number_of
 from .sentences import Sentence, Term
 from .tables import listed
 
 _VERSUS = re.compile(r"\(\s?[^()]*\d[^()]*\s(?:versus|vs\.?|compared with)\s$", re.I)
 _COMPARED = listed("comparison")
-_MOST_AMOUNTS = 40  # that are compared with each other
 _DOSES = frozenset({"loading", "starting", "initial", "maintenance", "maximum", "bolus", "priming"})
 _SEGMENT_BREAK = re.compile(
     r"[;:,.]|\((?!\s?(?:[\d<>≥≤.]|p\b|n\b|ci\b|sd\b|95))"
@@ -59,7 +58,7 @@ def bound_elsewhere(
     The terms near a quantity say what it measures. Only those terms count that are near one
     quantity of the source and not near another of the same dimension.
     """
-    if len(given) > _MOST_AMOUNTS or any("respectively" in one.words for _, one in same):
+    if len(given) > MOST_AMOUNTS or any("respectively" in one.words for _, one in same):
         return None
     beside = [one for one in statement.quantities if one is not wanted]
     others = [

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ...text.numbers import ORDINAL, ordinal
 from ...text.quantities import Quantity
-from .measures import dimension, is_part, last_place, next_word, number_of
+from .measures import MOST_AMOUNTS, dimension, is_part, last_place, next_word, number_of
 from .sentences import Sentence
 from .times import is_between_points
 
@@ -88,7 +88,13 @@ def _ratios(window: Sequence[Sentence]) -> Iterator[float]:
 def _is_share_of(wanted: Quantity, counts: Sequence[float]) -> bool:
     """Whether a share is that of two numbers of the source: a half is 1,600 of 3,200."""
     is_rough = re.match(r"(?:one|1) (?:\w+ )?in ", wanted.text, re.I) is not None
-    near = 0.02 if is_part(wanted) else 0.05 * wanted.low if is_rough else 0.0
+    near = (
+        0.02
+        if is_part(wanted) and " in " not in wanted.text
+        else 0.05 * wanted.low
+        if is_rough
+        else 0.0
+    )
     near = near or 0.0051 * 10.0 ** min(0, last_place(number_of(wanted)))
     return len(counts) <= _MOST_COUNTS and any(
         of and of > some and abs(some / of - wanted.low) < near for some in counts for of in counts
@@ -174,6 +180,8 @@ def is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]
 
     "Max doses/24 h: 4" is four times in 24 hours; "one dose" is a single one; "days 1 and 2".
     """
+    if sum(len(one.quantities) for one in (statement, *window)) > 2 * MOST_AMOUNTS:
+        return False
     if _is_divided(statement, wanted, window) or _is_difference(statement, wanted, window):
         return True
     if wanted.dimension in ("mass", "volume", "units", "substance") and any(

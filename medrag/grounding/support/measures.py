@@ -12,6 +12,7 @@ from .sentences import Sentence
 
 _WORD_AFTER = re.compile(r"[\s-]*([a-z]+)")
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
+MOST_AMOUNTS = 40  # that are compared with each other
 Given = tuple[Quantity, Sentence]  # a quantity of the source and its sentence
 _WEIGHT = re.compile(r"kg|kilo|lb|pound|stone", re.I)
 PLAIN_RATE = re.compile(r"(?:per|an?|in|over)\b|/")
@@ -19,7 +20,8 @@ PLAIN_RATE = re.compile(r"(?:per|an?|in|over)\b|/")
 
 def is_part(quantity: Quantity) -> bool:
     """Whether a bare number is a part in words, such as "two-thirds" and "half"."""
-    return not quantity.dimension and 0.0 < quantity.high < 1.0 and quantity.text[:1].isalpha()
+    in_words = quantity.dimension in ("", "share") and quantity.text[:1].isalpha()
+    return in_words and 0.0 < quantity.high < 1.0
 
 
 def dimension(quantity: Quantity) -> str:

@@ -37,7 +37,11 @@ def _named_numbers(sentence: Sentence) -> dict[str, frozenset[float]]:
         numbers = re.findall(r"\d+(?:\.\d+)?|\b[ivx]+\b", one["numbers"] or one["number"])
         numbers = [str(_ROMAN.get(number, number)) for number in numbers]
         values = [float(number) for number in numbers if number[0].isdigit()]
-        if len(values) == 2 and re.search(r"[-–]| to ", one["numbers"] or ""):
+        if (
+            len(values) == 2
+            and values[1] - values[0] < 10
+            and re.search(r"[-–]| to ", one["numbers"] or "")
+        ):
             values = [float(n) for n in range(int(values[0]), int(values[1]) + 1)]
         found.setdefault(name, set()).update(values)
     return {name: frozenset(values) for name, values in found.items()}

@@ -24,7 +24,8 @@ _SENSE = re.compile(
 )
 LIVED = re.compile(r" survival\b")
 _OF_A_TIME = re.compile(
-    r" (?:\w+[- ]){0,2}(?:mortality|survival|readmissions?|risk|incidence|rates?|recurrence|relapse)"
+    r" (?:\w+[- ]){0,2}(?:mortality|survival|readmissions?|risk|incidence|rates?|recurrence"
+    r"|relapse)"
 )
 _SIDE = re.compile(r"\s(?:(?P<before>before|prior to|ahead of)|(?P<after>after|following))\b")
 _GAP = re.compile(
@@ -74,9 +75,11 @@ def is_opposite_time(
 def is_interval(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
     """Whether "every 4 hours" and "4 hours apart" are the same, with their bounds."""
     time, sentence = (wanted, statement) if wanted.dimension == "time" else (given, source)
-    if not wanted.sign and not given.sign and wanted.low * given.low == 1.0:
-        if _PER_TIME.search(sentence.lower[: time.start]) or time.text[:2].lower() in ("a ", "an"):
-            return True  # "in 24 hours" and "a day"
+    is_period = time.text[:2].lower() in ("a ", "an") or _PER_TIME.search(
+        sentence.lower[: time.start]
+    )
+    if is_period and not wanted.sign and not given.sign and wanted.low * given.low == 1.0:
+        return True  # "in 24 hours" and "a day"
     flipped = _FLIPPED[given.sign] == wanted.sign
     if not (flipped and given.low and given.high and _GAP.search(sentence.lower)):
         return False
