@@ -90,7 +90,9 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
     if {wanted.dimension, given.dimension} == {"time", "rate"}:
         return is_interval(statement, wanted, given, source)
     if wanted.dimension != given.dimension and wanted.sign == given.sign:
-        if is_part(wanted) != is_part(given) and "share" in (wanted.dimension, given.dimension):
+        if {wanted.dimension, given.dimension} == {"", "share"} and is_part(wanted) != is_part(
+            given
+        ):
             return abs(wanted.low - given.low) < 0.006  # "two-thirds" and "67 %"
         if conversions.agree(wanted, given, f"{statement.lower} {source.lower}"):
             return True

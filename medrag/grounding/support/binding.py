@@ -102,6 +102,8 @@ def swapped(statement: Sentence, wanted: Quantity, same: Sequence[Given]) -> Qua
     "A had less pain than B (3 vs 5)" and "16 and 19 months in A and B, respectively" give the
     first quantity of A and the second of B.
     """
+    if len(same) > MOST_AMOUNTS or any(len(one.quantities) > MOST_AMOUNTS for _, one in same):
+        return None
     for one, sentence in same:
         for first, second in pairwise(
             q for q in sentence.quantities if q.dimension == one.dimension or not q.dimension

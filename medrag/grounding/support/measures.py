@@ -12,6 +12,7 @@ from .sentences import Sentence
 
 _WORD_AFTER = re.compile(r"[\s-]*([a-z]+)")
 _SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
+_PARTS = re.compile(r"half|third|quarter|fifth|tenth|^one .*\bin ")
 MOST_AMOUNTS = 40  # that are compared with each other
 Given = tuple[Quantity, Sentence]  # a quantity of the source and its sentence
 _WEIGHT = re.compile(r"kg|kilo|lb|pound|stone", re.I)
@@ -20,8 +21,8 @@ PLAIN_RATE = re.compile(r"(?:per|an?|in|over)\b|/")
 
 def is_part(quantity: Quantity) -> bool:
     """Whether a bare number is a part in words, such as "two-thirds" and "half"."""
-    in_words = quantity.dimension in ("", "share") and quantity.text[:1].isalpha()
-    return in_words and 0.0 < quantity.high < 1.0
+    in_words = quantity.dimension in ("", "share") and _PARTS.search(quantity.text.lower())
+    return bool(in_words) and 0.0 < quantity.high < 1.0
 
 
 def dimension(quantity: Quantity) -> str:

@@ -62,14 +62,14 @@ def is_opposite_time(
     statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence
 ) -> bool:
     """Whether a time is an end in one and a beginning in the other: "before" and "after a day"."""
+    if wanted.dimension != "time":
+        return False
     senses = {sense_of(statement, wanted), sense_of(source, given)}
     sides = {_side(statement, wanted), _side(source, given)}
-    if sides == {"before", "after"} and wanted.dimension == "time":
+    if sides == {"before", "after"}:
         return True
     denied = any(clause.negations for one in (statement, source) for clause in one.clauses)
-    return (
-        wanted.dimension == "time" and not wanted.sign and senses == {"end", "from"} and not denied
-    )
+    return not wanted.sign and senses == {"end", "from"} and not denied
 
 
 def is_interval(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:

@@ -174,6 +174,8 @@ def read(source: str, title: str, section: str) -> Passage:
 
 def _spelled_out(line: str) -> str:
     """A row of a table with the unit of a column in its cells: "Dose: 5 mg" for "Dose (mg): 5"."""
+    if not is_row(line) and is_row(line.replace(" | ", "; ")):
+        line = line.replace(" | ", "; ")
     if not is_row(line):
         return line
     cells = line.split("; ")
