@@ -4,44 +4,51 @@ from __future__ import annotations
 
 import re
 
+_LARGER = (
+    r"greater|higher|longer|older|larger|heavier|wider|taller|later|faster|deeper|thicker|bigger"
+    r"|hotter|warmer|further|farther|broader"
+)
+_SMALLER = (
+    r"fewer|lower|shorter|younger|smaller|lighter|narrower|earlier|slower|shallower|thinner|cooler"
+    r"|colder|sooner|nearer|closer"
+)
 _NOT = r"(?:not?|never|nobody|n.t)\s+(?:\w+\s+){0,3}?"
 _BEFORE = {
     ">=": (
-        r"≥|>=|⩾|at least|(?:a )?minimum(?: of)?"
-        rf"|{_NOT}(?:less|fewer|lower|earlier|sooner) than"
+        r"≥|>=|=>|>\s?(?:/|or)\s?=|⩾|at least|(?:a )?minimum(?: of)?|at or (?:above|over)"
+        rf"|{_NOT}(?:less|{_SMALLER}) than"
         r"|from (?:the )?age(?: of)?|from age|(?:not?|never) (?:be )?(?:below|under)"
-        r"|starting from|min\.?|greater than or equal to|more than or equal to"
+        r"|starting from|no (?:less|fewer)|min\.?|greater than or equal to|more than or equal to"
     ),
     "<=": (
-        r"≤|<=|⩽|at most"
+        r"≤|<=|=<|<\s?(?:/|or)\s?=|⩽|at (?:the )?most|at or (?:below|under)"
         r"|(?:a |the )?maximum(?: (?:daily |single |total )?(?:dose|dosage))?(?: of| is)?"
-        rf"|{_NOT}(?:more|greater|higher|longer|later|larger|older) than"
-        r"|(?:not?|never)(?: be| is| go)? (?:above|over|beyond)"
+        rf"|{_NOT}(?:more|{_LARGER}) than"
+        r"|(?:not?|never|n.t|without)(?: be| is| go| going)? (?:above|over|beyond|past)"
+        r"|without exceeding"
         r"|(?:not?|never)(?: to)? exceed(?:ing|s)?"
-        r"|up to|as (?:long|much|many|late|high) as|max\.?|less than or equal to|within"
+        r"|up to(?: and including)?|as (?:long|much|many|late|high|large) as|max\.?"
+        r"|(?:less|lower) than or equal to|within|inside"
         r"|(?:limit|restrict)(?:s|ed|ing)? (?:\w+[’\'s]* ){0,3}?to"
         r"|limit of|limit is|capped at|cap of|ceiling of"
     ),
     ">": (
-        r">|above|over|more than|greater than|higher than|longer than|older than|larger than"
-        r"|beyond|exceed(?:s|ed|ing)?|in excess of|heavier than|upwards? of"
+        rf">|above|over|more than|(?:{_LARGER}) than|more \w+ than"
+        r"|beyond|(?<!the )(?<!in )(?<!over )past|exceed(?:s|ed|ing)?|in excess of|upwards? of"
     ),
-    "<": (
-        r"<|below|under|less than|fewer than|lower than|shorter than|younger than|smaller than"
-        r"|lighter than|short of"
-    ),
+    "<": (rf"<|below|under|less than|(?:{_SMALLER}) than|less \w+ than|short of"),
 }
 _SIGNS = tuple(_BEFORE)
 _COMPARATOR = re.compile(
     rf"(?:{'|'.join(f'(?P<c{i}>(?:{words}))' for i, words in enumerate(_BEFORE.values()))})"
-    r"(?:\s+(?:an?|the|about|of|age|aged|total of))*\s*$",
+    r"(?:\s+(?:an?|the|about|of|age|aged|total of)|-(?=\s*$))*\s*$",
     re.I,
 )
 _AFTER = re.compile(
-    r"(?:\s+(?:(?:an?|per|each|every)\s+(?:day|week|month)|daily)|/d(?:ay)?\b)?\s*(?:(?P<more>"
-    r"(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|heavier|later)\b"
-    r"|\+(?![\d/-])|or more\b|minimum\b|at least\b)"
-    r"|(?P<less>(?:or|and)\s+(?:less|below|under|younger|fewer|lower|shorter|earlier|lighter)\b"
+    r"(?:(?:\s+of\s+\w+)?\s+(?:(?:an?|per|each|every)\s+(?:day|week|month)|daily)|/d(?:ay)?\b)?\s*(?:(?P<more>"
+    r"(?:or|and)\s+(?:more|above|over|older|greater|higher|longer|upwards?|up|onwards?|heavier|later|larger|hotter|wider|taller)\b"
+    r"|\+(?![\d/-])|upwards?\b|onwards?\b|minimum\b|at (?:the )?least\b)"
+    r"|(?P<less>(?:or|and)\s+(?:less|below|under|younger|fewer|lower|shorter|earlier|lighter|smaller|cooler|colder)\b"
     r"|maximum\b|at (?:the )?most\b))",
     re.I,
 )

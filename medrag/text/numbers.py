@@ -15,7 +15,27 @@ _WORD_VALUES = {
     **{word: float(value) for value, word in enumerate(_SMALL)},
     **{word: 10.0 * value for value, word in enumerate(_TENS, 2)},
 }
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "dozen": 12.0}
+_ORDINALS = {
+    name: float(value)
+    for value, name in enumerate(
+        [
+            "first",
+            "second",
+            "third",
+            "fourth",
+            "fifth",
+            "sixth",
+            "seventh",
+            "eighth",
+            "ninth",
+            "tenth",
+            "eleventh",
+            "twelfth",
+        ],
+        1,
+    )
+}
 _PARTS = {
     "half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "tenth": 0.1,
     "thirds": 1 / 3, "quarters": 0.25, "fifths": 0.2, "tenths": 0.1,
@@ -31,11 +51,19 @@ def _any_of(words: tuple[str, ...] | dict[str, float]) -> str:
 
 WORD_NUMBER = rf"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_SMALL[1:10])}))?|{_any_of(_SMALL)}"
 # "two hundred and forty-eight", "three thousand four hundred and ninety-four"
-_HUNDREDS = rf"(?:(?:an?|{WORD_NUMBER})[ -]hundred(?: (?:and )?(?:{WORD_NUMBER}))?|{WORD_NUMBER})\b"
-_LONG_NUMBER = (
-    rf"(?:{_HUNDREDS}|an?) thousand(?:,? (?:and )?{_HUNDREDS})?"
-    rf"|(?:an?|{WORD_NUMBER})[ -]hundred(?: thousand| (?:and )?(?:{WORD_NUMBER}))?"
+_NO_ARTICLE = r"(?:(?<=every )|(?<=each )|(?<=per )|(?<=the )|(?<=['’]s ))"  # "every hundred"
+_HUNDREDS = (
+    rf"(?:(?:(?:an?|{WORD_NUMBER})[ -]|{_NO_ARTICLE})hundred(?: (?:and )?(?:{WORD_NUMBER}))?"
+    rf"|{WORD_NUMBER})\b"
 )
+_LONG_NUMBER = (
+    rf"(?:(?:{_HUNDREDS}|an?) |{_NO_ARTICLE})thousand\b(?:,? (?:and )?{_HUNDREDS})?"
+    rf"|(?:(?:an?|{WORD_NUMBER})[ -]|{_NO_ARTICLE})hundred\b"
+    rf"(?: thousand| (?:and )?(?:{WORD_NUMBER}))?"
+    r"|(?:half )?a dozen|a couple of(?= [a-z])"
+)
+ORDINAL = rf"(?:{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th))"
+_AND_PART = {"half": 0.5, "quarter": 0.25, "three": 0.75}
 _DIGITS = (
     r"(?:\d{1,3}(?:[,\u2009\u202f\u00a0 ]\d{3})+(?![\d])(?:\.\d+)?"  # 1,000
     r"|\d+(?:[.,·]\d+)?"
@@ -52,6 +80,7 @@ _NUMBER = re.compile(
     r"|(?P<whole>(?<![\w.,])\d+)?(?P<vulgar>[½¼¾⅓⅔⅛])"
     rf"|(?<![A-Za-z0-9_])(?P<digits>{_DIGITS})(?:{_TIMES_POWER})?"
     rf"|\b(?P<word>{_LONG_NUMBER}|{WORD_NUMBER})(?=fold\b|\b))"
+    r"(?:[ -]and[ -](?:a[ -](?P<half>half|quarter)|(?P<three>three)[ -]quarters)\b)?"
     rf"(?:[\s-](?P<scale>{'|'.join(_SCALES)})s?\b)?",
     re.I,
 )
@@ -96,6 +125,11 @@ def first_value(text: str) -> float | None:
     return _value(found) if found else None
 
 
+def ordinal(word: str) -> float:
+    """The number of "third" or "3rd"."""
+    return _ORDINALS.get(word.lower()) or float(re.sub(r"\D", "", word))
+
+
 def power_in(text: str) -> float | None:
     """The power of ten that the number at the beginning of a text is multiplied with."""
     found = _NUMBER.match(text)
@@ -134,6 +168,8 @@ def _value(number: re.Match[str]) -> float:
         value = float(digits.replace(",", "."))
         if power := number["exp"] or number["exp2"]:
             value *= _ten_to(power)
+    if part := number["half"] or number["three"]:
+        value += _AND_PART[part.lower()]
     if number["scale"]:
         value *= _SCALES[number["scale"].lower()]
     return -value if number["sign"] and number["sign"] != "+" else value
@@ -141,6 +177,8 @@ def _value(number: re.Match[str]) -> float:
 
 def _in_words(words: str) -> float:
     """The value of a number in words below a billion."""
+    if words.endswith(("dozen", "couple of")):
+        return {"half a dozen": 6.0, "a dozen": 12.0}.get(words, 2.0)
     value = part = 0.0
     for word in re.findall(r"[a-z]+", words):
         if word == "hundred":

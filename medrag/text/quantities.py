@@ -12,9 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .comparators import comparator
-from .numbers import Number, first_value, is_in_name, next_number, power_in
-from .rates import rates
-from .units import Unit, days_in, unit_after
+from .numbers import (
+    ORDINAL,
+    WORD_NUMBER,
+    Number,
+    first_value,
+    is_in_name,
+    next_number,
+    ordinal,
+    power_in,
+)  # fmt: skip
+from .rates import DONE, rates
+from .units import Unit, days_in, unit_after, unit_named
 
 _KEPT = "½¼¾⅓⅔⅛µμ⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺"  # each says something that its plain form does not
 _PLAIN = {**dict.fromkeys("−‐‑‒", "-"), "İ": "I", "ı": "i"}
@@ -26,12 +35,40 @@ _RANGE_JOINT = re.compile(
     re.I,
 )
 _AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
-_IN_EVERY = re.compile(r"\s(?:in|in every|out of every)\s", re.I)
+_IN_EVERY = re.compile(
+    r"\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of"
+    r"|(?:[\w.-]+\s){0,4}per)\s|:",
+    re.I,
+)
+_OF_EVERY = re.compile(r"\b(?:for|of|in|out of|among) (?:every|each)\s+$|\bper\s+$", re.I)
+_SOME_WORDS = re.compile(r"[a-z\s,'’-]{1,50}", re.I)
 _PART = re.compile(r"(?:half|third|quarter|fifth|tenth)s? (?:of|that|the)", re.I)
 _ARTICLE = re.compile(
-    r"(?<!times )\b(?:an?|one|another|(?:the )?first) "
-    r"(?P<unit>minute|hour|day|week|fortnight|month|year|decade)\b",
+    r"(?<!times )\b(?:(?:an?|one|another|(?:the )?first)|(?:an? )?(?:further|extra|additional|full"
+    r"|whole|single)) (?P<unit>minute|hour|day|week|fortnight|month|year|decade"
+    r"|litre|liter|gram|gramme|kilogram|kilo|milligram|microgram|millilitre|pint)\b",
     re.I,
+)
+_AND_A_HALF = re.compile(
+    r"\b(?:an?|one) (?P<unit>minute|hour|day|week|month|year|litre) and a half\b", re.I
+)
+_FEW = re.compile(
+    r"\b(?:(?:a )?few|several) (?P<unit>seconds|minutes|hours|days|weeks|months|years)\b", re.I
+)
+_ORDINAL = re.compile(
+    rf"(?<!every )(?<!each )\b(?P<nth>{ORDINAL})[ -](?P<unit>hour|day|week|month|year)s?\b", re.I
+)
+_SHORT = re.compile(  # "for 6/52" is 6 weeks
+    r"\b(?<=for |ery |ter |til |ver |hin |ext |ast |on: )"
+    r"(?:(?P<n>\d{1,2})[-–])?(?P<n2>\d{1,2})/(?P<of>7|52|12)\b"
+    r"(?! [a-z]*(?:patient|people|wom|men|child))"
+    r"|(?<=\bin )(?P<n3>\d{1,2})/(?P<of3>52|12)\b(?! \w*(?:patient|people|wom|men|child))",
+    re.I,
+)
+_SHORT_OF = {"7": 1.0, "52": 7.0, "12": days_in("month")}
+_POINT = re.compile(r"(?P<word>\S*)\s*\b(?P<unit>day|week|month|year|hour|minute)s?[ -]$", re.I)
+_NO_POINT = frozenset(
+    {"a", "an", "per", "each", "every", "few", "several", "half", "once", "twice"}
 )
 _ONE_OR_TWO = re.compile(
     r"(?<!times )\ban? (?P<unit>minute|hour|day|week|month|year) or two\b", re.I
@@ -54,13 +91,41 @@ _OVER = re.compile(
     r"\bover\s+(?:the\s+)?$",
     re.I,
 )
-_COUNTED = re.compile(r"times|doses|once|twice|thrice|every|each|hourly", re.I)
+_COUNTED = re.compile(rf"\b(?:{DONE})\b|[x×]|once|twice|thrice|every|each|hourly", re.I)
 _OF = re.compile(r"\b(?:of|with)\s+$", re.I)
-_BETWEEN = re.compile(r"\bbetween\s+$", re.I)
+_BETWEEN = re.compile(
+    r"\bbetween\s+(?:(?:about|around|approximately|roughly|the )?\s?"
+    r"(?:ages?|days|weeks|months|years)?\s?(?:of)?\s?)?$",
+    re.I,
+)
 _VOLUME_IN = re.compile(r"volume in (?:the first )?$")
+_SMALLER_UNIT = {
+    "year": "month", "yr": "month", "week": "day", "day": "hour", "hour": "minute", "h": "min",
+    "hr": "min", "minute": "second", "min": "sec", "stone": "pound", "foot": "inch",
+    "feet": "inche", "ft": "in",
+}  # fmt: skip
+_COMPOUND = re.compile(r"\s?(?:and\s|,\s)?", re.I)
+_CLOCK = re.compile(
+    r"\b(?P<hour>[01]?\d|2[0-3])(?:[:.](?P<minute>[0-5]\d))?\s?(?P<half>a\.?m\b\.?|p\.?m\b\.?)"
+    r"|\b(?P<hour2>[01]\d|2[0-3]|(?<=until )\d|(?<=at )\d):(?P<minute2>[0-5]\d)\b(?![:\d])",
+    re.I,
+)
+_OVERS = re.compile(
+    rf"\b(?P<sign>over|under|above|below)[ -](?P<age>\d{{1,2}}|{WORD_NUMBER})s\b(?! to\b)", re.I
+)
+_GESTATION = re.compile(r"\b(?P<weeks>[1-4]\d)\+(?P<days>[0-6])\b(?:\s?(?:weeks?|wks?|w)\b)?")
+_DECADE = re.compile(r"\b(?:their|his|her|early|mid|late)[ -](?P<age>[2-9]0)s\b", re.I)
 _WINDOW = 50  # characters before a quantity that may say what it is
 _IMPERIAL = re.compile(
-    r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b|°F", re.I
+    r"\b(?:feet|foot|ft|inch|inches|miles?|pounds?|lbs?|ounces?|oz|stone|pints?|fl)\b", re.I
+)
+
+
+# Lengths of months and the like are not exact, nor are parts in words.
+_INEXACT = frozenset({"time", "rate", "temperature", "pressure", "energy"})
+_LETTERS = re.compile(r"[^a-z]+", re.I)
+_EXACT = re.compile(
+    r"(?!.*\d in )[^a-z]*\d.*|(?!half|.*(?:third|quarter|fifth| in )).*", re.I | re.S
 )
 
 
@@ -89,8 +154,17 @@ class Quantity:
 
     def same_value(self, other: Quantity) -> bool:
         """Tell whether both have the same value or range, whatever the units and comparators."""
-        if _close(self, other, 0.004):
+        inexact = self.dimension in _INEXACT or not (
+            _EXACT.fullmatch(self.text) and _EXACT.fullmatch(other.text)
+        )
+        if self.dimension == "time" and _LETTERS.sub("", self.text) == _LETTERS.sub("", other.text):
+            inexact = False  # 730 days are not 731
+        if _close(self, other, 0.004 if inexact else 1e-6):
             return True
+        if self.dimension == other.dimension == "temperature":
+            return all(
+                abs(a - b) < 0.3 for a, b in ((self.low, other.low), (self.high, other.high))
+            )
         # "6 feet" is said for 2 m.
         rough = _IMPERIAL.search(self.text) or _IMPERIAL.search(other.text)
         return rough is not None and _close(self, other, 0.06)
@@ -106,10 +180,7 @@ def quantities(text: str) -> list[Quantity]:
     """The quantities of a text, in order. Numbers within words and names ("B12") are left out."""
     plain = _plain(text)
     often = rates(plain)
-    loose = [
-        _quantity(plain, *one.span(), size := days_in(one["unit"]), 2.0 * size, "time")
-        for one in _ONE_OR_TWO.finditer(plain)
-    ]
+    loose = _loose(plain)
     taken = [(one.start, one.end) for one in often] + [(one.start, one.end) for one in loose]
     found = _counted(plain, taken) + loose
     found = _shares(plain, _shared_units(plain, found))
@@ -117,7 +188,54 @@ def quantities(text: str) -> list[Quantity]:
     found += _articles(plain, taken)
     found += [_quantity(plain, *one, "rate") for one in often]
     found.sort(key=lambda one: one.start)
+    found = _compounds(plain, found)
     return found if plain is text else [replace(q, text=text[q.start : q.end]) for q in found]
+
+
+def _loose(plain: str) -> list[Quantity]:
+    """Times that have no plain number: "a few days", "an hour and a half", "the third week"."""
+    found = []
+    for one in _ONE_OR_TWO.finditer(plain):
+        size = days_in(one["unit"])
+        found.append(_quantity(plain, *one.span(), size, 2.0 * size, "time"))
+    for one in _FEW.finditer(plain):
+        size = days_in(one["unit"])
+        found.append(_quantity(plain, *one.span(), 2.0 * size, 9.0 * size, "time"))
+    for one in _AND_A_HALF.finditer(plain):
+        if unit := unit_named(one["unit"]):
+            size = 1.5 * unit.size
+            found.append(_quantity(plain, *one.span(), size, size, unit.dimension))
+    for one in _ORDINAL.finditer(plain):
+        if ordinal(one["nth"]) > 1.0:
+            size = ordinal(one["nth"]) * days_in(one["unit"])
+            found.append(_quantity(plain, *one.span(), size, size, "time"))
+    for one in _GESTATION.finditer(plain):
+        size = 7.0 * float(one["weeks"]) + float(one["days"])
+        found.append(_quantity(plain, *one.span(), size, size, "time"))
+    for one in _OVERS.finditer(plain):
+        size = (first_value(one["age"]) or 0.0) * _YEAR
+        sign = ">" if one["sign"].lower() in ("over", "above") else "<"
+        found.append(Quantity(one.start(), *one.span(), one[0], size, size, "time", sign))
+    for one in _DECADE.finditer(plain):
+        size = float(one["age"]) * _YEAR
+        found.append(Quantity(one.start(), *one.span(), one[0], size, size + 9 * _YEAR, "time"))
+    for one in _CLOCK.finditer(plain):
+        time = _clock(one)
+        found.append(_quantity(plain, *one.span(), time, time, "clock"))
+    for one in _SHORT.finditer(plain):
+        size = _SHORT_OF[one["of"] or one["of3"]]
+        high = float(one["n2"] or one["n3"])
+        low = float(one["n"] or high)
+        found.append(_quantity(plain, *one.span(), low * size, high * size, "time"))
+    return found
+
+
+def _clock(one: re.Match[str]) -> float:
+    """The hours of a time of the day."""
+    hour = float(one["hour"] or one["hour2"]) + float(one["minute"] or one["minute2"] or 0) / 60
+    if one["half"]:
+        hour = hour % 12.0 + 12.0 * (one["half"][0].lower() == "p")
+    return hour or 24.0
 
 
 def _plain(text: str) -> str:
@@ -169,11 +287,12 @@ def _range(
     """The range that begins with a number: "5 to 10 mg", "between 5 and 10 mg"."""
     joint = _RANGE_JOINT.match(plain, end)
     second = next_number(plain, joint.end()) if joint else None
-    if not joint or not second or second.start != joint.end() or second.value <= first.value:
+    if not joint or not second or second.start != joint.end():
         return None
     word = joint[0].strip().lower()
     between = word == "and" and _BETWEEN.search(_before(plain, first.start))
-    if (word in ("and", "or") and not between) or _overlaps(second, taken):
+    either = word == "or" and first.value % 1 == 0 and second.value == first.value + 1
+    if (word in ("and", "or") and not between and not either) or _overlaps(second, taken):
         return None
     last, after = unit_after(plain, second.end)
     if is_in_name(plain, second) or (unit and last and unit.dimension != last.dimension):
@@ -185,6 +304,8 @@ def _range(
     own, last = unit or last, last or unit
     low *= own.size if own else 1.0
     high = second.value * (last.size if last else 1.0)
+    if high <= low:
+        return None
     return _measured(plain, first.start, after, low, high, last, scaled=True)
 
 
@@ -198,8 +319,10 @@ def _measured(
         low, high = low * unit.size, high * unit.size
     if dimension == "fahrenheit":
         dimension, low, high = "temperature", (low - 32) / 1.8, (high - 32) / 1.8
-    if not dimension and 0 < high <= 120 and _is_age(plain, start, end):
-        dimension, low, high = "time", low * _YEAR, high * _YEAR
+    if not dimension and 0 < high <= 120:
+        size = _YEAR if _is_age(plain, start, end) else _point(plain, start)
+        if size:
+            dimension, low, high = "time", low * size, high * size
     return _quantity(plain, start, end, low, high, dimension)
 
 
@@ -208,12 +331,24 @@ def _quantity(
 ) -> Quantity:
     """A quantity with the comparator that stands at it."""
     sign, begin = comparator(plain, start, end)
+    if low < high and plain[begin : begin + 4].lower() == "from":
+        sign, begin = "", start  # "from age 50 to 74"
     is_short = dimension == "time" and (high < 7.0 or low < high)
     if sign == ">" and is_short and _OVER.search(_before(plain, start)):
         sign = ""  # "infused over 20 minutes" says how long
     if dimension == "rate" and not _COUNTED.search(plain[start:end]):
         sign = ""  # in "100 mg a day or less" it belongs to the amount
     return Quantity(begin, start, end, plain[start:end], low, high, dimension, sign)
+
+
+def _point(plain: str, start: int) -> float:
+    """The length in days of the unit before a number such as that of "week 12", or 0."""
+    found = _POINT.search(_before(plain, start))
+    if not found:
+        return 0.0
+    word = found["word"].lower()
+    is_counted = word in _NO_POINT or first_value(word) is not None
+    return 0.0 if is_counted else days_in(found["unit"])
 
 
 def _is_age(plain: str, start: int, end: int) -> bool:
@@ -235,23 +370,42 @@ def _shares(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
     out: list[Quantity] = []
     for one in found:
         before = out[-1] if out else None
-        if (
-            before
-            and not one.dimension
-            and not before.dimension
-            and before.low == before.high <= 10 < 1000 > one.low == one.high > before.low
-            and _IN_EVERY.fullmatch(plain, before.end, one.start)
-        ):
-            share = before.low / one.low
+        if before and not one.dimension and not before.dimension and _is_share(plain, before, one):
+            some, of = sorted((before, one), key=lambda q: q.low)
             out[-1] = replace(
                 before, end=one.end, text=plain[before.start : one.end],
-                low=share, high=share, dimension="share",
+                low=some.low / of.low, high=some.high / of.low, dimension="share",
             )  # fmt: skip
         elif not one.dimension and one.low < 1.0 and _PART.search(one.text):
             out.append(replace(one, dimension="share"))
         else:
             out.append(one)
     return out
+
+
+def _is_share(plain: str, first: Quantity, second: Quantity) -> bool:
+    """Whether two numbers are a share: "one in four", "2 per 1000", "of every hundred, three"."""
+    if first.low < 0.0:
+        return False
+    if _OF_EVERY.search(_before(plain, first.start)) and _is_power(first.low):
+        words = plain[first.end : second.start]
+        return second.high < first.low and _SOME_WORDS.fullmatch(words) is not None
+    joint = _IN_EVERY.fullmatch(plain, first.end, second.start)
+    if not joint or second.low != second.high or first.high >= second.low:
+        return False
+    word = joint[0].strip().lower()
+    if _is_power(second.low):
+        return word != ":" or first.low == 1.0
+    if word == ":" or word.endswith("per"):
+        return False
+    if " " in word and not word.endswith("every") and word != "out of":  # "one woman in eight"
+        return first.low == first.high == 1.0 and second.low < 1000
+    return first.low == first.high <= 10 and second.low < 1000
+
+
+def _is_power(value: float) -> bool:
+    """Whether a number is 100, 1000 … of which shares are given."""
+    return value in (1e2, 1e3, 1e4, 1e5, 1e6)
 
 
 def _shared_units(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
@@ -273,12 +427,43 @@ def _shared_units(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
     return out[::-1]
 
 
+def _compounds(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
+    """The quantities, with "two years and one month" as one of 25 months."""
+    out: list[Quantity] = []
+    for one in found:
+        before = out[-1] if out else None
+        if (
+            before
+            and before.dimension == one.dimension
+            and _ends_with(before.text) in _SMALLER_UNIT
+            and _ends_with(one.text) == _SMALLER_UNIT[_ends_with(before.text)]
+            and before.low == before.high
+            and not one.sign
+            and _COMPOUND.fullmatch(plain, before.end, one.start)
+            and 0 < one.high < before.high
+        ):
+            out[-1] = replace(
+                before, end=one.end, text=plain[before.start : one.end],
+                low=before.low + one.low, high=before.high + one.high,
+            )  # fmt: skip
+        else:
+            out.append(one)
+    return out
+
+
+def _ends_with(text: str) -> str:
+    """The first letters of the last word of a quantity: its unit."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return words[-1].removesuffix("s") if words else ""
+
+
 def _articles(plain: str, taken: Sequence[tuple[int, int]]) -> list[Quantity]:
     """ "A week after", "an hour later": one of the unit, unless it is a rate."""
     return [
-        _quantity(plain, *one.span(), size := days_in(one["unit"]), size, "time")
+        _quantity(plain, *one.span(), unit.size, unit.size, unit.dimension)
         for one in _ARTICLE.finditer(plain)
         if not any(one.start() < end and one.end() > start for start, end in taken)
+        and (unit := unit_named(one["unit"]))
     ]
 
 

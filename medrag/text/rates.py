@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .numbers import WORD_NUMBER, first_value
+from .numbers import ORDINAL, WORD_NUMBER, first_value, ordinal
 from .units import UNIT_NAME, days_in
 
 _LATIN = {
@@ -19,28 +19,37 @@ _TIMES = {"once": 1.0, "twice": 2.0, "thrice": 3.0}
 # Lengths in days.
 _PERIODS = {
     "day": 1.0, "night": 1.0, "morning": 1.0, "evening": 1.0, "week": 7.0, "fortnight": 14.0,
-    "month": 365.25 / 12, "year": 365.25, "hour": 1 / 24, "minute": 1 / 1440,
-    "h": 1 / 24, "min": 1 / 1440,
+    "month": 365.25 / 12, "year": 365.25, "annum": 365.25, "hour": 1 / 24, "minute": 1 / 1440,
+    "hr": 1 / 24, "h": 1 / 24, "min": 1 / 1440,
 }  # fmt: skip
 _ADVERBS = {
     "daily": 1.0, "nightly": 1.0, "hourly": 1 / 24, "weekly": 7.0, "fortnightly": 14.0,
     "monthly": 365.25 / 12, "quarterly": 365.25 / 4, "yearly": 365.25, "annually": 365.25,
-    "annual": 365.25,
+    "annual": 365.25, "biannual": 365.25 / 2, "biannually": 365.25 / 2, "mane": 1.0, "nocte": 1.0,
+    "hrly": 1 / 24,
 }  # fmt: skip
 
 _NUM = rf"(?:\d+(?:\.\d+)?|{WORD_NUMBER})"
-_PERIOD = r"days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|minutes?"
+_PERIOD = (
+    r"days?|nights?|mornings?|evenings?|weeks?|fortnights?|months?|years?|hours?|hrs?|minutes?"
+    r"|mins?"
+)
+DONE = (  # what is done or given so many times
+    r"times?|doses?|feeds?|meals?|applications?|injections?|infusions?|sessions?|visits?"
+    r"|treatments?|occasions?|administrations?|checks?"
+)
+_PART = r"half(?:[ -]an)?|quarter of an"
 _TIMES_A_DAY = (
     rf"(?:once|twice|thrice|(?P<n>{_NUM})(?:\s?(?:-|–|to|or)\s?(?P<n2>{_NUM}))?"
-    r"\s+(?:times|doses|×))"
+    rf"(?:\s+(?:{DONE})|\s?[x×]))"
     r"(?:\s+(?:(?:in|over|within|during)\s+)?(?:an?|every|each|per|any|in|over|one)\s+"
     rf"(?:(?P<span>{_NUM})[\s-])?(?P<period>{_PERIOD}|24\s?h(?:ours?)?)"
-    r"|\s+(?P<adverb>daily|nightly|weekly|monthly|yearly|annually|hourly)"
-    r"|\s?/\s?(?:24\s?h(?:ours?)?|d(?:ay)?)\b)"
+    r"|[\s-]+(?P<adverb>daily|nightly|weekly|monthly|yearly|annually|hourly)"
+    r"|\s?/\s?(?P<slashed>24\s?h(?:ours?)?|d(?:ay)?|wk|week|month|year)\b)"
 )
 _EVERY = (
-    rf"(?:every|each)\s+(?:(?P<many>{_NUM})(?:\s?(?:-|–|to)\s?(?P<many2>{_NUM}))?[\s-]+)?"
-    rf"(?P<unit>{_PERIOD}|h\b|min\b)"
+    rf"(?:every|each)\s+(?:(?P<many>{_PART}|{ORDINAL}|{_NUM})(?:\s?(?:-|–|to)\s?(?P<many2>{_NUM}))?[\s-]+)?"
+    rf"(?P<unit>{_PERIOD}|h\b)"
 )
 _24_HOURS = r"(?:any |each |a |every )?24[ -]hours?(?: period)?\b"
 _SLASH = r"24\s?h(?:ours?|r)?|d(?:ay)?|h(?:our|r)?|min(?:ute)?|wk|week|month|yr|year"
@@ -52,7 +61,8 @@ _A_TIME_AFTER = re.compile(
 _A_TIME_BEFORE = re.compile(
     r"(?:^|[,;.(:]"
     r"|\b(?:for|in|within|after|about|around|of|than|once|over|only|by|takes?|taking|took|until"
-    r"|lasts?|lasted|least|most|to|under|another|half|is|was|be|on|and|or|before|every|during"
+    r"|lasts?|lasted|least|most|to|as|inside|till|beyond|past|above|nearly|almost|roughly"
+    r"|approximately|under|another|half|is|was|be|on|and|or|before|every|during"
     r"|from|with|quite|such|what|up))\s*$",
     re.I,
 )
@@ -89,6 +99,10 @@ def _once_in(days: float, most: float | None = None) -> _Range:
 
 def _number(words: str | None, default: float = 1.0) -> float:
     """The number that words begin with."""
+    if words and (part := words.lower()).startswith(("half", "quarter")):
+        return 0.5 if part.startswith("half") else 0.25
+    if words and re.fullmatch(ORDINAL, words, re.I):
+        return ordinal(words)
     value = first_value(words) if words else None
     return default if value is None else value
 
@@ -106,14 +120,15 @@ def _latin(text: str, one: re.Match[str]) -> _Range:
 
 def _every_so_many_hours(text: str, one: re.Match[str]) -> _Range:
     """ "q8h" """
-    return _once_in(float(one["hours"]) * days_in(one["hour"]))
+    days = days_in(one["hour"])
+    return _once_in(float(one["hours"]) * days, float(one["hours2"] or one["hours"]) * days)
 
 
 def _times(text: str, one: re.Match[str]) -> _Range:
     """ "twice daily", "3 to 4 times a day" """
     if re.search(r"\d[,. ]$", _before(text, one)):
         return _NO_RATE  # the end of "12 500 doses in a month"
-    word = one["times"].split()[0].lower()
+    word = re.split(r"[\s-]", one["times"].lower())[0]
     count = _TIMES.get(word) or _number(one["n"])
     most = _number(one["n2"], count)
     days = 1.0
@@ -122,6 +137,8 @@ def _times(text: str, one: re.Match[str]) -> _Range:
         days *= _number(one["span"])
     elif one["adverb"]:
         days = _ADVERBS[one["adverb"].lower()]
+    elif one["slashed"] and not one["slashed"].startswith("24"):
+        days = days_in(one["slashed"])
     return (count / days, most / days) if days else _NO_RATE
 
 
@@ -144,7 +161,13 @@ def _intervals(text: str, one: re.Match[str]) -> _Range:
 
 def _hourly(text: str, one: re.Match[str]) -> _Range:
     """ "6-hourly" """
-    return _once_in(_number(one["hourly"]) * _ADVERBS[one["every"].lower()])
+    days, many = _ADVERBS[one["every"].lower()], _number(one["hourly"])
+    return _once_in(days * many, days * _number(one["hourly2"], many))
+
+
+def _per_minute(text: str, one: re.Match[str]) -> _Range:
+    """ "100 bpm" """
+    return _once_in(1 / 1440)
 
 
 def _adverb(text: str, one: re.Match[str]) -> _Range:
@@ -161,7 +184,7 @@ def _a_day(text: str, one: re.Match[str]) -> _Range:
     """ "500 mg a day"; "a day later" and "for a day" are times"""
     is_time = not one[0].lower().startswith("per") and _A_TIME_BEFORE.search(_before(text, one))
     if is_time or _A_TIME_AFTER.match(text, one.end()):
-        return _NO_RATE
+        return _NO_RATE if not _GIVEN.search(_before(text, one)) else _once_in(_period(one["a"]))
     return _once_in(_period(one["a"]))
 
 
@@ -171,6 +194,11 @@ def _slash(text: str, one: re.Match[str]) -> _Range:
         return _NO_RATE
     name = re.sub(r"\s", "", one["per"])
     return _once_in(1.0 if name.startswith("24") else days_in(name))
+
+
+def _inverse(text: str, one: re.Match[str]) -> _Range:
+    """ "20 mg day⁻¹" """
+    return _once_in(1.0 if one["ago"].startswith("24") else days_in(one["ago"]))
 
 
 def _period(name: str) -> float:
@@ -188,27 +216,33 @@ _READERS: dict[str, Callable[[str, re.Match[str]], _Range]] = {
     "each": _every,
     "intervals": _intervals,
     "sixhourly": _hourly,
+    "bpm": _per_minute,
     "only": _adverb,
     "in24": _in_24_hours,
     "aday": _a_day,
     "slash": _slash,
+    "inverse": _inverse,
 }
 _RATE = re.compile(
     r"(?<![\w.])(?:"
     r"(?P<latin>o\.d\.|q\.d\.|b\.d\.|b\.i\.d\.|t\.d\.s\.|t\.i\.d\.|q\.d\.s\.|q\.i\.d\."
     r"|\b(?:od|qd|bd|bid|tds|tid|qds|qid)\b)"
-    r"|(?P<q>\bq\s?(?P<hours>\d+)\s?(?P<hour>h|hr|hrs|hours?|d|days?)\b)"
+    r"|(?P<q>\bq\s?(?P<hours>\d+)(?:[-–](?P<hours2>\d+))?\s?(?P<hour>h|hr|hrs|hours?|d|days?)\b)"
     rf"|(?P<times>{_TIMES_A_DAY})"
     r"|(?P<alternate>every\s+other\s+(?P<other>day|night|week|month)"
     r"|(?:alternate|alternating)\s+(?P<others>days|nights|weeks))"
     rf"|(?P<each>{_EVERY})"
     rf"|(?P<intervals>(?:at\s+)?(?P<gap>{_NUM})[\s-](?P<gapu>hour|day|week|month|year)s?\s+intervals"
     rf"|(?:at\s+)?intervals\s+of\s+(?P<gap2>{_NUM})[\s-](?P<gapu2>hour|day|week|month|year)s?)"
-    rf"|(?P<sixhourly>(?P<hourly>{_NUM})[\s-](?P<every>hourly|weekly|monthly|yearly))"
-    r"|(?P<only>daily|nightly|hourly|weekly|fortnightly|monthly|quarterly|yearly|annually|annual)"
+    rf"|(?P<sixhourly>(?P<hourly>half|{_NUM})(?:\s?(?:-|–|to)\s?(?P<hourly2>{_NUM}))?[\s-]"
+    r"(?P<every>hourly|hrly|weekly|monthly|yearly))"
+    r"|(?P<bpm>bpm\b)"
+    r"|(?P<only>daily|nightly|hourly|weekly|fortnightly|monthly|quarterly|yearly|annually|annual"
+    r"|biannual(?:ly)?|mane|nocte)"
     r"\b(?!\s+(?:life|living|activit))"
     rf"|(?P<in24>(?<=[a-z] )(?:in|over|within|per) {_24_HOURS})"
-    r"|(?P<aday>(?:an?|per)\s+(?P<a>day|night|week|month|year|hour|minute)\b)"
-    rf")|(?P<slash>/\s?(?P<per>{_SLASH})\b)",
+    r"|(?P<aday>(?:an?|per)\s+(?P<a>day|night|week|month|year|annum|hour|minute)\b)"
+    rf")|(?P<slash>/\s?(?P<per>{_SLASH})\b)"
+    rf"|(?P<inverse>(?<=[a-z] )(?P<ago>{_SLASH})\s?\^?\s?[-⁻−][1¹](?!\d))",
     re.I,
 )

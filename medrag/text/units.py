@@ -25,6 +25,8 @@ _UNITS: dict[str, dict[str, float]] = {
         "dl decilitre decilitres deciliter deciliters": 0.1,
         "cl": 0.01,
         "ml cc millilitre millilitres milliliter milliliters": 1e-3,
+        "teaspoon teaspoons tsp": 5e-3,
+        "tablespoon tablespoons tbsp": 15e-3,
         "µl μl ul microlitre microlitres microliter microliters": 1e-6,
         "fl": 1e-15,
     },
@@ -62,7 +64,7 @@ _UNITS: dict[str, dict[str, float]] = {
     "share": {"% percent pct": 0.01},
     "temperature": {"°c ℃ celsius centigrade": 1.0},
     "fahrenheit": {"°f ℉ fahrenheit": 1.0},
-    "pressure": {"mmhg": 1.0, "kpa": 7.50062, "cmh2o": 0.735559},
+    "pressure": {"mmhg": 1.0, "torr": 1.0, "kpa": 7.50062, "cmh2o": 0.735559},
     "energy": {
         "kcal kilocalorie kilocalories calorie calories": 1.0,
         "kj kilojoule kilojoules": 0.239006,
@@ -72,9 +74,12 @@ _UNITS: dict[str, dict[str, float]] = {
     "equivalents": {"eq": 1.0, "meq": 1e-3},
     "dioptres": {"dioptre dioptres diopter diopters": 1.0},
     "gray": {"gy gray grays": 1.0, "cgy": 0.01, "mgy": 1e-3},
-    "sievert": {"sv": 1.0, "msv": 1e-3},
+    "sievert": {"sv": 1.0, "msv": 1e-3, "µsv μsv usv": 1e-6},
     "becquerel": {"mbq": 1.0, "gbq": 1e3, "kbq": 1e-3},
     "frequency": {"hz": 1.0, "khz": 1e3, "mhz": 1e6},
+    "decibel": {"db decibel decibels": 1.0},
+    "volt": {"mv millivolt millivolts": 1e-3, "kv": 1e3},
+    "osmol": {"mosm mosmol milliosmoles": 1e-3},
     "watt": {"watt watts": 1.0},
     "metabolic": {"met mets": 1.0},
 }
@@ -99,14 +104,23 @@ _BY_NAME = {
 }
 UNIT_NAME = "|".join(re.escape(name) for name in sorted(_BY_NAME, key=len, reverse=True))
 _UNIT = re.compile(
-    rf"(?:degrees?\s+|international\s+)?(?P<unit>{UNIT_NAME}|per\s?cent)(?![\w²³])", re.I
+    r"(?P<mercury>mm\s?hg|millimet(?:re|er)s of mercury)\b"
+    rf"|(?:degrees?\s+|deg\s+|international\s+)?(?P<unit>{UNIT_NAME}|percentage points?|per\s?cent)"
+    r"(?![\w²³])"
+    r"|(?:degrees?|deg|°)\s?(?P<degree>[CF]?)(?![\w²³])"
+    r"|(?<=\d)(?P<bare>(?-i:C))(?!\w)",
+    re.I,
 )
 _PER = re.compile(
     r"\s?(?:/|\bper\b|\ba(?:n|ny)?\b|\beach\b|\bevery\b)\s?(?P<many>\d+(?:[.]\d+)?)?\s?", re.I
 )
 _INVERSE = re.compile(r"\s?(?P<unit>kg|h|hr|min|d|day|L|l|m|mL|dL|s)\s?\^?\s?[-⁻−][1¹]\b")
 _SPACE = re.compile(r"\s?-?\s?")
-_SLASH = re.compile(r"\s?/\s?")
+_COUNT_PER = re.compile(  # "9/L", "200 cells per microlitre"
+    r"\s?(?:(?:cells|platelets|neutrophils|lymphocytes|eosinophils|leuk?c?ocytes|copies|parasites"
+    r"|organisms|colonies|cfu)\s?)?(?:/|per\s)\s?",
+    re.I,
+)
 _OF_WHAT = re.compile(  # "5 mg of the drug per kg"
     r"\s(?:of\s)?(?:[a-z-]+\s){1,2}(?=per\s(?:kg|kilo|m2|m²|square|100))", re.I
 )
@@ -146,15 +160,22 @@ def _simple_unit(text: str, at: int) -> tuple[Unit, int] | None:
     found = _UNIT.match(text, at)
     if not found:
         return None
-    unit = unit_named("%" if found["unit"][:3].lower() == "per" else found["unit"])
+    name = found["unit"]
+    if degree := found["degree"] or found["bare"]:
+        name = f"°{degree}"
+    elif found["mercury"]:
+        name = "mmhg"
+    elif not name:
+        name = "°c"
+    unit = unit_named("%" if name[:3].lower() == "per" else name)
     return (unit, found.end()) if unit else None
 
 
 def _only_per(text: str, end: int) -> tuple[Unit | None, int]:
     """ "9/L" and "200/100 mL" count things in a volume."""
-    slash = _SLASH.match(text, end)
+    slash = _COUNT_PER.match(text, end)
     per = _simple_unit(text, slash.end()) if slash else None
-    if per is None or per[0].dimension == "time":
+    if per is None or per[0].dimension in ("time", "share"):
         return None, end
     return Unit(f"/{per[0].dimension}", 1.0 / per[0].size), per[1]
 

@@ -452,3 +452,67 @@ def test_no_group_of_synonyms_joins_opposites() -> None:
 
 def test_every_wider_name_is_in_the_table_of_synonyms() -> None:
     assert all(roots(name) in synonyms() for name in named_entries("kinds"))
+
+
+# The same amount as clinicians write it in other ways.
+SAME_AMOUNTS = [
+    ("Regrowth occurs within a year.", "Regrowth occurs inside 12 months."),
+    ("Give zinc within 30 minutes of arrival.",
+     "Zinc is given in the first half hour after arrival."),
+    ("Patients are turned at least every four hours.",
+     "Patients go no longer than four hours without being turned."),
+    ("The scan is repeated until the age of 25.", "Up to age 25 the scan is repeated."),
+    ("Isolate until 4 days after rash onset.", "Isolate up to four days after rash onset."),
+    ("The effect lasts up to 24 h.", "The effect lasts as long as a day."),
+    ("Salvage falls after 24 hours.", "Salvage falls beyond 24 hours."),
+    ("Analyte: calcium; Low: 2.20; High: 2.60; Unit: mmol/L",
+     "The range of calcium is 2.2 to 2.6 mmol/L."),
+    ("Weight: 15–30 kg; Dose: 4 mg", "At a weight of 20 kg the dose is 4 mg."),
+    ("The lens is tested every 3 months.", "The lens is tested four times in a year."),
+    ("Of 3,200 eligible patients, 1,600 were referred.",
+     "Half of the eligible patients were referred."),
+    ("The drug was started on day 2 and stopped on day 11.",
+     "The drug was started on day 2 and stopped nine days later."),
+    ("Give 30 mg daily in three divided doses.", "Give 10 mg three times a day."),
+    ("Fasting glucose was 126 mg/dL.", "Fasting glucose was 7 mmol/L."),
+    ("The patients relapsed in 32% of cases.",
+     "The patients relapsed in about a third of cases."),
+    ("The risk of relapse halved.", "The risk of relapse fell by 50%."),
+    ("The hazard ratio for relapse was 0.75.", "The hazard for relapse was 25% lower."),
+    ("Systolic pressure fell from 150 to 138 mmHg.", "Systolic pressure fell by 12 mmHg."),
+]  # fmt: skip
+OTHER_AMOUNTS = [
+    ("Patients are turned at least every four hours.",
+     "Patients go at least four hours without being turned."),
+    ("The scan is repeated until the age of 25.", "The scan is repeated after the age of 25."),
+    ("Weight: 15–30 kg; Dose: 4 mg", "At a weight of 35 kg the dose is 4 mg."),
+    ("The lens is tested every 3 months.", "The lens is tested three times in a year."),
+    ("Of 3,200 eligible patients, 1,600 were referred.",
+     "A third of the eligible patients were referred."),
+    ("Give 30 mg daily in three divided doses.", "Give 30 mg four times a day."),
+    ("Give 2 tablets three times daily.", "Give 3 tablets twice daily."),
+    ("The register began in 2018.", "The register began in 2019."),
+    ("Of the patients, 49.2% relapsed.", "Of the patients, 49.3% relapsed."),
+    ("The PHQ-9 score influenced decisions.", "The PHQ-10 score influenced decisions."),
+    ("Grade 3 neutropenia delays treatment.", "Grade 4 neutropenia delays treatment."),
+    ("Pain was less with zinc than with placebo (3.2 vs 5.1 points).",
+     "Pain was 5.1 points with zinc and 3.2 points with placebo."),
+    ("Survival was 16.4 and 19.1 months in arm A and B, respectively.",
+     "Survival was 19.1 months in arm A and 16.4 months in arm B."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "statement"), SAME_AMOUNTS)
+def test_an_amount_may_be_written_in_another_way(source: str, statement: str) -> None:
+    support = check_support(statement, source)
+    assert support.supported, support
+
+
+@pytest.mark.parametrize(("source", "statement"), OTHER_AMOUNTS)
+def test_another_amount_is_found(source: str, statement: str) -> None:
+    assert not check_support(statement, source).supported
+
+
+def test_many_quantities_are_compared_in_a_moment() -> None:
+    text = " ".join(f"{n} mg every {n} hours for {n} weeks, {n} of {n + 5}," for n in range(1, 60))
+    assert check_support(text[:1900], text).score <= 1.0

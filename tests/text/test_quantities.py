@@ -62,7 +62,26 @@ def only(text: str) -> Quantity:
         ["three times a day", "t.d.s.", "tid", "every 8 hours", "3 times per day", "q8h"],
         ["every other day", "alternate days", "every 2 days", "every 48 hours"],
         ["once a week", "weekly", "every 7 days", "once weekly"],
-        ["3-4 times a day", "every 6 to 8 hours"],
+        ["3-4 times a day", "every 6 to 8 hours", "6-8 hourly", "q6-8h"],
+        ["every half hour", "every 30 minutes", "half-hourly", "every 30 min"],
+        ["every third day", "every 72 hours", "72 hourly"],
+        ["eight feeds a day", "every three hours", "8x daily"],
+        # numbers in words
+        ["a hundred and eight thousand", "108,000", "one hundred and eight thousand"],
+        ["2½ years", "two and a half years", "30 months"],
+        ["1.5 hours", "an hour and a half", "1 h 30 min", "90 minutes"],
+        ["two years and one month", "25 months"],
+        ["a dozen", "12", "twelve"],
+        # shares
+        ["0.1%", "1 per 1000", "1 in 1000", "one person in every thousand", "1:1000"],
+        ["0.9 %", "nine in every thousand", "for every thousand biopsies, nine"],
+        # times of other kinds
+        ["week 12", "the 12th week", "12 weeks", "the twelfth week"],
+        ["for 6/52", "six weeks"],
+        ["a further litre", "1,000 mL", "another litre"],
+        ["the under-fives", "under 5 years", "younger than 5 years"],
+        ["2 or 3 days", "2–3 days", "between 2 and 3 days"],
+        ["11:00", "11 a.m."],
     ],
     ids=lambda group: group[0],
 )

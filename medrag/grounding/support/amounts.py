@@ -5,37 +5,43 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import pairwise
 
 from ...text.quantities import Quantity
 from ..table_rows import is_row
-from .alignment import Comparison, matches
-from .forms import root
-from .sentences import Sentence, Term
-from .tables import listed
+from . import conversions
+from .alignment import Comparison
+from .binding import bound_elsewhere, swapped
+from .derived import is_about, is_derived
+from .measures import (
+    MOST_AMOUNTS,
+    PLAIN_RATE,
+    Given,
+    dimension,
+    is_part,
+    is_weight,
+    number_of,
+    numbers_in,
+)
+from .named import named_differences
+from .sentences import Sentence
+from .times import LIVED, is_interval, is_opposite_time, sense_of
 
 _SIGN_WORDS = {"<": "below ", "<=": "at most ", ">": "above ", ">=": "at least ", "": ""}
 _UPPER = re.compile(r"\s*max|.*\b(?:max(?:imum)?|upper|limit)\b", re.I)
 _LOWER = re.compile(r"\s*min|.*\b(?:min(?:imum)?|lower)\b", re.I)
 _LIMIT = re.compile(r"\bmax|\bmin", re.I)
 _THREE_YEARS = 3 * 366  # days
-_NIGHTLY = frozenset({"bedtime", "night", "morning", "evening"})
-_VERSUS = re.compile(r"\(\s?[^()]*\d[^()]*\s(?:versus|vs\.?|compared with)\s$", re.I)
-_COMPARED = listed("comparison")
 _EXCLUDED = re.compile(r"(?:, not|\bnot|\brather than|\binstead of)\s+$")
-_WORD_AFTER = re.compile(r"[\s-]*([a-z]+)")
-_MOST_AMOUNTS = 40  # that are compared with each other
-_OF_THEM = re.compile(r"\s+of (?:the|these|them)\b", re.I)
 _AGED = re.compile(r"[\d\w]+[ -]?(?:year|month|week|day)s?[ -]olds?\b", re.I)
-_SPREAD = re.compile(r"\s?(?:±|\+/-|\+-).*")
-_NUMBERED = re.compile(r"[A-Za-z-]+\d+|\d+(?:st|nd|rd|th)")
-_SEGMENT_BREAK = re.compile(
-    r"[;:,.]|\((?!\s?[\d<>≥≤.])"
-    r"|\b(?:and|but|while|whereas|versus|vs|compared|then|or|with (?=\d))\b"
+_AGED_BEFORE = re.compile(
+    r"\b(?:age|aged|ages|child|children|infants?|baby|babies|patients?|people|person|those|anyone"
+    r"|man|woman|boy|girl|adults?|adolescents?)(?: (?:of|is|at|who (?:is|are)))?(?: age)?(?: of)? $"
 )
-
-Given = tuple[Quantity, Sentence]  # a quantity of the source and its sentence
+_KIDNEY = re.compile(r"\b(?:e?gfr|crcl|clearance)\b[^\d;]{0,20}$")
+_BMI = re.compile(r"\bbmi\b|\bbody mass index")
+_ELLIPTIC = re.compile(r"\s?(?:[.,;)]|$|(?:and|or|to|if|for|when)\b)")
+_FROM = re.compile(r"\bfrom $")
 
 
 def quantity_differences(comparison: Comparison) -> Iterator[str]:
@@ -47,63 +53,134 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
         for one in sentence.quantities
         if not _EXCLUDED.search(sentence.lower[: one.begin])
     ]
+    yield from named_differences(comparison)
     around = [one for sentence in comparison.context for one in sentence.quantities]
     for wanted in statement.quantities:
-        if _gives_both_ends(wanted, given):
+        if _gives_both_ends(statement, wanted, given):
             continue
         same = [pair for pair in given if _is_same(statement, wanted, *pair)]
         if same:
-            if other := _bound_elsewhere(statement, wanted, same, given):
+            other = bound_elsewhere(statement, wanted, same, given, comparison.topic)
+            if other := other or swapped(statement, wanted, same):
                 yield f"the source says {other.text} there, not {wanted.text}"
             continue
         limit = any(wanted.same_value(one) for one, _ in given)
-        if wanted.sign and not limit and any(_lies_within(wanted, one) for one, _ in given):
+        bounded = any(_bounds_too(wanted, one) for one, _ in given)
+        is_open = wanted.sign and not limit and not bounded
+        if is_open and any(_lies_within(wanted, one) for one, _ in given):
             continue
-        if any(wanted.equals(one) for one in around) or _is_derived(statement, wanted, window):
+        if any(wanted.equals(one) for one in around) or is_derived(statement, wanted, window):
             continue
-        if wanted.text.lower().startswith(("the first", "first")):
-            continue  # "the first day" is "day 1" and "at the start"
+        if any(is_about(statement, wanted, one) for one, _ in given):
+            continue
+        if wanted.text.lower().startswith(("the first", "first")) and not any(
+            one.dimension == "time" and sense_of(sentence, one) in ("end", "upto")
+            for one, sentence in given
+        ):
+            continue  # "the first day" is "at the start"
         yield _reason(wanted, [one for one, _ in given])
 
 
 def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
     """Whether a quantity of the source is the one that the statement gives."""
     if wanted.equals(given):
-        return True
+        return not is_opposite_time(statement, wanted, given, source)
     if {wanted.dimension, given.dimension} == {"", "rate"}:
         return False  # three tablets are not three times a day
+    if {wanted.dimension, given.dimension} == {"time", "rate"}:
+        return is_interval(statement, wanted, given, source)
+    if wanted.dimension != given.dimension and wanted.sign == given.sign:
+        if {wanted.dimension, given.dimension} == {"", "share"} and is_part(wanted) != is_part(
+            given
+        ):
+            return abs(wanted.low - given.low) < 0.006  # "two-thirds" and "67 %"
+        if conversions.agree(wanted, given, f"{statement.lower} {source.lower}"):
+            return True
     if not wanted.dimension and given.dimension and _is_number_of(wanted, given):
-        return wanted.sign == given.sign
+        return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
     if not given.dimension and wanted.dimension and _is_number_of(given, wanted):
         # "6.6 days vs 10.92", "Weight (kg) 61.2"
         unit = re.sub(r"[\d.,·±+−–\s-]+", "", wanted.text)
         beside = any(one.dimension == wanted.dimension for one in source.quantities)
         if beside or f"({unit})" in source.text:
             return wanted.sign == given.sign
+    if (
+        wanted.dimension
+        and not given.dimension
+        and wanted.sign == given.sign
+        and _takes_unit(wanted, given, source)
+    ):
+        return True
     if given.high < 0 < wanted.low and any(
         sign < 0 for clause in statement.clauses for _, sign in clause.directions.get("change", ())
     ):  # "fell by 34 %" for "-34 %"
         given = replace(given, low=-given.low, high=-given.high)
-    if (
-        _AGED.match(statement.text, wanted.start)
-        and given.low < given.high
-        and (
-            wanted.dimension == given.dimension == "time" and given.low <= wanted.low <= given.high
-        )
-    ):
-        return True  # "a 3-year-old" and "children of 1 to 4 years"
+    if _is_in_band(statement, wanted, given, source):
+        return True
     if not wanted.same_value(given) or not _may_share_unit(wanted, given, source):
         return False
     return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
 
 
+def _is_in_band(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether a weight, an age or a kidney function falls into the band that the source is for."""
+    if wanted.sign or wanted.low != wanted.high or (given.low == given.high and not given.sign):
+        return False
+    if given.dimension != wanted.dimension:
+        return False
+    text, before = statement.lower, statement.lower[max(0, wanted.begin - 40) : wanted.begin]
+    theirs = source.lower[max(0, given.begin - 40) : given.begin]
+    if wanted.dimension == "mass":
+        is_own = is_weight(wanted)
+    elif wanted.dimension == "time":
+        is_own = bool(_AGED.match(text, wanted.start) or _AGED_BEFORE.search(before))
+    else:
+        is_own = bool(_KIDNEY.search(before) and _KIDNEY.search(theirs))
+    if not is_own:
+        return False
+    low = given.low if given.sign not in ("<", "<=") else float("-inf")
+    high = given.high if given.sign not in (">", ">=") else float("inf")
+    if given.dimension == "time" and not given.sign and given.high > 700.0:
+        high += 364.0  # "2-5 years" ends with the sixth birthday
+    strict = given.sign in ("<", ">") and wanted.low == given.low
+    return low <= wanted.low <= high and not strict
+
+
+def _bounds_too(wanted: Quantity, given: Quantity) -> bool:
+    """Whether the source has a bound of its own in the direction of the statement's."""
+    return wanted.sign[:1] == given.sign[:1] and dimension(wanted) == dimension(given)
+
+
 def _lies_within(wanted: Quantity, given: Quantity) -> bool:
     """Whether a value of the source lies clearly on the side of a bound: 8 and "more than 6"."""
-    if given.sign or wanted.dimension != given.dimension or not wanted.dimension:
+    if given.sign or dimension(wanted) != dimension(given) or not dimension(wanted):
         return False
+    if given.dimension == "rate" and PLAIN_RATE.match(given.text.lower()):
+        return False  # the "a day" of an amount
+    if wanted.dimension == "time" and wanted.sign == "<=":
+        return False  # "until 2 hours before" is not "up to 6 hours before"
     if wanted.sign in (">", ">="):
         return given.low > wanted.high
     return wanted.sign in ("<", "<=") and given.high < wanted.low
+
+
+def _takes_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether a bare number has the unit of another one: "within 72 hours, ideally within 24"."""
+    if wanted.dimension == "mass/area" and _BMI.search(source.lower):
+        return _is_number_of(given, wanted)
+    unit = re.sub(r"[^a-z%]+", "", wanted.text.lower())
+    after = source.lower[given.end : given.end + 40]
+    if unit and re.match(rf"\s?\([^)]*\)\s{re.escape(unit)}", after):  # "54.3 (SD 8.1) years"
+        return _is_number_of(given, wanted)
+    if wanted.dimension not in ("time", "share") or not _ELLIPTIC.match(after):
+        return False
+    for one in source.quantities[:MOST_AMOUNTS]:
+        number = number_of(one)
+        if one.dimension == wanted.dimension and one.low == one.high and number > 0:
+            size = one.low / number
+            if wanted.same_value(replace(given, low=given.low * size, high=given.high * size)):
+                return True
+    return False
 
 
 def _may_share_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool:
@@ -117,10 +194,20 @@ def _may_share_unit(wanted: Quantity, given: Quantity, source: Sentence) -> bool
 
 def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
     """Whether a quantity of the source may be said with another comparator."""
-    within = wanted.sign == "<" or statement.text[: wanted.start].lower().endswith(" in ")
-    is_short = wanted.dimension == "time" and wanted.high < _THREE_YEARS
-    if is_short and within and given.sign == "<=":
-        return True  # "within a year" and "in under twelve months"
+    if wanted.dimension in ("time", "clock"):
+        # "Within a year", "in under twelve months" and "in the first year" are one.
+        senses = sense_of(statement, wanted), sense_of(source, given)
+        if all(senses) and ("from" in senses) == (senses == ("from", "from")):
+            is_short = wanted.dimension == "time" and wanted.high < _THREE_YEARS
+            return is_short or not (wanted.sign and given.sign)
+    if wanted.sign == ">=" and LIVED.match(source.lower, given.end):
+        return True  # "five-year survival"
+    for one, sentence, other in ((wanted, statement, given), (given, source, wanted)):
+        if one.sign == ">=" and not other.sign and sentence.lower.startswith("from", one.begin):
+            return True  # "screened from 50" and "screening starts at 50"
+        before = sentence.lower[max(0, one.begin - 10) : one.begin]
+        if not one.sign and other.sign == "<=" and before.endswith(" to "):
+            return True  # "raised to 25 mg" and "up to 25 mg"
     cell = _cell(source.text, given)
     return (
         (wanted.sign == "<=" and _UPPER.match(cell) is not None)
@@ -134,78 +221,50 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
     )
 
 
-def _gives_both_ends(wanted: Quantity, given: Sequence[Given]) -> bool:
-    """Whether the source gives the ends of a range on their own: "from 5 (SD 1) to 7 (SD 2)"."""
-    if wanted.low == wanted.high:
+def _gives_both_ends(statement: Sentence, wanted: Quantity, given: Sequence[Given]) -> bool:
+    """Whether one gives the ends of a range on their own: "from 5 (SD 1) to 7 (SD 2)"."""
+    if len(given) > MOST_AMOUNTS:
         return False
+    if wanted.low == wanted.high:
+        pairs = [
+            (one, wanted) if one.low < wanted.low else (wanted, one)
+            for one in statement.quantities
+            if one is not wanted and not one.same_value(wanted)
+        ]
+        return any(
+            range_.low < range_.high
+            and not range_.sign
+            and not _falls(statement, high, low)
+            and low.sign in ("", ">=")
+            and high.sign in ("", "<=")
+            and (high.dimension == range_.dimension or not high.dimension)
+            and (
+                range_.same_value(replace(low, high=high.high))
+                or (not low.dimension and numbers_in(range_.text) == (low.low, number_of(high)))
+            )
+            for range_, _ in given
+            for low, high in pairs
+        )
     ends = [replace(wanted, low=end, high=end) for end in (wanted.low, wanted.high)]
+    for sentence in {id(one): one for _, one in given}.values():
+        for first, second in pairwise(sentence.quantities):
+            falls = _falls(sentence, first, second) and _FROM.search(
+                statement.lower[: wanted.begin]
+            )
+            if falls and ends[1].same_value(first) and ends[0].same_value(second):
+                return False  # "from 9 % to 6 %"
     return all(any(end.same_value(one) for one, _ in given) for end in ends)
+
+
+def _falls(sentence: Sentence, high: Quantity, low: Quantity) -> bool:
+    """Whether a sentence says that something goes from one quantity to another."""
+    return sentence.lower[high.end : low.begin].strip() in ("to", "down to", "up to")
 
 
 def _is_number_of(bare: Quantity, measured: Quantity) -> bool:
     """Whether a number without a unit is the number of a quantity with one."""
-    numbers = _numbers_in(measured.text)
+    numbers = numbers_in(measured.text)
     return numbers in ((bare.low,), (bare.low, bare.high))
-
-
-@lru_cache(maxsize=2048)
-def _numbers_in(text: str) -> tuple[float, ...]:
-    """The first two numbers of a quantity as it is written, without its spread."""
-    plain = _SPREAD.sub("", text.split("/")[0]).replace("−", "-")
-    numbers = re.findall(r"(?<![\d.])-?\d+(?:[.,]\d+)*", plain)
-    return tuple(float(n.replace(",", "")) for n in numbers if n.count(".") < 2)[:2]
-
-
-def _next_word(sentence: Sentence, quantity: Quantity) -> str:
-    """The root of the word after a quantity: what it counts."""
-    found = _WORD_AFTER.match(sentence.lower, quantity.end)
-    return root(found[1]) if found else ""
-
-
-def _is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]) -> bool:
-    """Whether the source says a quantity without giving it.
-
-    "Max doses/24 h: 4" is four times in 24 hours; "one dose" is a single one; "days 1 and 2".
-    """
-    if wanted.dimension == "rate":
-        return _is_derived_rate(wanted, window)
-    if wanted.dimension == "share":
-        pairs = (
-            pair
-            for sentence in window
-            for pair in pairwise(one for one in sentence.quantities if not one.dimension)
-        )
-        return any(b.low and abs(a.low / b.low - wanted.low) < 0.006 for a, b in pairs)
-    if wanted.dimension:
-        return False
-    if wanted.low == wanted.high == 1.0 and not wanted.sign:
-        thing = _next_word(statement, wanted)
-        return not any(  # "one of the following" is not "two of the following", nor one tablet two
-            _OF_THEM.match(one.text, q.end) or (thing and thing == _next_word(one, q))
-            for one in window
-            for q in one.quantities
-        )
-    if wanted.low == 0.0:
-        return any(clause.negations for sentence in window for clause in sentence.clauses)
-    digits = re.sub(r"\D", "", wanted.text)
-    return bool(digits) and any(
-        digits in re.findall(r"\d+", word)
-        for sentence in window
-        for word in _NUMBERED.findall(sentence.text)
-    )
-
-
-def _is_derived_rate(wanted: Quantity, window: Sequence[Sentence]) -> bool:
-    """Whether the source says a rate as a number per time, or as a time of the day."""
-    for sentence in window:
-        numbers = [one.low for one in sentence.quantities if not one.dimension]
-        rates = [one.low for one in sentence.quantities if one.dimension == "rate"]
-        if any(abs(number * rate - wanted.low) < 1e-6 for number in numbers for rate in rates):
-            return True
-    if any(one.dimension == "rate" for sentence in window for one in sentence.quantities):
-        return False
-    nightly = any(not _NIGHTLY.isdisjoint(sentence.words) for sentence in window)
-    return abs(wanted.low - 1.0) < 1e-6 and nightly
 
 
 def _reason(wanted: Quantity, given: Sequence[Quantity]) -> str:
@@ -227,121 +286,5 @@ def _reason(wanted: Quantity, given: Sequence[Quantity]) -> str:
 
 def _cell(text: str, quantity: Quantity) -> str:
     """What stands before a quantity in its cell of a table or its part of a list."""
-    start = max(text.rfind("; ", 0, quantity.start), text.rfind(", ", 0, quantity.start), -2) + 2
-    return text[start : quantity.start]
-
-
-def _bound_elsewhere(
-    statement: Sentence, wanted: Quantity, same: Sequence[Given], given: Sequence[Given]
-) -> Quantity | None:
-    """The quantity that the source gives of what the statement gives another quantity of.
-
-    The terms near a quantity say what it measures. Only those terms count that are near one
-    quantity of the source and not near another of the same dimension.
-    """
-    if len(given) > _MOST_AMOUNTS or any("respectively" in one.words for _, one in same):
-        return None
-    beside = [one for one in statement.quantities if one is not wanted]
-    others = [
-        pair
-        for pair in given
-        if pair[0].dimension == wanted.dimension
-        and not pair[0].same_value(wanted)
-        and not (
-            any(one.same_value(pair[0]) for one in beside)
-            and _in_one_segment(statement, wanted, pair[0])
-        )
-    ]
-    near = [t for t in _segment(statement, wanted) if t.word not in ("before", "after")]
-    if not others or not near:
-        return None
-    if _second_of_two(same):  # "(4.2% versus 1.0%)": the second is of the other group
-        if not _COMPARED.isdisjoint(statement.words):
-            return None
-        own, far = [], [_segment(sentence, one) for one, sentence in others]
-    elif not any(_segment(sentence, one) for one, sentence in same):
-        return None
-    else:
-        own = [_qualifying(sentence, one) for one, sentence in same]
-        far = [_qualifying(sentence, one) for one, sentence in others]
-    if any(_distinct_overlap(near, terms, far) for terms in own):
-        return None
-    overlaps = [_distinct_overlap(near, terms, own) for terms in far]
-    most = max(overlaps)
-    return others[overlaps.index(most)][0] if most else None
-
-
-def _second_of_two(same: Sequence[Given]) -> bool:
-    """Whether a quantity is only the second of "(4.2% versus 1.0%)"."""
-    return all(
-        _VERSUS.search(source.text[: one.start])
-        and source.text[one.end : one.end + 1] in (")", ",", ";")
-        for one, source in same
-    )
-
-
-def _qualifying(sentence: Sentence, quantity: Quantity) -> tuple[Term, ...]:
-    """The terms that tell a quantity from others: not the subject before all of them."""
-    terms = _segment(sentence, quantity)
-    amounts = [one for one in sentence.quantities if one.dimension == quantity.dimension]
-    if is_row(sentence.text) or len(amounts) < 2:
-        return terms
-    after = tuple(term for term in terms if term.start > amounts[0].start)
-    # "In adults 5 mg and in children 2 mg": the qualifier comes first.
-    later = ((_segment(sentence, one), one) for one in amounts[1:])
-    comes_first = any(some and some[0].start < one.start for some, one in later)
-    return terms if comes_first and not after else after
-
-
-def _distinct_overlap(
-    near: Sequence[Term], terms: Sequence[Term], rest: Sequence[Sequence[Term]]
-) -> int:
-    """How many terms near a quantity are in one segment of the source, but not in all others."""
-    return sum(
-        _holds(terms, term) and not (rest and all(_holds(other, term) for other in rest))
-        for term in near
-    )
-
-
-def _holds(segment: Sequence[Term], term: Term) -> bool:
-    """Whether a segment of the source says a term."""
-    roots = frozenset(one for other in segment for one in other.roots)
-    concepts = frozenset(one for other in segment for one in other.concepts)
-    return matches(term, roots, concepts)
-
-
-def _in_one_segment(statement: Sentence, wanted: Quantity, other: Quantity) -> bool:
-    """Whether the statement names both quantities in one segment: "50 to 99 kg receive 40 mg"."""
-    near = _segment(statement, wanted)
-    same = (one for one in statement.quantities if one.same_value(other))
-    return any(_segment(statement, one) == near for one in same)
-
-
-@lru_cache(maxsize=2048)
-def _segment(sentence: Sentence, quantity: Quantity) -> tuple[Term, ...]:
-    """The terms around a quantity that say what it measures."""
-    start, end = next(
-        (span for span in _segments(sentence) if span[0] <= quantity.start < span[1]),
-        (0, len(sentence.text)),
-    )
-    versus = () if is_row(sentence.text) else ("vs", "versus")
-    return tuple(t for t in sentence.terms if start <= t.start < end and t.word not in versus)
-
-
-@lru_cache(maxsize=2048)
-def _segments(sentence: Sentence) -> tuple[tuple[int, int], ...]:
-    """Parts of a sentence that each measure something: cells, or pieces that have a quantity."""
-    text = sentence.lower
-    if is_row(text):
-        cuts = [one.end() for one in re.finditer("; ", text)]
-        return tuple(pairwise([0, *cuts, len(text) + 1]))
-    # A piece without a quantity joins the one after it, or the one before it at the end.
-    spans = sentence.quantities
-    starts = [0]
-    for one in _SEGMENT_BREAK.finditer(text):
-        cut = one.start()
-        before = any(starts[-1] <= q.start < cut for q in spans)
-        after = any(cut <= q.start for q in spans)
-        if before and after and not any(q.start < cut < q.end for q in spans):
-            starts.append(cut)
-    return tuple(pairwise([*starts, len(text)]))
+    start = max(text.rfind(mark, 0, quantity.start) + len(mark) for mark in ("; ", ", "))
+    return text[start if start > 1 else 0 : quantity.start]

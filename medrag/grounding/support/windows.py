@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from ...text.units import UNIT_NAME
 from ..candidates import list_spans, sentence_spans
 from ..table_rows import is_row
 from .abbreviations import Abbreviations, abbreviations, with_both_forms
@@ -42,6 +43,10 @@ _REFERS_WITHIN = re.compile(
 )
 _NARROWS = listed("narrows")
 _UNIT_OF_COLUMN = re.compile(r"\(([^()]*)\)\s*$|,\s*([^,\s]+)\s*$")
+_UNIT_CELL = re.compile(r"Units?: (.+)", re.I)
+_UNIT_NAME = re.compile(rf"(?:{UNIT_NAME}|per\s?cent|×)(?![\w])", re.I)
+_BARE_CELL = re.compile(r"\s*[<>≤≥]?\s*[\d.,·]+(?:\s?(?:[-–—±]|to)\s?[\d.,·]+)?\s*")
+_NO_MEASURE = re.compile(r"\s*(?:p\b|n\b|no\.?\b|number|age\b|ratio|hr\b|or\b|rr\b)", re.I)
 _LABEL = re.compile(r"[A-Z][\w ,()/-]{1,40}:\s")
 _PERIOD = re.compile(r"(?:weeks?|days?|months?|years?|hours?|minutes?)", re.I)
 
@@ -170,11 +175,20 @@ def read(source: str, title: str, section: str) -> Passage:
 
 def _spelled_out(line: str) -> str:
     """A row of a table with the unit of a column in its cells: "Dose: 5 mg" for "Dose (mg): 5"."""
-    return "; ".join(map(_cell, line.split("; "))) if is_row(line) else line
+    if not is_row(line) and is_row(line.replace(" | ", "; ")):
+        line = line.replace(" | ", "; ")
+    if not is_row(line):
+        return line
+    cells = line.split("; ")
+    # "Outcome: stay (days)" or "Unit: days" is of all the cells that have no unit of their own.
+    unit = next((one[1] for cell in cells if (one := _UNIT_CELL.fullmatch(cell))), "")
+    if not unit and (one := _UNIT_OF_COLUMN.search(cells[0].partition(": ")[2])):
+        unit = one[1] or one[2]
+    return "; ".join(_cell(cell, unit if _UNIT_NAME.match(unit) else "") for cell in cells)
 
 
-def _cell(cell: str) -> str:
-    """A cell with the unit that its column names."""
+def _cell(cell: str, unit_of_row: str) -> str:
+    """A cell with the unit that its column or its row names."""
     name, colon, value = cell.rpartition(": ")
     if not colon or not re.search(r"\d\s*$", value):
         return cell
@@ -182,6 +196,8 @@ def _cell(cell: str) -> str:
         return f"{name[: unit.start()].strip()}: {value} {unit[1] or unit[2]}"
     if _PERIOD.fullmatch(name.strip()):
         return f"{name}: {value} {name.strip().lower()}"
+    if unit_of_row and _BARE_CELL.fullmatch(value) and not _NO_MEASURE.match(name):
+        return f"{cell.rstrip()} {unit_of_row}"
     return cell
 
 
