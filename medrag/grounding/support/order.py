@@ -41,6 +41,7 @@ _IRREGULAR = {
 }  # fmt: skip
 _REPORTING = listed_roots("reporting")
 _RELATIVE = re.compile(r"\b(?:that|which|who)\s+$")
+_TO = re.compile(r"\bto\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|may|can|should|must|will)\b")
 _ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
 _CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))
@@ -159,6 +160,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         elif name in _TRANSITIVE:
             verb = _verb(name)
             by = _BY.search(text, end)
+            if word in _COMPARATIVES | {"lower"} and text[:start].endswith((" or ", " and ")):
+                continue  # "2.5 or lower"
             if word.endswith("ed") and _ADJECTIVE.search(text[:start]):
                 continue  # "infected skin"
             if by and _is_passive(text, one, by):
@@ -170,7 +173,10 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         else:
             continue
         left = _side(sentence, clause, first, start)
-        right = _side(sentence, clause, end, last)
+        to = _TO.search(text, end) if turned and verb != "than" else None
+        right = _side(sentence, clause, end, to.start() if to else last)
+        if to:  # "is sent by X to Y"
+            left |= _side(sentence, clause, to.end(), last)
         found.append((verb, right, left) if turned else (verb, left, right))
     return tuple(found)
 

@@ -21,7 +21,9 @@ _JOINT = re.compile(
     re.I,
 )
 _ASIDE = re.compile(
-    r"(?P<who>[^,;]{3,80}), (?:who|which) (?P<aside>[^,;]{3,120}), (?!and |or )(?P<rest>.+)", re.S
+    r"(?P<who>[^,;]{3,80}), (?:who|which|(?P<is>(?=due to|caused by|called|known as))) ?"
+    r"(?P<aside>[^,;]{3,120}), (?!and |or )(?P<rest>.+)",
+    re.S,
 )
 _MOST_JOINTS = 6  # that are tried
 _TOO_MANY_JOINTS = 50  # no sentence has so many
@@ -73,7 +75,8 @@ def judged_in_parts(
 def halves(statement: str) -> Iterator[tuple[str, str]]:
     """The ways to cut a statement in two at a conjunction; each part can stand alone."""
     if aside := _ASIDE.match(statement):  # "X, which is rare, causes Y"
-        yield f"{aside['who']} {aside['aside']}", f"{aside['who']} {aside['rest']}"
+        verb = "" if aside["is"] is None else "is "
+        yield f"{aside['who']} {verb}{aside['aside']}", f"{aside['who']} {aside['rest']}"
     joints = list(_JOINT.finditer(statement))
     subject = next((term.word for term in parse(statement).terms), "")
     for joint in joints[:_MOST_JOINTS] if len(joints) < _TOO_MANY_JOINTS else ():

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from .alignment import Comparison, matches, said
-from .forms import root
+from .forms import base_of_denied, root
 from .sentences import VERBAL, Clause, Sentence
 from .tables import listed
 from .vocabulary import opposites
@@ -154,7 +154,7 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
         return ""  # too little in common to say that one denies the other
     if (_denials(one, other, source) + _denials(other, one, statement)) % 2:
         if other.negations:
-            return "the source denies it"
+            return "" if _is_denied_too(other, [statement]) else "the source denies it"
         if _holds_scope(one, source) and not _is_denied_too(one, comparison.window):
             return "the source says it without “not”"
     return ""
@@ -193,7 +193,11 @@ def _changes(clause: Clause) -> set[int]:
 
 def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
     """How often a clause turns its meaning round, other than by what both name."""
-    count = clause.negations + sum(word not in opposite.words for word in clause.denied)
+    absent = {one for term in opposite.terms if term.absent for one in term.roots}
+    count = clause.negations + sum(
+        word not in opposite.words and root(base_of_denied(word)) not in absent
+        for word in clause.denied
+    )
     if not count and not other.negations and not other.denied:
         return 0
     for axis, directions in clause.directions.items():

@@ -70,7 +70,8 @@ _PART_OF = re.compile(
     r"(?:hour|day|year|time))"
 )
 _NO_HEDGES = frozenset({"appearance", "appearances"})
-_SEEMS = frozenset({"to", "that", "likely", "safe", "effective", "not"})
+_SEEMS = re.compile(r"\bappear(?:s|ed)? (?:to|that|likely|safe|effective|not)\b")
+_PERMITTED = [["be", done] for done in ("taken", "swallowed", "eaten", "stored", "mixed")]
 _ADJECTIVES = frozenset({"potential", "possible", "probable", "suspected", "apparent"})
 _NOT_ALL = re.compile(r"\bnot (?:all|every|everyone|everybody|each|always)\b")
 _NONE = re.compile(r"\b(?:no|none|never|nobody|neither|n['’]t any|not any)\b")
@@ -195,7 +196,9 @@ def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
             continue
         if word == "may" and (after == "not" or "only" in words[:at]):
             continue  # it forbids or allows
-        if word in _NO_HEDGES or (word.startswith("appear") and after not in _SEEMS):
+        if word in _NO_HEDGES or (word.startswith("appear") and not _SEEMS.search(sentence.lower)):
+            continue
+        if word == "may" and words[at + 1 : at + 3] in _PERMITTED:
             continue
         found.append((word, after if word in _ADJECTIVES else ""))
     return found

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import re
 
-_NO = r"no(?:t)?|n['’]t|neither|nor|without|never"
+_NO = r"(?:\bno|\bnot|n['’]t|\bcannot|\bneither|\bnor|\bwithout|\bnever)\b"
 _NO_CHANGE = re.compile(
-    rf"\b(?:{_NO})\b[^.;]{{0,40}}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact"
+    rf"{_NO}[^.;]{{0,40}}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact"
     r"|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*"
     r"|better|worse|superior\w*|evidence)\b"
     r"|\b(?:unchanged|similar|comparable|equal|the same|unaffected|non-?significant|insignificant"
     r"|nonsignificant|non-?inferior|unrelated"
     r"|as (?:often|common|effective|frequent|likely|many|high|low|good|well) (?:as|with|in))\b"
     r"|\b(?:evidence|effect|difference|benefit)\b[^.;]{0,40}\b(?:lacking|absent)\b|\black of\b"
-    rf"|\b(?:{_NO})\b (?:\w+ ){{0,2}}(?:shown|seen|found|observed|demonstrated|detected|reported"
+    rf"|{_NO} (?:\w+ ){{0,2}}(?:shown|seen|found|observed|demonstrated|detected|reported"
     r"|noted|proven|established|confirmed)\b|\bunproven\b"
     r"|\bfail(?:ed|s)? to\b|\bno (?:difference|change|effect)\b|\bdid nothing\b",
     re.I,
 )
 _NOT_SIGNIFICANT = re.compile(
-    rf"\b(?:{_NO})\b[^.;]{{0,30}}\bsignifican\w*"
+    rf"{_NO}[^.;]{{0,30}}\bsignifican\w*"
     r"|\bnon-?significant\w*|\binsignificant\w*|\b(?:not|n['’]t) reach significance",
     re.I,
 )

@@ -23,6 +23,8 @@ _CONTRACTED = frozenset(
     f"{verb}nt" for verb in ("do", "does", "did", "is", "are", "was", "were", "should", "have")
 )
 _DETERMINERS = frozenset({"the", "a", "an", "it", "they", "he", "she", "you", "this", "these"})
+_ALL = frozenset({"all", "every", "everyone", "everybody", "each", "always"})
+_THAN = re.compile(r"\b(?:no|not|n['’]t)\b.*\bthan\b")
 _SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
@@ -228,12 +230,15 @@ def _clauses(
         after = words[at + 1] if at + 1 < len(words) else ""
         # "Fails to work", "without waiting".
         fails = (word in _FAILS and after == "to") or (
-            word == "without" and after.endswith("ing") and after != "anything"
+            word == "without"
+            and after.endswith("ing")
+            and after != "anything"
+            and not _THAN.search(lower[:start])  # "no longer than an hour without being"
         )
         if (fails or word in _NEGATORS) and not any(start in span for span in false_negations):
             # "No rash, no fever" is denied once.
             clause.negations += not (word == "no" and clause.negations)
-            scope = len(tokens)
+            scope = 0 if word == "not" and after in _ALL else len(tokens)
             determined = word == "no"
         if word in _SUBORDINATE or (word == "and" and determined):
             scope = 0  # "no deaths and two admissions"

@@ -13,10 +13,10 @@ from ..table_rows import is_row
 from .abbreviations import Abbreviations, abbreviations, with_both_forms
 from .alignment import matches
 from .clauses import AUXILIARIES
-from .forms import root
-from .sentences import Sentence, parse
+from .forms import is_technical, root
+from .sentences import Sentence, Term, parse
 from .tables import listed
-from .vocabulary import listed_roots, opposites
+from .vocabulary import is_medical, listed_roots, opposites
 
 _FORBIDS = re.compile(
     r"contra-?indicat|when not|who (?:should|must) not|(?:do|must|should) not", re.I
@@ -28,7 +28,8 @@ REFERS = re.compile(
     r"\s*(?:it|its|they|them|their|theirs|this|these|that(?! of)"
     r"|those(?! (?:with|who|on|in|without|taking))|he|she|his|her|both|such|doing so"
     r"|the (?:latter|former|same|drug|medicine|dose|course|treatment|tablets?|vaccine|infusion"
-    r"|injection|patients?|child|children|procedure|test|result|effect|risk|condition|disease|rash"
+    r"|evidence|data|swelling|volume|levels?|score|benefit|protection|operation|catheter|tube|needle"
+    r"|sample|specimen|injection|patients?|child|children|procedure|test|result|effect|risk|condition|disease|rash"
     r"|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
     r"|then|you|we|whereas|while|in contrast|by contrast|conversely|but|and|so|thus|hence"
     r"|as a result|eventually|later|finally|afterwards|thereafter|otherwise|also|in addition|however"
@@ -37,7 +38,8 @@ REFERS = re.compile(
     re.I,
 )
 _REFERS_WITHIN = re.compile(
-    r"\b(?:this|these|its|their|it|them|they|then|afterwards|subsequently|next|otherwise|also"
+    r"\b(?:this|these|those(?! (?:with|who|on|in|without|taking))|its|their|it|them|they|then"
+    r"|the same day|that day|afterwards|subsequently|next|otherwise|also"
     r"|therefore|beforehand|you)\b",
     re.I,
 )
@@ -48,6 +50,7 @@ _UNIT_NAME = re.compile(rf"(?:{UNIT_NAME}|per\s?cent|×)(?![\w])", re.I)
 _BARE_CELL = re.compile(r"\s*[<>≤≥]?\s*[\d.,·]+(?:\s?(?:[-–—±]|to)\s?[\d.,·]+)?\s*")
 _NO_MEASURE = re.compile(r"\s*(?:p\b|n\b|no\.?\b|number|age\b|ratio|hr\b|or\b|rr\b)", re.I)
 _LABEL = re.compile(r"[A-Z][\w ,()/-]{1,40}:\s")
+_NONE = re.compile(r"(?:none|nil|no)\b[\s.]*(?P<more>[a-z]*)[\s.]*\Z", re.I)
 _PERIOD = re.compile(r"(?:weeks?|days?|months?|years?|hours?|minutes?)", re.I)
 
 
@@ -190,6 +193,8 @@ def _spelled_out(line: str) -> str:
 def _cell(cell: str, unit_of_row: str) -> str:
     """A cell with the unit that its column or its row names."""
     name, colon, value = cell.rpartition(": ")
+    if colon and (none := _NONE.match(value)):
+        return f"no {none['more']} {name}"
     if not colon or not re.search(r"\d\s*$", value):
         return cell
     if unit := _UNIT_OF_COLUMN.search(name):
@@ -247,7 +252,8 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
         return True
     labels = [_LABEL.match(sentence.text) for sentence in (before, after)]
     if all(labels):  # "Indication: …" and "Adult: …", but not "Adults: …" and "Children: …"
-        return not all(parse(label[0]).slots for label in labels if label)
+        heads = [parse(label[0]) for label in labels if label]
+        return not all(one.slots or any(map(_is_name, one.terms)) for one in heads)
     # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
     if any(map(_has_plain_subject, (before, after))) or _is_instruction(after):
         return True
@@ -255,6 +261,11 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
         return True
     definite = after.words[0] in ("the", "these")
     return definite and matches(after.terms[0], before.roots, before.concepts)
+
+
+def _is_name(term: Term) -> bool:
+    """Whether a term names a disease, a drug or the like."""
+    return any(map(is_medical, term.concepts)) or any(map(is_technical, term.word.split()))
 
 
 @lru_cache(maxsize=2048)
