@@ -154,7 +154,7 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
         return ""  # too little in common to say that one denies the other
     if (_denials(one, other, source) + _denials(other, one, statement)) % 2:
         if other.negations:
-            return "" if _is_denied_too(other, [statement]) else "the source denies it"
+            return "" if _denies_most(statement, other) else "the source denies it"
         if _holds_scope(one, source) and not _is_denied_too(one, comparison.window):
             return "the source says it without “not”"
     return ""
@@ -177,6 +177,15 @@ def _is_denied_too(clause: Clause, window: Sequence[Sentence]) -> bool:
         for term in other.terms
         if term.negated
     )
+
+
+def _denies_most(statement: Sentence, clause: Clause) -> bool:
+    """Whether a statement denies most of what a clause of a source denies."""
+    scope = [term for term in clause.terms if term.negated and not term.light]
+    denied = [t for one in statement.clauses if one.negations for t in one.terms if t.negated]
+    roots = frozenset(one for term in denied for one in term.roots)
+    concepts = frozenset(one for term in denied for one in term.concepts)
+    return 2 * len(said(scope, roots, concepts)) > len(scope)
 
 
 def _holds_scope(negative: Clause, opposite: Sentence) -> bool:
