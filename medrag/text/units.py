@@ -82,6 +82,7 @@ _UNITS: dict[str, dict[str, float]] = {
     "osmol": {"mosm mosmol milliosmoles": 1e-3},
     "watt": {"watt watts": 1.0},
     "metabolic": {"met mets": 1.0},
+    "bases": {"bp": 1.0, "kb kbp": 1e3, "mbp": 1e6, "gbp": 1e9},
 }
 
 
@@ -94,7 +95,8 @@ class Unit(NamedTuple):
 
 _CASED = {
     "M": None, "S": None, "Y": None, "D": None,
-    "G": Unit("mass", 1.0), "L": Unit("volume", 1.0),
+    "G": Unit("mass", 1.0), "L": Unit("volume", 1.0), "Mb": Unit("bases", 1e6),
+    "Gb": Unit("bases", 1e9),
 }  # fmt: skip
 _BY_NAME = {
     name: Unit("volume" if dimension == "microlitres" else dimension, size)

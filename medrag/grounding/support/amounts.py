@@ -13,6 +13,7 @@ from . import conversions
 from .alignment import Comparison
 from .binding import bound_elsewhere, swapped
 from .derived import is_about, is_derived
+from .forms import is_technical
 from .measures import (
     MOST_AMOUNTS,
     PLAIN_RATE,
@@ -41,6 +42,8 @@ _AGED_BEFORE = re.compile(
 _KIDNEY = re.compile(r"\b(?:e?gfr|crcl|clearance)\b[^\d;]{0,20}$")
 _BMI = re.compile(r"\bbmi\b|\bbody mass index")
 _ELLIPTIC = re.compile(r"\s?(?:[.,;)]|$|(?:and|or|to|if|for|when)\b)")
+# "120 cmHg": short, and with a capital behind its first letter or without a vowel.
+_UNKNOWN_UNIT = re.compile(r"\s?(?P<unit>[a-zµ]{1,2}[A-Z][A-Za-z]{0,3}|[b-df-hj-np-tv-xz]{2,4})\b")
 _FROM = re.compile(r"\bfrom $")
 
 
@@ -96,6 +99,8 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
             return abs(wanted.low - given.low) < 0.006  # "two-thirds" and "67 %"
         if conversions.agree(wanted, given, f"{statement.lower} {source.lower}"):
             return True
+    if _has_other_unit(statement, wanted, source):
+        return False
     if not wanted.dimension and given.dimension and _is_number_of(wanted, given):
         return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
     if not given.dimension and wanted.dimension and _is_number_of(given, wanted):
@@ -120,6 +125,16 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
     if not wanted.same_value(given) or not _may_share_unit(wanted, given, source):
         return False
     return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
+
+
+def _has_other_unit(statement: Sentence, wanted: Quantity, source: Sentence) -> bool:
+    """Whether a unit that is not known follows a number, and the source does not have it."""
+    unit = _UNKNOWN_UNIT.match(statement.text, wanted.end) if not wanted.dimension else None
+    return (
+        unit is not None
+        and unit["unit"] not in source.text
+        and is_technical(unit["unit"].lower())
+    )
 
 
 def _is_in_band(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
