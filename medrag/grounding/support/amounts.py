@@ -131,9 +131,7 @@ def _has_other_unit(statement: Sentence, wanted: Quantity, source: Sentence) -> 
     """Whether a unit that is not known follows a number, and the source does not have it."""
     unit = _UNKNOWN_UNIT.match(statement.text, wanted.end) if not wanted.dimension else None
     return (
-        unit is not None
-        and unit["unit"] not in source.text
-        and is_technical(unit["unit"].lower())
+        unit is not None and unit["unit"] not in source.text and is_technical(unit["unit"].lower())
     )
 
 

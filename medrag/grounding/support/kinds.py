@@ -11,7 +11,7 @@ from .sentences import Sentence, parse
 
 _NUMBERED = re.compile(
     r"\b(?P<noun>type|grade|stage|phase|class|group|arm|category|cohort)s?\s"
-    r"(?P<names>(?:\d+[a-z]?|[ivx]+|[a-d])\b(?:(?:,| and| or)+ (?:\d+[a-z]?|[ivx]+|[a-d])\b)*)"
+    r"(?P<names>(?:\d+[a-z]?|[ivx]+[ab]?|[a-d])\b(?:(?:,| and| or)+ (?:\d+[a-z]?|[ivx]+[ab]?|[a-d])\b)*)"
 )
 _ORDINALS = {
     "1st": "first", "2nd": "second", "3rd": "third", "4th": "fourth", "5th": "fifth",

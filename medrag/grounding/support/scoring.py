@@ -31,6 +31,8 @@ _LIGHT = 0.15  # weight of a term that says little about the topic
 _IN_HEADING = 0.85  # of a term that only the title or the section has
 _BEFORE = 0.6  # of one that only the sentences before have
 _DIRECTED = 0.9  # of a term whose direction the source names with another word
+_JOINED = 2  # windows that are tried with one more sentence
+_TOLD = 0.6  # share of the terms of that sentence that the statement has to say
 _IN_PART = 0.6  # of a phrase of which the source has a word: "tooth decay" and "decay"
 _PER_SENTENCE = 0.02  # what a sentence more costs, so that of two windows the shorter is taken
 _BEHIND = 0.05  # windows that say so much less than the best one are not considered
@@ -69,21 +71,73 @@ def judge(said: Sentence, passage: Passage) -> Judgement:
         score = max(0.0, coverage) ** _EASE
         if coverage < rated[0][0] - _BEHIND or (best.spans and score <= best.score):
             break
-        comparison = Comparison(said, window.sentences, window.context, passage.sentences)
-        conditions = dropped_conditions(said, window.sentences)
-        reason = next(
-            chain(
-                _differences(comparison),
-                (why for why, left in conditions if left == 0.0),
-                _unsaid(said, window),
-                [f"the source does not mention {missing}"] if missing else [],
-            ),
-            "",
-        )
-        score = 0.0 if reason else score * min((left for _, left in conditions), default=1.0)
-        if score > best.score + 1e-9 or not best.spans:
-            best = Judgement(score, reason, window.spans)
+        found = _judged(said, passage, window, score, missing)
+        if found.score > best.score + 1e-9 or not best.spans:
+            best = found
+    if best.score == 0.0:
+        # What one sentence lacks, another one that the statement tells as well may say.
+        for coverage, _, window in rated[:_JOINED]:
+            for wider in _joined(said, window, passage):
+                more, missing = _coverage(said, wider, passage.short)
+                if more > coverage + _BEHIND:
+                    score = max(0.0, more - _PER_SENTENCE) ** _EASE
+                    best = max(
+                        best,
+                        _judged(said, passage, wider, score, missing),
+                        key=lambda one: one.score,
+                    )
     return best
+
+
+def _judged(
+    said: Sentence, passage: Passage, window: Window, score: float, missing: str
+) -> Judgement:
+    """The judgement by one window.
+
+    Args:
+        score: by the terms alone.
+        missing: a name that the window does not mention.
+    """
+    comparison = Comparison(said, window.sentences, window.context, passage.sentences)
+    conditions = dropped_conditions(said, window.sentences)
+    reason = next(
+        chain(
+            _differences(comparison),
+            (why for why, left in conditions if left == 0.0),
+            _unsaid(said, window),
+            [f"the source does not mention {missing}"] if missing else [],
+        ),
+        "",
+    )
+    left = min((left for _, left in conditions), default=1.0)
+    return Judgement(0.0 if reason else score * left, reason, window.spans)
+
+
+def _joined(said: Sentence, window: Window, passage: Passage) -> Iterator[Window]:
+    """The window with one more sentence near it, most of which the statement says."""
+    inside = [at for at, span in enumerate(passage.spans) if span in window.spans]
+    if not inside or len(inside) > 2:
+        return
+    for at in range(max(0, inside[0] - 2), min(len(passage.spans), inside[-1] + 3)):
+        content = [term for term in passage.sentences[at].terms if not term.light]
+        told = sum(matches(term, said.roots, said.concepts) for term in content)
+        if at in inside or not content or told < _TOLD * len(content):
+            continue
+        numbers = sorted({*inside, at})
+        if not all(_is_about(said, passage.sentences[n]) for n in numbers):
+            continue
+        yield Window(
+            [passage.sentences[n] for n in numbers],
+            window.heading,
+            window.context,
+            tuple(passage.spans[n] for n in numbers),
+        )
+
+
+def _is_about(said: Sentence, sentence: Sentence) -> bool:
+    """Whether a statement says the first thing that a sentence names: its subject, most often."""
+    first = next((term for term in sentence.terms if not term.light), None)
+    return first is None or matches(first, said.roots, said.concepts)
 
 
 def _differences(comparison: Comparison) -> Iterator[str]:
