@@ -89,7 +89,8 @@ _ASKS = re.compile(
     re.I,
 )
 _DEFINES = re.compile(
-    r"\W*(?:what (?:is|are|\(are\)|is \(are\)|does)|define|describe|explain|what['’]s)\b(?P<rest>.*)",
+    r"\W*(?:what (?:is|are|\(are\)|is \(are\)|does)|define|describe|explain|what['’]s)\b"
+    r"(?P<rest>.*)",
     re.I | re.S,
 )
 _COPULA = re.compile(

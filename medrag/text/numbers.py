@@ -150,7 +150,8 @@ def _is_fraction(text: str, found: re.Match[str]) -> bool:
     after = text[found.end() : found.end() + 5]
     if found["part"].lower() == "half":
         return not re.match(r"-?\s?li(?:fe|ves)", after) and not after[:1].isalnum()
-    return found["some"] is not None and not re.match(r"\s?(?:day|week|dos|mont|tri|line)", after)
+    ordinal = re.match(r"\s?(?:day|week|dos|mont|tri|line)|-deg", after)
+    return found["some"] is not None and not ordinal
 
 
 def _value(number: re.Match[str]) -> float:

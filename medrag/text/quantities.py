@@ -70,6 +70,7 @@ _POINT = re.compile(r"(?P<word>\S*)\s*\b(?P<unit>day|week|month|year|hour|minute
 _NO_POINT = frozenset(
     {"a", "an", "per", "each", "every", "few", "several", "half", "once", "twice"}
 )
+_EITHER_SIDE = re.compile(r"(?:\A|[^\d\s]\s*|\s)±\s?$")
 _ONE_OR_TWO = re.compile(
     r"(?<!times )\ban? (?P<unit>minute|hour|day|week|month|year) or two\b", re.I
 )
@@ -271,6 +272,8 @@ def _counted(plain: str, taken: Sequence[tuple[int, int]]) -> list[Quantity]:
             plain, number.start, end, number.value, number.value, unit
         )
         at = max(at, one.end)
+        if _EITHER_SIDE.search(_before(plain, number.start)) and one.low == one.high:
+            one = replace(one, low=-one.high, sign="")  # "±2" is "-2 to +2"
         if not _VOLUME_IN.search(_before(plain, one.start)):  # a name of a lung function
             found.append(one)
     return found

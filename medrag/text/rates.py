@@ -60,7 +60,7 @@ _A_TIME_AFTER = re.compile(
 )
 _A_TIME_BEFORE = re.compile(
     r"(?:^|[,;.(:]"
-    r"|\b(?:for|in|within|after|about|around|of|than|once|over|only|by|takes?|taking|took|until"
+    r"|\b(?:at|for|in|within|after|about|around|of|than|once|over|only|by|takes?|taking|took|until"
     r"|lasts?|lasted|least|most|to|as|inside|till|beyond|past|above|nearly|almost|roughly"
     r"|approximately|under|another|half|is|was|be|on|and|or|before|every|during"
     r"|from|with|quite|such|what|up))\s*$",

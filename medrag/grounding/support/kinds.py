@@ -9,9 +9,10 @@ from .alignment import Comparison, matches, said
 from .forms import root
 from .sentences import Sentence, parse
 
+_NAME = r"(?:\d+[a-z]?|[ivx]+[ab]?|[a-d])"
 _NUMBERED = re.compile(
     r"\b(?P<noun>type|grade|stage|phase|class|group|arm|category|cohort)s?\s"
-    r"(?P<names>(?:\d+[a-z]?|[ivx]+[ab]?|[a-d])\b(?:(?:,| and| or)+ (?:\d+[a-z]?|[ivx]+[ab]?|[a-d])\b)*)"
+    rf"(?P<names>{_NAME}\b(?:(?:,| and| or)+ {_NAME}\b)*)"
 )
 _ORDINALS = {
     "1st": "first", "2nd": "second", "3rd": "third", "4th": "fourth", "5th": "fifth",

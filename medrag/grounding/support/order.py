@@ -28,7 +28,7 @@ _STOP_OR_AND = re.compile(r"[,;.]|\band\b")
 _NEW_PHRASE = re.compile(
     r"\s(?:the|an?|it|they|you|he|she|this|give|take|apply|check|start|stop)\s"
 )
-_TRANSITIVE = listed_roots("transitive") | {root("depend"), root("rely")}
+_TRANSITIVE = listed_roots("transitive") | {root("depend"), root("rely"), root("tell")}
 _LESS = listed("less")
 _COMPARATIVES = listed("comparatives")
 _THAN = re.compile(r"\b(?:than|to)\b")
@@ -36,8 +36,8 @@ _BY = re.compile(r"\b(?:by|from)\b")
 _WITH = re.compile(r"\s+(?:with|when|if|on|in response to)\s")
 _IRREGULAR = {
     "gave": "give", "given": "give", "took": "take", "sent": "send", "led": "lead", "rose": "rise",
-    root("donate"): "give", root("transfer"): "give", root("depend"): root("need"),
-    root("rely"): root("need"), root("require"): root("need"),
+    root("donate"): "give", root("transfer"): "give", root("tell"): root("inform"),
+    root("depend"): root("need"), root("rely"): root("need"), root("require"): root("need"),
 }  # fmt: skip
 _REPORTING = listed_roots("reporting")
 _RELATIVE = re.compile(r"\b(?:that|which|who)\s+$")
@@ -65,6 +65,8 @@ def order_differences(comparison: Comparison) -> Iterator[str]:
 def role_differences(comparison: Comparison) -> Iterator[str]:
     """Whether a statement exchanges who does something and to whom."""
     for clause, other, sentence in comparison.aligned:
+        if clause.negations and (other.negations or other.no_change):
+            continue  # neither does it
         theirs = _roles(sentence, other)
         for verb, agents, patients in _roles(comparison.statement, clause) if theirs else ():
             for verb2, agents2, patients2 in theirs:

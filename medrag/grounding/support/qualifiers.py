@@ -77,6 +77,7 @@ _NOT_ALL = re.compile(r"\bnot (?:all|every|everyone|everybody|each|always)\b")
 _NONE = re.compile(r"\b(?:no|none|never|nobody|neither|n['’]t any|not any)\b")
 _SOME = re.compile(r"\b(?:all|every|everyone|always|some|most|many|only|sometimes|necessarily)\b")
 _OPEN = frozenset({"clear", "known", "certain", "establish", "proven", "prov", "shown", "show"})
+_PERMISSIVE = frozenset({"may", "can", "could", "might", "consider", "optional", "option"})
 _ALLOWED = frozenset({"allowed", "permitted", "allow"})
 _CONSIDER = frozenset({"consider", "considered"})
 _OPTIONAL = _CONSIDER | {"may", "can", "could", "might", "option", "optional"}
@@ -157,7 +158,12 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         if heads and _HEAD_ROOTS.isdisjoint(known) and _ENDS_USE.isdisjoint(known):
             yield f"the source says it of “{heads[0]}”"
         softened = [word for word in theirs if word in _WEAK]
-        added = [word for word in own if word in _SURE and not (word == "never" and negated)]
+        weak = any(one in _PERMISSIVE for one in window_words)
+        added = [
+            word
+            for word in own
+            if word in _SURE and not (word == "never" and negated) and (word != "must" or weak)
+        ]
         hedged = [word for word in _hedges(sentence, other) if _says(word, statement)]
         hedges = (
             not _STRONG.isdisjoint(own)
@@ -198,6 +204,8 @@ def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
             continue  # it forbids or allows
         if word in _NO_HEDGES or (word.startswith("appear") and not _SEEMS.search(sentence.lower)):
             continue
+        if word == "likely" and at and words[at - 1] in ("more", "less", "most", "least"):
+            continue  # it compares
         if word == "may" and words[at + 1 : at + 3] in _PERMITTED:
             continue
         found.append((word, after if word in _ADJECTIVES else ""))

@@ -112,7 +112,8 @@ def _changed(
             return f"the source says “{old[0]}”, not “{new[0]}”"
         if ("unless" in new) != ("unless" in old):
             return "the source says it " + ("with" if "unless" in old else "without") + " “unless”"
-        if set(old) & _CONDITIONS and not set(new) & (_CONDITIONS | {"without"}):
+        left_out = set(old) & _CONDITIONS - {*statement.plain}
+        if left_out and not set(new) & (_CONDITIONS | {"without"}):
             return f"the source says it holds “{' '.join(old)}”"
         if reason := _replaced(new, old, statement, sentence, passage):
             return reason

@@ -118,10 +118,13 @@ def _joined(said: Sentence, window: Window, passage: Passage) -> Iterator[Window
     inside = [at for at, span in enumerate(passage.spans) if span in window.spans]
     if not inside or len(inside) > 2:
         return
+    telling = {one.spans[0] for one in passage.windows}  # no headings, no questions
     for at in range(max(0, inside[0] - 2), min(len(passage.spans), inside[-1] + 3)):
         content = [term for term in passage.sentences[at].terms if not term.light]
         told = sum(matches(term, said.roots, said.concepts) for term in content)
         if at in inside or not content or told < _TOLD * len(content):
+            continue
+        if passage.spans[at] not in telling:
             continue
         numbers = sorted({*inside, at})
         if not all(_is_about(said, passage.sentences[n]) for n in numbers):

@@ -25,6 +25,7 @@ _CONTRACTED = frozenset(
 _DETERMINERS = frozenset({"the", "a", "an", "it", "they", "he", "she", "you", "this", "these"})
 _ALL = frozenset({"all", "every", "everyone", "everybody", "each", "always"})
 _THAN = re.compile(r"\b(?:no|not|n['’]t)\b.*\bthan\b")
+_EXCLUDES = re.compile(r"(?: \w+){0,5}? (?:exclude|rule[sd]? out)")  # it stays possible
 _SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
@@ -238,7 +239,8 @@ def _clauses(
         if (fails or word in _NEGATORS) and not any(start in span for span in false_negations):
             # "No rash, no fever" is denied once.
             clause.negations += not (word == "no" and clause.negations)
-            scope = 0 if word == "not" and after in _ALL else len(tokens)
+            open_ended = (word == "not" and after in _ALL) or _EXCLUDES.match(lower, end)
+            scope = 0 if open_ended else len(tokens)
             determined = word == "no"
         if word in _SUBORDINATE or (word == "and" and determined):
             scope = 0  # "no deaths and two admissions"

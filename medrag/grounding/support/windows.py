@@ -32,14 +32,14 @@ REFERS = re.compile(
     r"|sample|specimen|injection|patients?|child|children|procedure|test|result|effect|risk|condition|disease|rash"
     r"|pain|wound|device|group|trial|study|women|men|infection|solution|cream|duration|interval)"
     r"|then|you|we|whereas|while|in contrast|by contrast|conversely|but|and|so|thus|hence"
-    r"|as a result|eventually|later|finally|afterwards|thereafter|otherwise|also|in addition|however"
-    r"|if so|when this"
+    r"|as a result|eventually|later|finally|afterwards|thereafter|otherwise|also|in addition"
+    r"|however|if so|when this"
     r"|(?:if|when|once|where|until) (?:the|it|this|they|these))\b",
     re.I,
 )
 _REFERS_WITHIN = re.compile(
     r"\b(?:this|these|those(?! (?:with|who|on|in|without|taking))|its|their|it|them|they|then"
-    r"|the same day|that day|afterwards|subsequently|next|otherwise|also"
+    r"|the same day|that day|former|latter|afterwards|subsequently|next|otherwise|also"
     r"|therefore|beforehand|you)\b",
     re.I,
 )
