@@ -258,7 +258,9 @@ def _may_answer(one: Candidate, asked: Question) -> bool:
 
 def _without_boilerplate(found: list[Candidate], asked: Question) -> list[Candidate]:
     """The candidates without sentences that stand in several documents and name no subject."""
-    subjects = {stem(word) for word in asked.subjects}
+    sides = asked.aspects  # "symptoms" is no subject
+    named = [word for word in asked.subjects if not any(one.asked.match(word) for one in sides)]
+    subjects = {stem(word) for word in named}
     documents: dict[str, set[str]] = {}
     for one in found:
         documents.setdefault(one.text, set()).add(one.hit.document)

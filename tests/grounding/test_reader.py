@@ -5,6 +5,8 @@ All texts are invented. Each case is one kind of mistake, in several wordings.
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from medrag.config import GeneratorConfig
@@ -33,6 +35,12 @@ def answer(
         Prompt(question, tuple(hits), [], evidence=tuple(evidence))
     )
     return reply.text.replace(" [1]", "")
+
+
+def weighed(question: str, hits: list[Hit], embedder: TextEmbedder) -> list[str]:
+    """What the hits say about a question, the best first."""
+    vector = embedder.embed_queries([question])[0]
+    return [one.text for one in weigh(question, vector, hits, embedder, lambda word: 1.0)]
 
 
 def taken(text: str, title: str = "", section: str = "") -> list[str]:
@@ -406,6 +414,71 @@ def test_a_quantity_that_is_asked_for_is_in_the_answer(
 def test_a_question_without_its_quantity_is_refused(embedder: TextEmbedder) -> None:
     text = "Orlex is given for gout. Orlex is taken with food."
     assert answer("What is the dose of orlex?", embedder, text, "Orlex") == REFUSAL
+
+
+# --- the side of the subject ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "right"),
+    [
+        (
+            "What are the treatments for lumbora?",
+            "Lumbora of the hip and lumbora of the knee are seen in farmers. "
+            "Rest and ibuprofen relieve the pain.",
+            "Rest and ibuprofen relieve the pain.",
+        ),
+        (
+            "How is lumbora diagnosed?",
+            "Lumbora is seen in farmers of all ages. An MRI scan of the hip shows a white line.",
+            "An MRI scan of the hip shows a white line.",
+        ),
+        (
+            "Is lumbora inherited?",
+            "Lumbora is often seen in farmers. The pattern is autosomal recessive.",
+            "The pattern is autosomal recessive.",
+        ),
+        (
+            "What is lumbora?",
+            "Lumbora has been known to farmers for many years. "
+            "Lumbora is a swelling of the hip that comes with fever.",
+            "Lumbora is a swelling of the hip that comes with fever.",
+        ),
+        (
+            "How is lumbora passed on?",
+            "What are the symptoms of lumbora?\n\nMost people with lumbora pass out or vomit.\n\n"
+            "How is lumbora passed on?\n\nCattle and sheep carry the virus of the disease.",
+            "Cattle and sheep carry the virus of the disease.",
+        ),
+    ],
+)
+def test_the_side_of_the_subject_that_is_asked_about(
+    question: str, text: str, right: str, embedder: TextEmbedder
+) -> None:
+    assert weighed(question, [hit(text)], embedder)[0] == right
+
+
+def test_what_it_causes_is_not_what_causes_it(embedder: TextEmbedder) -> None:
+    text = "Lumbora can lead to scars of the hip. Farmers know lumbora well."
+    assert "scars" not in answer("What causes lumbora?", embedder, text)
+    assert "scars" in answer("What does lumbora lead to?", embedder, text)
+
+
+def test_what_stands_in_several_documents_is_boilerplate(embedder: TextEmbedder) -> None:
+    question = "What are the symptoms of lumbora?"
+    common = "Signs and symptoms differ from one patient to the next."
+    one = hit(f"{common} Its signs are fever and a stiff hip.", "Lumbora")
+    other = dataclasses.replace(
+        hit(f"{common} Its signs are spots.", "Lumbora of cattle"), document="e.txt"
+    )
+    assert common in weighed(question, [one], embedder)
+    assert common not in weighed(question, [one, other], embedder)
+
+
+def test_a_chunk_about_something_else_adds_nothing(embedder: TextEmbedder) -> None:
+    told = "Lumbora is passed on by cattle."
+    hits = [hit(told), hit("A cast of plaster is heavy.")]
+    assert weighed("How is lumbora passed on?", hits, embedder) == [told]
 
 
 # --- the question -----------------------------------------------------------------------------
