@@ -66,7 +66,7 @@ def comparator(text: str, start: int, end: int) -> tuple[str, int]:
     before = _APPROXIMATE.sub("", text[offset:start])
     if found := _COMPARATOR.search(before):
         edge = before[: found.start()]
-        if not (found[0][0].isalpha() and edge[-1:].isalpha()):
+        if not (found[0][0].isalpha() and edge[-1:].isalpha()) or found[0][1] in "'’":
             sign = next(sign for i, sign in enumerate(_SIGNS) if found[f"c{i}"])
             return sign, offset + found.start()
     return "", start

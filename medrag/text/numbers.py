@@ -60,7 +60,7 @@ _LONG_NUMBER = (
     rf"(?:(?:{_HUNDREDS}|an?) |{_NO_ARTICLE})thousand\b(?:,? (?:and )?{_HUNDREDS})?"
     rf"|(?:(?:an?|{WORD_NUMBER})[ -]|{_NO_ARTICLE})hundred\b"
     rf"(?: thousand| (?:and )?(?:{WORD_NUMBER}))?"
-    r"|(?:half )?a dozen|a couple of(?= [a-z])"
+    r"|(?:half )?a dozen|a couple of(?= [a-z])|an? (?:million|billion)\b"
 )
 ORDINAL = rf"(?:{'|'.join(_ORDINALS)}|\d+(?:st|nd|rd|th))"
 _AND_PART = {"half": 0.5, "quarter": 0.25, "three": 0.75}

@@ -334,8 +334,8 @@ def _quantity(
 ) -> Quantity:
     """A quantity with the comparator that stands at it."""
     sign, begin = comparator(plain, start, end)
-    if low < high and plain[begin : begin + 4].lower() == "from":
-        sign, begin = "", start  # "from age 50 to 74"
+    if low < high and plain[begin : begin + 6].lower().startswith(("from", "within", "inside")):
+        sign, begin = "", start  # "from age 50 to 74", "within 2.0-3.0"
     is_short = dimension == "time" and (high < 7.0 or low < high)
     if sign == ">" and is_short and _OVER.search(_before(plain, start)):
         sign = ""  # "infused over 20 minutes" says how long
@@ -357,6 +357,8 @@ def _point(plain: str, start: int) -> float:
 def _is_age(plain: str, start: int, end: int) -> bool:
     """Whether a bare number after "aged" or "people under" is an age in years."""
     before = _before(plain, start)
+    if _AGE.search(_before(plain, comparator(plain, start, end)[1])):
+        return True  # "age ≥ 75"
     if not _AGED.search(before):
         return False
     if _AGE.search(before):

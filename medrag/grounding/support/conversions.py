@@ -28,6 +28,10 @@ _MOLAR_OF = [(re.compile(rf"\b(?:{names})"), grams) for names, grams in _MOLAR.i
 _VALENCE_2 = re.compile(r"\b(?:calcium|magnesium)")
 _VITAMIN_D = re.compile(r"\bvitamin d|calciferol")
 _A1C = re.compile(r"\b(?:hba1c|a1c|glycated|glycosylated)")
+_SHARES = re.compile(
+    r"\b(?:sensitivity|specificity|accuracy|probability|proportion|fraction|predictive value|recall"
+    r"|precision|prevalence|survival)\b"
+)
 _NEAR, _NEAR_A1C = 0.025, 0.0011
 
 
@@ -39,6 +43,12 @@ def agree(one: Quantity, other: Quantity, text: str) -> bool:
     """
     first, second = sorted((one, other), key=lambda q: q.dimension)
     kinds = (first.dimension, second.dimension)
+    if kinds == ("", "share"):  # a sensitivity of 0.92
+        return (
+            0.0 < first.low < 1.0
+            and _SHARES.search(text) is not None
+            and _close(first, second, 1.0, 1e-6)
+        )
     if kinds == ("mass/volume", "share"):  # 1 % is 10 mg/mL
         return _close(first, second, 1000.0, 0.004)
     if kinds in (("mass/volume", "substance/volume"), ("mass", "substance")):

@@ -31,16 +31,23 @@ _NEW_PHRASE = re.compile(
 _TRANSITIVE = listed_roots("transitive") | {root("depend"), root("rely"), root("tell")}
 _LESS = listed("less")
 _COMPARATIVES = listed("comparatives")
-_THAN = re.compile(r"\b(?:than|to)\b")
+_THAN = re.compile(r"\b(?:than|(?<!likely )to)\b")
 _BY = re.compile(r"\b(?:by|from)\b")
-_WITH = re.compile(r"\s+(?:with|when|if|on|in response to)\s")
+# What follows "rises" where it has no object.
+_WITH = re.compile(
+    r"(?:\s+\w+ly)?\s+(?:with|when|if|on|in|from|by|to|during|after|under|among|at)\s"
+)
 _IRREGULAR = {
     "gave": "give", "given": "give", "took": "take", "sent": "send", "led": "lead", "rose": "rise",
     root("donate"): "give", root("transfer"): "give", root("tell"): root("inform"),
     root("depend"): root("need"), root("rely"): root("need"), root("require"): root("need"),
 }  # fmt: skip
 _REPORTING = listed_roots("reporting")
-_RELATIVE = re.compile(r"\b(?:that|which|who)\s+$")
+_RELATIVE = re.compile(r"\b(?:that|which|who|whose \w+)\s+$")
+_NO_VERBS = ("ly", "ment", "ments", "tion", "tions", "sion", "sions")
+_AMOUNT = re.compile(
+    r"\s+(?:about |around |nearly |up to |at least |an? )?(?:\d|third|quarter|half)"
+)
 _TO = re.compile(r"\bto\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|may|can|should|must|will)\b")
 _ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
@@ -144,7 +151,7 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         name = root(word)
         start, end, turned = one.start(), one.end(), False
         first, last = 0, len(text)
-        if word.endswith("ly"):
+        if word.endswith(_NO_VERBS) and name != root("infect"):
             continue
         if relative := _RELATIVE.search(text[:start]):  # "conditions that cause X are"
             before = [t for t in clause.terms if t.end <= clause.start + relative.start()]
@@ -186,6 +193,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
 def _is_passive(text: str, verb: re.Match[str], by: re.Match[str]) -> bool:
     """Whether "by" after a verb names who does it: "is caused by", "results from"."""
     word = verb[0]
+    if _AMOUNT.match(text, by.end()):
+        return False  # "fell by 16%"
     if not word.endswith(("ed", "en", "t", "n")) and word not in ("result", "results"):
         return False
     before = re.findall(r"[a-z']+", text[: verb.start()])[-3:]

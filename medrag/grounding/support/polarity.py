@@ -89,6 +89,8 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
         for term in clause.terms:
             if term.light or comparison.topic.issuperset(term.roots):
                 continue
+            if term.word in ("before", "after", "without"):
+                continue
             if term.roots[0] in opposites() or not (positive or term.negated):
                 continue
             found = [
@@ -101,7 +103,10 @@ def denied_terms(comparison: Comparison) -> Iterator[str]:
                 continue
             if positive and found and all(one.negated for one, _ in found):
                 yield f"the source denies it of {term.word}"
-            affirmed = not any(is_negative(other) or other.no_change for _, other in found)
+            affirmed = not any(
+                one.absent or other.negations or is_negative(other) or other.no_change
+                for one, other in found
+            )
             held = any(_holds_scope(clause, one) for one in comparison.window)
             text = comparison.statement.lower[clause.start : clause.end]
             held = held and not _CONDITIONAL.search(text)  # the whole of it is judged elsewhere
@@ -202,7 +207,9 @@ def _changes(clause: Clause) -> set[int]:
 
 def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
     """How often a clause turns its meaning round, other than by what both name."""
-    absent = {one for term in opposite.terms if term.absent for one in term.roots}
+    absent = {
+        one for term in opposite.terms if term.absent and not term.negated for one in term.roots
+    }
     count = clause.negations + sum(
         word not in opposite.words and root(base_of_denied(word)) not in absent
         for word in clause.denied

@@ -48,6 +48,8 @@ _HEDGES = listed_roots("hedges")
 _ASSOCIATIONS = listed_roots("associations")
 _EFFECTS = listed_roots("effects")
 _CAUSAL = listed_roots("causal")
+# In a title or a section: "Adverse effects".
+_HARMS = frozenset(map(root, ("adverse", "side", "undesirable", "unwanted", "toxicity")))
 _CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
 # Without them a sentence says something else: "the lethal dose", "allergy to it".
 _HEADS = listed("heads")
@@ -72,6 +74,7 @@ _PART_OF = re.compile(
 _NO_HEDGES = frozenset({"appearance", "appearances"})
 _SEEMS = re.compile(r"\bappear(?:s|ed)? (?:to|that|likely|safe|effective|not)\b")
 _PERMITTED = [["be", done] for done in ("taken", "swallowed", "eaten", "stored", "mixed")]
+_SUPPOSES = re.compile(r"\b(?:if|when|while|once|who|whom|whose)\b[^,;.]*")
 _ADJECTIVES = frozenset({"potential", "possible", "probable", "suspected", "apparent"})
 _NOT_ALL = re.compile(r"\bnot (?:all|every|everyone|everybody|each|always)\b")
 _NONE = re.compile(r"\b(?:no|none|never|nobody|neither|n['’]t any|not any)\b")
@@ -162,7 +165,10 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         added = [
             word
             for word in own
-            if word in _SURE and not (word == "never" and negated) and (word != "must" or weak)
+            if word in _SURE
+            and not (word == "never" and negated)
+            and (word != "must" or weak)
+            and (word not in _EVERY or _says_all(statement))
         ]
         hedged = [word for word in _hedges(sentence, other) if _says(word, statement)]
         hedges = (
@@ -172,13 +178,14 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             or not _ALLOWED.isdisjoint(own)
             or (denied and own_roots & _OPEN)
         )
-        if hedged and not hedges:
+        if hedged and not hedges and not _is_condition(other, statement):
             yield f"the source says “{hedged[0][0]}”"
         associated = their_roots & _ASSOCIATIONS and not their_roots & {"cause", "caus"}
         if associated and own_roots & (_CAUSAL - their_roots) and not own_roots & _ASSOCIATIONS:
             yield "the source names an association, not a cause"
         causes = own_roots & _CLEARLY_CAUSAL and not clause.negations
-        if causes and not window_roots & (_CAUSAL | _ASSOCIATIONS | _EFFECTS):
+        told = window_roots & (_CAUSAL | _ASSOCIATIONS | _EFFECTS)
+        if causes and not told and _HARMS.isdisjoint(comparison.topic):
             yield "the source does not say that one causes the other"
         if softened and added and _SURE.isdisjoint(theirs):
             yield f"the source says “{softened[0]}”"
@@ -210,6 +217,13 @@ def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
             continue
         found.append((word, after if word in _ADJECTIVES else ""))
     return found
+
+
+def _is_condition(clause: Clause, statement: Sentence) -> bool:
+    """Whether a statement only supposes what a clause says: "if it …", "people whom it …"."""
+    held = said([t for t in statement.terms if not t.light], clause.roots, clause.concepts)
+    parts = [one.span() for one in _SUPPOSES.finditer(statement.lower)]
+    return bool(held) and all(any(a <= t.start < b for a, b in parts) for t in held)
 
 
 def _says(hedge: tuple[str, str], statement: Sentence) -> bool:

@@ -29,7 +29,10 @@ _EXCLUDES = re.compile(r"(?: \w+){0,5}? (?:exclude|rule[sd]? out)")  # it stays 
 _SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
-_TOKEN = re.compile(r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],.!?—–/&%+]")
+# The point of "0.9" and the dash of "5–15" are no marks.
+_TOKEN = re.compile(
+    r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],!?/&%+]|\.(?!\w)|(?<!\d)[—–]|[—–](?!\d)"
+)
 _MORE = r"(?:more|less|fewer|longer|later|earlier|sooner)"
 _FALSE_NEGATION = re.compile(
     r"\b(?:not only"
@@ -275,7 +278,8 @@ def _clauses(
             loose = word in ("up", "down") and before not in _GOING  # "giving up"
             loose = loose or (word == "raised" and after == "with")
             for part in () if loose or (subject and length == 1) else parts:
-                _direct(clause, part, scope > 0)
+                if part not in ("up", "down") or length == 1 or word in _GOING:  # "broken down"
+                    _direct(clause, part, scope > 0)
         scope = max(0, scope - length)
         at += length
     for clause in clauses:

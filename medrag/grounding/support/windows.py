@@ -39,7 +39,7 @@ REFERS = re.compile(
 )
 _REFERS_WITHIN = re.compile(
     r"\b(?:this|these|those(?! (?:with|who|on|in|without|taking))|its|their|it|them|they|then"
-    r"|the same day|that day|former|latter|afterwards|subsequently|next|otherwise|also"
+    r"|the same day|that day|the (?:last|first|next)(?=[.,;])|former|latter|afterwards|subsequently|next|otherwise|also"
     r"|therefore|beforehand|you)\b",
     re.I,
 )
@@ -197,6 +197,8 @@ def _cell(cell: str, unit_of_row: str) -> str:
         return f"no {none['more']} {name}"
     if not colon or not re.search(r"\d\s*$", value):
         return cell
+    if name.strip() == "%":
+        return f"{value.rstrip()}%"
     if unit := _UNIT_OF_COLUMN.search(name):
         return f"{name[: unit.start()].strip()}: {value} {unit[1] or unit[2]}"
     if _PERIOD.fullmatch(name.strip()):
@@ -248,7 +250,7 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
     """Whether a sentence goes on about the subject of the one before it."""
     if is_row(before.text) or is_row(after.text):
         return False
-    if not after.terms or REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:60]):
+    if not after.terms or REFERS.match(after.text) or _REFERS_WITHIN.search(after.text[:80]):
         return True
     labels = [_LABEL.match(sentence.text) for sentence in (before, after)]
     if all(labels):  # "Indication: …" and "Adult: …", but not "Adults: …" and "Children: …"
@@ -282,7 +284,8 @@ def _has_plain_subject(sentence: Sentence) -> bool:
 def _is_instruction(sentence: Sentence) -> bool:
     """Whether a sentence begins with what to do: "Give", "Avoid"."""
     first = sentence.words[0] if sentence.words else ""
-    return first not in AUXILIARIES and any(
-        axis == "do" and first.endswith(("e", "t", "p", "d", "r", "y", "n"))
-        for axis, _ in opposites().get(root(first), ())
+    if first in AUXILIARIES or first.endswith(("s", "ed", "ing", "ion")):
+        return False
+    return root(first) in listed_roots("verbs") or any(
+        axis == "do" for axis, _ in opposites().get(root(first), ())
     )
