@@ -6,6 +6,7 @@ from functools import cache
 
 from ...types import Support
 from ..candidates import quoted
+from .order import OTHER_ORDER, OTHER_ROLES
 from .parts import distributed, judged_in_parts
 from .scoring import Judgement, judge
 from .sentences import parse
@@ -48,7 +49,7 @@ def check_support(
     best = judged(statement)
     if parts := distributed(statement):  # "both A and B rise": each has to
         best = min([best, *map(judged, parts)], key=lambda one: one.score)
-    elif best.score < min_score:
+    elif best.score < min_score and best.reason not in (OTHER_ORDER, OTHER_ROLES):
         # Clauses that different sentences bear out, one by one.
         parted = judged_in_parts(statement, judged, min_score)
         best = max(best, parted, key=lambda one: one.score)

@@ -11,7 +11,7 @@ from ...text.quantities import Quantity
 from ..table_rows import is_row
 from . import conversions
 from .alignment import Comparison
-from .binding import bound_elsewhere, swapped
+from .binding import bound_elsewhere, paired_elsewhere, swapped
 from .derived import is_about, is_derived
 from .forms import is_technical
 from .measures import (
@@ -64,7 +64,8 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
         same = [pair for pair in given if _is_same(statement, wanted, *pair)]
         if same:
             other = bound_elsewhere(statement, wanted, same, given, comparison.topic)
-            if other := other or swapped(statement, wanted, same):
+            other = other or swapped(statement, wanted, same)
+            if other := other or paired_elsewhere(statement, wanted, given):
                 yield f"the source says {other.text} there, not {wanted.text}"
             continue
         limit = any(wanted.same_value(one) for one, _ in given)

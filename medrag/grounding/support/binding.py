@@ -96,6 +96,50 @@ def bound_elsewhere(
     return others[overlaps.index(most)][0] if most else None
 
 
+def paired_elsewhere(
+    statement: Sentence, wanted: Quantity, given: Sequence[Given]
+) -> Quantity | None:
+    """What the source pairs with another quantity of the same segment, if it is not this one.
+
+    "0.3 mg at 6 to 12 years, 0.5 mg over 12 years" does not pair 0.5 mg with 6 to 12 years.
+    """
+    if not _kind(wanted) or len(given) + len(statement.quantities) > MOST_AMOUNTS:
+        return None
+    for other in _beside(statement, wanted):
+        ours = [
+            one for q, s in given if q.same_value(other) for one in _beside(s, q, _kind(wanted))
+        ]
+        theirs = [
+            one for q, s in given if q.same_value(wanted) for one in _beside(s, q, _kind(other))
+        ]
+        if not ours or not theirs:
+            continue
+        if not any(one.same_value(wanted) for one in ours):
+            return ours[0]
+    return None
+
+
+def _beside(sentence: Sentence, quantity: Quantity, kind: str = "") -> list[Quantity]:
+    """The quantities of another kind, or of one kind, in the segment of a quantity."""
+    start, end = next(
+        (span for span in _segments(sentence) if span[0] <= quantity.start < span[1]),
+        (0, len(sentence.text)),
+    )
+    return [
+        one
+        for one in sentence.quantities
+        if start <= one.start < end
+        and (_kind(one) == kind if kind else _kind(one) and _kind(one) != _kind(quantity))
+    ]
+
+
+def _kind(quantity: Quantity) -> str:
+    """What a quantity measures, as far as it can be paired with another one; or ""."""
+    if quantity.dimension in ("", "rate", "clock"):
+        return ""
+    return "weight" if is_weight(quantity) else quantity.dimension
+
+
 def swapped(statement: Sentence, wanted: Quantity, same: Sequence[Given]) -> Quantity | None:
     """The quantity that belongs to the group of the statement, if two groups are exchanged.
 

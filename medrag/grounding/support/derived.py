@@ -270,6 +270,9 @@ def _is_derived_rate(wanted: Quantity, window: Sequence[Sentence]) -> bool:
     for sentence in window:
         numbers = [one.low for one in sentence.quantities if not one.dimension]
         rates = [one.low for one in sentence.quantities if one.dimension == "rate"]
+        rates += [
+            1.0 / one.low for one in sentence.quantities if one.dimension == "time" and one.low
+        ]
         if any(abs(number * rate - wanted.low) < 1e-6 for number in numbers for rate in rates):
             return True
     if abs(wanted.low - 1440.0) < 1e-6:  # "a pulse over 100" is one of 100 beats a minute

@@ -13,10 +13,12 @@ from .sentences import Clause, Sentence, Term
 from .tables import listed
 from .vocabulary import listed_roots, opposites, synonyms
 
+OTHER_ORDER = "the source has it in another order"
+OTHER_ROLES = "the source says it the other way round"
+
 _ORDER = re.compile(
     r"\b(?P<word>before|after|prior to|followed by|following|preceded by|followed|follows?"
-    r"|precedes?|then|next|finally|once)\b"
-    r"(?!\s+(?:daily|an?|every|per|weekly)\b)",
+    r"|precedes?|then|next|finally|once(?!\s+(?:daily|an?|every|per|weekly)\b))\b",
     re.I,
 )
 _FIRST = re.compile(r"\bfirst\b(?=\s*[;,.]|\s+and\b)", re.I)
@@ -45,6 +47,7 @@ _IRREGULAR = {
 _REPORTING = listed_roots("reporting")
 _RELATIVE = re.compile(r"\b(?:that|which|who|whose \w+)\s+$")
 _NO_VERBS = ("ly", "ment", "ments", "tion", "tions", "sion", "sions")
+_NO_OBJECT = re.compile(r"\s*(?:$|[,;.]|(?:and|or|of)\b)")
 _AMOUNT = re.compile(
     r"\s+(?:about |around |nearly |up to |at least |an? )?(?:\d|third|quarter|half)"
 )
@@ -66,7 +69,7 @@ def order_differences(comparison: Comparison) -> Iterator[str]:
     same = sum(pair in theirs for pair in own)
     turned = sum((b, a) in theirs for a, b in own)
     if turned > same:
-        yield "the source has it in another order"
+        yield OTHER_ORDER
 
 
 def role_differences(comparison: Comparison) -> Iterator[str]:
@@ -84,7 +87,7 @@ def role_differences(comparison: Comparison) -> Iterator[str]:
                 a2, b2 = agents2 - patients2, patients2 - agents2
                 straight = len(a & a2) + len(b & b2)
                 if a & b2 and b & a2 and len(a & b2) + len(b & a2) >= straight:
-                    yield "the source says it the other way round"
+                    yield OTHER_ROLES
 
 
 @lru_cache(maxsize=2048)
@@ -171,6 +174,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
             by = _BY.search(text, end)
             if word in _COMPARATIVES | {"lower"} and text[:start].endswith((" or ", " and ")):
                 continue  # "2.5 or lower"
+            if not word.endswith(("ed", "s")) and _NO_OBJECT.match(text, end):
+                continue  # "poor support and"
             if word.endswith("ed") and _ADJECTIVE.search(text[:start]):
                 continue  # "infected skin"
             if by and _is_passive(text, one, by):

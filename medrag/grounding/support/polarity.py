@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from .alignment import Comparison, matches, said
 from .forms import base_of_denied, root
@@ -213,6 +214,11 @@ def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
     count = clause.negations + sum(
         word not in opposite.words and root(base_of_denied(word)) not in absent
         for word in clause.denied
+    )
+    # "Seizure-free" is "without seizures".
+    count -= sum(
+        term.word == "free" and absent.issuperset(before.roots)
+        for before, term in pairwise(clause.terms)
     )
     if not count and not other.negations and not other.denied:
         return 0

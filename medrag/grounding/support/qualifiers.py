@@ -87,7 +87,8 @@ _OPTIONAL = _CONSIDER | {"may", "can", "could", "might", "option", "optional"}
 
 _CONDITION = re.compile(
     r"\b(?P<word>(?<=[a-z]s )who|(?<=people )who|(?<=those )who"
-    r"|only (?:if|when|after|in|for|with|where|once|under|by|to)|if|unless"
+    r"|only (?:if|when|after|in|for|with|where|once|under|by|to|within|during|until|at|on|from"
+    r"|before|while)|if|unless"
     r"|except(?: (?:in|for|when|if|that|where))?|provided(?: that)?|as long as|until|other than"
     r"|apart from|so long as|on condition|in the absence of|in case of|when"
     r"|once(?! (?:an?|daily|every|per|weekly|a)\b)|where|after|following|whose|without"

@@ -214,7 +214,9 @@ def _exchanged(statement: Sentence, sentence: Sentence) -> str:
     b = [root(word) for word in sentence.words]
     if Counter(_plain(a)) != Counter(_plain(b)):
         return ""
-    if Counter(_items(a)) == Counter(_items(b)) or _rotated(a, b) or _rotated(b, a):
+    a, b = _without_front(a, b)
+    b, a = _without_front(b, a)
+    if _plain(a) == _plain(b) or Counter(_items(a)) == Counter(_items(b)):
         return ""  # items of a list, or clauses
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
     end = next((i for i, (x, y) in enumerate(zip(a[::-1], b[::-1], strict=False)) if x != y), 0)
@@ -249,9 +251,13 @@ def _items(roots: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(item) for item in items if item]
 
 
-def _rotated(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Whether a phrase before the first comma of one stands at the end of the other."""
-    if "," not in a:
-        return False
-    cut = list(a).index(",")
-    return _plain([*a[cut:], *a[:cut]]) == _plain(b)
+def _without_front(a: list[str], b: list[str]) -> tuple[list[str], list[str]]:
+    """Both without the phrase before the first comma of one that stands at the end of the other."""
+    if "," in a:
+        cut = a.index(",")
+        front = _plain(a[:cut])
+        if front and _plain(b)[-len(front) :] == front:
+            return a[cut + 1 :], b[
+                : [at for at, name in enumerate(b) if _plain([name])][-len(front)]
+            ]
+    return a, b

@@ -245,13 +245,17 @@ def _clauses(
             open_ended = (word == "not" and after in _ALL) or _EXCLUDES.match(lower, end)
             scope = 0 if open_ended else len(tokens)
             determined = word == "no"
-        if word in _SUBORDINATE or (word == "and" and determined):
+        if (
+            word in _SUBORDINATE
+            or (word == "without" and not fails)
+            or (word == "and" and determined)
+        ):
             scope = 0  # "no deaths and two admissions"
         clause.negations += word == "otherwise"  # if not
-        if word not in _NEGATORS and _is_denied(word):
-            clause.denied.append(word)
         # "Smoke-free".
         clause.negations += word == "free" and lower[start - 1 : start] == "-"
+        if word not in _NEGATORS and _is_denied(word):
+            clause.denied.append(word)
         if covered[at] or not word[0].isalnum() or word in _NEGATORS:
             at += 1
             scope = max(0, scope - 1)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from ...text.quantities import Quantity
+from .alignment import matches
 from .sentences import Sentence
 
 _SENSES = {
@@ -27,7 +28,10 @@ _OF_A_TIME = re.compile(
     r" (?:\w+[- ]){0,2}(?:mortality|survival|readmissions?|risk|incidence|rates?|recurrence"
     r"|relapse)"
 )
-_SIDE = re.compile(r"\s(?:(?P<before>before|prior to|ahead of)|(?P<after>after|following))\b")
+_SIDE = re.compile(
+    r"(?:\s(?:or|and) (?:more|longer|over|less))?"
+    r"\s(?:(?P<before>before|prior to|ahead of)|(?P<after>after|following))\b"
+)
 _GAP = re.compile(
     r"\b(?:cycles?|apart|between|intervals?|gaps?|without|spac|separat|elapse|distance)"
 )
@@ -67,9 +71,18 @@ def is_opposite_time(
     senses = {sense_of(statement, wanted), sense_of(source, given)}
     sides = {_side(statement, wanted), _side(source, given)}
     if sides == {"before", "after"}:
-        return True
+        return not _is_turned(statement, wanted, given, source)
     denied = any(clause.negations for one in (statement, source) for clause in one.clauses)
     return not wanted.sign and senses == {"end", "from"} and not denied
+
+
+def _is_turned(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
+    """Whether "a day after X, Y" stands for "a day before Y": what comes later is named first."""
+    later = next((t for t in source.terms if t.start > given.end and t.word != "before"), None)
+    return later is not None and any(
+        t.start < wanted.begin and matches(t, frozenset(later.roots), later.concepts)
+        for t in statement.terms
+    )
 
 
 def is_interval(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:

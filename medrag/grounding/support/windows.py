@@ -39,7 +39,8 @@ REFERS = re.compile(
 )
 _REFERS_WITHIN = re.compile(
     r"\b(?:this|these|those(?! (?:with|who|on|in|without|taking))|its|their|it|them|they|then"
-    r"|the same day|that day|the (?:last|first|next)(?=[.,;])|former|latter|afterwards|subsequently|next|otherwise|also"
+    r"|the same day|that day|the (?:last|first|next)(?=[.,;])|former|latter|afterwards"
+    r"|subsequently|next|otherwise|also"
     r"|therefore|beforehand|you)\b",
     re.I,
 )
