@@ -34,6 +34,7 @@ _RANGE_JOINT = re.compile(
     r"(?=[\d.·a-z+−])",
     re.I,
 )
+_CALENDAR = re.compile(r"(?:19|20)\d\d")
 _AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
 _IN_EVERY = re.compile(
     r"\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of"
@@ -424,6 +425,7 @@ def _shared_units(plain: str, found: Sequence[Quantity]) -> list[Quantity]:
             and value
             and after.dimension not in ("", "rate")
             and not one.dimension
+            and not _CALENDAR.fullmatch(one.text)
             and _AND.fullmatch(plain, one.end, after.start)
         ):
             size = after.low / value

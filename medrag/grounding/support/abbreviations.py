@@ -62,7 +62,7 @@ def is_expanded(
             long = {root(part) for word in words for part in word.lower().split("-")}
             if long.issuperset(term.roots):
                 return True
-    if 3 <= len(name) <= 6 and name.isalpha() and len(term.roots) == 1:
+    if (2 if term.name else 3) <= len(name) <= 6 and name.isalpha() and len(term.roots) == 1:
         return any(_initialled(name, _initial_words(sentence)) for sentence in sentences)
     return False
 

@@ -40,10 +40,14 @@ _AGED_BEFORE = re.compile(
     r"|man|woman|boy|girl|adults?|adolescents?)(?: (?:of|is|at|who (?:is|are)))?(?: age)?(?: of)? $"
 )
 _KIDNEY = re.compile(r"\b(?:e?gfr|crcl|clearance)\b[^\d;]{0,20}$")
+_IN_RANGE = re.compile(
+    r"\b(?:with)?in(?:side)? (?:the |its |their )?(?:\w+ ){0,2}(?:range|interval|limits)\b"
+)
 _BMI = re.compile(r"\bbmi\b|\bbody mass index")
 _ELLIPTIC = re.compile(r"\s?(?:[.,;)]|$|(?:and|or|to|if|for|when)\b)")
 # "120 cmHg": short, and with a capital behind its first letter or without a vowel.
 _UNKNOWN_UNIT = re.compile(r"\s?(?P<unit>[a-zµ]{1,2}[A-Z][A-Za-z]{0,3}|[b-df-hj-np-tv-xz]{2,4})\b")
+_WHOLE = re.compile(r"(?:^|[,(]\s?|\d )(?:out )?of (?:the |all |these )?$")
 _FROM = re.compile(r"\bfrom $")
 
 
@@ -77,6 +81,10 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
             continue
         if any(is_about(statement, wanted, one) for one, _ in given):
             continue
+        if _WHOLE.search(statement.lower[: wanted.begin]) and any(
+            wanted.equals(one) for s in comparison.passage for one in s.quantities
+        ):
+            continue  # "Of 692 women, …": how many there were is told before
         if wanted.text.lower().startswith(("the first", "first")) and not any(
             one.dimension == "time" and sense_of(sentence, one) in ("end", "upto")
             for one, sentence in given
@@ -150,6 +158,7 @@ def _is_in_band(statement: Sentence, wanted: Quantity, given: Quantity, source: 
         is_own = bool(_AGED.match(text, wanted.start) or _AGED_BEFORE.search(before))
     else:
         is_own = bool(_KIDNEY.search(before) and _KIDNEY.search(theirs))
+    is_own = is_own or (given.low < given.high and _IN_RANGE.search(text, wanted.end) is not None)
     if not is_own:
         return False
     low = given.low if given.sign not in ("<", "<=") else float("-inf")

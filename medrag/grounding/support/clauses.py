@@ -32,7 +32,8 @@ def clause_starts(words: Sequence[str]) -> set[int]:
             starts.add(at)
             predicate = False
         else:
-            predicate = predicate or word in AUXILIARIES or _is_change(word)
+            relative = words[at - 1 : at] in (["who"], ["which"], ["that"])
+            predicate = predicate or (not relative and (word in AUXILIARIES or _is_change(word)))
     return starts
 
 

@@ -167,6 +167,27 @@ def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
     return False
 
 
+def _is_product(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]) -> bool:
+    """Whether a number and an amount that stand together make up an amount of the source."""
+    pair = next(
+        (
+            (one, amount)
+            for one, amount in pairwise(statement.quantities)
+            if wanted in (one, amount)
+            and not one.dimension
+            and amount.dimension in ("mass", "volume")
+            and statement.text[one.end : amount.begin].strip(" -x×") == ""
+        ),
+        None,
+    )
+    return pair is not None and any(
+        given.dimension == pair[1].dimension
+        and abs(pair[0].low * pair[1].low - given.low) < 1e-6 * given.low
+        for sentence in window
+        for given in sentence.quantities
+    )
+
+
 def _is_morning_and_night(sentence: Sentence) -> bool:
     """Whether a sentence speaks of the morning and of the evening."""
     words = frozenset(sentence.words)
@@ -182,6 +203,8 @@ def is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]
     """
     if sum(len(one.quantities) for one in (statement, *window)) > 2 * MOST_AMOUNTS:
         return False
+    if _is_product(statement, wanted, window):
+        return True  # "four 5 mL spoonfuls" are 20 mL
     if _is_divided(statement, wanted, window) or _is_difference(statement, wanted, window):
         return True
     if wanted.dimension in ("mass", "volume", "units", "substance") and any(

@@ -16,6 +16,7 @@ from .windows import REFERS
 _BOTH = re.compile(
     r"\b(?P<word>both|neither)\s+(?P<one>[^,;.]+?)\s+(?:and|nor)\s+(?P<rest>.+)", re.I | re.S
 )
+_OF = re.compile(r"\s+(?:of|in)\b")  # "a fall in" is no predicate
 _JOINT = re.compile(
     r"\s*;\s*|,?\s+(?:and then|and|but|while|whereas|though|although|after which|so|which|then)\s+",
     re.I,
@@ -39,7 +40,14 @@ def distributed(statement: str) -> list[str]:
     words = list(re.finditer(r"[\w'’-]+", rest))
     if words and words[0][0].lower() in AUXILIARIES:  # of two predicates
         return [f"{before}{'not ' * neither}{part}" for part in (one, rest)]
-    verb = next((word.start() for word in words[1:] if _is_predicate(word[0].lower())), None)
+    verb = next(
+        (
+            word.start()
+            for word in words[1:]
+            if _is_predicate(word[0].lower()) and not _OF.match(rest, word.end())
+        ),
+        None,
+    )
     if verb is None:  # of two objects
         return [f"{before}{'no ' * neither}{thing.strip()}" for thing in (one, rest)]
     other, predicate = rest[:verb], rest[verb:]

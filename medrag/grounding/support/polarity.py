@@ -26,6 +26,7 @@ _NO_DIFFERENCE = re.compile(
     r"|did not differ|(?:superiority|superior) (?:was|were) not|not superior|neither was)\b"
 )
 _EXCLUDES = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b")
+_SUPPOSES = re.compile(r"[,\s]*(?:if|once|when|while|where|after|in)\b")
 _EXCEPT = listed("except")
 
 Directions = list[tuple[str, int]]  # see `Clause.directions`
@@ -37,12 +38,23 @@ def polarity_differences(comparison: Comparison) -> Iterator[str]:
         back = comparison.counterpart(other)
         if back is not None and back is not clause:
             continue  # another clause says what this one of the source does
+        if _is_supposed(clause, comparison.statement) and is_negative(other):
+            continue  # the rest of the statement says what does not follow from it
         if _compares(clause, comparison.statement) and any(map(_equates, comparison.window)):
             yield "the source reports no such difference"
         if reason := _polarity(clause, other, comparison, sentence):
             yield reason
         elif word := _opposite_elsewhere(clause, other, comparison.window):
             yield f"the source says the opposite (“{word}”)"
+
+
+def _is_supposed(clause: Clause, statement: Sentence) -> bool:
+    """Whether a clause is a condition of another one that denies: "Once it has spread, X fails"."""
+    return (
+        not is_negative(clause)
+        and _SUPPOSES.match(statement.lower, clause.start) is not None
+        and any(is_negative(one) or one.no_change for one in statement.clauses if one is not clause)
+    )
 
 
 def _compares(clause: Clause, statement: Sentence) -> bool:

@@ -214,6 +214,8 @@ def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
             continue
         if word == "likely" and at and words[at - 1] in ("more", "less", "most", "least"):
             continue  # it compares
+        if word == "possible" and words[at - 1 : at] in (["as"], ["if"], ["where"], ["when"]):
+            continue  # "as soon as possible"
         if word == "may" and words[at + 1 : at + 3] in _PERMITTED:
             continue
         found.append((word, after if word in _ADJECTIVES else ""))
