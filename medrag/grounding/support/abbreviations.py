@@ -90,7 +90,7 @@ def _initialled(name: str, words: Sequence[str]) -> Sequence[str]:
     """The words in a row that a name such as "DMARD" stands for, or none."""
     letters = name.lower()
     starts = [at for at, word in enumerate(words) if word[0] == letters[0]]
-    for size in range(2, len(letters) + 1):
+    for size in range(len(letters), 1, -1):
         for start in starts:
             some = words[start : start + size]
             if len(some) == size and _gives(some, letters):

@@ -74,7 +74,12 @@ _PART_OF = re.compile(
 _NO_HEDGES = frozenset({"appearance", "appearances"})
 _SEEMS = re.compile(r"\bappear(?:s|ed)? (?:to|that|likely|safe|effective|not)\b")
 _PERMITTED = [["be", done] for done in ("taken", "swallowed", "eaten", "stored", "mixed")]
-_SUPPOSES = re.compile(r"\b(?:if|when|while|once|who|whom|whose)\b[^,;.]*")
+_SUPPOSES = re.compile(
+    r"\b(?:if|when|while|once|who|whom|whose)\b[^,;.]*"
+    # "Ptosis that blocks vision (needs surgery)"
+    r"|(?:^|[,;] )[^,;.]*?\b(?:that|which)\s(?:\w+\s){1,5}?"
+    r"(?=(?:needs?|requires?|should|must|is|are|can|has|have)\b)"
+)
 _ADJECTIVES = frozenset({"potential", "possible", "probable", "suspected", "apparent"})
 _NOT_ALL = re.compile(r"\bnot (?:all|every|everyone|everybody|each|always)\b")
 _NONE = re.compile(r"\b(?:no|none|never|nobody|neither|n['’]t any|not any)\b")
