@@ -53,6 +53,10 @@ def weighed(
         ("Drug | Dose\nColchicine | 0.5 mg", ["Drug | Dose", "Colchicine | 0.5 mg"]),
         ("  Gout hurts.  \n\n  Much. ", ["Gout hurts.", "Much."]),
         ("-5 degrees", ["-5 degrees"]),
+        ("Gout . 75. ", ["Gout .", "75."]),
+        ("Stop above 5 mmol/L. Potassium falls.", ["Stop above 5 mmol/L.", "Potassium falls."]),
+        ("Give it every 8 h. Food helps it.", ["Give it every 8 h.", "Food helps it."]),
+        ("Take vitamin C. Avoid all tea.", ["Take vitamin C.", "Avoid all tea."]),
         (
             "Doses. Of it.\nDrug: A; Dose: 5 mg. Now; Age: 2 y\nDrug: B; Dose: 1 mg; Age: 3\nEnd.",
             [
