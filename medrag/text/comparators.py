@@ -12,7 +12,7 @@ _SMALLER = (
     r"fewer|lower|shorter|younger|smaller|lighter|narrower|earlier|slower|shallower|thinner|cooler"
     r"|colder|sooner|nearer|closer"
 )
-_NOT = r"(?:not?|never|nobody|n.t)\s+(?:\w+\s+){0,3}?"
+_NOT = r"(?:not?|never|nobody|n.t)\s+(?:(?!(?:and|but|or)\b)\w+\s+){0,6}?"
 _BEFORE = {
     ">=": (
         r"≥|>=|=>|>\s?(?:/|or)\s?=|⩾|at least|(?:a )?minimum(?: of)?|at or (?:above|over)"
@@ -41,6 +41,7 @@ _BEFORE = {
 _SIGNS = tuple(_BEFORE)
 _COMPARATOR = re.compile(
     rf"(?:{'|'.join(f'(?P<c{i}>(?:{words}))' for i, words in enumerate(_BEFORE.values()))})"
+    r"(?:\s+(?:an?|the)\s(?!limit|cut|thresh|max|min)[a-z-]+(?:\s[a-z-]+)? of(?=\s*$))?"
     r"(?:\s+(?:an?|the|about|of|age|aged|total of)|-(?=\s*$))*\s*$",
     re.I,
 )

@@ -54,7 +54,7 @@ _AND_A_HALF = re.compile(
     r"\b(?:an?|one) (?P<unit>minute|hour|day|week|month|year|litre) and a half\b", re.I
 )
 _FEW = re.compile(
-    r"\b(?:(?:a )?few|several) (?P<unit>seconds|minutes|hours|days|weeks|months|years)\b", re.I
+    r"\b(?:(?:a )?few|several|some) (?P<unit>seconds|minutes|hours|days|weeks|months|years)\b", re.I
 )
 _ORDINAL = re.compile(
     rf"(?<!every )(?<!each )\b(?P<nth>{ORDINAL})[ -](?P<unit>hour|day|week|month|year)s?\b", re.I

@@ -47,6 +47,7 @@ _BMI = re.compile(r"\bbmi\b|\bbody mass index")
 _ELLIPTIC = re.compile(r"\s?(?:[.,;)]|$|(?:and|or|to|if|for|when)\b)")
 # "120 cmHg": short, and with a capital behind its first letter or without a vowel.
 _UNKNOWN_UNIT = re.compile(r"\s?(?P<unit>[a-zµ]{1,2}[A-Z][A-Za-z]{0,3}|[b-df-hj-np-tv-xz]{2,4})\b")
+_PER_LITRE = re.compile(r"\b(?:per|a|in each|in a) (?:litre|liter|millilitre|ml|l)\b")
 _WHOLE = re.compile(r"(?:^|[,(]\s?|\d )(?:out )?of (?:the |all |these )?$")
 _FROM = re.compile(r"\bfrom $")
 
@@ -97,6 +98,8 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
     """Whether a quantity of the source is the one that the statement gives."""
     if wanted.equals(given):
         return not is_opposite_time(statement, wanted, given, source)
+    if is_part(wanted) and is_part(given) and wanted.sign == given.sign:
+        return wanted.same_value(given)  # "a third" and "a third of"
     if {wanted.dimension, given.dimension} == {"", "rate"}:
         return False  # three tablets are not three times a day
     if {wanted.dimension, given.dimension} == {"time", "rate"}:
@@ -108,11 +111,14 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
             return abs(wanted.low - given.low) < 0.006  # "two-thirds" and "67 %"
         if conversions.agree(wanted, given, f"{statement.lower} {source.lower}"):
             return True
+    if given.dimension == f"{wanted.dimension}/volume" and _PER_LITRE.search(statement.lower):
+        return wanted.sign == given.sign and number_of(wanted) == number_of(given)
     if _has_other_unit(statement, wanted, source):
         return False
     if not wanted.dimension and given.dimension and _is_number_of(wanted, given):
         return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
-    if not given.dimension and wanted.dimension and _is_number_of(given, wanted):
+    in_digits = given.text[:1].isdigit() or given.text[:1] in "-+−"
+    if not given.dimension and wanted.dimension and in_digits and _is_number_of(given, wanted):
         # "6.6 days vs 10.92", "Weight (kg) 61.2"
         unit = re.sub(r"[\d.,·±+−–\s-]+", "", wanted.text)
         beside = any(one.dimension == wanted.dimension for one in source.quantities)
@@ -125,8 +131,14 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
         and _takes_unit(wanted, given, source)
     ):
         return True
-    if given.high < 0 < wanted.low and any(
-        sign < 0 for clause in statement.clauses for _, sign in clause.directions.get("change", ())
+    if (
+        given.high < 0 < wanted.low
+        and not wanted.sign
+        and any(
+            sign < 0
+            for clause in statement.clauses
+            for _, sign in clause.directions.get("change", ())
+        )
     ):  # "fell by 34 %" for "-34 %"
         given = replace(given, low=-given.low, high=-given.high)
     if _is_in_band(statement, wanted, given, source):
@@ -223,6 +235,10 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
         if all(senses) and ("from" in senses) == (senses == ("from", "from")):
             is_short = wanted.dimension == "time" and wanted.high < _THREE_YEARS
             return is_short or not (wanted.sign and given.sign)
+    if {wanted.sign, given.sign} == {"", ">"} and any(
+        map(_is_over, *zip((statement, wanted), (source, given), strict=True))
+    ):
+        return True
     if wanted.sign == ">=" and LIVED.match(source.lower, given.end):
         return True  # "five-year survival"
     for one, sentence, other in ((wanted, statement, given), (given, source, wanted)):
@@ -241,6 +257,15 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
             and _LIMIT.search(source.text) is not None
             and _LIMIT.search(statement.text) is not None
         )
+    )
+
+
+def _is_over(sentence: Sentence, quantity: Quantity) -> bool:
+    """Whether "over 26 weeks" may say how long something takes, and not that it takes more."""
+    is_age = _AGED_BEFORE.search(f"{sentence.lower[: quantity.begin]} ") is not None
+    is_long = quantity.dimension == "time" and quantity.high >= 366.0
+    return sentence.lower.startswith("over ", quantity.begin) and not (
+        is_age or is_long or quantity.dimension not in ("", "time")
     )
 
 

@@ -66,6 +66,7 @@ def bound_elsewhere(
         for pair in given
         if pair[0].dimension == wanted.dimension
         and not pair[0].same_value(wanted)
+        and not _holds_one(wanted, pair[0])
         and not _says_nothing_else(*pair)
         and is_weight(pair[0]) == is_weight(wanted)
         and not (
@@ -94,6 +95,12 @@ def bound_elsewhere(
     overlaps = [_distinct_overlap(near, terms, own) for terms in far]
     most = max(overlaps)
     return others[overlaps.index(most)][0] if most else None
+
+
+def _holds_one(one: Quantity, other: Quantity) -> bool:
+    """Whether a range holds a value: "2.5 (2 to 3)" are of the same thing."""
+    wide, point = sorted((one, other), key=lambda q: q.low - q.high)
+    return wide.low < wide.high and point.low == point.high and wide.low <= point.low <= wide.high
 
 
 def paired_elsewhere(

@@ -63,6 +63,8 @@ def is_about(statement: Sentence, wanted: Quantity, given: Quantity) -> bool:
         return False
     if is_part(wanted):
         return abs(away) <= 0.035
+    if wanted.dimension == "time" and abs(away) <= 0.1 * wanted.low:
+        return True  # "about a month" are four weeks
     number = number_of(wanted)
     if not number:
         return False
@@ -168,7 +170,10 @@ def _is_divided(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
 
 
 def _is_product(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]) -> bool:
-    """Whether a number and an amount that stand together make up an amount of the source."""
+    """Whether a number and an amount that stand together make up an amount of the source.
+
+    "Four 5 mL spoonfuls" are 20 mL.
+    """
     pair = next(
         (
             (one, amount)
@@ -188,6 +193,30 @@ def _is_product(statement: Sentence, wanted: Quantity, window: Sequence[Sentence
     )
 
 
+def _is_concentration(wanted: Quantity, window: Sequence[Sentence]) -> bool:
+    """Whether two amounts of the source make up a quantity: 10 mg/mL in 100 mL are 1 g."""
+    return any(
+        (
+            one.dimension == f"{wanted.dimension}/{other.dimension}"
+            and _near(one.low * other.low, wanted.low)
+        )
+        or (
+            wanted.dimension == f"{one.dimension}/{other.dimension}"
+            and other.low
+            and _near(one.low / other.low, wanted.low)
+        )
+        for sentence in window
+        for one in sentence.quantities
+        for other in sentence.quantities
+        if one.dimension and other.dimension and one is not other
+    )
+
+
+def _near(one: float, other: float) -> bool:
+    """Whether two values are the same but for rounding."""
+    return abs(one - other) <= 1e-6 * max(abs(one), abs(other))
+
+
 def _is_morning_and_night(sentence: Sentence) -> bool:
     """Whether a sentence speaks of the morning and of the evening."""
     words = frozenset(sentence.words)
@@ -203,8 +232,8 @@ def is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]
     """
     if sum(len(one.quantities) for one in (statement, *window)) > 2 * MOST_AMOUNTS:
         return False
-    if _is_product(statement, wanted, window):
-        return True  # "four 5 mL spoonfuls" are 20 mL
+    if _is_product(statement, wanted, window) or _is_concentration(wanted, window):
+        return True
     if _is_divided(statement, wanted, window) or _is_difference(statement, wanted, window):
         return True
     if wanted.dimension in ("mass", "volume", "units", "substance") and any(
@@ -241,6 +270,11 @@ def is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]
             abs(share - wanted.low) < 1e-6 for one in window for _, share in _multiples(one)
         )
     if wanted.dimension == "time":
+        times = [one.low for s in window for one in s.quantities if one.dimension == "time"]
+        if _IN_ALL.search(statement.lower) and any(
+            _near(a + b, wanted.low) for a, b in pairwise(times)
+        ):
+            return True
         return is_between_points(statement, wanted, window)
     if wanted.dimension:
         return False
@@ -275,6 +309,14 @@ def is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]
             for one in window
             for q in one.quantities
         )
+    if any(
+        is_part(part) and abs(part.low * whole.low - wanted.low) < 1e-6
+        for one in window
+        for part in one.quantities
+        for whole in one.quantities
+        if not whole.dimension
+    ):
+        return True  # half of 84 are 42
     if wanted.low == 0.0:
         return any(clause.negations for sentence in window for clause in sentence.clauses)
     is_whole = wanted.low == wanted.high and wanted.low % 1 == 0 and wanted.low < 1e6

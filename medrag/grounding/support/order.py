@@ -17,7 +17,8 @@ OTHER_ORDER = "the source has it in another order"
 OTHER_ROLES = "the source says it the other way round"
 
 _ORDER = re.compile(
-    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|followed|follows?"
+    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|follows?"
+    r"|(?<!we )(?<!were )(?<!was )(?<!, )followed(?! (?:up|for|over|until|\d))"
     r"|precedes?|then|next|finally|once(?!\s+(?:daily|an?|every|per|weekly)\b))\b",
     re.I,
 )

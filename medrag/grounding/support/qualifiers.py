@@ -48,9 +48,7 @@ _HEDGES = listed_roots("hedges")
 _ASSOCIATIONS = listed_roots("associations")
 _EFFECTS = listed_roots("effects")
 _CAUSAL = listed_roots("causal")
-# In a title or a section: "Adverse effects".
-_HARMS = frozenset(map(root, ("adverse", "side", "undesirable", "unwanted", "toxicity")))
-_CLEARLY_CAUSAL = _CAUSAL - {root("because"), root("due"), root("responsible")}
+_PREVENTING = frozenset(map(root, ("prevent", "protect")))
 # Without them a sentence says something else: "the lethal dose", "allergy to it".
 _HEADS = listed("heads")
 _HEAD_ROOTS = listed_roots("heads") | {root("lack"), root("allergic"), root("cautious")}
@@ -60,7 +58,6 @@ _FRAME = re.compile(  # what follows is not said to be so
     r"|claimed that|hopes? that|hoped that"
     r"|it is (?:dangerous|wrong|unsafe) to|no proof|is false|are false|this is wrong)\b"
 )
-_ONLY, _ONLY_THERE = listed("exclusive words"), listed("exclusive in the source")
 _ALL = listed("all")
 _EVERY = frozenset({"all", "every"})
 _ALL_OF = re.compile(
@@ -152,8 +149,6 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         frame = _FRAME.search(sentence.lower)
         if frame and not _FRAME.search(statement.lower) and _OPEN.isdisjoint(own_roots):
             yield f"the source says “{frame[0]}”"
-    if not _ONLY.isdisjoint(own) and _ONLY_THERE.isdisjoint(window_words):
-        yield "the source does not say “only”"
     parts = {one[0] for s in comparison.window for one in _PART_OF.finditer(s.lower)}
     if _says_all(statement) and parts and _ALL.isdisjoint(window_words) and not denied:
         yield f"the source says “{min(parts)}”, not “all”"
@@ -189,16 +184,15 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         associated = their_roots & _ASSOCIATIONS and not their_roots & {"cause", "caus"}
         if associated and own_roots & (_CAUSAL - their_roots) and not own_roots & _ASSOCIATIONS:
             yield "the source names an association, not a cause"
-        causes = own_roots & _CLEARLY_CAUSAL and not clause.negations
-        told = window_roots & (_CAUSAL | _ASSOCIATIONS | _EFFECTS)
-        if causes and not told and _HARMS.isdisjoint(comparison.topic):
-            yield "the source does not say that one causes the other"
+        prevents = own_roots & _PREVENTING and not clause.negations
+        if prevents and not window_roots & (_CAUSAL | _ASSOCIATIONS | _EFFECTS):
+            yield "the source does not say that one prevents the other"
         if softened and added and _SURE.isdisjoint(theirs):
             yield f"the source says “{softened[0]}”"
         elif (
             not clause.negations
             and window_words.isdisjoint(_SURE)
-            and any(root(word) not in window_roots for word in set(added) - _EVERY)
+            and any(root(word) not in window_roots for word in set(added) - _EVERY - {"will"})
         ):
             yield f"the source does not say “{added[0]}”"
         if not _CONSIDER.isdisjoint(theirs) and _OPTIONAL.isdisjoint(own):

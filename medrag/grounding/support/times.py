@@ -23,10 +23,11 @@ _SENSE = re.compile(
     + r")\b(?:\s+(?:the|an?|about|around|approximately|age|aged|of|first|last|they|he|she|it|are|is"
     r"|only|days?|weeks?|months?|years?|hours?))*\s*$"
 )
+_BY_ABOUT = re.compile(r"\bby (?:about|around|roughly|approximately)\s+$")  # how much, not when
 LIVED = re.compile(r" survival\b")
 _OF_A_TIME = re.compile(
-    r" (?:\w+[- ]){0,2}(?:mortality|survival|readmissions?|risk|incidence|rates?|recurrence"
-    r"|relapse)"
+    r" (?:\w+[- ]){0,2}(?:mortality|deaths?|outcomes?|complications?|survival|readmissions?|risk"
+    r"|incidence|rates?|recurrence|relapse)"
 )
 _SIDE = re.compile(
     r"(?:\s(?:or|and) (?:more|longer|over|less))?"
@@ -52,8 +53,9 @@ def sense_of(sentence: Sentence, time: Quantity) -> str:
         return "upto"
     if re.match(r"\w+-\w+$", time.text) and _OF_A_TIME.match(text, time.end):
         return "upto"  # "30-day mortality"
-    found = _SENSE.search(text[max(0, time.begin - 50) : time.begin])
-    return str(found.lastgroup) if found else ""
+    before = text[max(0, time.begin - 50) : time.begin]
+    found = _SENSE.search(before)
+    return str(found.lastgroup) if found and not _BY_ABOUT.search(before) else ""
 
 
 def _side(sentence: Sentence, time: Quantity) -> str:
