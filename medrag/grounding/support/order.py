@@ -42,20 +42,25 @@ _WITH = re.compile(
 )
 _IRREGULAR = {
     "gave": "give", "given": "give", "took": "take", "sent": "send", "led": "lead", "rose": "rise",
-    root("donate"): "give", root("transfer"): "give", root("tell"): root("inform"),
+    root("pass"): root("infect"), root("transmit"): root("infect"), root("donate"): "give",
+    root("transfer"): "give", root("tell"): root("inform"),
     root("depend"): root("need"), root("rely"): root("need"), root("require"): root("need"),
 }  # fmt: skip
 _REPORTING = listed_roots("reporting")
 _RELATIVE = re.compile(r"\b(?:that|which|who|whose \w+)\s+$")
 _NO_VERBS = ("ly", "ment", "ments", "tion", "tions", "sion", "sions")
 _NO_OBJECT = re.compile(r"\s*(?:$|[,;.]|(?:and|or|of)\b)")
+# "Fell by 16 %" does not say what lowered it.
 _AMOUNT = re.compile(
-    r"\s+(?:about |around |nearly |up to |at least |an? )?(?:\d|third|quarter|half)"
+    r"\s+(?:about |around |nearly |up to |at least |an? |one |two |three )?"
+    r"(?:\d|thirds?\b|quarters?\b|half\b)"
 )
 _TO = re.compile(r"\bto\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|may|can|should|must|will)\b")
 _ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
-_CAUSING = frozenset(map(root, ("cause", "lead", "result", "produce", "induce", "trigger")))
+_CAUSING = frozenset(
+    map(root, ("cause", "lead", "result", "produce", "induce", "trigger", "precipitate", "provoke"))
+)
 
 Key = int | str  # a group of synonyms, or the roots of a term
 Role = tuple[str, frozenset[Key], frozenset[Key]]  # verb, who, whom
@@ -155,7 +160,7 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         name = root(word)
         start, end, turned = one.start(), one.end(), False
         first, last = 0, len(text)
-        if word.endswith(_NO_VERBS) and name != root("infect"):
+        if word.endswith(_NO_VERBS) or _is_agent(word):
             continue
         if relative := _RELATIVE.search(text[:start]):  # "conditions that cause X are"
             before = [t for t in clause.terms if t.end <= clause.start + relative.start()]
@@ -172,7 +177,9 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
             start, end = than.span()
         elif name in _TRANSITIVE:
             verb = _verb(name)
-            by = _BY.search(text, end)
+            by = next(
+                (b for b in _BY.finditer(text, end) if not _AMOUNT.match(text, b.end())), None
+            )
             if word in _COMPARATIVES | {"lower"} and text[:start].endswith((" or ", " and ")):
                 continue  # "2.5 or lower"
             if not word.endswith(("ed", "s")) and _NO_OBJECT.match(text, end):
@@ -196,11 +203,15 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
     return tuple(found)
 
 
+def _is_agent(word: str) -> bool:
+    """Whether a word is what does something: "reliever", but not "trigger"."""
+    one = word.removesuffix("s")
+    return one.endswith("er") and not {one[:-1], one[:-2]}.isdisjoint(listed("transitive"))
+
+
 def _is_passive(text: str, verb: re.Match[str], by: re.Match[str]) -> bool:
     """Whether "by" after a verb names who does it: "is caused by", "results from"."""
     word = verb[0]
-    if _AMOUNT.match(text, by.end()):
-        return False  # "fell by 16%"
     if not word.endswith(("ed", "en", "t", "n")) and word not in ("result", "results"):
         return False
     before = re.findall(r"[a-z']+", text[: verb.start()])[-3:]

@@ -25,6 +25,11 @@ _NO_DIFFERENCE = re.compile(
     r"\b(?:no (?:significant |real )?difference between (?:them|the two|the groups|both|either)"
     r"|did not differ|(?:superiority|superior) (?:was|were) not|not superior|neither was)\b"
 )
+_NON_INFERIOR = re.compile(r"\bnon-?inferior")
+_NOT_NON_INFERIOR = re.compile(
+    r"\b(?:not|n.t|no|never|fail\w*)\b[^.;]{0,30}\bnon-?inferior"
+    r"|\bnon-?inferior\w*\b[^.;]{0,60}\b(?:not|n.t|unproven|fail\w*)\b"
+)
 _EXCLUDES = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b")
 _SUPPOSES = re.compile(r"[,\s]*(?:if|once|when|while|where|after|in)\b")
 _EXCEPT = listed("except")
@@ -40,6 +45,10 @@ def polarity_differences(comparison: Comparison) -> Iterator[str]:
             continue  # another clause says what this one of the source does
         if _is_supposed(clause, comparison.statement) and is_negative(other):
             continue  # the rest of the statement says what does not follow from it
+        if _proves_non_inferior(comparison.statement) and any(
+            one.lower for one in comparison.window if _NOT_NON_INFERIOR.search(one.lower)
+        ):
+            yield "the source does not call it non-inferior"
         if _compares(clause, comparison.statement) and any(map(_equates, comparison.window)):
             yield "the source reports no such difference"
         if reason := _polarity(clause, other, comparison, sentence):
@@ -55,6 +64,12 @@ def _is_supposed(clause: Clause, statement: Sentence) -> bool:
         and _SUPPOSES.match(statement.lower, clause.start) is not None
         and any(is_negative(one) or one.no_change for one in statement.clauses if one is not clause)
     )
+
+
+def _proves_non_inferior(statement: Sentence) -> bool:
+    """Whether a statement says that something is non-inferior."""
+    text = statement.lower
+    return _NON_INFERIOR.search(text) is not None and not _NOT_NON_INFERIOR.search(text)
 
 
 def _compares(clause: Clause, statement: Sentence) -> bool:

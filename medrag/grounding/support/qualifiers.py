@@ -25,6 +25,7 @@ _FROM_ANIMALS = re.compile(  # humans are meant
     r"|\b(?:cat|dog|rat|animal|monkey|rabbit|pig|rodent|sheep)s?[ -](?:bites?|scratch|hair|dander"
     r"|fur|allerg|meat|f?a?eces|litter|flea|tapeworm|owner|saliva|product|dropping|urine|contact)"
 )
+_CULTURED = re.compile(r"\bcultured (?:[\w-]+ ){0,2}cells?\b")
 _PREGNANT = 0  # class of the slot "pregnancy"
 _OF_PREGNANCY = listed_roots("of pregnancy")
 _OLDER = 4  # class of the slot "age" that phrases name
@@ -68,6 +69,8 @@ _PART_OF = re.compile(
     r"\b(?:most|many|few|several|majority|some(?! \d)|minority|half)\b(?! (?:of )?(?:an? |the )?"
     r"(?:hour|day|year|time))"
 )
+_AMONG = re.compile(r"\b(?:among|one of) (?:the )?(?:more|most|commoner|commonest|main|leading)\b")
+_THE_MOST = re.compile(r"\bthe (?:most|commonest|main|leading|chief)\b")
 _NO_HEDGES = frozenset({"appearance", "appearances"})
 _SEEMS = re.compile(r"\bappear(?:s|ed)? (?:to|that|likely|safe|effective|not)\b")
 _PERMITTED = [["be", done] for done in ("taken", "swallowed", "eaten", "stored", "mixed")]
@@ -105,6 +108,8 @@ _STRICT = re.compile(
 _MOST_CONDITIONS = 20  # of a sentence
 _SUBORDINATE = re.compile(r"(?<=\S)\s(?:before|after|until|once|when|while)\b[^,;.]*", re.I)
 _TIMES = ("after", "following", "where", "once")
+_EVEN = re.compile(r"\beven (?:if|when|where|in|with|under|after|during)\b")
+_PRONOUN = re.compile(r"\s*(?:it|they|this|he|she)\b")
 _STOP = re.compile(r"[,;.:)]")
 _LISTED_AFTER = re.compile(r",[^;.]*\b(?:or|and)\b")
 # How much of the score remains if a condition is dropped that is not strict.
@@ -152,6 +157,9 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
     parts = {one[0] for s in comparison.window for one in _PART_OF.finditer(s.lower)}
     if _says_all(statement) and parts and _ALL.isdisjoint(window_words) and not denied:
         yield f"the source says “{min(parts)}”, not “all”"
+    among = next((one for s in comparison.window if (one := _AMONG.search(s.lower))), None)
+    if among and _THE_MOST.search(statement.lower) and not _AMONG.search(statement.lower):
+        yield f"the source says “{among[0]}”"
     if any(map(_denies_all, comparison.window)) and _denies_any(statement):
         yield "the source says “not all”"
     for clause, other, sentence in comparison.aligned:
@@ -177,6 +185,7 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             or any(root(word) in _HEDGES for word in own if word not in _NO_HEDGES)
             or (set(own) & _WEAK - set(theirs))
             or not _ALLOWED.isdisjoint(own)
+            or any(word.endswith(("able", "ible")) for word in own)  # "repeatable"
             or (denied and own_roots & _OPEN)
         )
         if hedged and not hedges and not _is_condition(other, statement):
@@ -273,6 +282,8 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
         stop: where the condition ends.
     """
     strict = _STRICT.search(one["word"]) is not None
+    if strict and _EVEN.search(statement.lower) and not _EVEN.search(source.lower):
+        return True  # "even if" says the opposite
     roots, concepts = statement.roots, statement.concepts
     within = [t for t in source.terms if one.end() <= t.start < stop]
     inside = [t for t in within if not t.light] or (within if strict else [])
@@ -281,6 +292,8 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
     kept = said(inside, roots, concepts)
     if not inside or (kept and not strict):
         return False
+    if _PRONOUN.match(source.text, one.end()) and one["word"].lower() in statement.words:
+        return False  # "if it is lost" may be said with other words
     both = re.match(r"\s*both\b", source.text[one.end() : stop])
     if len(kept) * 2 >= len(inside) and not (both and len(kept) < len(inside)):
         return False
@@ -358,6 +371,8 @@ def _ages_named(statement: Sentence, classes: frozenset[int]) -> frozenset[int]:
 def _is_about_animals(sentence: Sentence) -> bool:
     """Whether a sentence is about animals or cells, and not about humans bitten by a dog."""
     species = sentence.slots.get("species", frozenset())
+    if _CULTURED.search(sentence.lower):
+        return True
     return bool(species - {_HUMAN}) and not _FROM_ANIMALS.search(sentence.lower)
 
 

@@ -27,11 +27,13 @@ _ALL = frozenset({"all", "every", "everyone", "everybody", "each", "always"})
 _THAN = re.compile(r"\b(?:no|not|n['’]t)\b.*\bthan\b")
 _EXCLUDES = re.compile(r"(?: \w+){0,5}? (?:exclude|rule[sd]? out)")  # it stays possible
 _SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
+_RELATIVES = frozenset({"who", "which", "that"})
+_MODALS = frozenset({"may", "can", "might", "should", "must", "will", "could"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
 # The point of "0.9" and the dash of "5–15" are no marks.
 _TOKEN = re.compile(
-    r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],!?/&%+]|\.(?!\w)|(?<!\d)[—–]|[—–](?!\d)"
+    r"n['’]t\b|[^\W_]+(?:['’][^\W_]+)*|[;:()\[\],!?/&%+]|(?<!\b[a-z])\.(?!\w)|(?<!\d)[—–]|[—–](?!\d)"
 )
 _MORE = r"(?:more|less|fewer|longer|later|earlier|sooner)"
 _FALSE_NEGATION = re.compile(
@@ -40,8 +42,8 @@ _FALSE_NEGATION = re.compile(
     rf"|(?:not|n['’]t|never)\s+(?:\w+\s+){{0,3}}?{_MORE} than(?=\s+(?:an?\s+)?"
     r"(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty"
     r"|forty|fifty|sixty|half))"
-    r"|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily|not exceed(?:ing)?|whether or not"
-    r"|no longer than|if not)\b"
+    r"|no (?:less|worse) (?:\w+ )?than|not (?:\w+ )?(?:as|so) \w+ as|no doubt|not necessarily"
+    r"|not exceed(?:ing)?|whether or not|no longer than|if not)\b"
 )
 _PREFIXED = re.compile(r"(?:anti|intra|pre|post|peri|extra|sub|trans|inter)-?([a-z]{5,})$")
 _UNDER = re.compile(
@@ -218,6 +220,7 @@ def _clauses(
     covered = [start in inside for start, _, _ in tokens]
     clauses: list[Clause] = []
     scope = 0  # tokens for which a negation holds from here on
+    relative = False  # whether a relative pronoun stands in the clause before
     determined = False  # whether that negation is "no"
     at = 0
     while at < len(tokens):
@@ -229,6 +232,7 @@ def _clauses(
             subject = words[at + 1 : at + 2] and words[at + 1] in _DETERMINERS
             goes_on = word == "or" and scope > 0 and not subject
             clauses.append(Clause(start, len(text), negations=int(goes_on)))
+            relative = False
             scope = scope if goes_on else 0
         clause = clauses[-1]
         after = words[at + 1] if at + 1 < len(words) else ""
@@ -239,19 +243,26 @@ def _clauses(
             and after != "anything"
             and not _THAN.search(lower[:start])  # "no longer than an hour without being"
         )
+        # "Too small to tell".
+        fails = fails or (word == "to" and words[max(0, at - 2) : at - 1] == ["too"])
         if (fails or word in _NEGATORS) and not any(start in span for span in false_negations):
             # "No rash, no fever" is denied once.
             clause.negations += not (word == "no" and clause.negations)
             open_ended = (word == "not" and after in _ALL) or _EXCLUDES.match(lower, end)
             scope = 0 if open_ended else len(tokens)
             determined = word == "no"
+        if scope and word in _MODALS and words[at - 1] not in _RELATIVES and relative:
+            scope = 0  # "people who do not smoke may"
+        relative = relative or word in _RELATIVES
         if (
             word in _SUBORDINATE
             or (word == "without" and not fails)
             or (word == "and" and determined)
         ):
             scope = 0  # "no deaths and two admissions"
-        clause.negations += word == "otherwise"  # if not
+        # "Otherwise it" is "if not"; "otherwise healthy" denies nothing.
+        begins = word == "otherwise" and start == clause.start
+        clause.negations += begins and (after == "," or after in _DETERMINERS)
         # "Smoke-free".
         clause.negations += word == "free" and lower[start - 1 : start] == "-"
         if word not in _NEGATORS and _is_denied(word):
@@ -271,7 +282,11 @@ def _clauses(
                     start, last, whole, roots, concepts, len(clauses) - 1, scope > 0,
                     absent=_lacks(words, at),
                     name=text[start].isupper() and at > 0,
-                    light=len(roots) == 1 and (roots[0] in _LIGHT_ROOTS or whole in _LIGHT),
+                    light=len(roots) == 1 and (
+                        roots[0] in _LIGHT_ROOTS
+                        or whole in _LIGHT
+                        or lower[start + 1 : end + 1] == "."  # "E. coli"
+                    ),
                 )
             )  # fmt: skip
         # "Long-term" and "beta-blocker" name no direction.
