@@ -30,7 +30,8 @@ _BEFORE = {
         r"|up to(?: and including)?|as (?:long|much|many|late|high|large) as|max\.?"
         r"|(?:less|lower) than or equal to|within|inside"
         r"|(?:limit|restrict)(?:s|ed|ing)? (?:\w+[’\'s]* ){0,3}?to"
-        r"|(?<!lower )(?<!reference )(?<!detection )limit (?:of|is)|capped at|cap of|ceiling of"
+        r"|(?<!lower )(?<!reference )(?<!detection )limit (?:of|is)|capped at"
+        r"|(?:cap|ceiling) (?:of|is)"
     ),
     ">": (
         rf">|above|over|more than|(?:{_LARGER}) than|more \w+ than"

@@ -37,7 +37,7 @@ _RANGE_JOINT = re.compile(
 _CALENDAR = re.compile(r"(?:19|20)\d\d")
 _AND = re.compile(r"\s?(?:and|or|vs\.?|versus|,|/|against|compared with)\s?(?:and |or )?", re.I)
 _IN_EVERY = re.compile(
-    r"\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of"
+    r"-in-|\s(?:(?:[a-z]+\s)?in|(?:[\w-]+\s){0,3}(?:in|for|of|out of|among) every|out of"
     r"|(?:[\w.-]+\s){0,4}per)\s|:",
     re.I,
 )

@@ -21,6 +21,7 @@ from .measures import (
     dimension,
     is_part,
     is_weight,
+    next_word,
     number_of,
     numbers_in,
 )
@@ -76,6 +77,8 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
         limit = any(wanted.same_value(one) for one, _ in given)
         bounded = any(_bounds_too(wanted, one) for one, _ in given)
         is_open = wanted.sign and not limit and not bounded
+        if any(number_of(wanted) == number_of(one) for one, _ in given):
+            is_open = False  # 50 mg are not 50 mg/kg
         if is_open and any(_lies_within(wanted, one) for one, _ in given):
             continue
         if any(wanted.equals(one) for one in around) or is_derived(statement, wanted, window):
@@ -116,6 +119,13 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
     if _has_other_unit(statement, wanted, source):
         return False
     if not wanted.dimension and given.dimension and _is_number_of(wanted, given):
+        thing = next_word(statement, wanted)
+        if any(
+            thing and thing == next_word(source, one) and not one.same_value(wanted)
+            for one in source.quantities
+            if not one.dimension
+        ):
+            return False  # "16 ounces (2 cups)" are not 16 cups
         return wanted.sign == given.sign or _allows_sign(statement, wanted, given, source)
     in_digits = given.text[:1].isdigit() or given.text[:1] in "-+−"
     if not given.dimension and wanted.dimension and in_digits and _is_number_of(given, wanted):
@@ -193,7 +203,8 @@ def _lies_within(wanted: Quantity, given: Quantity) -> bool:
     if given.dimension == "rate" and PLAIN_RATE.match(given.text.lower()):
         return False  # the "a day" of an amount
     if wanted.dimension == "time" and wanted.sign == "<=":
-        return False  # "until 2 hours before" is not "up to 6 hours before"
+        # "Until 2 hours before" is not "up to 6 hours before", but "1 to 6" is.
+        return given.low < given.high and given.high == wanted.low
     if wanted.sign in (">", ">="):
         return given.low > wanted.high
     return wanted.sign in ("<", "<=") and given.high < wanted.low
@@ -239,6 +250,10 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
         map(_is_over, *zip((statement, wanted), (source, given), strict=True))
     ):
         return True
+    if (wanted.sign, given.sign) == (">", "<=") and any(
+        one.negations and one.start <= given.start < one.end for one in source.clauses
+    ):
+        return True  # "cannot be done within four hours" takes more
     if wanted.sign == ">=" and LIVED.match(source.lower, given.end):
         return True  # "five-year survival"
     for one, sentence, other in ((wanted, statement, given), (given, source, wanted)):

@@ -74,6 +74,13 @@ def bound_elsewhere(
             and _in_one_segment(statement, wanted, pair[0])
         )
     ]
+    if any(
+        _goes_with(one, sentence, other)
+        for one, sentence in same
+        for other in beside
+        if not any(_goes_with(far, s, other) for far, s in others)
+    ):
+        return None  # what the source gives with it is what the statement gives with it
     near = [t for t in _segment(statement, wanted) if t.word not in ("before", "after")]
     near = near if not near or not topic.issuperset(near[0].roots) else near[1:]
     if not others or not near:
@@ -95,6 +102,11 @@ def bound_elsewhere(
     overlaps = [_distinct_overlap(near, terms, own) for terms in far]
     most = max(overlaps)
     return others[overlaps.index(most)][0] if most else None
+
+
+def _goes_with(one: Quantity, sentence: Sentence, other: Quantity) -> bool:
+    """Whether a segment of the source gives a quantity with another one."""
+    return any(q.equals(other) for q in _beside(sentence, one) if q is not one)
 
 
 def _holds_one(one: Quantity, other: Quantity) -> bool:

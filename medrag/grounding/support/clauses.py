@@ -33,7 +33,8 @@ def clause_starts(words: Sequence[str]) -> set[int]:
             predicate = False
         else:
             relative = words[at - 1 : at] in (["who"], ["which"], ["that"])
-            predicate = predicate or (not relative and (word in AUXILIARIES or _is_change(word)))
+            changes = _is_change(word) or (_is_plural(words, at - 1) and _is_change(f"{word}s"))
+            predicate = predicate or (not relative and (word in AUXILIARIES or changes))
     return starts
 
 
@@ -45,7 +46,7 @@ def _joins(words: Sequence[str], at: int, predicate: bool) -> bool:
     if word not in _LISTS and word != ",":
         return False
     return (
-        (word == "," and words[at + 1 : at + 2] == ["with"])
+        (word == "," and words[at + 1 : at + 2] in (["with"], ["only"]))
         or _begins_clause(words, at + 1)
         or (predicate and _holds_predicate(words, at + 1))
     )
@@ -55,6 +56,13 @@ def _is_change(word: str) -> bool:
     """Whether a word is a verb of change: "rises", "fell", "improved"."""
     return word.endswith(("s", "ed", "ell", "ose", "ew")) and any(
         axis in ("change", "benefit") for axis, _ in opposites().get(root(word), ())
+    )
+
+
+def _is_plural(words: Sequence[str], at: int) -> bool:
+    """Whether a plural stands here, so that "lower" after it is a verb: "combined pills lower"."""
+    return (
+        at >= 0 and len(words[at]) > 3 and words[at].endswith("s") and not words[at].endswith("ss")
     )
 
 

@@ -14,6 +14,7 @@ from .times import is_between_points
 
 _OF_A_MINUTE = re.compile(r"\b(?:(?:heart|respiratory|ventricular|breathing) rate|pulse|l/min)\b")
 _NIGHTLY = frozenset({"bedtime", "night", "morning", "evening"})
+_DOSES = re.compile(r"\s(?:divided |separate |equal )?(?:doses|parts|portions|times)\b")
 _OF_THEM = re.compile(r"\s+of (?:the|these|them)\b", re.I)
 _NUMBERED = re.compile(rf"[A-Za-z-]+\d+|\b{ORDINAL}\b")
 _ABOUT = re.compile(
@@ -128,7 +129,7 @@ def _is_difference(statement: Sentence, wanted: Quantity, window: Sequence[Sente
         measured = [q for q in sentence.quantities if q.dimension == wanted.dimension]
         for one in measured:  # "from 150 to 138 mmHg"
             size = one.low / (number_of(one) or 1.0)
-            if any(abs(abs(q.low * size - one.low) - wanted.low) < 1e-6 for q in bare):
+            if any(abs(abs(q.low * size - one.low) - wanted.low) < 1e-6 for q in bare if q.low):
                 return True
     return False
 
@@ -309,6 +310,10 @@ def is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]
             for one in window
             for q in one.quantities
         )
+    if _DOSES.match(statement.lower, wanted.end) and any(
+        one.dimension == "rate" and one.low == wanted.low for s in window for one in s.quantities
+    ):
+        return True  # "divided: twice daily" is "a day, in two doses"
     if any(
         is_part(part) and abs(part.low * whole.low - wanted.low) < 1e-6
         for one in window

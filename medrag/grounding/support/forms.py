@@ -36,6 +36,7 @@ _DENIED = re.compile(
     r"(?:un|non)-?([a-z]{4,})$"
     r"|(?:in|im|ir)([a-z]{3,}(?:able|ible|ent|ant|ate|ive|ous|al|ect|plete))$"
 )
+_NOT_DENIED = frozenset({"unless", "immediate", "inpatient", "inpatients", "instant", "interact"})
 _PREFIXES = ("un", "re", "non", "over", "under", "mis", "pre", "out")
 
 
@@ -132,4 +133,5 @@ def base_of_denied(word: str) -> str:
     """What a prefix turns round: "reliable" of "unreliable"; "" for other words."""
     found = _DENIED.match(word)
     base = (found[1] or found[2]) if found else ""
-    return base if is_everyday(base) and word not in ("unless", "immediate") else ""
+    known = is_everyday(base) or (word.startswith(("un", "non")) and not is_technical(base))
+    return base if base and known and word not in _NOT_DENIED else ""

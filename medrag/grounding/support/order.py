@@ -34,7 +34,7 @@ _NEW_PHRASE = re.compile(
 _TRANSITIVE = listed_roots("transitive") | {root("depend"), root("rely"), root("tell")}
 _LESS = listed("less")
 _COMPARATIVES = listed("comparatives")
-_THAN = re.compile(r"\b(?:than|(?<!likely )to)\b")
+_THAN = re.compile(r"\b(?:than|compared (?:with|to)|(?<!likely )(?<!compared )to)\b")
 _BY = re.compile(r"\b(?:by|from)\b")
 # What follows "rises" where it has no object.
 _WITH = re.compile(
@@ -49,6 +49,7 @@ _IRREGULAR = {
 _REPORTING = listed_roots("reporting")
 _RELATIVE = re.compile(r"\b(?:that|which|who|whose \w+)\s+$")
 _NO_VERBS = ("ly", "ment", "ments", "tion", "tions", "sion", "sions")
+_IS_OF = re.compile(r"\s+of\b(?!.*\b(?:is|are|include)\b)")
 _NO_OBJECT = re.compile(r"\s*(?:$|[,;.]|(?:and|or|of)\b)")
 # "Fell by 16 %" does not say what lowered it.
 _AMOUNT = re.compile(
@@ -182,7 +183,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
             )
             if word in _COMPARATIVES | {"lower"} and text[:start].endswith((" or ", " and ")):
                 continue  # "2.5 or lower"
-            if not word.endswith(("ed", "s")) and _NO_OBJECT.match(text, end):
+            of = name == root("cause") and _IS_OF.match(text, end)  # "is a cause of"
+            if not of and not word.endswith(("ed", "s")) and _NO_OBJECT.match(text, end):
                 continue  # "poor support and"
             if word.endswith("ed") and _ADJECTIVE.search(text[:start]):
                 continue  # "infected skin"

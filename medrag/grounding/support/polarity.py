@@ -32,6 +32,7 @@ _NOT_NON_INFERIOR = re.compile(
 )
 _EXCLUDES = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b")
 _SUPPOSES = re.compile(r"[,\s]*(?:if|once|when|while|where|after|in)\b")
+_WORD = re.compile(r"[^\W\d_]+")
 _EXCEPT = listed("except")
 
 Directions = list[tuple[str, int]]  # see `Clause.directions`
@@ -174,7 +175,12 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
         if axis in _CHANGES and (one.no_change or other.no_change):
             agreed = agreed or one.no_change == other.no_change
             continue
-        pair = _opposed(one.directions[axis], other.directions[axis])
+        others = {name for name, _ in other.directions[axis]}
+        there = {root(word) for word in _WORD.findall(source.lower[other.start : other.end])}
+        own = [d for d in one.directions[axis] if d[0] in others or d[0] not in there]
+        if not own:
+            continue  # the source has the same word, where it is no verb
+        pair = _opposed(own, other.directions[axis])
         if pair is True:
             agreed = agreed or axis in VERBAL
         elif pair:
@@ -238,8 +244,11 @@ def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
     absent = {
         one for term in opposite.terms if term.absent and not term.negated for one in term.roots
     }
+    known = {t.word for t in clause.terms if not t.concepts.isdisjoint(opposite.concepts)}
     count = clause.negations + sum(
-        word not in opposite.words and root(base_of_denied(word)) not in absent
+        word not in opposite.words
+        and word not in known  # "unsteadiness" is "ataxia"
+        and root(base_of_denied(word)) not in absent
         for word in clause.denied
     )
     # "Seizure-free" is "without seizures".
@@ -281,6 +290,6 @@ def _both_do(clause: Clause, other: Clause) -> bool:
 
 def is_negative(clause: Clause) -> bool:
     """Whether a clause denies or forbids."""
-    return bool((clause.negations + len(clause.denied)) % 2) or any(
+    return bool(clause.negations % 2 or (clause.denied and not clause.negations)) or any(
         sign < 0 for axis in ("do", "presence") for _, sign in clause.directions.get(axis, ())
     )

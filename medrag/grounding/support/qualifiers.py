@@ -59,6 +59,7 @@ _FRAME = re.compile(  # what follows is not said to be so
     r"|claimed that|hopes? that|hoped that"
     r"|it is (?:dangerous|wrong|unsafe) to|no proof|is false|are false|this is wrong)\b"
 )
+_EXCLUSIVE = listed("exclusive in the source")
 _ALL = listed("all")
 _EVERY = frozenset({"all", "every"})
 _ALL_OF = re.compile(
@@ -154,6 +155,8 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         frame = _FRAME.search(sentence.lower)
         if frame and not _FRAME.search(statement.lower) and _OPEN.isdisjoint(own_roots):
             yield f"the source says “{frame[0]}”"
+    if statement.words[:1] == ("only",) and _EXCLUSIVE.isdisjoint(window_words):
+        yield "the source does not say “only”"
     parts = {one[0] for s in comparison.window for one in _PART_OF.finditer(s.lower)}
     if _says_all(statement) and parts and _ALL.isdisjoint(window_words) and not denied:
         yield f"the source says “{min(parts)}”, not “all”"
@@ -176,7 +179,7 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
             for word in own
             if word in _SURE
             and not (word == "never" and negated)
-            and (word != "must" or weak)
+            and (word != "must" or (weak and word not in window_words))
             and (word not in _EVERY or _says_all(statement))
         ]
         hedged = [word for word in _hedges(sentence, other) if _says(word, statement)]

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import product
 
 from .alignment import matches
 from .forms import base_of_denied, is_technical, root
+from .order import OTHER_ROLES
 from .sentences import Sentence, Term
 from .tables import listed
 from .vocabulary import is_medical, listed_roots, opposites, slots, synonyms
@@ -23,6 +25,8 @@ _CONDITIONS = frozenset({"if", "unless", "only", "except", "provided", "when"})
 _SUBORDINATES = listed_roots("subordinates")
 _NEGATORS = listed("negators")
 _ORDER = frozenset({"before", "after"})
+_ANAPHORIC = frozenset({"this", "these", "such", "it", "they"})
+_PHRASE = 4  # words in a phrase that changed places, at most
 _MODALS = {"may": 1, "might": 1, "could": 1, "can": 1, "will": 2, "must": 2, "always": 2}
 
 
@@ -141,6 +145,8 @@ def _replaced(
         for t in _terms(new, statement, light=subject)
         if not matches(t, sentence.roots, sentence.concepts)
     ]
+    if subject and old[0] in _ANAPHORIC:
+        return ""  # "This form of cancer" for its name
     was = _terms(old, sentence, light=subject)
     gone = [t for t in was if not matches(t, statement.roots, statement.concepts)]
     for term in fresh if was else ():
@@ -193,28 +199,19 @@ def _exchanged_amounts(statement: Sentence, sentence: Sentence) -> str:
 
 
 def _exchanged(statement: Sentence, sentence: Sentence) -> str:
-    """Whether two things changed places that are not items of one list."""
+    """Whether two phrases of up to four words changed places around more than "and" and commas."""
     a = [root(word) for word in statement.words]
     b = [root(word) for word in sentence.words]
     if Counter(_plain(a)) != Counter(_plain(b)):
         return ""
-    a, b = _without_front(a, b)
-    b, a = _without_front(b, a)
-    if _plain(a) == _plain(b) or Counter(_items(a)) == Counter(_items(b)):
-        return ""  # items of a list, or clauses
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
     end = next((i for i, (x, y) in enumerate(zip(a[::-1], b[::-1], strict=False)) if x != y), 0)
-    one, two = _items(a[start : len(a) - end]), _items(b[start : len(b) - end])
-    if Counter(one) == Counter(two):
-        return ""
-    heads = listed("auxiliaries") | listed("negators") | {"than", "before", "after"}
-    moved = a[start : len(a) - end]
-    if (
-        any(word[0].isdigit() for word in moved)
-        or set(moved) & heads
-        or any(map(opposites().get, moved))
-    ):
-        return "the source says it the other way round"
+    one, two = _plain(a[start : len(a) - end]), _plain(b[start : len(b) - end])
+    for first, last in product(range(1, _PHRASE + 1), repeat=2):
+        between = one[first:-last]
+        if between and one[-last:] + between + one[:first] == two:
+            listed_ = Counter(_items(a[start:])) == Counter(_items(b[start:]))
+            return "" if listed_ else OTHER_ROLES
     return ""
 
 
@@ -233,15 +230,3 @@ def _items(roots: Sequence[str]) -> list[tuple[str, ...]]:
         else:
             items[-1].append(name)
     return [tuple(item) for item in items if item]
-
-
-def _without_front(a: list[str], b: list[str]) -> tuple[list[str], list[str]]:
-    """Both without the phrase before the first comma of one that stands at the end of the other."""
-    if "," in a:
-        cut = a.index(",")
-        front = _plain(a[:cut])
-        if front and _plain(b)[-len(front) :] == front:
-            return a[cut + 1 :], b[
-                : [at for at, name in enumerate(b) if _plain([name])][-len(front)]
-            ]
-    return a, b

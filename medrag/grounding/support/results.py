@@ -13,7 +13,8 @@ _NO_CHANGE = re.compile(
     r"|the same(?! (?:day|time|week|month|evening|night|morning|hour|hospital|patients?|hand|side"
     r"|arm|leg|eye|syringe|line|room|person|place|site|visit))"
     r"|nonsignificant|non-?inferior|unrelated"
-    r"|as (?:often|common|effective|frequent|likely|many|high|low|good|well) (?:as|with|in))\b"
+    r"|(?<!twice )(?<!times )(?<!half )"
+    r"as (?:often|common|effective|frequent|likely|many|high|low|good|well) (?:as|with|in))\b"
     r"|\b(?:evidence|effect|difference|benefit)\b[^.;]{0,40}\b(?:lacking|absent)\b|\black of\b"
     rf"|{_NO} (?:\w+ ){{0,2}}(?:shown|seen|found|observed|demonstrated|detected|reported"
     r"|noted|proven|established|confirmed)\b|\bunproven\b"
@@ -29,7 +30,7 @@ _SIGNIFICANT = re.compile(r"(?<!not )(?<!n't )(?<!non-)(?<!nor )\bsignificantly\
 _P_VALUE = re.compile(r"\bp\s?(?P<sign>[=<>≤≥])\s?(?P<value>0?[.·]\d+)", re.I)
 _BOUND = r"[-−+]?\d*[.·]?\d+"
 _INTERVAL = re.compile(
-    r"\b(?:ci|confidence interval|cri|credible interval)\b[^\d−+-]{0,12}"
+    r"\b(?:ci|confidence interval|cri|credible interval)\b[^\d−+-]{0,30}"
     rf"(?P<low>{_BOUND})\s?%?\s?(?:to|,|-|–|and)\s?(?P<high>{_BOUND})",
     re.I,
 )

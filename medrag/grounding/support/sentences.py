@@ -28,7 +28,7 @@ _THAN = re.compile(r"\b(?:no|not|n['’]t)\b.*\bthan\b")
 _EXCLUDES = re.compile(r"(?: \w+){0,5}? (?:exclude|rule[sd]? out)")  # it stays possible
 _SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
 _RELATIVES = frozenset({"who", "which", "that"})
-_MODALS = frozenset({"may", "can", "might", "should", "must", "will", "could"})
+_MODALS = frozenset({"may", "can", "might", "should", "must", "will", "could", "need", "needs"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
 # The point of "0.9" and the dash of "5–15" are no marks.
@@ -239,13 +239,14 @@ def _clauses(
         # "Fails to work", "without waiting".
         fails = (word in _FAILS and after == "to") or (
             word == "without"
-            and after.endswith("ing")
+            and (after.endswith("ing") or after == "there")
             and after != "anything"
             and not _THAN.search(lower[:start])  # "no longer than an hour without being"
         )
         # "Too small to tell".
         fails = fails or (word == "to" and words[max(0, at - 2) : at - 1] == ["too"])
-        if (fails or word in _NEGATORS) and not any(start in span for span in false_negations):
+        negates = fails or word in _NEGATORS
+        if negates and not any(start in span for span in false_negations):
             # "No rash, no fever" is denied once.
             clause.negations += not (word == "no" and clause.negations)
             open_ended = (word == "not" and after in _ALL) or _EXCLUDES.match(lower, end)
@@ -253,7 +254,7 @@ def _clauses(
             determined = word == "no"
         if scope and word in _MODALS and words[at - 1] not in _RELATIVES and relative:
             scope = 0  # "people who do not smoke may"
-        relative = relative or word in _RELATIVES
+        relative = relative or word in _RELATIVES or word == "unable"
         if (
             word in _SUBORDINATE
             or (word == "without" and not fails)
