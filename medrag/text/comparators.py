@@ -23,7 +23,7 @@ _BEFORE = {
     "<=": (
         r"≤|<=|=<|<\s?(?:/|or)\s?=|⩽|at (?:the )?most|at or (?:below|under)"
         r"|(?:a |the )?maximum(?: (?:daily |single |total )?(?:dose|dosage))?(?: of| is)?"
-        rf"|{_NOT}(?:more|{_LARGER}) than"
+        rf"|{_NOT}(?:(?:more|{_LARGER}) than|beyond)"
         r"|(?:not?|never|n.t|without)(?: be| is| go| going)? (?:above|over|beyond|past)"
         r"|without exceeding"
         r"|(?:not?|never)(?: to)? exceed(?:ing|s)?"

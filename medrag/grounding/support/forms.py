@@ -133,5 +133,6 @@ def base_of_denied(word: str) -> str:
     """What a prefix turns round: "reliable" of "unreliable"; "" for other words."""
     found = _DENIED.match(word)
     base = (found[1] or found[2]) if found else ""
-    known = is_everyday(base) or (word.startswith(("un", "non")) and not is_technical(base))
+    plain = not is_technical(base) or root(base) in {root(verb) for verb in listed("verbs")}
+    known = is_everyday(base) or (word.startswith(("un", "non")) and plain)
     return base if base and known and word not in _NOT_DENIED else ""

@@ -223,7 +223,7 @@ def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
             continue  # it forbids or allows
         if word in _NO_HEDGES or (word.startswith("appear") and not _SEEMS.search(sentence.lower)):
             continue
-        if word == "likely" and at and words[at - 1] in ("more", "less", "most", "least"):
+        if word == "likely" and at and words[at - 1] in ("more", "less", "most", "least", "as"):
             continue  # it compares
         if word == "possible" and words[at - 1 : at] in (["as"], ["if"], ["where"], ["when"]):
             continue  # "as soon as possible"

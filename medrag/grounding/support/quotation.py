@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from itertools import product
 
 from .alignment import matches
+from .clauses import AUXILIARIES
 from .forms import base_of_denied, is_technical, root
 from .order import OTHER_ROLES
 from .sentences import Sentence, Term
@@ -209,6 +210,8 @@ def _exchanged(statement: Sentence, sentence: Sentence) -> str:
     one, two = _plain(a[start : len(a) - end]), _plain(b[start : len(b) - end])
     for first, last in product(range(1, _PHRASE + 1), repeat=2):
         between = one[first:-last]
+        if not AUXILIARIES.isdisjoint(one[:first] + one[-last:]):
+            continue  # clauses changed places
         if between and one[-last:] + between + one[:first] == two:
             listed_ = Counter(_items(a[start:])) == Counter(_items(b[start:]))
             return "" if listed_ else OTHER_ROLES
