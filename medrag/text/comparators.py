@@ -12,7 +12,10 @@ _SMALLER = (
     r"fewer|lower|shorter|younger|smaller|lighter|narrower|earlier|slower|shallower|thinner|cooler"
     r"|colder|sooner|nearer|closer"
 )
-_NOT = r"(?:not?|never|nobody|n.t)\s+(?:(?!(?:and|but|or)\b)\w+\s+){0,6}?"
+_NOT = (
+    r"(?:not?|never|nobody|n.t)\s+(?:(?!(?:and|but|or|who|that|in|with|for|if|when|where|patients?|people|those|children"
+    r"|adults|women|men|babies|infants)\b)\w+\s+){0,6}?"
+)
 _BEFORE = {
     ">=": (
         r"≥|>=|=>|>\s?(?:/|or)\s?=|⩾|at least|(?:a )?minimum(?: of)?|at or (?:above|over)"

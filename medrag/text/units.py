@@ -70,7 +70,7 @@ _UNITS: dict[str, dict[str, float]] = {
         "kj kilojoule kilojoules": 0.239006,
     },
     "joule": {"j joule joules": 1.0},
-    "units": {"iu u unit units": 1.0, "miu mu": 1e-3, "megaunit megaunits": 1e6},
+    "units": {"iu u unit units": 1.0, "miu": 1e-3, "mu megaunit megaunits": 1e6},
     "equivalents": {"eq": 1.0, "meq": 1e-3},
     "dioptres": {"dioptre dioptres diopter diopters": 1.0},
     "gray": {"gy gray grays": 1.0, "cgy": 0.01, "mgy": 1e-3},

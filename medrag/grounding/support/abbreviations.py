@@ -11,7 +11,7 @@ from .forms import root
 from .sentences import Sentence, Term
 
 _DEFINITION = re.compile(r"(?<![\w’'-])((?:[\w’'-]+\s+){1,8})\(\s*([A-Za-z][\w&/-]{1,9}?)s?\s*\)")
-_SHORT = re.compile(r"\b[A-Z][A-Za-z]*[A-Z]\b")
+_SHORT = re.compile(r"\b([A-Z][A-Za-z]*[A-Z])s?\b")
 _WITHOUT_INITIAL = frozenset({"of", "the", "and", "in", "for"})
 
 Abbreviations = dict[str, tuple[str, ...]]  # by lower-case abbreviation, the words

@@ -132,7 +132,12 @@ def _is_same(statement: Sentence, wanted: Quantity, given: Quantity, source: Sen
         # "6.6 days vs 10.92", "Weight (kg) 61.2"
         unit = re.sub(r"[\d.,·±+−–\s-]+", "", wanted.text)
         beside = any(one.dimension == wanted.dimension for one in source.quantities)
-        if beside or f"({unit})" in source.text:
+        is_age = (
+            wanted.sign
+            and wanted.dimension == "time"
+            and _AGED_BEFORE.search(statement.lower[: wanted.begin])
+        )
+        if beside or is_age or f"({unit})" in source.text:
             return wanted.sign == given.sign
     if (
         wanted.dimension

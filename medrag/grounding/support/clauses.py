@@ -45,6 +45,8 @@ def _joins(words: Sequence[str], at: int, predicate: bool) -> bool:
         return True
     if word not in _LISTS and word != ",":
         return False
+    if word == "," and not predicate and words[at + 1 : at + 2] and words[at + 1] in AUXILIARIES:
+        return False  # "oils, such as baby oil, are"
     return (
         (word == "," and words[at + 1 : at + 2] in (["with"], ["only"]))
         or _begins_clause(words, at + 1)

@@ -303,6 +303,12 @@ def is_derived(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]
         statement.lower[: wanted.start].endswith("the ") or any("both" in s.words for s in window)
     ):
         return True  # "the two" are those that are spoken of
+    if (
+        wanted.low == 1.0
+        and wanted.sign == ">="
+        and any("at least once" in one.lower for one in window)
+    ):
+        return True
     if wanted.low == wanted.high == 1.0 and not wanted.sign:
         thing = next_word(statement, wanted)
         return not any(  # "one of the following" is not "two of the following", nor one tablet two

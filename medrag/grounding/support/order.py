@@ -17,7 +17,7 @@ OTHER_ORDER = "the source has it in another order"
 OTHER_ROLES = "the source says it the other way round"
 
 _ORDER = re.compile(
-    r"\b(?P<word>before|after|prior to|followed by|following|preceded by|follows?"
+    r"\b(?P<word>before|after which|after|prior to|followed by|following|preceded by|follows?"
     r"|(?<!we )(?<!were )(?<!was )(?<!, )followed(?! (?:up|for|over|until|\d))"
     r"|precedes?|then|next|finally|once(?!\s+(?:daily|an?|every|per|weekly)\b))\b",
     re.I,
@@ -25,7 +25,7 @@ _ORDER = re.compile(
 _FIRST = re.compile(r"\bfirst\b(?=\s*[;,.]|\s+and\b)", re.I)
 _LATER = re.compile(r"\b(?:afterwards?|later|second|subsequently|last|finally|thereafter)\b", re.I)
 _LEFT_FIRST = frozenset({"before", "prior to", "followed by", "precede", "precedes"})
-_NEXT = frozenset({"then", "next", "finally"})
+_NEXT = frozenset({"then", "next", "finally", "after which"})
 _STOP = re.compile(r"[,;.]|\band then\b")
 _STOP_OR_AND = re.compile(r"[,;.]|\band\b")
 _NEW_PHRASE = re.compile(
@@ -50,6 +50,7 @@ _REPORTING = listed_roots("reporting")
 _RELATIVE = re.compile(r"\b(?:that|which|who|whose \w+)\s+$")
 _NO_VERBS = ("ly", "ment", "ments", "tion", "tions", "sion", "sions")
 _IS_OF = re.compile(r"\s+of\b(?!.*\b(?:is|are|include)\b)")
+_NO_OBJECT_BUT = re.compile(r"\s+(?:with|in|during|when|after|if)\s")
 _NO_OBJECT = re.compile(r"\s*(?:$|[,;.]|(?:and|or|of)\b)")
 # "Fell by 16 %" does not say what lowered it.
 _AMOUNT = re.compile(
@@ -59,6 +60,9 @@ _AMOUNT = re.compile(
 _TO = re.compile(r"\bto\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|may|can|should|must|will)\b")
 _ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
+_NOUN = re.compile(r"(?:\b(?:the|an?|any|no)|['’]s)\s+$")
+_IS_DONE = re.compile(r"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?$")
+_IMPERATIVE = re.compile(r"(?:^|[,:;]|\band|\bthen)\s*$")
 _CAUSING = frozenset(
     map(root, ("cause", "lead", "result", "produce", "induce", "trigger", "precipitate", "provoke"))
 )
@@ -188,15 +192,22 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
                 continue  # "poor support and"
             if word.endswith("ed") and _ADJECTIVE.search(text[:start]):
                 continue  # "infected skin"
+            if not of and _NOUN.search(text[:start]):
+                continue  # "the patient's alert card"
             if by and _is_passive(text, one, by):
                 turned, end = True, by.end()
             elif verb in ("rise", "fall") and _WITH.match(text, end):
                 turned = True  # "levels go up with X"
+            elif _IS_DONE.search(text[:start]) and word.endswith(("ed", "en", "t")):
+                continue  # it is not said by whom
+            elif _NO_OBJECT_BUT.match(text, end):
+                turned = True  # "it stops in a power cut"
             elif name == root("result") and text[end:].lstrip().startswith(("from", "of")):
                 turned = True
         else:
             continue
-        left = _side(sentence, clause, first, start)
+        orders = not word.endswith(("s", "ed", "ing")) and _IMPERATIVE.search(text[:start])
+        left = frozenset[Key]() if orders else _side(sentence, clause, first, start)
         to = _TO.search(text, end) if turned and verb != "than" else None
         right = _side(sentence, clause, end, to.start() if to else last)
         if to:  # "is sent by X to Y"

@@ -60,10 +60,8 @@ def polarity_differences(comparison: Comparison) -> Iterator[str]:
 
 def _is_supposed(clause: Clause, statement: Sentence) -> bool:
     """Whether a clause is a condition of another one that denies: "Once it has spread, X fails"."""
-    return (
-        not is_negative(clause)
-        and _SUPPOSES.match(statement.lower, clause.start) is not None
-        and any(is_negative(one) or one.no_change for one in statement.clauses if one is not clause)
+    return _SUPPOSES.match(statement.lower, clause.start) is not None and any(
+        is_negative(one) or one.no_change for one in statement.clauses if one is not clause
     )
 
 
@@ -251,7 +249,13 @@ def _denials(clause: Clause, other: Clause, opposite: Sentence) -> int:
         and root(base_of_denied(word)) not in absent
         for word in clause.denied
     )
-    # "Seizure-free" is "without seizures".
+    # "No rash" is "without a rash", and so is "rash-free".
+    lacks = [t for t in opposite.terms if t.absent and not t.negated]
+    count -= any(
+        t.absent and t.negated and (t.roots == o.roots or not t.concepts.isdisjoint(o.concepts))
+        for t in clause.terms
+        for o in lacks
+    )
     count -= sum(
         term.word == "free" and absent.issuperset(before.roots)
         for before, term in pairwise(clause.terms)
@@ -291,5 +295,7 @@ def _both_do(clause: Clause, other: Clause) -> bool:
 def is_negative(clause: Clause) -> bool:
     """Whether a clause denies or forbids."""
     return bool(clause.negations % 2 or (clause.denied and not clause.negations)) or any(
-        sign < 0 for axis in ("do", "presence") for _, sign in clause.directions.get(axis, ())
+        sign < 0
+        for axis in ("do", "presence", "worth")
+        for _, sign in clause.directions.get(axis, ())
     )

@@ -49,7 +49,7 @@ _HEDGES = listed_roots("hedges")
 _ASSOCIATIONS = listed_roots("associations")
 _EFFECTS = listed_roots("effects")
 _CAUSAL = listed_roots("causal")
-_PREVENTING = frozenset(map(root, ("prevent", "protect")))
+_PREVENTING = frozenset(map(root, ("prevent", "protect", "prevention", "protection")))
 # Without them a sentence says something else: "the lethal dose", "allergy to it".
 _HEADS = listed("heads")
 _HEAD_ROOTS = listed_roots("heads") | {root("lack"), root("allergic"), root("cautious")}
@@ -197,7 +197,8 @@ def certainty_differences(comparison: Comparison) -> Iterator[str]:
         if associated and own_roots & (_CAUSAL - their_roots) and not own_roots & _ASSOCIATIONS:
             yield "the source names an association, not a cause"
         prevents = own_roots & _PREVENTING and not clause.negations
-        if prevents and not window_roots & (_CAUSAL | _ASSOCIATIONS | _EFFECTS):
+        told = window_roots & (_CAUSAL | _ASSOCIATIONS | _EFFECTS) | comparison.topic & _PREVENTING
+        if prevents and not told:
             yield "the source does not say that one prevents the other"
         if softened and added and _SURE.isdisjoint(theirs):
             yield f"the source says “{softened[0]}”"

@@ -6,7 +6,7 @@ import re
 
 _NO = r"(?:\bno|\bnot|n['’]t|\bcannot|\bneither|\bnor|\bwithout|\bnever)\b"
 _NO_CHANGE = re.compile(
-    rf"{_NO}[^.;]{{0,40}}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact"
+    rf"{_NO}(?:(?!\b(?:clear|known|certain|sure|whether|if)\b)[^.;]){{0,40}}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact"
     r"|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*"
     r"|better|worse|superior\w*|evidence)\b"
     r"|\b(?:unchanged|similar|comparable|equal|unaffected|non-?significant|insignificant"
@@ -26,7 +26,9 @@ _NOT_SIGNIFICANT = re.compile(
     r"|\bnon-?significant\w*|\binsignificant\w*|\b(?:not|n['’]t) reach significance",
     re.I,
 )
-_SIGNIFICANT = re.compile(r"(?<!not )(?<!n't )(?<!non-)(?<!nor )\bsignificantly\b", re.I)
+_SIGNIFICANT = re.compile(
+    r"(?<!not )(?<!n't )(?<!non-)(?<!nor )(?<!no )(?<!not a )\bsignificant(?:ly)?\b", re.I
+)
 _P_VALUE = re.compile(r"\bp\s?(?P<sign>[=<>≤≥])\s?(?P<value>0?[.·]\d+)", re.I)
 _BOUND = r"[-−+]?\d*[.·]?\d+"
 _INTERVAL = re.compile(

@@ -233,6 +233,8 @@ def _is_missing(term: Term, said: Sentence, window: Window, in_part: bool) -> bo
         in_part: whether the window has a word of the name: for "breast cancer" only "lung cancer"
             is another then, for "tooth decay" nothing is.
     """
+    if term.word.endswith("ed"):
+        return False  # what is done is told in many words
     kind = _kind(term)
     if kind == "name" and not term.concepts and _BUILT.search(term.word):
         return True

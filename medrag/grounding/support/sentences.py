@@ -13,10 +13,10 @@ from .clauses import AUXILIARIES, clause_starts
 from .forms import base_of_denied, root
 from .results import denies_change, is_not_significant
 from .tables import listed
-from .vocabulary import listed_roots, opposites, slots, synonyms
+from .vocabulary import is_medical, listed_roots, opposites, slots, synonyms
 
 VERBAL = frozenset(
-    {"do", "change", "benefit", "cause", "act", "known", "presence", "make", "contents"}
+    {"do", "change", "benefit", "cause", "act", "known", "presence", "make", "contents", "response"}
 )
 _NEGATORS = listed("negators")
 _CONTRACTED = frozenset(
@@ -28,6 +28,8 @@ _THAN = re.compile(r"\b(?:no|not|n['’]t)\b.*\bthan\b")
 _EXCLUDES = re.compile(r"(?: \w+){0,5}? (?:exclude|rule[sd]? out)")  # it stays possible
 _SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
 _RELATIVES = frozenset({"who", "which", "that"})
+_PLAIN_ADJECTIVES = listed("plain adjectives")
+_GIVE = frozenset({"give", "gives", "gave", "giving", "given"})
 _MODALS = frozenset({"may", "can", "might", "should", "must", "will", "could", "need", "needs"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
 _LIGHT, _LIGHT_ROOTS = listed("light"), listed_roots("light")
@@ -257,6 +259,8 @@ def _clauses(
         relative = relative or word in _RELATIVES or word == "unable"
         if (
             word in _SUBORDINATE
+            or word in ("except", "unless")
+            or (word == "apart" and after == "from")
             or (word == "without" and not fails)
             or (word == "and" and determined)
         ):
@@ -297,9 +301,16 @@ def _clauses(
             before = words[at - 1] if at else ""
             loose = word in ("up", "down") and before not in _GOING  # "giving up"
             loose = loose or (word == "raised" and after == "with")
+            if word in _GIVE and after == "up":
+                _direct(clause, "stop", scope > 0)
+                parts = []
+            medical = length > 1 and any(map(is_medical, concepts))  # "short sight"
+            attribute = before in ("with", "of")
             for part in () if loose or (subject and length == 1) else parts:
+                if medical and part in _PLAIN_ADJECTIVES:
+                    continue
                 if part not in ("up", "down") or length == 1 or word in _GOING:  # "broken down"
-                    _direct(clause, part, scope > 0)
+                    _direct(clause, part, scope > 0 and not attribute)
         scope = max(0, scope - length)
         at += length
     for clause in clauses:

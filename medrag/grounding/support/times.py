@@ -81,6 +81,9 @@ def is_opposite_time(
 def _is_turned(statement: Sentence, wanted: Quantity, given: Quantity, source: Sentence) -> bool:
     """Whether "a day after X, Y" stands for "a day before Y": what comes later is named first."""
     later = next((t for t in source.terms if t.start > given.end and t.word != "before"), None)
+    earlier = next((t for t in statement.terms if t.start > wanted.end and t.word != "after"), None)
+    if earlier is None or earlier.light:
+        return False
     return later is not None and any(
         t.start < wanted.begin and matches(t, frozenset(later.roots), later.concepts)
         for t in statement.terms
