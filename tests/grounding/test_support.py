@@ -312,20 +312,26 @@ def test_any_text_can_be_judged(statement: str, source: str, title: str) -> None
 
 
 def test_pairs_written_by_hand_are_told_apart() -> None:
-    lines = [line for n in (1, 2) for line in (PAIRS / f"dev_{n}.jsonl").read_text().splitlines()]
+    files = [PAIRS / f"dev_{n}.jsonl" for n in (1, 2, 3)]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     kept: dict[bool, list[bool]] = {True: [], False: []}
     for pair in map(json.loads, lines):
         support = check_support(
             pair["statement"], pair["source"], title=pair["title"], section=pair["section"]
         )
         kept[pair["supported"]].append(support.supported)
-    assert min(map(len, kept.values())) >= 100
-    assert sum(kept[False]) <= 0.15 * len(kept[False])
-    assert sum(kept[True]) >= 0.90 * len(kept[True])
+    assert min(map(len, kept.values())) >= 900
+    assert sum(kept[False]) <= 0.10 * len(kept[False])
+    assert sum(kept[True]) >= 0.94 * len(kept[True])
 
 
 # Leaflets and abstracts: what people found who tried to mislead the check.
 MISLEADING = [
+    ("Toremal 40 mg once daily lowers uric acid in adults with gout.",
+     "Crushed toremal 40 mg once daily lowers uric acid in adults with gout."),
+    ("Toremal 40 mg once daily lowers uric acid in adults with gout.",
+     "Toremal 40 mg once daily lowers uric acid and cholesterol in adults with gout."),
+    ("Take toremal daily with water.", "Diabetics take toremal daily with water."),
     ("Rates fell in 14 of 60 people (23.6%) given toremal and in 19 of 60 (31.1%) given placebo.",
      "Rates fell in 31.1% of people given toremal."),
     ("Rashes were more common with toremal (4.2% versus 1.0%).",

@@ -27,12 +27,13 @@ _SUBORDINATES = listed_roots("subordinates")
 _NEGATORS = listed("negators")
 _ORDER = frozenset({"before", "after"})
 _ANAPHORIC = frozenset({"this", "these", "such", "it", "they"})
+_WITH_MORE = 1.8  # times the words of a sentence that a statement quotes and adds to, at most
 _PHRASE = 4  # words in a phrase that changed places, at most
 _MODALS = {"may": 1, "might": 1, "could": 1, "can": 1, "will": 2, "must": 2, "always": 2}
 
 
 def quotation_difference(
-    statement: Sentence, passage: Sequence[Sentence]
+    statement: Sentence, passage: Sequence[Sentence], heading: Sequence[Sentence]
 ) -> tuple[str, int] | None:
     """How a statement differs from the sentence of a source that it nearly quotes.
 
@@ -42,7 +43,8 @@ def quotation_difference(
     """
     found = None
     for number, sentence in enumerate(passage):
-        reason = _difference(statement, sentence, passage)
+        reason = _added(statement, sentence, [*passage, *heading])
+        reason = reason or _difference(statement, sentence, passage)
         if reason == "":
             return None
         if reason and found is None:
@@ -76,6 +78,22 @@ def _difference(statement: Sentence, sentence: Sentence, passage: Sequence[Sente
         (own[i:j], theirs[k:m]) for kind, i, j, k, m in blocks.get_opcodes() if kind != "equal"
     ]
     return _changed(codes, statement, sentence, passage)
+
+
+def _added(statement: Sentence, sentence: Sentence, known: Sequence[Sentence]) -> str | None:
+    """What a statement adds to a sentence that it has whole, and the source does not say."""
+    a, b = statement.plain_roots, sentence.plain_roots
+    has_more = 3 <= len(b) < len(a) <= min(_LONGEST, _WITH_MORE * len(b))
+    if not has_more or (Counter(a) & Counter(b)).total() < len(b):
+        return None
+    codes = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    if any(kind in ("replace", "insert") for kind, *_ in codes):
+        return None
+    for _, i, j, *_ in (code for code in codes if code[0] == "delete"):
+        for term in _terms(statement.plain[i:j], statement, light=False):
+            if not any(matches(term, one.roots, one.concepts) for one in known):
+                return f"the source does not say “{term.word}”"
+    return None
 
 
 def _changed(

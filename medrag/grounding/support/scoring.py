@@ -56,7 +56,7 @@ class Judgement(NamedTuple):
 def judge(said: Sentence, passage: Passage) -> Judgement:
     """Judge a statement by the window of a source that bears it out best."""
     said = with_both_forms(said, passage.short)
-    if quoted := quotation_difference(said, passage.sentences):
+    if quoted := quotation_difference(said, passage.sentences, passage.heading):
         reason, at = quoted
         comparison = Comparison(said, [passage.sentences[at]], [])
         reason = next(_differences(comparison), reason)
