@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import netrc
 import os
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,6 @@ from typing import Any
 from .config import TrackingConfig, WandbMode
 from .errors import ConfigError
 
-_log = logging.getLogger(__name__)
 
 
 class Run:
