@@ -13,7 +13,6 @@ from .config import TrackingConfig, WandbMode
 from .errors import ConfigError
 
 
-
 class Run:
     """A tracked run; with tracking disabled every call does nothing.
 
