@@ -43,6 +43,7 @@ _AGED_BEFORE = re.compile(
 _KIDNEY = re.compile(r"\b(?:e?gfr|crcl|clearance)\b[^\d;]{0,20}$")
 _IN_RANGE = re.compile(
     r"\b(?:with)?in(?:side)? (?:the |its |their )?(?:\w+ ){0,2}(?:range|interval|limits)\b"
+    r"|\b(?:is|are|was|were) normal\b"
 )
 _BMI = re.compile(r"\bbmi\b|\bbody mass index")
 _ELLIPTIC = re.compile(r"\s?(?:[.,;)]|$|(?:and|or|to|if|for|when)\b)")
@@ -255,7 +256,7 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
         map(_is_over, *zip((statement, wanted), (source, given), strict=True))
     ):
         return True
-    if (wanted.sign, given.sign) == (">", "<=") and any(
+    if (wanted.sign, given.sign) in ((">", "<="), (">=", "<=")) and any(
         one.negations and one.start <= given.start < one.end for one in source.clauses
     ):
         return True  # "cannot be done within four hours" takes more

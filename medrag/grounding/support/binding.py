@@ -97,11 +97,14 @@ def bound_elsewhere(
     else:
         own = [_qualifying(sentence, one) for one, sentence in same]
         far = [_qualifying(sentence, one) for one, sentence in others]
-    if any(_distinct_overlap(near, terms, far) for terms in own):
-        return None
+    ours = max((_distinct_overlap(near, terms, far) for terms in own), default=0)
     overlaps = [_distinct_overlap(near, terms, own) for terms in far]
     most = max(overlaps)
-    return others[overlaps.index(most)][0] if most else None
+    other = others[overlaps.index(most)][0]
+    bounds = bool(wanted.sign) and wanted.sign == other.sign  # of two bounds the nearer one counts
+    if ours and (most <= ours or not bounds):
+        return None
+    return other if most else None
 
 
 def _goes_with(one: Quantity, sentence: Sentence, other: Quantity) -> bool:

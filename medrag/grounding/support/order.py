@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from .alignment import Comparison
+from ..table_rows import is_row
+from .alignment import Comparison, matches
 from .clauses import AUXILIARIES
-from .forms import root
+from .forms import is_technical, root
 from .sentences import Clause, Sentence, Term
 from .tables import listed
-from .vocabulary import listed_roots, opposites, synonyms
+from .vocabulary import is_particular, listed_roots, opposites, synonyms
 
 OTHER_ORDER = "the source has it in another order"
 OTHER_ROLES = "the source says it the other way round"
@@ -99,6 +100,35 @@ def role_differences(comparison: Comparison) -> Iterator[str]:
                 straight = len(a & a2) + len(b & b2)
                 if a & b2 and b & a2 and len(a & b2) + len(b & a2) >= straight:
                     yield OTHER_ROLES
+
+
+def subject_differences(comparison: Comparison) -> Iterator[str]:
+    """Whether a statement says of one thing what a clause of the source says of another.
+
+    "Folic acid reduces ulcers; folinic acid is the rescue" does not call folic acid the rescue.
+    """
+    for clause, other, sentence in comparison.aligned:
+        own = next((t for t in clause.terms if not t.light), None)
+        theirs = next((t for t in other.terms if not t.light), None)
+        if not own or not theirs or not (_is_name(own) and _is_name(theirs)):
+            continue
+        if is_row(sentence.text):
+            continue
+        if matches(own, other.roots, other.concepts) or matches(
+            theirs, comparison.statement.roots, comparison.statement.concepts
+        ):
+            continue
+        if any(
+            matches(own, one.roots, one.concepts) for one in sentence.clauses if one is not other
+        ):
+            yield f"the source says it of “{theirs.word}”"
+
+
+def _is_name(term: Term) -> bool:
+    """Whether a term names a drug, a disease or the like."""
+    if term.concepts:
+        return any(map(is_particular, term.concepts))
+    return any(map(is_technical, term.word.split()))
 
 
 @lru_cache(maxsize=2048)

@@ -166,6 +166,8 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
         return "the source reports a difference"
     if zero and not one.no_change and not statement.not_significant and _changes(one) - {0}:
         return "the source reports no such difference"
+    if word := _harm_for_use(one, other, source):
+        return f"the source says “{word}”"
     agreed = False
     for axis in one.directions:
         if axis not in other.directions:
@@ -195,6 +197,22 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
         if _holds_scope(one, source) and not _is_denied_too(one, comparison.window):
             return "the source says it without “not”"
     return ""
+
+
+def _harm_for_use(one: Clause, other: Clause, source: Sentence) -> str:
+    """The word of the source that names a harm, where a clause recommends; or ""."""
+    uses = any(sign > 0 for _, sign in one.directions.get("do", ()))
+    if not uses or "do" in other.directions or one.directions.keys() & {"harm", "benefit"} - {"do"}:
+        return ""
+    harms = [
+        name
+        for axis in ("harm", "benefit")
+        for name, sign in other.directions.get(axis, ())
+        if sign < 0
+    ]
+    shared = said([t for t in one.terms if not t.light], other.roots, other.concepts)
+    content = [t for t in one.terms if not t.light and t.roots[0] not in opposites()]
+    return _word(source, harms[0]) if harms and 2 * len(shared) > len(content) else ""
 
 
 def _leaves_open(one: Clause, other: Clause, statement: Sentence, source: Sentence) -> bool:

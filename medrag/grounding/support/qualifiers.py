@@ -109,6 +109,9 @@ _STRICT = re.compile(
 _MOST_CONDITIONS = 20  # of a sentence
 _SUBORDINATE = re.compile(r"(?<=\S)\s(?:before|after|until|once|when|while)\b[^,;.]*", re.I)
 _TIMES = ("after", "following", "where", "once")
+_ALWAYS = re.compile(r"\b(?:regardless|irrespective) of\b|\bno matter\b|\bin everyone\b")
+_SEVERAL = re.compile(r"\s*(?:(?:at least|any) )?(?:both|two|three|four|all) of\b", re.I)
+_SEVERAL_OF = re.compile(r"\b(?:both|two|three|four|all) of\b")
 _EVEN = re.compile(r"\beven (?:if|when|where|in|with|under|after|during)\b")
 _PRONOUN = re.compile(r"\s*(?:it|they|this|he|she)\b")
 _STOP = re.compile(r"[,;.:)]")
@@ -286,7 +289,8 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
         stop: where the condition ends.
     """
     strict = _STRICT.search(one["word"]) is not None
-    if strict and _EVEN.search(statement.lower) and not _EVEN.search(source.lower):
+    always = _ALWAYS.search(statement.lower) and not _ALWAYS.search(source.lower)
+    if always or (strict and _EVEN.search(statement.lower) and not _EVEN.search(source.lower)):
         return True  # "even if" says the opposite
     roots, concepts = statement.roots, statement.concepts
     within = [t for t in source.terms if one.end() <= t.start < stop]
@@ -296,6 +300,10 @@ def _is_dropped(statement: Sentence, source: Sentence, one: re.Match[str], stop:
     kept = said(inside, roots, concepts)
     if not inside or (kept and not strict):
         return False
+    if _SEVERAL.match(source.text, one.end()) and not _SEVERAL_OF.search(statement.lower):
+        limits = [q for q in source.quantities if q.start >= one.end()]
+        met = sum(any(q.same_value(own) for own in statement.quantities) for q in limits)
+        return 0 < met < 2 or (not met and bool(said(inside, roots, concepts)))
     if _PRONOUN.match(source.text, one.end()) and one["word"].lower() in statement.words:
         return False  # "if it is lost" may be said with other words
     both = re.match(r"\s*both\b", source.text[one.end() : stop])

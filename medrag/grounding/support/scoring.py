@@ -14,7 +14,7 @@ from .amounts import quantity_differences
 from .forms import is_technical
 from .kinds import kind_differences, paired_differences
 from .labels import label_differences
-from .order import order_differences, role_differences
+from .order import order_differences, role_differences, subject_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .qualifiers import (
     certainty_differences,
@@ -157,6 +157,7 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         certainty_differences,
         order_differences,
         role_differences,
+        subject_differences,
     ):
         yield from differences(comparison)
 

@@ -29,6 +29,7 @@ _EXCLUDES = re.compile(r"(?: \w+){0,5}? (?:exclude|rule[sd]? out)")  # it stays 
 _SUBORDINATE = frozenset({"whether", "if", "where", "when", "because", "until", "once"})
 _RELATIVES = frozenset({"who", "which", "that"})
 _PLAIN_ADJECTIVES = listed("plain adjectives")
+_DOING = frozenset({"using", "taking", "giving"})
 _GIVE = frozenset({"give", "gives", "gave", "giving", "given"})
 _MODALS = frozenset({"may", "can", "might", "should", "must", "will", "could", "need", "needs"})
 _FAILS = frozenset({"fail", "fails", "failed", "failing"})  # with "to" after it
@@ -307,8 +308,10 @@ def _clauses(
             medical = length > 1 and any(map(is_medical, concepts))  # "short sight"
             attribute = before in ("with", "of")
             for part in () if loose or (subject and length == 1) else parts:
-                if medical and part in _PLAIN_ADJECTIVES:
-                    continue
+                if (medical and part in _PLAIN_ADJECTIVES) or (
+                    part in _DOING and "do" in clause.directions and before not in STOPWORDS
+                ):
+                    continue  # "stopped using": one direction
                 if part not in ("up", "down") or length == 1 or word in _GOING:  # "broken down"
                     _direct(clause, part, scope > 0 and not attribute)
         scope = max(0, scope - length)
