@@ -106,6 +106,13 @@ _CAUSES = re.compile(
 )
 _CAUSED = re.compile(r"\b(?:caused by|due to|because|results? from|responsible|mutations?)\b", re.I)
 _ASKS_CAUSE = re.compile(r"\W*what (?:causes|leads to)\b|.*\bcauses? of\b", re.I | re.S)
+_ASKS_PREVENTION = re.compile(r"\W*what (?:prevents|treats|relieves|helps|lowers|reduces)\b", re.I)
+_RAISES = re.compile(
+    r"\b(?:raises?|causes?|triggers?|worsens?|increases?|provokes?|brings? on)\b", re.I
+)
+_PREVENTS = re.compile(
+    r"\b(?:prevent|avoid|reduc|lower|protect|reliev|treat|help|stop|less)\w*\b", re.I
+)
 _NO_DEFINITION = re.compile(
     r"\A\s*(?:the|some|common|main|typical|possible|usual|most)\b|\bof\b|\b\w{3,}ed\b", re.I
 )
@@ -149,7 +156,13 @@ def defines(text: str, subject: list[str]) -> bool:
 
 
 def tells_effect(text: str, question: str, subject: list[str]) -> bool:
-    """Whether a text says what the subject causes, where a question asks what causes it."""
+    """Whether a text answers the opposite question.
+
+    It says what the subject causes, where the question asks what causes it; or what raises it,
+    where the question asks what prevents it.
+    """
+    if _ASKS_PREVENTION.match(question) and _RAISES.search(text) and not _PREVENTS.search(text):
+        return True
     verb = _CAUSES.search(text)
     if not verb or not _ASKS_CAUSE.match(question) or _CAUSED.search(text):
         return False

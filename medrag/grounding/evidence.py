@@ -26,7 +26,7 @@ from .aspects import defines, tells_effect
 from .candidates import Candidate, candidates, sentence_spans
 from .question import Question, allows, fits, forbids, groups, read_question
 from .roles import Role
-from .support.vocabulary import names_something
+from .support.vocabulary import names_something, other_names
 from .table_rows import best_rows, excludes, holds_numbers, is_row
 
 __all__ = [
@@ -63,7 +63,7 @@ _ROW_SLOPE, _ROW_INTERCEPT = 6.0, -4.3
 _ASKED_ROW, _ROW_BONUS = 0.65, 0.1
 _ITEM_BONUS, _ITEMS = 0.1, 6  # of a list: for each thing that is listed, up to so many
 _REPEATED = 0.2  # for a list: what a candidate loses that only repeats the best one
-_ASPECT_BONUS, _DEFINITION_BONUS = 0.1, 0.1
+_ASPECT_BONUS, _DEFINITION_BONUS = 0.1, 0.2
 _UNDER_BONUS = 0.1
 _LEAST_COVERAGE = 0.2
 _PREFIX = 6
@@ -146,9 +146,12 @@ def weigh(
     asked = read_question(question)
     weights = {stem(word): rarity(word) for word in asked.topic}
     found = [one for number, hit in enumerate(hits, 1) for one in candidates(number, hit)]
-    found = [one for one in found if _may_answer(one, asked)]
-    found = _without_boilerplate(found, asked)
-    found = _asked_rows(question, weights, _on_topic(found, asked, weights))
+    found = _on_topic(_without_boilerplate(found, asked), asked, weights)
+    # Where nothing speaks of the side that is asked about, what speaks of the subject may do.
+    found = [one for one in found if _may_answer(one, asked) and _speaks_of_side(one, asked)] or [
+        one for one in found if _may_answer(one, asked)
+    ]
+    found = _asked_rows(question, weights, found)
     found = _for_whom(found, asked)
     found = _most_words(found, weights)
     if not found:
@@ -245,8 +248,6 @@ def _may_answer(one: Candidate, asked: Question) -> bool:
         return False
     if asked.forbids is False and forbids(one.text) and not allows(one.text):
         return False
-    if asked.must_say and not any(side.said.search(_said(one)) for side in asked.aspects):
-        return False
     if tells_effect(one.text, asked.text, asked.subjects):
         return False
     if asked.form is None or _rules_out(one, asked):
@@ -256,11 +257,15 @@ def _may_answer(one: Candidate, asked: Question) -> bool:
     return asked.form.search(said) is not None
 
 
+def _speaks_of_side(one: Candidate, asked: Question) -> bool:
+    """Whether a candidate speaks of the side of its subject that a question asks about."""
+    said = _said(one)
+    return not asked.must_say or any(side.said.search(said) for side in asked.aspects)
+
+
 def _without_boilerplate(found: list[Candidate], asked: Question) -> list[Candidate]:
     """The candidates without sentences that stand in several documents and name no subject."""
-    sides = asked.aspects  # "symptoms" is no subject
-    named = [word for word in asked.subjects if not any(one.asked.match(word) for one in sides)]
-    subjects = {stem(word) for word in named}
+    subjects = {stem(word) for word in _without_sides(asked)}
     documents: dict[str, set[str]] = {}
     for one in found:
         documents.setdefault(one.text, set()).add(one.hit.document)
@@ -269,6 +274,11 @@ def _without_boilerplate(found: list[Candidate], asked: Question) -> list[Candid
         for one in found
         if len(documents[one.text]) == 1 or not subjects.isdisjoint(terms(one.text))
     ]
+
+
+def _without_sides(asked: Question) -> list[str]:
+    """The subjects of a question without the side of them that it asks about: "symptoms"."""
+    return [w for w in asked.subjects if not any(one.asked.match(w) for one in asked.aspects)]
 
 
 def _said(one: Candidate) -> str:
@@ -292,20 +302,31 @@ def _on_topic(
     "Is aspirin safe in pregnancy?" is not answered from a list of the risks of another disease:
     most subjects of the question must be in the candidate, above it or in the sentence before.
     """
-    subjects = list(dict.fromkeys(stem(word) for word in asked.subjects))
-    if not subjects or not (asked.about_use or asked.about_dose):
+    words_ = _without_sides(asked)
+    subjects = list(dict.fromkeys(stem(word) for word in words_))
+    if not subjects or not (asked.about_use or asked.about_dose or asked.must_say):
         return found
     # Of a dose, the drug has to be there: the rarest name, or the rarest word.
-    named = [stem(word) for word in asked.subjects if names_something(word)]
+    named = [stem(word) for word in words_ if names_something(word)]
     rarest = max(named or subjects, key=lambda word: weights.get(word, 0.0))
-    needed = (
-        1 if asked.about_dose else math.ceil(len(subjects) * (0.6 if len(subjects) < 4 else 0.5))
-    )
+    others = {
+        stem(word): [" ".join(map(stem, words(name))) for name in other_names(word)]
+        for word in words_
+    }
+    needed = 1
+    if asked.about_use:
+        needed = math.ceil(len(subjects) * (0.6 if len(subjects) < 4 else 0.5))
     left = []
     for one in found:
-        said = {*terms(f"{one.context} {one.previous} {one.spelled_out}")}
-        held = [word for word in subjects if any(_alike(word, other) for other in said)]
-        if len(held) < needed:
+        text = f"{one.context} {one.previous} {one.spelled_out}"
+        said, spaced = {*terms(text)}, f" {' '.join(map(stem, words(text)))} "
+        held = [
+            word
+            for word in subjects
+            if any(_alike(word, other) for other in said)
+            or any(f" {name} " in spaced for name in others[word])
+        ]
+        if len(held) < needed or (named and rarest not in held):
             continue
         if not asked.about_dose or (rarest in held and not _of_another(one, rarest)):
             left.append(one)

@@ -27,7 +27,7 @@ _TITLE_WORDS = 6  # a question mark after as many words without "which", "how" �
 _LIST = re.compile(
     r"^\W*(?:please\s+)?(?:list|name|enumerate)\b"
     r"|\b(?:which|what)\s+(?:are|were)\b"
-    r"|\b(?:which|what)\s+(?:\w+[\s-]+){0,3}?(?!(?:is|was|has|does|this|diabetes|us)\b)\w+[^su\W]s\b",
+    r"|\b(?:which|what)\s+(?:\w+[\s-]+){0,3}?(?!(?:is|was|has|does|this|diabetes|us)\b)\w+[^sui\W]s\b",
     re.I,
 )
 
@@ -89,7 +89,9 @@ GROUPS = {
         },
         "sex": {"men": r"men|males?|man", "women": r"wom[ea]n|females?"},
         "state": {
-            "pregnant": r"pregnan\w+|gestation\w*|antenatal\w*|trimesters?",
+            "not pregnant": r"non-?pregnan\w+|not pregnant",
+            "pregnant": r"(?<!non-)(?<!non)(?<!not )pregnan\w+|gestation\w*|antenatal\w*"
+            r"|trimesters?",
             "breastfeeding": r"breast-?\s?feed\w*|lactat\w+|nursing mothers?|breast milk",
         },
     }.items()
@@ -117,10 +119,12 @@ _ALLOWED = (
     r"|co-?administ\w+|acceptable|licensed|approved|preferred|continu\w+)"
 )
 _FORBIDS = re.compile(
-    rf"(?:\b(?:not|never|cannot|no longer|nor|neither)|n['’]t)\s+(?:\w+\s+){{0,3}}?{_ALLOWED}\b"
+    r"(?:\b(?:not|never|cannot|no longer|nor|neither)|n['’]t)\s+(?:\w+\s+){0,3}?"
+    rf"(?!tolerated){_ALLOWED}\b"
     r"|\b(?:contra-?indicat\w+|avoid\w*|unsafe|unsuitable|harmful|forbidden|prohibited|withh[eo]ld\w*"
     r"|dangerous|teratogenic|discontinue\w*|stop(?:ped)?|inadvisable|refrain\w*|omit(?:ted)?)\b"
-    r"|\b(?:must|should|may|can|do|does) not\b|\bmustn['’]t\b|\bshouldn['’]t\b"
+    r"|\b(?:must|should|may|can) not\b|(?:^|[.;:,]\s*|\band\s+)do not\b"
+    r"|\bmustn['’]t\b|\bshouldn['’]t\b"
     r"|\b(?:except|unless|apart from|other than|but not)\b",
     re.I,
 )
@@ -129,7 +133,7 @@ _ALLOWS = re.compile(rf"\b{_ALLOWED}\b", re.I)
 _SAFE = re.compile(r"\b(?:safe(?:ly)?|suitable|allowed|permitted|recommended|appropriate)\b", re.I)
 _ASKS_USE = re.compile(
     rf"{_SAFE.pattern}|\b(?:given?|used?|take|taken|prescribed|administered|indicated|receive"
-    r"|combined|tolerated|eaten?|drink|crushed)\b",
+    r"|combined?|tolerated|eaten?|drink|crushed)\b",
     re.I,
 )
 _DENIED_ALLOWS = re.compile(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ..text.quantities import quantities
 from ..text.words import stem, terms
-from .question import Question, read_question
+from .question import Question, allows, forbids, read_question
 from .roles import Role, role_of
 
 # Least share of the subjects of the question in a sentence. Chosen on half of PubMedQA and BioASQ.
@@ -23,7 +23,7 @@ _SHARED_NO = 0.2  # that says no and is no conclusion: others deny something els
 _MAY = r"(?:did|do|does|was|were|is|are|has|have|had|should|could|would|can|may|must|need)"
 _THINGS = (
     r"(?:evidence|effects?|associations?|differences?|correlations?|benefits?|relationships?|impact"
-    r"|influence|changes?|improvements?|advantages?|role|need|links?)"
+    r"|influence|changes?|improvements?|advantages?|role|need|links?|cure|treatment|vaccine|place)"
 )
 _DENIES = re.compile(
     rf"\b{_MAY}(?:n['’]t| not)\b|\b(?:cannot|neither|never)\b|\bno (?:\w+[ -]){{0,3}}?{_THINGS}\b"
@@ -59,6 +59,7 @@ _OPPOSITES = tuple(
         (r"safe(?:ly)?\b", r"unsafe|harmful|dangerous|toxic|teratogenic|contra-?indicat|avoid"),
         (r"differ|distinct|alter|change|influence|affect", r"similar|comparable|the same\b|equal"),
         (r"common\b|frequent", r"rare|uncommon|infrequent"),
+        (r"stop|discontinu|paus|withh[eo]ld", r"continu"),
         (r"dominant", r"recessive"),
         (r"benign", r"malignant"),
         (r"agonist", r"antagonist"),
@@ -73,9 +74,18 @@ _SAMENESS = re.compile(
     re.I,
 )
 _ASKS_DENIAL = re.compile(
-    r"\b(?:not|never|ineffective|unnecessary|unsafe|contra-?indicat\w*|harmful|avoid\w*|without"
-    r"|unable|fail\w*|lack\w*|absence|independent|unrelated|obsolete)\b|n['’]t\b",
+    r"\b(?:not|never|ineffective|unnecessary|unsafe|contra-?indicat\w*|avoid\w*"
+    r"|unable|fails?|failed|lack\w*|absence|independent|unrelated|obsolete)\b|n['’]t\b",
     re.I,
+)
+_ASKS_HARM = re.compile(r"\b(?:harmful|harm|dangerous|toxic|teratogenic)\b", re.I)
+_HARMS = re.compile(
+    r"\b(?:harm\w*|damag\w*|danger\w*|toxic\w*|teratogen\w*|unsafe|injur\w*|birth defects?"
+    r"|contra-?indicat\w*)\b",
+    re.I,
+)
+_EXCEPT = re.compile(
+    r"\b(?:unless|except(?:ions?)?|apart from|other than)\b(?P<rest>.*)", re.I | re.S
 )
 _CLAUSES = re.compile(
     r"[;,] (?:but|although|though|while|whereas|however|and)\b|; |\bbut\b|\balthough\b|\bwhereas\b"
@@ -95,7 +105,10 @@ def stance(question: str, sentences: Sequence[str]) -> str:
     if not asked.yes_no:
         return ""
     subjects = {stem(word) for word in asked.subjects}
-    said = [(_share(subjects, one), _says(asked, subjects, one)) for one in sentences]
+    said = [
+        (_share(subjects, one), _turned(_says(asked, subjects, one), subjects, one))
+        for one in sentences
+    ]
     said = [(share, answer) for share, answer in said if answer and share >= _SHARED]
     nearest = max((share for share, _ in said), default=0.0)
     found = [answer for share, answer in said if share >= _AS_NEAR * nearest]
@@ -112,6 +125,17 @@ def _depends_on_amount(question: str, sentences: Sequence[str]) -> bool:
     )
 
 
+def _turned(answer: str, subjects: set[str], sentence: str) -> str:
+    """The answer, or its opposite if what is asked is the exception that a sentence names."""
+    found = _EXCEPT.search(sentence)
+    if not found or answer not in ("yes", "no"):
+        return answer
+    before, rest = (
+        {*terms(part)} & subjects for part in (sentence[: found.start()], found["rest"])
+    )
+    return {"yes": "no", "no": "yes"}[answer] if rest - before else answer
+
+
 def _says(asked: Question, subjects: set[str], sentence: str) -> str:
     """What one sentence says to the question; "" if it only introduces."""
     if plain := _PLAIN.match(sentence):
@@ -126,6 +150,10 @@ def _says(asked: Question, subjects: set[str], sentence: str) -> str:
     clause = max(clauses, key=lambda part: _share(subjects, part))
     if _ASKS_SAMENESS.search(asked.text) and _SAMENESS.search(clause):
         return "yes"
+    if _ASKS_HARM.search(asked.text):
+        return "no" if _DENIES.search(clause) else "yes" if _HARMS.search(clause) else ""
+    if asked.about_use and (forbids(clause) or _HARMS.search(clause)) and not allows(clause):
+        return "yes" if forbids(asked.text) else "no"
     denied = _DENIES.search(clause) is not None or any(
         _disagree(asked.text, clause, *pair) or _disagree(asked.text, clause, *pair[::-1])
         for pair in _OPPOSITES

@@ -338,6 +338,23 @@ def test_who_is_excluded_and_who_is_not(
     assert wrong not in found
 
 
+def test_what_is_tolerated_or_does_not_happen_is_not_forbidden(embedder: TextEmbedder) -> None:
+    text = (
+        "Torsalin is given first, or mendacyl if neither is tolerated in gout. "
+        "Torsalin does not cause weight gain in gout. Zelanib is avoided in gout."
+    )
+    said = answer("Which drugs should be avoided in gout?", embedder, text)
+    assert said == "Zelanib is avoided in gout."
+
+
+def test_a_line_for_those_who_are_not_pregnant_is_not_for_pregnant_women(
+    embedder: TextEmbedder,
+) -> None:
+    text = "Non-pregnant women with cystitis take torsalin. Cystitis is treated with mendacyl."
+    said = answer("How is cystitis treated in a pregnant woman?", embedder, text)
+    assert "torsalin" not in said
+
+
 def test_if_nothing_is_forbidden_nobody_is_named(embedder: TextEmbedder) -> None:
     text = "Patients with tremor are given nadalol."
     assert answer("Which patients must not be given nadalol?", embedder, text) == REFUSAL
@@ -475,6 +492,29 @@ def test_what_stands_in_several_documents_is_boilerplate(embedder: TextEmbedder)
     assert common not in weighed(question, [one, other], embedder)
 
 
+def test_a_side_of_another_subject_is_no_answer(embedder: TextEmbedder) -> None:
+    question = "What are the side effects of torsalin?"
+    other = hit("Side effects are a rash and nausea.", "Mendacyl")
+    own = hit("Torsalin can cause drowsiness.", "Torsalin")
+    assert weighed(question, [other], embedder) == []
+    assert weighed(question, [other, own], embedder) == ["Torsalin can cause drowsiness."]
+    # By another name: of a class of drugs, a synonym.
+    known = hit("Side effects of beta-blockers are cold hands.", "Heart drugs")
+    assert weighed("What are the side effects of propranolol?", [known], embedder)
+    known = hit("The symptoms of an underactive thyroid are tiredness and weight gain.", "Thyroid")
+    assert weighed("What are the symptoms of hypothyroidism?", [known], embedder)
+
+
+def test_where_no_sentence_names_the_side_the_subject_will_do(embedder: TextEmbedder) -> None:
+    text = "Lumbora gives people a fever and a stiff hip."
+    assert weighed("What are the complications of lumbora?", [hit(text)], embedder) == [text]
+
+
+def test_what_raises_a_risk_does_not_prevent_it(embedder: TextEmbedder) -> None:
+    text = "Beer and seafood raise the risk of lumbora. Cherries lower the risk of lumbora."
+    assert answer("What prevents lumbora?", embedder, text).startswith("Cherries")
+
+
 def test_a_chunk_about_something_else_adds_nothing(embedder: TextEmbedder) -> None:
     told = "Lumbora is passed on by cattle."
     hits = [hit(told), hit("A cast of plaster is heavy.")]
@@ -497,6 +537,8 @@ def test_a_chunk_about_something_else_adds_nothing(embedder: TextEmbedder) -> No
         ("What are the signs of scurvy?", False, True),
         ("Which drug is used?", False, False),
         ("zinc dose for a child", False, False),
+        ("What is sepsis?", False, False),
+        ("What is arthritis?", False, False),
     ],
 )
 def test_kinds_of_questions(question: str, yes_no: bool, wants_list: bool) -> None:

@@ -35,6 +35,30 @@ from medrag.grounding.stance import stance
             "yes",
         ),
         ("Is orlex not only for gout?", "Orlex is used for gout and fever.", "no"),
+        # may it be used?
+        ("Is ramolor suitable in asthma?", "Ramolor is unsuitable in asthma.", "no"),
+        ("Are statols safe in gout?", "Statols are avoided in gout.", "no"),
+        ("Should zinc be given without iron?", "Zinc must never be given without iron.", "no"),
+        ("Can I combine zinc and iron?", "Zinc with iron can cause dangerous bleeding.", "no"),
+        ("Does zinc have to be stopped in a flare?", "Zinc is continued in a flare.", "no"),
+        ("Is ramolor harmful to the fetus?", "Ramolor can harm the fetus.", "yes"),
+        ("Is there a cure for scurvy?", "There is no cure for scurvy.", "no"),
+        # the exception is what is asked about
+        (
+            "May zinc be used in renal failure?",
+            "Zinc can be used unless there is renal failure.",
+            "no",
+        ),
+        (
+            "Should bacteriuria be treated in pregnancy?",
+            "Bacteriuria should not be treated, with one exception: pregnancy.",
+            "yes",
+        ),
+        (
+            "Should bacteriuria be treated?",
+            "Bacteriuria should not be treated, with one exception: pregnancy.",
+            "no",
+        ),
         # nothing is said about it
         ("Does zinc shorten colds?", "Oysters are eaten raw.", ""),
         ("Does zinc shorten colds?", "To determine whether zinc shortens colds.", ""),

@@ -327,6 +327,17 @@ def test_pairs_written_by_hand_are_told_apart() -> None:
 
 # Leaflets and abstracts: what people found who tried to mislead the check.
 MISLEADING = [
+    ("Toremal is contraindicated in pregnancy.", "Toremal can be used in pregnancy."),
+    ("Toremal is avoided in pregnancy.", "Toremal is an option in pregnancy."),
+    ("Toremal is harmful in pregnancy.", "Toremal is recommended in pregnancy."),
+    ("Toremal can worsen absence seizures.", "Toremal is a good choice for absence seizures."),
+    ("Of 84 women half recovered.", "42 of the 84 women died."),
+    ("Propylthiouracil is preferred because carbimazole is linked to birth defects.",
+     "Carbimazole is preferred."),
+    ("Metformin is reviewed below 45 mL/min, and metformin is stopped below 30 mL/min.",
+     "Metformin is stopped below 45 mL/min."),
+    ("Apixaban 2.5 mg if two of: age 80 or over, weight 60 kg or less.",
+     "Apixaban is reduced to 2.5 mg in everyone aged 80 or over."),
     ("Toremal 40 mg once daily lowers uric acid in adults with gout.",
      "Crushed toremal 40 mg once daily lowers uric acid in adults with gout."),
     ("Toremal 40 mg once daily lowers uric acid in adults with gout.",

@@ -84,6 +84,20 @@ def names_something(word: str) -> bool:
 
 
 @cache
+def other_names(word: str) -> frozenset[str]:
+    """Other names of what a lower-case word names, and of the drugs that it is one of."""
+    groups = set(synonyms().get((root(word),), ()))
+    groups |= {
+        g for g, kind in kinds().items() if kind.endings and root(word).endswith(kind.endings)
+    }
+    return frozenset(
+        entry.strip().replace("-", " ")
+        for group in groups
+        for entry in lines("synonyms")[group].split(",")
+    )
+
+
+@cache
 def opposites() -> dict[str, list[tuple[str, int]]]:
     """For a root, the directions that it names: (axis, 1 or -1)."""
     found: dict[str, list[tuple[str, int]]] = {}
