@@ -1,4 +1,4 @@
-"""Ask the index: `python -m medrag.ask "QUESTION"`, or without a question for a conversation."""
+"""Ask the index: `python -m medrag.ask "QUESTION"`, or without one for questions in turn."""
 
 from __future__ import annotations
 
