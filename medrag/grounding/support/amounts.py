@@ -45,6 +45,8 @@ _IN_RANGE = re.compile(
     r"\b(?:with)?in(?:side)? (?:the |its |their )?(?:\w+ ){0,2}(?:range|interval|limits)\b"
     r"|\b(?:is|are|was|were) normal\b"
 )
+_RANGE = re.compile(r"\b(?:normal|reference|range|interval|limits)\b")
+_DENIED = re.compile(r"\b(?:not|never|cannot|no)\b|n['’]t\b")
 _BMI = re.compile(r"\bbmi\b|\bbody mass index")
 _ELLIPTIC = re.compile(r"\s?(?:[.,;)]|$|(?:and|or|to|if|for|when)\b)")
 # "120 cmHg": short, and with a capital behind its first letter or without a vowel.
@@ -186,7 +188,12 @@ def _is_in_band(statement: Sentence, wanted: Quantity, given: Quantity, source: 
         is_own = bool(_AGED.match(text, wanted.start) or _AGED_BEFORE.search(before))
     else:
         is_own = bool(_KIDNEY.search(before) and _KIDNEY.search(theirs))
-    is_own = is_own or (given.low < given.high and _IN_RANGE.search(text, wanted.end) is not None)
+    # "A TSH of 2.0 is within the reference interval."
+    is_own = is_own or (
+        given.low < given.high
+        and _IN_RANGE.search(text, wanted.end) is not None
+        and _RANGE.search(source.lower) is not None
+    )
     if not is_own:
         return False
     low = given.low if given.sign not in ("<", "<=") else float("-inf")
@@ -257,7 +264,8 @@ def _allows_sign(statement: Sentence, wanted: Quantity, given: Quantity, source:
     ):
         return True
     if (wanted.sign, given.sign) in ((">", "<="), (">=", "<=")) and any(
-        one.negations and one.start <= given.start < one.end for one in source.clauses
+        one.start <= given.start < one.end and _DENIED.search(source.lower[one.start : given.begin])
+        for one in source.clauses
     ):
         return True  # "cannot be done within four hours" takes more
     if wanted.sign == ">=" and LIVED.match(source.lower, given.end):

@@ -47,7 +47,7 @@ def polarity_differences(comparison: Comparison) -> Iterator[str]:
         if _is_supposed(clause, comparison.statement) and is_negative(other):
             continue  # the rest of the statement says what does not follow from it
         if _proves_non_inferior(comparison.statement) and any(
-            one.lower for one in comparison.window if _NOT_NON_INFERIOR.search(one.lower)
+            _NOT_NON_INFERIOR.search(one.lower) for one in comparison.window
         ):
             yield "the source does not call it non-inferior"
         if _compares(clause, comparison.statement) and any(map(_equates, comparison.window)):
@@ -202,8 +202,8 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
 def _harm_for_use(one: Clause, other: Clause, source: Sentence) -> str:
     """The word of the source that names a harm, where a clause recommends; or ""."""
     uses = any(sign > 0 for _, sign in one.directions.get("do", ()))
-    if not uses or "do" in other.directions or one.directions.keys() & {"harm", "benefit"} - {"do"}:
-        return ""
+    if not uses or "do" in other.directions or one.directions.keys() & {"harm", "benefit"}:
+        return ""  # what both name is compared by its axis
     harms = [
         name
         for axis in ("harm", "benefit")

@@ -14,7 +14,7 @@ from itertools import product
 from .alignment import matches
 from .clauses import AUXILIARIES
 from .forms import base_of_denied, is_technical, root
-from .order import OTHER_ROLES
+from .order import OTHER_ORDER, OTHER_ROLES
 from .sentences import Sentence, Term
 from .tables import listed
 from .vocabulary import is_medical, listed_roots, opposites, slots, synonyms
@@ -147,7 +147,7 @@ def _replaced(
     passage: Sequence[Sentence],
 ) -> str:
     if set(new) & _ORDER != set(old) & _ORDER and set(new) & _ORDER and set(old) & _ORDER:
-        return "the source has it in another order"
+        return OTHER_ORDER
     strong = [_MODALS[word] for word in new if word in _MODALS]
     weak = [_MODALS[word] for word in old if word in _MODALS]
     if strong and weak and max(strong) > max(weak):
