@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
+from .forms import is_technical
 from .sentences import Clause, Sentence, Term
 from .tables import listed
-from .vocabulary import Kinds, kinds_of
+from .vocabulary import Kinds, is_medical, kinds_of
 
 _ENDS = listed("endings") | {""}
 _MOST_CLAUSES = 60  # of a sentence that are compared
@@ -88,6 +89,17 @@ def matches(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool
         and len(head) == _LEAST
         and any(one.startswith(head) and _alike(term.roots[0], one) for one in roots)
     )
+
+
+def is_name(term: Term, concept: Callable[[int], bool] = is_medical) -> bool:
+    """Tell whether a term names a drug, a disease or the like.
+
+    Args:
+        concept: tells which groups of synonyms count; a term without any counts if it is technical.
+    """
+    if term.concepts:
+        return any(map(concept, term.concepts))
+    return any(map(is_technical, term.word.split()))
 
 
 def has_kind(term: Term, roots: frozenset[str], concepts: frozenset[int]) -> bool:

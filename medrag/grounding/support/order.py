@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from ..table_rows import is_row
-from .alignment import Comparison, matches
+from .alignment import Comparison, is_name, matches
 from .clauses import AUXILIARIES
-from .forms import is_technical, root
+from .forms import root
 from .sentences import Clause, Sentence, Term
 from .tables import listed
 from .vocabulary import is_particular, listed_roots, opposites, synonyms
@@ -110,7 +110,11 @@ def subject_differences(comparison: Comparison) -> Iterator[str]:
     for clause, other, sentence in comparison.aligned:
         own = next((t for t in clause.terms if not t.light), None)
         theirs = next((t for t in other.terms if not t.light), None)
-        if not own or not theirs or not (_is_name(own) and _is_name(theirs)):
+        if (
+            not own
+            or not theirs
+            or not (is_name(own, is_particular) and is_name(theirs, is_particular))
+        ):
             continue
         if is_row(sentence.text):
             continue
@@ -122,13 +126,6 @@ def subject_differences(comparison: Comparison) -> Iterator[str]:
             matches(own, one.roots, one.concepts) for one in sentence.clauses if one is not other
         ):
             yield f"the source says it of “{theirs.word}”"
-
-
-def _is_name(term: Term) -> bool:
-    """Whether a term names a drug, a disease or the like."""
-    if term.concepts:
-        return any(map(is_particular, term.concepts))
-    return any(map(is_technical, term.word.split()))
 
 
 @lru_cache(maxsize=2048)

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import product
 
-from .alignment import matches
+from .alignment import is_name, matches
 from .clauses import AUXILIARIES
-from .forms import base_of_denied, is_technical, root
+from .forms import base_of_denied, root
 from .order import OTHER_ORDER, OTHER_ROLES
 from .sentences import Sentence, Term
 from .tables import listed
-from .vocabulary import is_medical, listed_roots, opposites, slots, synonyms
+from .vocabulary import listed_roots, opposites, slots, synonyms
 
 _LONGEST = 300  # words that are compared one by one
 _NEARLY = 0.75  # share of the statement's words that the sentence has, in order
@@ -172,7 +172,7 @@ def _replaced(
         elsewhere = any(
             matches(term, one.roots, one.concepts) for one in passage if one != sentence
         )
-        if (elsewhere and gone) or _is_name(term):
+        if (elsewhere and gone) or is_name(term):
             return f"the source says “{(gone or was)[0].word}”, not “{term.word}”"
     return ""
 
@@ -181,12 +181,6 @@ def _terms(words: Sequence[str], sentence: Sentence, light: bool) -> list[Term]:
     """The terms of a sentence that consist of these words; those that say little if asked for."""
     wanted = {root(word) for word in words}
     return [t for t in sentence.terms if (light or not t.light) and wanted.issuperset(t.roots)]
-
-
-def _is_name(term: Term) -> bool:
-    if term.concepts:
-        return any(map(is_medical, term.concepts))
-    return all(is_technical(word) for word in term.word.split())
 
 
 def _opposed(word: str, other: str) -> bool:

@@ -11,12 +11,12 @@ from ...text.units import UNIT_NAME
 from ..candidates import list_spans, sentence_spans
 from ..table_rows import is_row
 from .abbreviations import Abbreviations, abbreviations, with_both_forms
-from .alignment import matches
+from .alignment import is_name, matches
 from .clauses import AUXILIARIES
-from .forms import is_technical, root
-from .sentences import Sentence, Term, parse
+from .forms import root
+from .sentences import Sentence, parse
 from .tables import listed
-from .vocabulary import is_medical, listed_roots, opposites
+from .vocabulary import listed_roots, opposites
 
 _FORBIDS = re.compile(
     r"contra-?indicat|when not|who (?:should|must) not|(?:do|must|should) not", re.I
@@ -257,7 +257,7 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
     labels = [_LABEL.match(sentence.text) for sentence in (before, after)]
     if all(labels):  # "Indication: …" and "Adult: …", but not "Adults: …" and "Children: …"
         heads = [parse(label[0]) for label in labels if label]
-        return not all(one.slots or any(map(_is_name, one.terms)) for one in heads)
+        return not all(one.slots or any(map(is_name, one.terms)) for one in heads)
     # "Treatment lasts", but not "People with asthma"; an instruction has no subject of its own.
     if any(map(_has_plain_subject, (before, after))) or _is_instruction(after):
         return True
@@ -265,11 +265,6 @@ def _is_linked(before: Sentence, after: Sentence) -> bool:
         return True
     definite = after.words[0] in ("the", "these")
     return definite and matches(after.terms[0], before.roots, before.concepts)
-
-
-def _is_name(term: Term) -> bool:
-    """Whether a term names a disease, a drug or the like."""
-    return any(map(is_medical, term.concepts)) or any(map(is_technical, term.word.split()))
 
 
 @lru_cache(maxsize=2048)
