@@ -11,16 +11,14 @@ from typing import NamedTuple
 from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_both_forms
 from .alignment import Comparison, has_kind, matches
 from .amounts import quantity_differences
+from .certainty import certainty_differences
+from .conditions import dropped_conditions
 from .forms import is_technical
 from .kinds import kind_differences, paired_differences
 from .labels import label_differences
 from .order import order_differences, role_differences, subject_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
-from .qualifiers import (
-    certainty_differences,
-    dropped_conditions,
-    slot_differences,
-)
+from .populations import slot_differences
 from .quotation import quotation_difference
 from .sentences import Sentence, Term
 from .vocabulary import is_organ, is_particular, listed_roots, opposites
