@@ -7,7 +7,6 @@ extractive generator answers with the best ones.
 from __future__ import annotations
 
 import math
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,14 +19,14 @@ import numpy as np
 from ..embedding import checked_vectors
 from ..embedding.cache import Vectors
 from ..stores import Vector
-from ..text.words import stem, terms, words
+from ..text.words import stem, terms
 from ..types import Evidence, Hit
-from .aspects import defines, tells_effect
+from .aspects import defines
 from .candidates import Candidate, candidates, sentence_spans
-from .question import Question, allows, fits, forbids, groups, read_question
+from .fitting import fitting, rules_out, said_with, share_said
+from .question import Question, read_question
 from .roles import Role
-from .support.vocabulary import names_something, other_names
-from .table_rows import best_rows, excludes, holds_numbers, is_row
+from .table_rows import holds_numbers
 
 __all__ = [
     "CALIBRATIONS",
@@ -63,11 +62,10 @@ _ROW_SLOPE, _ROW_INTERCEPT = 6.0, -4.3
 _ASKED_ROW, _ROW_BONUS = 0.65, 0.1
 _ITEM_BONUS, _ITEMS = 0.1, 6  # of a list: for each thing that is listed, up to so many
 _REPEATED = 0.2  # for a list: what a candidate loses that only repeats the best one
-_ASPECT_BONUS, _DEFINITION_BONUS = 0.1, 0.2
-_UNDER_BONUS = 0.1
-_LEAST_COVERAGE = 0.2
-_PREFIX = 6
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+# Chosen on 400 questions of MedQuAD: docs/lab-log.md.
+_ASPECT_BONUS, _DEFINITION_BONUS = 0.1, 0.2  # the side that is asked about; what something is
+_UNDER_BONUS = 0.1  # under a question that asks the same
+_LEAST_COVERAGE = 0.2  # of that of the best candidate, for the chunk of another one
 
 
 class Embeds(Protocol):
@@ -146,14 +144,7 @@ def weigh(
     asked = read_question(question)
     weights = {stem(word): rarity(word) for word in asked.topic}
     found = [one for number, hit in enumerate(hits, 1) for one in candidates(number, hit)]
-    found = _on_topic(_without_boilerplate(found, asked), asked, weights)
-    # Where nothing speaks of the side that is asked about, what speaks of the subject may do.
-    found = [one for one in found if _may_answer(one, asked) and _speaks_of_side(one, asked)] or [
-        one for one in found if _may_answer(one, asked)
-    ]
-    found = _asked_rows(question, weights, found)
-    found = _for_whom(found, asked)
-    found = _most_words(found, weights)
+    found = _most_words(fitting(found, asked, weights), weights)
     if not found:
         return []
     texts = [one.context[:_EMBEDDED_CHARACTERS] for one in found]
@@ -162,11 +153,13 @@ def weigh(
     )
     similarities: list[float] = (vectors @ query).tolist()
     rare = {word: weight**_RARE for word, weight in weights.items()}
-    chunk_coverage = {one.number: _coverage(rare, f"{one.heading} {one.hit.text}") for one in found}
+    chunk_coverage = {
+        one.number: share_said(rare, f"{one.heading} {one.hit.text}") for one in found
+    }
     evidence = []
     for one, similarity in zip(found, similarities, strict=True):
         is_row = one.is_row and holds_numbers(one.context, one.text, question)
-        row = _coverage(weights, one.context) if is_row else 0.0
+        row = share_said(weights, one.context) if is_row else 0.0
         evidence.append(
             Evidence(
                 number=one.number,
@@ -216,164 +209,26 @@ def _bonus(one: Candidate, asked: Question, weights: dict[str, float], row: floa
     Args:
         row: see `Evidence.row`.
     """
-    bonus = _IN_CONTEXT * _coverage(weights, one.context)
-    bonus += _IN_SENTENCE * _coverage(weights, one.text) - _RANK_WEIGHT * (one.number - 1)
+    bonus = _IN_CONTEXT * share_said(weights, one.context)
+    bonus += _IN_SENTENCE * share_said(weights, one.text) - _RANK_WEIGHT * (one.number - 1)
     if not asked.wants_method:
         bonus += _ROLE_BONUS.get(one.role, 0.0)
         if asked.yes_no:
             bonus += _YES_NO_BONUS.get(one.role, 0.0)
     if one.under:
-        bonus += _UNDER_BONUS * (_coverage(weights, one.under) - 0.5)
+        bonus += _UNDER_BONUS * (share_said(weights, one.under) - 0.5)
     if asked.aspects:
-        said = _said(one)
+        said = said_with(one)
         bonus += _ASPECT_BONUS * mean(bool(side.said.search(said)) for side in asked.aspects)
     if asked.defines and defines(one.text, asked.subjects):
         bonus += _DEFINITION_BONUS
     if row >= _ASKED_ROW:
         bonus += _ROW_BONUS
-    if _rules_out(one, asked):
+    if rules_out(one, asked):
         bonus += _RULED_OUT_BONUS
     if asked.wants_list:
         bonus += _ITEM_BONUS * min(_ITEMS, one.items)
     return bonus
-
-
-def _may_answer(one: Candidate, asked: Question) -> bool:
-    """Whether a candidate can answer the question by its kind, direction and form."""
-    if not asked.wants_method and one.role is Role.aim:
-        return False
-    if asked.yes_no and one.role is Role.method:
-        return False
-    if asked.forbids is True and not forbids(one.context):
-        return False
-    if asked.forbids is False and forbids(one.text) and not allows(one.text):
-        return False
-    if tells_effect(one.text, asked.text, asked.subjects):
-        return False
-    if asked.form is None or _rules_out(one, asked):
-        return True
-    given = {*_NUMBER.findall(asked.text)}
-    said = _NUMBER.sub(lambda number: " " if number[0] in given else number[0], one.text)
-    return asked.form.search(said) is not None
-
-
-def _speaks_of_side(one: Candidate, asked: Question) -> bool:
-    """Whether a candidate speaks of the side of its subject that a question asks about."""
-    said = _said(one)
-    return not asked.must_say or any(side.said.search(said) for side in asked.aspects)
-
-
-def _without_boilerplate(found: list[Candidate], asked: Question) -> list[Candidate]:
-    """The candidates without sentences that stand in several documents and name no subject."""
-    subjects = {stem(word) for word in _without_sides(asked)}
-    documents: dict[str, set[str]] = {}
-    for one in found:
-        documents.setdefault(one.text, set()).add(one.hit.document)
-    return [
-        one
-        for one in found
-        if len(documents[one.text]) == 1 or not subjects.isdisjoint(terms(one.text))
-    ]
-
-
-def _without_sides(asked: Question) -> list[str]:
-    """The subjects of a question without the side of them that it asks about: "symptoms"."""
-    return [w for w in asked.subjects if not any(one.asked.match(w) for one in asked.aspects)]
-
-
-def _said(one: Candidate) -> str:
-    """What a candidate says, with the question, the section and the sentence it stands under."""
-    return f"{one.hit.section} {one.under} {one.lead} {one.text}"
-
-
-def _rules_out(one: Candidate, asked: Question) -> bool:
-    """Whether the patients for whom a dose is asked must not have it: that is the answer."""
-    if not (asked.about_dose and asked.groups and forbids(one.text)):
-        return False
-    about = _about(one)
-    return any(wanted & about.get(axis, frozenset()) for axis, wanted in asked.groups.items())
-
-
-def _on_topic(
-    found: list[Candidate], asked: Question, weights: dict[str, float]
-) -> list[Candidate]:
-    """The candidates that speak of what a question about safety, use or a dose is about.
-
-    "Is aspirin safe in pregnancy?" is not answered from a list of the risks of another disease:
-    most subjects of the question must be in the candidate, above it or in the sentence before.
-    """
-    words_ = _without_sides(asked)
-    subjects = list(dict.fromkeys(stem(word) for word in words_))
-    if not subjects or not (asked.about_use or asked.about_dose or asked.must_say):
-        return found
-    # Of a dose, the drug has to be there: the rarest name, or the rarest word.
-    named = [stem(word) for word in words_ if names_something(word)]
-    rarest = max(named or subjects, key=lambda word: weights.get(word, 0.0))
-    others = {
-        stem(word): [" ".join(map(stem, words(name))) for name in other_names(word)]
-        for word in words_
-    }
-    needed = 1
-    if asked.about_use:
-        needed = math.ceil(len(subjects) * (0.6 if len(subjects) < 4 else 0.5))
-    left = []
-    for one in found:
-        text = f"{one.context} {one.previous} {one.spelled_out}"
-        said, spaced = {*terms(text)}, f" {' '.join(map(stem, words(text)))} "
-        held = [
-            word
-            for word in subjects
-            if any(_alike(word, other) for other in said)
-            or any(f" {name} " in spaced for name in others[word])
-        ]
-        if len(held) < needed or (named and rarest not in held):
-            continue
-        if not asked.about_dose or (rarest in held and not _of_another(one, rarest)):
-            left.append(one)
-    return left
-
-
-def _of_another(one: Candidate, drug: str) -> bool:
-    """Whether "The first infusion is 150 mg/kg" goes on about another drug than the one asked."""
-    if not one.text.lower().startswith(("the ", "it ", "this ", "its ")) or drug in terms(one.text):
-        return False
-    named = [stem(word) for word in words(one.previous) if names_something(word)]
-    return bool(named) and not any(_alike(drug, word) for word in named)
-
-
-def _alike(word: str, other: str) -> bool:
-    """Whether two stems are of one word: "pregnancy" and "pregnant"."""
-    return word == other or (len(word) > 5 and word[:_PREFIX] == other[:_PREFIX])
-
-
-def _for_whom(found: list[Candidate], asked: Question) -> list[Candidate]:
-    """The candidates for the patients of the question; those for nobody in particular stay."""
-    if not asked.groups:
-        return found
-    fit = {id(one): fits(asked.groups, _about(one)) for one in found}
-    least = 2 if 3 in fit.values() else 1
-    return [one for one in found if fit[id(one)] >= least]
-
-
-def _about(one: Candidate) -> dict[str, frozenset[str]]:
-    """Whom a candidate is about: by its own words, else its label, section and title."""
-    return {
-        **groups(one.hit.title),
-        **groups(one.hit.section),
-        **groups(one.lead),
-        **groups(one.whom),
-        **groups(one.text),
-    }
-
-
-def _asked_rows(
-    question: str, weights: dict[str, float], found: list[Candidate]
-) -> list[Candidate]:
-    """The candidates without rows and lines that are about others than the question."""
-    left = [one for one in found if not excludes(one.text, question)]
-    rows = [one.text for one in left if is_row(one.text)]
-    kept = iter(best_rows(rows, [_coverage(weights, row) for row in rows]))
-    return [one for one in left if not is_row(one.text) or next(kept)]
 
 
 def _most_words(found: list[Candidate], weights: dict[str, float]) -> list[Candidate]:
@@ -382,13 +237,7 @@ def _most_words(found: list[Candidate], weights: dict[str, float]) -> list[Candi
         return found
 
     def promise(one: Candidate) -> float:
-        covered = _coverage(weights, one.context) + _coverage(weights, one.text)
+        covered = share_said(weights, one.context) + share_said(weights, one.text)
         return covered + 2 * _ROLE_BONUS.get(one.role, 0.0) - 0.05 * (one.number - 1)
 
     return sorted(found, key=promise, reverse=True)[:_EMBEDDED]
-
-
-def _coverage(weights: dict[str, float], text: str) -> float:
-    total = sum(weights.values())
-    held = set(terms(text))
-    return sum(weight for term, weight in weights.items() if term in held) / total if total else 0.0
