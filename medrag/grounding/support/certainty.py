@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...text.words import stem
 from .alignment import Comparison, said
@@ -62,72 +62,119 @@ _OPTIONAL = _CONSIDER | {"may", "can", "could", "might", "option", "optional"}
 
 def certainty_differences(comparison: Comparison) -> Iterator[str]:
     """Hedges of the source that the statement drops, and certainty that it adds."""
+    yield from _frames(comparison)
+    yield from _of_how_many(comparison)
+    for clause, other, sentence in comparison.aligned:
+        yield from _drops(comparison, other, sentence)
+        yield from _causes(comparison, clause, other, sentence)
+        yield from _adds(comparison, clause, other, sentence)
+
+
+def _frames(comparison: Comparison) -> Iterator[str]:
+    """What the source only asks, reports or calls false: "a myth", "whether"."""
     statement = comparison.statement
-    own = _all_words(statement)
-    own_roots = {root(word) for word in own}
-    window_words = {word for one in comparison.window for word in one.words}
-    window_roots = {root(word) for word in window_words}
-    denied = any(clause.negations for clause in statement.clauses)
-    negated = any(clause.negations for one in comparison.window for clause in one.clauses)
+    own_roots = {root(word) for word in _all_words(statement)}
     for sentence in {pair[2].text: pair[2] for pair in comparison.aligned}.values():
         frame = _FRAME.search(sentence.lower)
         if frame and not _FRAME.search(statement.lower) and _OPEN.isdisjoint(own_roots):
             yield f"the source says “{frame[0]}”"
-    if statement.words[:1] == ("only",) and _EXCLUSIVE.isdisjoint(window_words):
+
+
+def _of_how_many(comparison: Comparison) -> Iterator[str]:
+    """ "Only", "all" and "the most" where the source says less."""
+    statement, window = comparison.statement, comparison.window
+    there = _words_of(window)
+    if statement.words[:1] == ("only",) and _EXCLUSIVE.isdisjoint(there):
         yield "the source does not say “only”"
-    parts = {one[0] for s in comparison.window for one in _PART_OF.finditer(s.lower)}
-    if _says_all(statement) and parts and _ALL.isdisjoint(window_words) and not denied:
+    parts = {one[0] for s in window for one in _PART_OF.finditer(s.lower)}
+    denied = any(clause.negations for clause in statement.clauses)
+    if _says_all(statement) and parts and _ALL.isdisjoint(there) and not denied:
         yield f"the source says “{min(parts)}”, not “all”"
-    among = next((one for s in comparison.window if (one := _AMONG.search(s.lower))), None)
+    among = next((one for s in window if (one := _AMONG.search(s.lower))), None)
     if among and _THE_MOST.search(statement.lower) and not _AMONG.search(statement.lower):
         yield f"the source says “{among[0]}”"
-    if any(map(_denies_all, comparison.window)) and _denies_any(statement):
+    if any(map(_denies_all, window)) and _denies_any(statement):
         yield "the source says “not all”"
-    for clause, other, sentence in comparison.aligned:
-        theirs = _all_words(sentence, other)
-        their_roots = {root(word) for word in theirs}
-        heads = [word for word in theirs if word in _HEADS]
-        known = own_roots | comparison.topic
-        if heads and _HEAD_ROOTS.isdisjoint(known) and _ENDS_USE.isdisjoint(known):
-            yield f"the source says it of “{heads[0]}”"
-        softened = [word for word in theirs if word in _WEAK]
-        weak = any(one in _PERMISSIVE for one in window_words)
-        added = [
-            word
-            for word in own
-            if word in _SURE
-            and not (word == "never" and negated)
-            and (word != "must" or (weak and word not in window_words))
-            and (word not in _EVERY or _says_all(statement))
-        ]
-        hedged = [word for word in _hedges(sentence, other) if _says(word, statement)]
-        hedges = (
-            not _STRONG.isdisjoint(own)
-            or any(root(word) in _HEDGES for word in own if word not in _NO_HEDGES)
-            or (set(own) & _WEAK - set(theirs))
-            or not _ALLOWED.isdisjoint(own)
-            or any(word.endswith(("able", "ible")) for word in own)  # "repeatable"
-            or (denied and own_roots & _OPEN)
-        )
-        if hedged and not hedges and not _is_condition(other, statement):
-            yield f"the source says “{hedged[0][0]}”"
-        associated = their_roots & _ASSOCIATIONS and not their_roots & {"cause", "caus"}
-        if associated and own_roots & (_CAUSAL - their_roots) and not own_roots & _ASSOCIATIONS:
-            yield "the source names an association, not a cause"
-        prevents = own_roots & _PREVENTING and not clause.negations
-        told = window_roots & (_CAUSAL | _ASSOCIATIONS | _EFFECTS) | comparison.topic & _PREVENTING
-        if prevents and not told:
-            yield "the source does not say that one prevents the other"
-        if softened and added and _SURE.isdisjoint(theirs):
-            yield f"the source says “{softened[0]}”"
-        elif (
-            not clause.negations
-            and window_words.isdisjoint(_SURE)
-            and any(root(word) not in window_roots for word in set(added) - _EVERY - {"will"})
-        ):
+
+
+def _drops(comparison: Comparison, other: Clause, sentence: Sentence) -> Iterator[str]:
+    """What a clause of the source limits its meaning with, and the statement leaves out."""
+    statement = comparison.statement
+    own, theirs = _all_words(statement), _all_words(sentence, other)
+    known = {root(word) for word in own} | comparison.topic
+    heads = [word for word in theirs if word in _HEADS]
+    if heads and _HEAD_ROOTS.isdisjoint(known) and _ENDS_USE.isdisjoint(known):
+        yield f"the source says it of “{heads[0]}”"
+    hedged = [word for word in _hedges(sentence, other) if _says(word, statement)]
+    if hedged and not _is_hedged(statement, theirs) and not _is_condition(other, statement):
+        yield f"the source says “{hedged[0][0]}”"
+    if not _CONSIDER.isdisjoint(theirs) and _OPTIONAL.isdisjoint(own):
+        yield "the source says “consider”"
+
+
+def _is_hedged(statement: Sentence, theirs: Sequence[str]) -> bool:
+    """Whether a statement hedges, in whatever words.
+
+    Args:
+        theirs: the words of a clause of the source.
+    """
+    own = _all_words(statement)
+    verbs = {root(word) for word in theirs}
+    denied = any(clause.negations for clause in statement.clauses)
+    return (
+        not _STRONG.isdisjoint(own)
+        or any(root(word) in _HEDGES for word in own if word not in _NO_HEDGES)
+        or bool(set(own) & _WEAK - set(theirs))
+        or not _ALLOWED.isdisjoint(own)
+        # "Repeatable" is "may be repeated".
+        or any(word[-4:] in ("able", "ible") and root(word[:-4]) in verbs for word in own)
+        or (denied and not _OPEN.isdisjoint(map(root, own)))
+    )
+
+
+def _causes(
+    comparison: Comparison, clause: Clause, other: Clause, sentence: Sentence
+) -> Iterator[str]:
+    """Causes that the statement names where the source names an association or nothing."""
+    own_roots = {root(word) for word in _all_words(comparison.statement)}
+    their_roots = {root(word) for word in _all_words(sentence, other)}
+    associated = their_roots & _ASSOCIATIONS and not their_roots & {"cause", "caus"}
+    if associated and own_roots & (_CAUSAL - their_roots) and not own_roots & _ASSOCIATIONS:
+        yield "the source names an association, not a cause"
+    there = {root(word) for word in _words_of(comparison.window)}
+    told = there & (_CAUSAL | _ASSOCIATIONS | _EFFECTS) | comparison.topic & _PREVENTING
+    if own_roots & _PREVENTING and not clause.negations and not told:
+        yield "the source does not say that one prevents the other"
+
+
+def _adds(
+    comparison: Comparison, clause: Clause, other: Clause, sentence: Sentence
+) -> Iterator[str]:
+    """Certainty that the statement adds: "always" where the source says "often" or nothing."""
+    statement, there = comparison.statement, _words_of(comparison.window)
+    theirs = _all_words(sentence, other)
+    negated = any(clause.negations for one in comparison.window for clause in one.clauses)
+    weak = not _PERMISSIVE.isdisjoint(there)
+    added = [
+        word
+        for word in _all_words(statement)
+        if word in _SURE
+        and not (word == "never" and negated)
+        and (word != "must" or (weak and word not in there))
+        and (word not in _EVERY or _says_all(statement))
+    ]
+    softened = [word for word in theirs if word in _WEAK]
+    if softened and added and _SURE.isdisjoint(theirs):
+        yield f"the source says “{softened[0]}”"
+    elif not clause.negations and there.isdisjoint(_SURE):
+        roots = {root(word) for word in there}
+        if any(root(word) not in roots for word in set(added) - _EVERY - {"will"}):
             yield f"the source does not say “{added[0]}”"
-        if not _CONSIDER.isdisjoint(theirs) and _OPTIONAL.isdisjoint(own):
-            yield "the source says “consider”"
+
+
+def _words_of(window: Sequence[Sentence]) -> frozenset[str]:
+    """The words of some sentences."""
+    return frozenset(word for one in window for word in one.words)
 
 
 def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
