@@ -327,6 +327,19 @@ def test_pairs_written_by_hand_are_told_apart() -> None:
 
 # Leaflets and abstracts: what people found who tried to mislead the check.
 MISLEADING = [
+    # What an exemption must not let through.
+    ("Toremal may help in stable angina.", "Toremal helps in stable angina."),
+    ("Toremal may make people sleep better.", "People who take toremal sleep better."),
+    ("Toremal may make people sleep better.", "If people take toremal they sleep better."),
+    ("In adults toremal is not safe. In children toremal is safe.",
+     "In adults toremal is safe, but in children it is not safe."),
+    ("After surgery toremal is not given; before surgery toremal is given.",
+     "After surgery toremal is given, but before surgery it is not given."),
+    ("Toremal was associated with increased mortality.",
+     "Toremal was not associated with increased mortality."),
+    ("Treatment lasts for 26 weeks.", "Treatment lasts for over 26 weeks."),
+    ("The dose of toremal is 10 to 20 mg.", "A toremal level of 15 mg is normal."),
+    ("Give toremal within one hour, not later.", "Give toremal more than one hour later."),
     ("Toremal is contraindicated in pregnancy.", "Toremal can be used in pregnancy."),
     ("Toremal is avoided in pregnancy.", "Toremal is an option in pregnancy."),
     ("Toremal is harmful in pregnancy.", "Toremal is recommended in pregnancy."),

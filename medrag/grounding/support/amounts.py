@@ -53,6 +53,7 @@ _ELLIPTIC = re.compile(r"\s?(?:[.,;)]|$|(?:and|or|to|if|for|when)\b)")
 _UNKNOWN_UNIT = re.compile(r"\s?(?P<unit>[a-zµ]{1,2}[A-Z][A-Za-z]{0,3}|[b-df-hj-np-tv-xz]{2,4})\b")
 _PER_LITRE = re.compile(r"\b(?:per|a|in each|in a) (?:litre|liter|millilitre|ml|l)\b")
 _WHOLE = re.compile(r"(?:^|[,(]\s?|\d )(?:out )?of (?:the |all |these )?$")
+_FOR = re.compile(r"\b(?:for|last(?:s|ed|ing)?|of|if|is|are|was|were|takes?|took) $")
 _FROM = re.compile(r"\bfrom $")
 
 
@@ -293,8 +294,9 @@ def _is_over(sentence: Sentence, quantity: Quantity) -> bool:
     """Whether "over 26 weeks" may say how long something takes, and not that it takes more."""
     is_age = _AGED_BEFORE.search(f"{sentence.lower[: quantity.begin]} ") is not None
     is_long = quantity.dimension == "time" and quantity.high >= 366.0
+    is_more = _FOR.search(sentence.lower[: quantity.begin]) is not None
     return sentence.lower.startswith("over ", quantity.begin) and not (
-        is_age or is_long or quantity.dimension not in ("", "time")
+        is_age or is_long or is_more or quantity.dimension not in ("", "time")
     )
 
 

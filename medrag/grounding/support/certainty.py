@@ -44,9 +44,9 @@ _NO_HEDGES = frozenset({"appearance", "appearances"})
 _SEEMS = re.compile(r"\bappear(?:s|ed)? (?:to|that|likely|safe|effective|not)\b")
 _PERMITTED = [["be", done] for done in ("taken", "swallowed", "eaten", "stored", "mixed")]
 _SUPPOSES = re.compile(
-    r"\b(?:if|when|while|once|who|whom|whose)\b[^,;.]*"
+    r"\b(?:if|when|while|once)\b[^,;.]*"
     # "Ptosis that blocks vision (needs surgery)"
-    r"|(?:^|[,;] )[^,;.]*?\b(?:that|which)\s(?:\w+\s){1,5}?"
+    r"|(?:^|[,;] )[^,;.]*?\b(?:that|which|who|whom|whose)\s(?:\w+\s){1,5}?"
     r"(?=(?:needs?|requires?|should|must|is|are|can|has|have)\b)"
 )
 _ADJECTIVES = frozenset({"potential", "possible", "probable", "suspected", "apparent"})
@@ -202,7 +202,11 @@ def _hedges(sentence: Sentence, clause: Clause) -> list[tuple[str, str]]:
 def _is_condition(clause: Clause, statement: Sentence) -> bool:
     """Whether a statement only supposes what a clause says: "if it …", "people whom it …"."""
     held = said([t for t in statement.terms if not t.light], clause.roots, clause.concepts)
-    parts = [one.span() for one in _SUPPOSES.finditer(statement.lower)]
+    parts = [
+        one.span()
+        for one in _SUPPOSES.finditer(statement.lower)
+        if len(one[0]) < len(statement.text.rstrip(" ."))  # something is said of it
+    ]
     return bool(held) and all(any(a <= t.start < b for a, b in parts) for t in held)
 
 

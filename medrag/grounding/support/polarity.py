@@ -31,7 +31,7 @@ _NOT_NON_INFERIOR = re.compile(
     r"|\bnon-?inferior\w*\b[^.;]{0,60}\b(?:not|n.t|unproven|fail\w*)\b"
 )
 _EXCLUDES = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b")
-_SUPPOSES = re.compile(r"[,\s]*(?:if|once|when|while|where|after|in)\b")
+_SUPPOSES = re.compile(r"[,\s]*(?:if|once|when|while|where)\b")
 _WORD = re.compile(r"[^\W\d_]+")
 _EXCEPT = listed("except")
 
