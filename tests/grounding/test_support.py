@@ -327,6 +327,8 @@ def test_pairs_written_by_hand_are_told_apart() -> None:
 
 # Leaflets and abstracts: what people found who tried to mislead the check.
 MISLEADING = [
+    ("Chest pain needs urgent referral.", "Chest pain needs routine referral."),
+    ("The vaccine contains live virus.", "The vaccine contains inactivated virus."),
     # What an exemption must not let through.
     ("Toremal may help in stable angina.", "Toremal helps in stable angina."),
     ("Toremal may make people sleep better.", "People who take toremal sleep better."),

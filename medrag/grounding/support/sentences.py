@@ -297,23 +297,7 @@ def _clauses(
             )  # fmt: skip
         # "Long-term" and "beta-blocker" name no direction.
         if "-" not in (lower[start - 1 : start], lower[end : end + 1]):
-            after = words[at + length] if at + length < len(words) else ""
-            subject = not clause.directions and after in AUXILIARIES  # "Falls were not increased"
-            before = words[at - 1] if at else ""
-            loose = word in ("up", "down") and before not in _GOING  # "giving up"
-            loose = loose or (word == "raised" and after == "with")
-            if word in _GIVE and after == "up":
-                _direct(clause, "stop", scope > 0)
-                parts = []
-            medical = length > 1 and any(map(is_medical, concepts))  # "short sight"
-            attribute = before in ("with", "of")
-            for part in () if loose or (subject and length == 1) else parts:
-                if (medical and part in _PLAIN_ADJECTIVES) or (
-                    part in _DOING and "do" in clause.directions and before not in STOPWORDS
-                ):
-                    continue  # "stopped using": one direction
-                if part not in ("up", "down") or length == 1 or word in _GOING:  # "broken down"
-                    _direct(clause, part, scope > 0 and not attribute)
+            _name_directions(clause, words, at, length, concepts, scope > 0)
         scope = max(0, scope - length)
         at += length
     for clause in clauses:
@@ -355,6 +339,41 @@ def _longest(words: Sequence[str], at: int, covered: Sequence[bool]) -> tuple[in
 def _is_denied(word: str) -> bool:
     """Whether a prefix turns a word round: "unreliable", "incomplete"."""
     return not opposites().get(root(word)) and bool(base_of_denied(word))
+
+
+def _name_directions(
+    clause: Clause,
+    words: Sequence[str],
+    at: int,
+    length: int,
+    concepts: frozenset[int],
+    negated: bool,
+) -> None:
+    """Add the directions that a word or phrase names to those of its clause.
+
+    Args:
+        at, length: which of the words.
+        concepts: the groups of synonyms of the phrase.
+    """
+    word, before = words[at], words[at - 1] if at else ""
+    after = words[at + length] if at + length < len(words) else ""
+    if word in _GIVE and after == "up":
+        _direct(clause, "stop", negated)
+        return
+    if length == 1 and not clause.directions and after in AUXILIARIES:
+        return  # "Falls were not increased"
+    if (word in ("up", "down") and before not in _GOING) or (word == "raised" and after == "with"):
+        return  # "giving up"
+    medical = length > 1 and any(map(is_medical, concepts))
+    attribute = before in ("with", "of")  # "not used with a negative test"
+    for part in words[at : at + length]:
+        if medical and part in _PLAIN_ADJECTIVES:
+            continue  # "short sight"
+        if part in _DOING and "do" in clause.directions and before not in STOPWORDS:
+            continue  # "stopped using": one direction
+        if part in ("up", "down") and length > 1 and word not in _GOING:
+            continue  # "broken down"
+        _direct(clause, part, negated and not attribute)
 
 
 def _direct(clause: Clause, word: str, negated: bool) -> None:
