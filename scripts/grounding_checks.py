@@ -13,7 +13,7 @@ from medrag.clients import AsyncHttpClient, EventLoopThread, bearer
 from medrag.config import GroundingConfig
 from medrag.errors import HttpError
 from medrag.grounding import SupportCheck
-from medrag.grounding.evidence import sentence_spans
+from medrag.grounding.spans import sentence_spans
 from medrag.text.words import terms, words
 
 AT_ONCE = 8  # requests to an endpoint

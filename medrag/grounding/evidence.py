@@ -22,7 +22,7 @@ from ..stores import Vector
 from ..text.words import stem, terms
 from ..types import Evidence, Hit
 from .aspects import defines
-from .candidates import Candidate, candidates, sentence_spans
+from .candidates import Candidate, candidates
 from .fitting import fitting, rules_out, said_with, share_said
 from .question import Question, read_question
 from .roles import Role
@@ -35,7 +35,6 @@ __all__ = [
     "Rarity",
     "SentenceVectors",
     "confidence",
-    "sentence_spans",
     "weigh",
 ]
 

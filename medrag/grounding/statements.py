@@ -11,7 +11,7 @@ from ..generation.markers import EXPLICIT, NAME, ROUND, cited_numbers, without_m
 from ..generation.prompts import QUOTE, REFUSAL, Reply
 from ..text.words import words
 from ..types import AnswerSentence, Statement
-from .evidence import sentence_spans
+from .spans import sentence_spans
 
 # Sentences, each with whether it is certainly complete, and the numbers of all markers.
 _Sentences = tuple[list[tuple[Statement, bool]], list[int]]

@@ -13,7 +13,7 @@ from medrag.config import GeneratorConfig
 from medrag.generation import ExtractiveGenerator
 from medrag.generation.prompts import REFUSAL, Prompt, Reply, without_markers
 from medrag.grounding import ground, parse_statements
-from medrag.grounding.evidence import sentence_spans
+from medrag.grounding.spans import sentence_spans
 from medrag.text.words import words
 from medrag.types import Evidence, Hit, Statement
 

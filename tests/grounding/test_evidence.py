@@ -14,9 +14,9 @@ from medrag.grounding.evidence import (
     Calibration,
     Rarity,
     confidence,
-    sentence_spans,
     weigh,
 )
+from medrag.grounding.spans import sentence_spans
 from medrag.ingestion import TextEmbedder
 from medrag.types import Evidence, Hit
 

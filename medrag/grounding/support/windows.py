@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ...text.units import UNIT_NAME
-from ..candidates import list_spans, sentence_spans
+from ..candidates import list_spans
+from ..spans import sentence_spans
 from ..table_rows import is_row
 from .abbreviations import Abbreviations, abbreviations, with_both_forms
 from .alignment import is_name, matches
