@@ -278,14 +278,39 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A passage that says otherwise than a statement of an answer.
+
+    Attributes:
+        statement: the statement, as in `Answer.sentences`.
+        reason: what differs ("the source says 50 mg, not 100 mg").
+        source: the span that says otherwise; its marker follows those of `Answer.sources`, and its
+            score is how much of the subject both share, in [0, 1].
+    """
+
+    statement: str
+    reason: str
+    source: Citation
+
+
+class AnswerStatus(StrEnum):
+    """What an answer is worth at a glance."""
+
+    answered = "answered"
+    partial = "partial"  # a detail that was asked for is missing: `Answer.missing`
+    conflict = "conflict"  # documents disagree: `Answer.contradicting`
+    abstained = "abstained"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What `RAGPipeline.query` returns.
 
     Attributes:
         answer: text with `[n]` markers, or the refusal sentence.
         abstained: True when the evidence was too weak to answer.
-        confidence: estimated probability, in [0, 1], that the hits contain the answer; also set
-            when abstaining.
+        confidence: estimated probability, in [0, 1], that the answer is right; when abstaining,
+            that what would have been answered is.
         sources: the citations, one per marker, in order.
         hits: the retrieved chunks, best first.
         sentences: the statements that were written, each with its support, also those that were
@@ -293,6 +318,10 @@ class Answer:
         stance: "yes", "no" or "unclear" to a yes/no question, as the evidence says; "" otherwise.
         stray_markers: how many markers in the generated text cited passages that were not given;
             they were removed.
+        missing: details that the question asks for and the answer does not give ("maximum").
+        contradicting: passages that say otherwise than the answer.
+        warnings: what else a reader should know: a question that was cut, a question unlike those
+            that the confidence was calibrated on.
     """
 
     question: str
@@ -304,6 +333,18 @@ class Answer:
     sentences: tuple[AnswerSentence, ...] = ()
     stance: str = ""
     stray_markers: int = 0
+    missing: tuple[str, ...] = ()
+    contradicting: tuple[Contradiction, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> AnswerStatus:
+        """`conflict` outweighs `partial`."""
+        if self.abstained:
+            return AnswerStatus.abstained
+        if self.contradicting:
+            return AnswerStatus.conflict
+        return AnswerStatus.partial if self.missing else AnswerStatus.answered
 
     @property
     def unsupported(self) -> tuple[str, ...]:
@@ -316,17 +357,36 @@ class Answer:
         return tuple(dict.fromkeys(flag for source in self.sources for flag in source.flags))
 
 
+class QuestionKind(StrEnum):
+    """What kind of answer a question of an evaluation set wants; decides how it is judged."""
+
+    yes_no = "yes/no"
+    factoid = "factoid"  # one thing: `Example.exact` holds its names
+    several = "list"  # several things, each with its names
+    text = "text"  # a sentence or more, or unknown
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question with its reference answer, from a question file.
+    """A question with its reference answer, from a question set.
 
     Attributes:
+        answer: the reference answer; "" if none is known.
         documents: ids of the documents that contain the answer; empty if unknown or unanswerable.
-        answerable: False if the corpus is known not to contain the answer.
+        answerable: False if the corpus is known not to contain the answer; None if nothing tells.
+        kind: what kind of answer it wants.
+        exact: what has to be named, each thing by all its names; for a yes/no question one of
+            "yes", "no" and "maybe".
+        nuggets: the facts that a good answer holds, one by one.
+        alternatives: other reference answers, as good as `answer`.
     """
 
     id: str
     question: str
     answer: str
     documents: tuple[str, ...] = ()
-    answerable: bool = True
+    answerable: bool | None = True
+    kind: QuestionKind = QuestionKind.text
+    exact: tuple[tuple[str, ...], ...] = ()
+    nuggets: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
