@@ -12,24 +12,28 @@ from .text.words import words
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
-def recall_at_k(ranked: Sequence[str], relevant: Sequence[str], k: int) -> float:
-    """Share of the relevant documents among the first `k` ranked; `ranked` holds no repeats."""
-    wanted = set(relevant)
-    return len(wanted.intersection(ranked[:k])) / len(wanted) if wanted else 0.0
+def retrieval_measures(
+    ranked: Sequence[str], relevant: Sequence[str], ks: Sequence[int]
+) -> dict[str, float]:
+    """recall@k for each k, MRR and nDCG@10 of one question, as trec_eval computes them.
 
+    Args:
+        ranked: names of documents, best first, without repeats.
+        relevant: names of the documents that answer; gains are binary.
+    """
+    import pytrec_eval
 
-def reciprocal_rank(ranked: Sequence[str], relevant: Sequence[str]) -> float:
-    """1 / rank of the first relevant document; 0 if none is ranked."""
-    wanted = set(relevant)
-    return next((1.0 / rank for rank, doc in enumerate(ranked, 1) if doc in wanted), 0.0)
-
-
-def ndcg_at_k(ranked: Sequence[str], relevant: Sequence[str], k: int) -> float:
-    """nDCG with binary gains (Järvelin and Kekäläinen 2002), in [0, 1]."""
-    wanted = set(relevant)
-    gain = sum(1 / math.log2(rank + 1) for rank, doc in enumerate(ranked[:k], 1) if doc in wanted)
-    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(wanted), k) + 1))
-    return gain / ideal if ideal else 0.0
+    cuts = ",".join(map(str, ks))
+    measures = {f"recall.{cuts}", "recip_rank", "ndcg_cut.10"}
+    judged = pytrec_eval.RelevanceEvaluator({"q": dict.fromkeys(relevant, 1)}, measures)
+    # Falling scores: trec_eval orders equal ones by name.
+    run = {name: float(len(ranked) - rank) for rank, name in enumerate(ranked)}
+    found = judged.evaluate({"q": run}).get("q", {})
+    return {
+        **{f"recall@{k}": found.get(f"recall_{k}", 0.0) for k in ks},
+        "mrr": found.get("recip_rank", 0.0),
+        "ndcg@10": found.get("ndcg_cut_10", 0.0),
+    }
 
 
 def token_f1(answer: str, reference: str) -> float:
@@ -50,6 +54,15 @@ def token_recall(answer: str, reference: str) -> float:
     wanted = Counter(word for word in words(reference) if word not in _ARTICLES)
     said = Counter(word for word in words(answer) if word not in _ARTICLES)
     return (said & wanted).total() / wanted.total() if wanted else 0.0
+
+
+def rouge_l(answer: str, reference: str) -> float:
+    """F1 of the longest common subsequence of words (Lin 2004), in [0, 1]."""
+    from rapidfuzz.distance import LCSseq
+
+    said, wanted = words(answer), words(reference)
+    shared = LCSseq.similarity(said, wanted)
+    return 2.0 * shared / (len(said) + len(wanted)) if shared else 0.0
 
 
 def risk_coverage(
@@ -79,3 +92,34 @@ def area_under_risk_coverage(curve: Sequence[tuple[float, float]]) -> float:
         return 0.0
     points = [(0.0, curve[0][1]), *curve]
     return sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
+
+
+def oracle_area(correctness: Sequence[float]) -> float:
+    """The least area under the risk–coverage curve: of a confidence that orders them perfectly."""
+    ranked = sorted(correctness, reverse=True)
+    return area_under_risk_coverage(risk_coverage(range(len(ranked), 0, -1), ranked))
+
+
+def coverage_at_risk(curve: Sequence[tuple[float, float]], risk: float) -> float:
+    """The largest coverage of a risk–coverage curve at which the risk is not above a limit."""
+    return max((coverage for coverage, its in curve if its <= risk), default=0.0)
+
+
+def reliability(
+    confidence: Sequence[float], correctness: Sequence[float], bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """Mean confidence, share that is right and number of questions, in bins of equal size."""
+    order = sorted(zip(confidence, correctness, strict=True))
+    size = max(1, math.ceil(len(order) / bins))
+    found = []
+    for part in (order[start : start + size] for start in range(0, len(order), size)):
+        sure, right = (sum(values) / len(part) for values in zip(*part, strict=True))
+        found.append((sure, right, len(part)))
+    return found
+
+
+def calibration_error(confidence: Sequence[float], correctness: Sequence[float]) -> float:
+    """Expected calibration error over bins of equal size (Guo et al. 2017; Nixon et al. 2019)."""
+    bins = reliability(confidence, correctness)
+    total = sum(count for *_, count in bins)
+    return sum(abs(sure - right) * count for sure, right, count in bins) / total if total else 0.0

@@ -16,7 +16,7 @@ from rich.table import Table
 from medrag import RAGPipeline, RetrieverConfig
 from medrag.config import DatasetFieldsConfig
 from medrag.dataset.questions import DocumentNames, read_questions
-from medrag.metrics import ndcg_at_k, recall_at_k
+from medrag.metrics import retrieval_measures
 
 SETTINGS = [
     RetrieverConfig(mode="lexical"),  # type: ignore[arg-type]  # strings become enums
@@ -42,8 +42,9 @@ def main(index_dir: str, questions: str, *fields: str) -> None:
                 if gold:
                     hits = rag.retrieve(example.question, 30)
                     ranked = list(dict.fromkeys(hit.document for hit in hits))
-                    ndcg += ndcg_at_k(ranked, gold, 10)
-                    recall += recall_at_k(ranked, gold, 1)
+                    found = retrieval_measures(ranked, gold, [1])
+                    ndcg += found["ndcg@10"]
+                    recall += found["recall@1"]
                     count += 1
         weight = f"{setting.dense_weight}" if setting.mode == "hybrid" else ""
         table.add_row(setting.mode, weight, f"{ndcg / count:.4f}", f"{recall / count:.4f}")

@@ -36,7 +36,7 @@ from rich.table import Table
 from medrag import EmbedderConfig
 from medrag.config import Backend, Precision
 from medrag.ingestion import TextEmbedder
-from medrag.metrics import ndcg_at_k
+from medrag.metrics import retrieval_measures
 
 ROOT = Path(__file__).resolve().parents[1]
 WAYS = ("hand", "medrag")
@@ -200,7 +200,10 @@ def dense_ndcg(embedder: TextEmbedder, pairs: Iterable[tuple[str, str]]) -> floa
     questions, texts = zip(*pairs, strict=True)
     vectors, asked = embedder.embed_documents(texts), embedder.embed_queries(questions)
     best = np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :10]
-    scores = [ndcg_at_k([str(i) for i in top], {str(row)}, 10) for row, top in enumerate(best)]
+    scores = [
+        retrieval_measures([str(i) for i in top], [str(row)], [10])["ndcg@10"]
+        for row, top in enumerate(best)
+    ]
     return float(np.mean(scores))
 
 

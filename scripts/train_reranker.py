@@ -35,7 +35,7 @@ from medrag import CorpusConfig, IndexConfig, PipelineConfig, RAGPipeline
 from medrag.config import Device, RerankerTuneConfig
 from medrag.finetuning.reranker import Candidates, fit
 from medrag.indexing import IndexBuilder
-from medrag.metrics import ndcg_at_k
+from medrag.metrics import retrieval_measures
 from medrag.retrieval.cross_encoder import WEIGHTS, load_cross_encoder
 from medrag.retrieval.reranking import READ, passage_text
 from medrag.types import Hit
@@ -170,7 +170,7 @@ def _ndcg(questions: QuestionSet, work: Path, reranker: str) -> np.ndarray:
             else:
                 ranked = list(dict.fromkeys(map(_passage, hits)))
                 gold = question.gold
-            values.append(100.0 * ndcg_at_k(ranked, gold, 10))
+            values.append(100.0 * retrieval_measures(ranked, gold, [10])["ndcg@10"])
     return np.array(values)
 
 
