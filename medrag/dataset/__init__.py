@@ -6,15 +6,36 @@ from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import sha256
 
+from ..text.cleaning import clean_text
 from ..text.words import words
 from ..types import Example
 
 SPLITS = ("train", "validation", "test")
 
+_GREEK_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
+    "tau upsilon phi chi psi omega"
+)
+_GREEK = str.maketrans(dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK_NAMES.split(), strict=True)))
+
 
 def question_key(question: str) -> str:
-    """Two questions are the same if their words are, whatever the punctuation and case."""
-    return " ".join(words(question))
+    """Two questions are the same if their words are, whatever the punctuation, case and accents.
+
+    Characters that cannot be seen do not count, and Greek letters are spelled out: "TNF-α" is
+    "TNF-alpha".
+    """
+    return " ".join(words(clean_text(question))).translate(_GREEK)
+
+
+def document_names(id_: str) -> list[str]:
+    """The names of a document, the full one first: its id, and what follows `#` or `PMID:` in it.
+
+    "notes.jsonl#gout" is also "gout", and "PMID:1" is also "1".
+    """
+    row = id_.partition("#")[2] or id_
+    last = id_.rpartition("#")[2] or id_
+    return list(dict.fromkeys((id_, row, last, last.removeprefix("PMID:") or id_)))
 
 
 def split_by_document(
@@ -82,9 +103,23 @@ def _groups(examples: Sequence[Example]) -> list[list[Example]]:
 def leaks(
     train: Sequence[tuple[str, Sequence[str]]], other: Sequence[tuple[str, Sequence[str]]]
 ) -> tuple[list[str], list[str]]:
-    """The questions, by their words, and the document ids that two sets share."""
+    """The questions, by their words, and the documents, by any of their names, that two sets share.
+
+    Args:
+        train, other: questions with the names or ids of their documents.
+
+    Returns:
+        The shared ones in the wording and by the names of `other`. "gout" is "notes.jsonl#gout",
+        but two full ids that end alike are two documents.
+    """
     asked = {question_key(question) for question, _ in train}
     used = {name for _, names in train for name in names}
+    known = {name for id_ in used for name in document_names(id_)}
     questions = (question for question, _ in other if question_key(question) in asked)
-    documents = (name for _, names in other for name in names if name in used)
+    documents = (
+        name
+        for _, names in other
+        for name in names
+        if name in known or not used.isdisjoint(document_names(name))
+    )
     return list(dict.fromkeys(questions)), list(dict.fromkeys(documents))

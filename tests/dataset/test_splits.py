@@ -153,5 +153,44 @@ def test_planted_leaks_are_found() -> None:
     assert leaks([], other) == ([], [])
 
 
-def test_accents_do_not_hide_a_leak() -> None:
-    assert leaks([("What is Ménière's disease?", ())], [("what is Meniere's disease", ())])[0]
+@pytest.mark.parametrize(
+    "question",
+    [
+        "ＷＨＡＴ ｉｓ Ménière's disease with TNF-alpha?",  # full-width letters
+        "What is Me\u0301nie\u0300re's disease with TNF-α?",  # accents as characters; Greek letters
+        "What is Meniere\u2019s disease with TNF\u2011Α?",  # curly quotes; dashes; a capital alpha
+        "\u201cWhat is Mé\u00adniè\u00adre\u2019s disease with TNF \u2013 α\u201d",  # soft hyphens
+        "\ufeffWhat is Mén\u200bière\u2019s dis\u2060ease with T\u200dNF\u2212α\u2026",  # invisible
+        "What\u00a0is   Meniere's\tdisease (with TNF/alpha)",
+    ],
+)
+def test_spelling_does_not_hide_a_leak(question: str) -> None:
+    train = [("What is Meniere's disease with TNF-alpha?", ())]
+    assert leaks(train, [(question, ())]) == ([question], [])
+    assert leaks(train, [(f"{question} in children", ())]) == ([], [])
+
+
+def test_documents_meet_by_any_of_their_names() -> None:
+    def shared(one: str, other: str) -> bool:
+        _, documents = leaks([("Why?", [one])], [("How?", [other])])
+        return documents == [other]
+
+    for one, other in [
+        ("notes.jsonl#gout", "gout"),
+        ("PMID:1", "1"),
+        ("articles.xml#PMID:1", "1"),
+        ("articles.xml#PMID:1", "PMID:1"),
+        ("corpus.jsonl#a#b", "a#b"),
+        ("gout.txt", "gout.txt"),
+    ]:
+        assert shared(one, other)
+        assert shared(other, one)
+    for one, other in [
+        ("a.jsonl#1", "b.jsonl#1"),  # row 1 of two files
+        ("gout", "gout.txt"),
+        ("PMID:1", "PMID:11"),
+        ("gout", "gout~2"),
+        ("a#", "b#"),
+    ]:
+        assert not shared(one, other)
+        assert not shared(other, one)
