@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,20 @@ from . import __version__
 from .cli import launch
 from .config import Config
 from .dataset import SPLITS, split_by_document
-from .dataset.questions import DocumentNames, read_questions
-from .dataset.rows import count_rows, make_rows, save_rows, write_card
+from .dataset.questions import DocumentNames, questions_hash, read_questions
+from .dataset.rows import Row, count_rows, make_rows, save_rows, write_card
 from .errors import QuestionError
 from .generation.prompts import build_messages
-from .manifest import Artefact, Parent, file_sha256, model_identity
+from .manifest import Artefact, Parent, model_identity
 from .pipeline import RAGPipeline
 from .progress import console, progress
 from .tracking import track
+from .types import Rejected
+
+_UNKNOWN = (
+    "it has neither an answer nor a document, so it may be answerable or not; add "
+    '"answerable": false if it is not'
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ def run(config: Config) -> DatasetReport:
     """Build the dataset in `dataset.dir`, unless the same one is already there.
 
     Raises:
-        QuestionError: the question file cannot be used, or the train split would be empty.
+        QuestionError: the question file cannot be used or names a document that is not in the
+            index, or the train split would be empty.
         ArtefactError, MismatchError: there is no index, or another embedder made it.
     """
     directory = Path(config.dataset.dir)
@@ -44,24 +51,28 @@ def run(config: Config) -> DatasetReport:
         dataset = _artefact(config, Parent(config.index.dir, rag.index.fingerprint))
         if found := dataset.found():
             return DatasetReport(directory, dict(found.counts), up_to_date=True)
+        names = DocumentNames(rag.index)
+        names.require(examples)
+        known = [example for example in examples if example.answerable is not None]
+        unknown = [Rejected(one.id, _UNKNOWN) for one in examples if one.answerable is None]
         with track(config.tracking, "build_dataset", dataset.settings) as tracked:
-            names = DocumentNames(rag.index)
             splits = split_by_document(
-                [names.with_ids(example) for example in examples],
+                [names.with_ids(example) for example in known],
                 config.dataset.validation_share,
                 config.dataset.test_share,
                 config.dataset.seed,
             )
             if not splits["train"]:
+                left_out = f" ({len(unknown)} left out: {_UNKNOWN})" if unknown else ""
                 raise QuestionError(
-                    f"{config.dataset.questions}: no question is left for training; give more "
-                    "questions, or lower dataset.test_share and dataset.validation_share"
+                    f"{config.dataset.questions}: no question is left for training{left_out}; give "
+                    "more questions, or lower dataset.test_share and dataset.validation_share"
                 )
-            with progress("contexts", len(examples), "questions") as advance:
+            with progress("contexts", len(known), "questions") as advance:
                 rows, dropped = make_rows(splits, names, rag, advance)
-            counts = count_rows(rows, dropped, len(rejected))
+            counts = count_rows(rows, dropped, len(rejected), len(unknown))
             with dataset.replacing(counts) as fresh:
-                save_rows(fresh, rows, rejected)
+                save_rows(fresh, rows, [*rejected, *unknown])
                 write_card(fresh, counts, config.dataset.questions, dataset.parents["index"])
             tracked.summary(counts)
     return DatasetReport(directory, counts, up_to_date=False)
@@ -84,8 +95,9 @@ def _artefact(config: Config, index: Parent) -> Artefact:
             "medrag": __version__,
             "settings": settings,
             "index": index.fingerprint,
-            "questions": file_sha256(Path(config.dataset.questions)),
+            "questions": questions_hash(config.dataset.questions),
             "prompt": build_messages("", []),
+            "row": [field.name for field in fields(Row)],
         },
         parents={"index": index},
     )
@@ -102,6 +114,15 @@ def summary_table(report: DatasetReport) -> Table:
     for name in names:
         values = [report.counts[split].get(name, "") for split in SPLITS]
         table.add_row(name.replace("_", " "), *(str(value) for value in values))
+    left_out = {
+        "could not be used": report.counts["rejected_questions"],
+        "may be answerable or not": report.counts["unknown_questions"],
+    }
+    if any(left_out.values()):
+        table.caption = "left out, see rejected.jsonl: " + ", ".join(
+            f"{count} {why}" for why, count in left_out.items() if count
+        )
+        table.caption_justify = "left"
     return table
 
 

@@ -1,115 +1,98 @@
-"""Read question files, and find their documents in an index."""
+"""Read question files of every usual format, and find their documents in an index."""
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from ..config import DatasetFieldsConfig
 from ..errors import QuestionError
-from ..retrieval import check_question
+from ..ingestion.readers.reader import one_line
+from ..manifest import file_sha256, fingerprint
 from ..stores import IndexReader
 from ..types import Example, Rejected
+from . import document_names
+from .beir import QUERIES, qrels_file, read_beir
+from .formats import ExampleReader, Format, UniqueIds, merge_same_questions
+from .records import Record, records
 
-_QUESTION = ("question", "text")
-_ANSWER = ("answer",)
-_DOCUMENTS = ("documents", "document")
-_ID = ("id", "_id")
+_SHOWN = 3  # unknown document names in an error
+_NEAREST = 2  # ids shown for each of them
+_ALIKE = 50.0  # of 100, from which on an id is near a name
 
 
 def read_questions(
     path: str | Path, fields: DatasetFieldsConfig
 ) -> tuple[list[Example], list[Rejected]]:
-    """Read a JSONL file of questions.
+    """Read the questions of a file or of a BEIR folder; docs/questions.md describes the formats.
 
-    A question is answerable unless its row says `"answerable": false`, or gives neither an
-    answer nor documents that hold one.
+    The content tells the format. A repeated id becomes `id~2`.
+
+    Args:
+        fields: names of the fields; if any is given, the records are plain rows.
 
     Returns:
-        The questions, and the lines that could not be used, each with the reason.
+        The questions, and the records that could not be used, each with the reason.
 
     Raises:
-        QuestionError: the file is missing, or has no usable question.
+        QuestionError: the file is missing or cannot be read, or has no usable question.
     """
     path = Path(path)
-    examples: list[Example] = []
-    rejected: list[Rejected] = []
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    try:
-                        examples.append(_example(line, number, fields))
-                    except (ValueError, QuestionError) as error:
-                        rejected.append(Rejected(f"{path.name}:{number}", str(error)))
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise QuestionError(f"{path} cannot be read: {why}; give a JSONL file") from error
+    examples, rejected = read_beir(path) if path.is_dir() else _read_file(path, fields)
     if not examples:
         first = f"; {rejected[0].id}: {rejected[0].reason}" if rejected else ""
         raise QuestionError(f"{path} has no usable question{first}")
+    unique = UniqueIds()
+    return [replace(example, id=unique(example.id)) for example in examples], rejected
+
+
+def _read_file(path: Path, fields: DatasetFieldsConfig) -> tuple[list[Example], list[Rejected]]:
+    reader = ExampleReader(fields)
+    examples: list[Example] = []
+    rejected: list[Rejected] = []
+    for item in read_examples(path, reader):
+        if isinstance(item, Rejected):
+            rejected.append(item)
+        else:
+            examples.append(item[1])
+    if reader.format is Format.medquad:
+        examples = merge_same_questions(examples)
     return examples, rejected
 
 
-def _example(line: str, number: int, fields: DatasetFieldsConfig) -> Example:
-    try:
-        row = json.loads(line)
-        json.dumps(row, ensure_ascii=False).encode()  # a lone surrogate cannot be written
-    except ValueError as error:
-        raise ValueError(f"not JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise ValueError("not a JSON object")
-    question = _text(row, fields.question, _QUESTION)
-    if not question:
-        raise ValueError(f"no question; the fields are {', '.join(row)}")
-    check_question(question)
-    answer = _text(row, fields.answer, _ANSWER)
-    documents = _field(row, fields.documents, _DOCUMENTS) or []
-    if isinstance(documents, str):
-        documents = [documents]
-    if not isinstance(documents, list):
-        raise ValueError("documents must be a name or a list of names")
-    answerable = row.get("answerable")
-    if answerable is None:
-        answerable = bool(answer or documents)
-    if not isinstance(answerable, bool):
-        raise ValueError(f"answerable is {answerable!r}; it must be true or false")
-    if answerable and not (answer or documents):
-        raise ValueError("answerable, but has neither an answer nor documents")
-    return Example(
-        id=_text(row, fields.id, _ID) or str(number),
-        question=question,
-        answer=answer,
-        documents=tuple(str(document) for document in documents),
-        answerable=answerable,
-    )
+def read_examples(path: Path, reader: ExampleReader) -> Iterator[tuple[Record, Example] | Rejected]:
+    """Yield the example of each record of a file, or why there is none.
+
+    Raises:
+        QuestionError: the file cannot be read.
+    """
+    for record in records(path):
+        if isinstance(record, Rejected):
+            yield record
+            continue
+        try:
+            example = reader.read(record)
+        except (ValueError, QuestionError) as error:
+            yield Rejected(record.place, str(error))
+        else:
+            yield record, example
 
 
-def _text(row: dict[str, Any], configured: str, usual: Sequence[str]) -> str:
-    value = _field(row, configured, usual)
-    if isinstance(value, list | dict):
-        raise ValueError(f"{configured or usual[0]} is a {type(value).__name__}, not text")
-    return "" if value is None else str(value).strip()
-
-
-def _field(row: dict[str, Any], configured: str, usual: Sequence[str]) -> Any:
-    if configured:
-        if configured not in row:
-            raise ValueError(f"no field {configured!r}; the fields are {', '.join(row)}")
-        return row[configured]
-    return next((row[name] for name in usual if name in row), None)
+def questions_hash(path: str | Path) -> str:
+    """Identifies the content of a question file, or of the files of a BEIR folder that are read."""
+    path = Path(path)
+    if path.is_dir():
+        return fingerprint([file_sha256(path / QUERIES), file_sha256(qrels_file(path))])
+    return file_sha256(path)
 
 
 class DocumentNames:
     """Finds the documents that a question file names.
 
-    A name is a document's id, or the part of it after `#` or `PMID:`, so that existing question
-    sets need no rewriting.
+    A name is one of `document_names`: a document's id, or the part of it after `#` or `PMID:`, so
+    that existing question sets need no rewriting.
     """
 
     def __init__(self, index: IndexReader) -> None:
@@ -117,7 +100,7 @@ class DocumentNames:
 
     def resolve(self, names: Sequence[str]) -> list[str]:
         """Ids of the named documents that are in the index."""
-        return list(dict.fromkeys(id_ for name in names for id_ in self._ids.get(name, ())))
+        return list(dict.fromkeys(id_ for name in names for id_ in self._find(name)))
 
     def with_ids(self, example: Example) -> Example:
         """The example with the ids of its documents added to the names it gives them.
@@ -127,10 +110,52 @@ class DocumentNames:
         """
         return replace(example, documents=(*example.documents, *self.resolve(example.documents)))
 
+    def require(self, examples: Iterable[Example]) -> None:
+        """Check that every document that the examples name is in the index.
+
+        Raises:
+            QuestionError: some are not; the message has the first of them, with the nearest ids.
+        """
+        names = dict.fromkeys(name for example in examples for name in example.documents)
+        unknown = [name for name in names if not self._find(name)]
+        if unknown:
+            shown = "; ".join(map(self._described, unknown[:_SHOWN]))
+            more = "; …" if len(unknown) > _SHOWN else ""
+            raise QuestionError(
+                f"{len(unknown):,} of {len(names):,} document names in the questions are not in "
+                f"the index {self._index.location}: {shown}{more}. Index these documents with "
+                "medrag.build_index, or correct the names; docs/questions.md says how they resolve"
+            )
+
+    def _described(self, name: str) -> str:
+        """An unknown name, and the ids that are most like it."""
+        from rapidfuzz import fuzz, process
+
+        matches = process.extract(
+            one_line(name),
+            list(self._ids),
+            scorer=fuzz.ratio,
+            processor=str.casefold,
+            limit=2 * _NEAREST,  # the nearest may be two names of one document
+            score_cutoff=_ALIKE,
+        )
+        ids = dict.fromkeys(id_ for match in matches for id_ in self._ids[match[0]])
+        nearest = ", ".join(one_line(id_) for id_ in list(ids)[:_NEAREST])
+        return f"{one_line(name)!r} ({f'nearest: {nearest}' if nearest else 'no id is like it'})"
+
+    def _find(self, name: str) -> list[str]:
+        """Rows have their ids on one line, without invisible characters; names may not."""
+        return self._ids.get(name) or self._ids.get(one_line(name), [])
+
     @cached_property
     def _ids(self) -> dict[str, list[str]]:
-        every = list(self._index.document_ids())
-        short: dict[str, list[str]] = defaultdict(list)
-        for id_ in every:
-            short[id_.split("#")[-1].removeprefix("PMID:")].append(id_)
-        return short | {id_: [id_] for id_ in every}
+        """Ids by name. A name that is more of one id than of another means the former."""
+        ranks: dict[str, int] = {}
+        ids: dict[str, list[str]] = {}
+        for id_ in self._index.document_ids():
+            for rank, name in enumerate(document_names(id_)):
+                if rank < ranks.get(name, rank + 1):
+                    ranks[name], ids[name] = rank, []
+                if rank == ranks[name]:
+                    ids[name].append(id_)
+        return ids

@@ -34,11 +34,17 @@ class Row:
             comes from a gold document, or there is no answer.
         inserted: True when that passage was not retrieved and replaced the last one.
         left_out: how many passages did not fit the prompt budget.
+
+    The other fields are as in `Example`, under the names that `read_questions` knows.
     """
 
     id: str
     question: str
     answer: str
+    answers: list[str]
+    kind: str
+    exact: list[list[str]]
+    nuggets: list[str]
     answerable: bool
     documents: list[str]
     contexts: list[dict[str, Any]]
@@ -64,6 +70,7 @@ def make_rows(
     answer from nothing. The test split keeps every question as answering would see it.
 
     Args:
+        splits: questions of which it is known whether they are answerable.
         advance: called with 1 after each question.
 
     Returns:
@@ -111,7 +118,11 @@ def _make_row(
         id=example.id,
         question=example.question,
         answer=answer,
-        answerable=example.answerable,
+        answers=list(example.alternatives),
+        kind=example.kind.value,
+        exact=[list(names) for names in example.exact],
+        nuggets=list(example.nuggets),
+        answerable=bool(example.answerable),
         documents=list(documents),
         contexts=[
             {**{name: getattr(hit, name) for name in _KEPT}, "gold": hit.document in documents}
@@ -172,13 +183,14 @@ def _gold_passage(answer: str, documents: Sequence[str], rag: RAGPipeline) -> Hi
     return max(passages, key=lambda hit: (_held(answer, hit), -hit.chunk_id))
 
 
-def count_rows(rows: Rows, dropped: Counter[str], rejected: int) -> dict[str, Any]:
+def count_rows(rows: Rows, dropped: Counter[str], rejected: int, unknown: int) -> dict[str, Any]:
     """Everything a reader of the dataset should know, counted from the rows themselves.
 
     Args:
-        rejected: lines of the question file that could not be used.
+        rejected: records of the question file that could not be used.
+        unknown: questions that were left out because nothing tells whether they are answerable.
     """
-    counts: dict[str, Any] = {"rejected_questions": rejected}
+    counts: dict[str, Any] = {"rejected_questions": rejected, "unknown_questions": unknown}
     for split, members in rows.items():
         tally = Counter[str]()
         for row in members:
@@ -206,7 +218,7 @@ def save_rows(directory: Path, rows: Rows, rejected: Sequence[Rejected]) -> None
     """Save as a `datasets.DatasetDict`, and as one JSONL file per split and for what was rejected.
 
     Args:
-        rejected: lines of the question file that could not be used.
+        rejected: records of the question file that are in no row.
     """
     from datasets import Dataset, DatasetDict, Features, List, Value, disable_progress_bars
 
@@ -219,6 +231,10 @@ def save_rows(directory: Path, rows: Rows, rejected: Sequence[Rejected]) -> None
             "id": text,
             "question": text,
             "answer": text,
+            "answers": List(text),
+            "kind": text,
+            "exact": List(List(text)),
+            "nuggets": List(text),
             "answerable": flag,
             "documents": List(text),
             "contexts": List({**context, "start": number, "end": number, "gold": flag}),
@@ -280,6 +296,9 @@ read the JSONL files. For research; not medical advice.
 Training rows may have passages of test documents as distractors: splits separate what is
 asked and answered, not what is read.
 
-Lines of the question file that could not be used: {counts["rejected_questions"]}
+Not in the dataset, and listed in `rejected.jsonl`:
+
+- Records of the question file that could not be used: {counts["rejected_questions"]}
+- Questions of which nothing tells whether they are answerable: {counts["unknown_questions"]}
 """
     (directory / "README.md").write_text(text, encoding="utf-8")

@@ -23,6 +23,7 @@ from medrag import (
 from medrag.build_dataset import run, summary_table
 from medrag.config import Config, WandbMode
 from medrag.dataset import SPLITS, question_key
+from medrag.dataset.questions import read_questions
 from medrag.errors import ArtefactError, QuestionError
 from medrag.generation.prompts import REFUSAL, Pieces, Prompt, Reply
 from medrag.indexing import IndexBuilder
@@ -61,7 +62,9 @@ def question_rows() -> list[dict[str, Any]]:
         {"id": id_, "question": question, "answer": answer, "documents": [f"notes.jsonl#{id_}"]}
         for id_, (_, _, question, answer) in NOTES.items()
     ]
-    rows += [{"id": f"u{n}", "question": text, "answer": ""} for n, text in enumerate(UNKNOWN)]
+    rows += [
+        {"id": f"u{n}", "question": text, "answerable": False} for n, text in enumerate(UNKNOWN)
+    ]
     rows += [
         {
             "id": f"visit{day}",
@@ -112,10 +115,10 @@ def base(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Co
 
 @pytest.fixture(scope="module")
 def built(base: Config) -> Config:
-    """A dataset with one rejected line; tests only read it."""
+    """A dataset with one rejected line and a question of no use; tests only read it."""
     config = deepcopy(base)
     with Path(config.dataset.questions).open("a", encoding="utf-8") as file:
-        file.write("{oops}\n")
+        file.write('{oops}\n{"id": "open", "question": "Is gout painful?", "type": "yesno"}\n')
     assert run(config).up_to_date is False
     return config
 
@@ -268,7 +271,7 @@ def test_contexts_are_spans_of_their_documents(built: Config) -> None:
 
 def test_the_counts_are_those_of_the_rows(built: Config) -> None:
     counts = read_manifest(Path(built.dataset.dir), "dataset").counts
-    assert counts["rejected_questions"] == 1
+    assert (counts["rejected_questions"], counts["unknown_questions"]) == (1, 1)
     rows = rows_of(built)
     for split, members in rows.items():
         answerable = [row for row in members if row["answerable"]]
@@ -292,7 +295,7 @@ def test_the_counts_are_those_of_the_rows(built: Config) -> None:
 def test_an_unsupported_answer_is_not_taught(tmp_path: Path, embedder: TextEmbedder) -> None:
     world = make_world(tmp_path, embedder)
     made_up = {"question": "Which metal is the softest of all?", "answer": "Caesium melts easily."}
-    unanswered = {"question": "What is caesium good for?", "documents": ["gout.txt"]}
+    unanswered = {"question": "What is caesium good for?", "documents": ["gout"]}
     extra = [{**made_up, "id": f"m{n}", "question": f"{made_up['question']} {n}"} for n in range(9)]
     write_questions(Path(world.dataset.questions), [*question_rows(), *extra, unanswered])
     counts = run(world).counts
@@ -316,6 +319,7 @@ def test_the_card_shows_the_counts_and_the_origin(built: Config) -> None:
         wanted = [str(manifest.counts[split].get(name, "")) for split in SPLITS]
         assert table[name] == wanted
     assert "could not be used: 1\n" in card
+    assert "nothing tells whether they are answerable: 1\n" in card
     assert manifest.parents["index"].fingerprint in card
     assert built.dataset.questions in card
 
@@ -328,8 +332,10 @@ def test_the_manifest_names_its_index_and_every_file(built: Config) -> None:
     assert manifest.parents["index"].fingerprint == index.fingerprint
     names = {p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file()}
     assert set(manifest.files) == names - {"manifest.json"}
-    (rejected,) = (directory / "rejected.jsonl").read_text(encoding="utf-8").splitlines()
-    assert json.loads(rejected)["id"] == f"questions.jsonl:{len(question_rows()) + 1}"
+    lines = (directory / "rejected.jsonl").read_text(encoding="utf-8").splitlines()
+    rejected = {row["id"]: row["reason"] for row in map(json.loads, lines)}
+    assert list(rejected) == [f"questions.jsonl:{len(question_rows()) + 1}", "open"]
+    assert '"answerable": false' in rejected["open"]
 
 
 def test_gold_is_inserted_if_retrieval_missed_it_but_never_into_test_rows(world: Config) -> None:
@@ -391,6 +397,66 @@ def test_a_refusal_that_names_a_document_stays_a_refusal(world: Config) -> None:
     assert (row["gold_rank"], row["inserted"]) == (0, False)
 
 
+def test_what_may_be_answerable_or_not_is_left_out_and_shown(built: Config) -> None:
+    asked = {row["question"] for row in everything(built)}
+    assert "Is gout painful?" not in asked
+    shown = summary_table(run(built)).caption
+    assert shown == (
+        "left out, see rejected.jsonl: 1 could not be used, 1 may be answerable or not"
+    )
+
+
+def test_a_file_of_questions_alone_is_refused(world: Config) -> None:
+    write_questions(Path(world.dataset.questions), [{"question": "Why?"}, {"question": "How?"}])
+    with pytest.raises(QuestionError, match=r"no question is left for training \(2 left out: "):
+        run(world)
+
+
+def test_a_document_that_is_not_in_the_index_stops_the_stage_at_once(world: Config) -> None:
+    rows = [*question_rows(), {"question": "Why?", "answer": "So.", "documents": ["goutt", "gout"]}]
+    write_questions(Path(world.dataset.questions), rows)
+    with pytest.raises(QuestionError, match=r"'goutt' \(nearest: notes\.jsonl#gout\)"):
+        run(world)
+    assert not Path(world.dataset.dir).exists()
+    assert not Path(world.tracking.dir).exists()
+
+
+def test_rows_of_the_test_split_can_be_judged_like_their_questions(world: Config) -> None:
+    """Evaluation reads test.jsonl, and finds the kind of a question and all of its answers."""
+    rows = [
+        row | {"kind": "factoid", "exact": [row["answer"], "x"], "answers": ["b"], "nuggets": ["c"]}
+        for row in question_rows()
+        if row.get("answer")
+    ]
+    write_questions(Path(world.dataset.questions), rows)
+    given, _ = read_questions(world.dataset.questions, world.dataset.fields)
+    run(world)
+    for split in SPLITS:
+        path = Path(world.dataset.dir, f"{split}.jsonl")
+        found, rejected = read_questions(path, world.dataset.fields)
+        assert rejected == []
+        assert found == [one for one in given if one.id in {row.id for row in found}] != []
+
+
+def test_a_beir_folder_makes_a_dataset(world: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    answered = [row for row in question_rows() if row.get("answer")]
+    queries = [
+        {"_id": row["id"], "text": row["question"], "metadata": {"ideal_answer": row["answer"]}}
+        for row in answered
+    ]
+    qrels = [f"{row['id']}\t{row['documents'][0]}\t1\n" for row in answered]
+    write_questions(folder / "queries.jsonl", queries)
+    (folder / "qrels/test.tsv").write_text("".join(qrels), encoding="utf-8")
+    world.dataset.questions = str(folder)
+    assert run(world).up_to_date is False
+    assert {row["id"] for row in everything(world)} == {row["id"] for row in answered}
+    assert run(world).up_to_date is True
+    (folder / "qrels/test.tsv").write_text("".join(qrels[1:]), encoding="utf-8")
+    assert run(world).up_to_date is False
+
+
 def test_a_planted_leak_is_caught(world: Config) -> None:
     rows = question_rows()
     for row in question_rows()[: len(NOTES)]:
@@ -435,7 +501,7 @@ def test_a_change_rebuilds_the_dataset(tmp_path: Path, embedder: TextEmbedder) -
         return not report.up_to_date
 
     run(world)
-    rows = [*question_rows(), {"question": "Which metal is soft?", "answer": ""}]
+    rows = [*question_rows(), {"question": "Which metal is soft?", "answerable": False}]
     write_questions(Path(world.dataset.questions), rows)
     assert rebuilt()
     assert len(everything(world)) == len(rows)
