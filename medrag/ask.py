@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from .cli import launch, split_options
+from .certificates import certify, write
+from .cli import launch, split_words, take_option
 from .config import Config
-from .errors import QuestionError
+from .errors import ConfigError, QuestionError
 from .pipeline import RAGPipeline
+from .progress import console
 from .types import Answer, Flag
 
 # Answers go to standard output, so that they can be piped; progress goes to standard error.
@@ -66,14 +69,20 @@ def _indented(text: str) -> None:
     _out.print(f"    {text}" if _out.soft_wrap else Padding(text, (0, 0, 0, 4)))
 
 
-def run(config: Config, question: str) -> Answer:
-    """Answer one question.
+def run(config: Config, question: str, certificate: Path | None = None) -> Answer:
+    """Print the answer to one question, and write its certificate if a file is named for it.
 
     Raises:
         QuestionError, ArtefactError, ModelError, HttpError: see `RAGPipeline.query`.
+        DiskError: the certificate cannot be written; the answer has been printed.
     """
     with RAGPipeline(config) as rag:
-        return rag.query(question)
+        answer = rag.query(question)
+        show(answer)
+        if certificate is not None:
+            write(certificate, certify(rag, answer))
+            console.print(f"certificate in {certificate}", markup=False, soft_wrap=True)
+    return answer
 
 
 def converse(config: Config) -> None:
@@ -102,17 +111,32 @@ def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
     Returns:
         The question, or None if there is none, and the other arguments.
     """
-    settings, others = split_options(arguments)
-    words: list[str] = []
-    for argument in others:
-        name = argument.partition("=")[0].lstrip("+~")
-        plain = name.replace(".", "").replace("_", "").replace("/", "")
-        (settings if "=" in argument and plain.isalnum() else words).append(argument)
+    words, settings = split_words(arguments)
     return (" ".join(words) if words else None), settings
 
 
+def main(config: Config, question: str | None, certificate: str | None) -> None:
+    """Answer a question, or start a dialogue if there is none.
+
+    Raises:
+        ConfigError: `--certificate` lacks its file or its question.
+    """
+    if certificate == "":
+        raise ConfigError("--certificate needs a file; write --certificate FILE")
+    if question is not None:
+        run(config, question, Path(certificate) if certificate else None)
+    elif certificate is None:
+        converse(config)
+    else:
+        raise ConfigError(
+            f"--certificate {certificate} is for one answer, not for a dialogue; give a question: "
+            f'python -m medrag.ask "QUESTION" --certificate {certificate}'
+        )
+
+
 if __name__ == "__main__":
-    asked, settings = split_question(sys.argv[1:])
+    certificate, rest = take_option(sys.argv[1:], "--certificate")
+    question, settings = split_question(rest)
     # A question is not a run worth keeping: one log for all, and no copy of the configuration.
     sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/ask", "hydra.output_subdir=null", *settings]
-    launch(lambda config: converse(config) if asked is None else show(run(config, asked)))
+    launch(lambda config: main(config, question, certificate))

@@ -106,6 +106,32 @@ def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return options, others
 
 
+def split_words(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separate what sets nothing, such as the words of a question, from settings and options."""
+    settings, others = split_options(arguments)
+    words: list[str] = []
+    for argument in others:
+        name = argument.partition("=")[0].lstrip("+~")
+        plain = name.replace(".", "").replace("_", "").replace("/", "")
+        (settings if "=" in argument and plain.isalnum() else words).append(argument)
+    return words, settings
+
+
+def take_option(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
+    """Take an option of a stage's own out of its arguments: NAME VALUE, or NAME=VALUE.
+
+    Returns:
+        Its value (None if the option is not there, "" if its value is missing), and the rest.
+    """
+    for place, argument in enumerate(arguments):
+        before, after = list(arguments[:place]), list(arguments[place + 1 :])
+        if argument == name:
+            return (after or [""])[0], before + after[1:]
+        if argument.startswith(f"{name}="):
+            return argument.partition("=")[2], before + after
+    return None, list(arguments)
+
+
 def fail(error: MedragError) -> None:
     """Print an error and exit with status 2."""
     console.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)

@@ -17,10 +17,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
 # Packages and single files of medrag/, in the order data flows. Each imports only from itself and
 # from earlier ones. Add new ones here.
 ORDER = """
-    errors config types hardware manifest tracking progress text metrics
+    errors config types decoding hardware manifest tracking progress text metrics
     clients ingestion embedding stores indexing retrieval generation grounding pipeline
-    dataset finetuning evaluation
-    cli build_index build_dataset train evaluate ask __main__
+    certificates certificate_checks dataset finetuning evaluation
+    cli build_index build_dataset train evaluate ask verify __main__
 """.split()  # noqa: SIM905
 
 # Packages that lazily re-export names of a later one, because users look for them there.
