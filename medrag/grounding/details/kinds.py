@@ -22,10 +22,6 @@ def missing_kinds(question: str, text: str, context: str, bare: bool) -> list[Sp
         if bare and one.implied:
             continue
         asked = one.asked.search(question)
-        if (
-            asked is not None
-            and not one.said.search(said)
-            and (one.beside is None or one.beside.search(said))
-        ):
+        if asked is not None and not one.is_given(said):
             found.append(asked.span(asked.lastindex or 0))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 
@@ -11,22 +12,33 @@ class Kind(NamedTuple):
 
     Attributes:
         asked: how a question asks for it; the last group that matches is what it is called.
-        said: how a text gives it.
-        beside: if set, it is missing only from a text that has this: a starting dose is not the
-            usual one, but a dose of no particular kind is.
+        said: a pattern, how a text gives it.
+        beside: a pattern or "": what a text must have for it to be missing. A starting dose is not
+            the usual one, but a dose of no particular kind is.
         implied: a bare reply such as "Two points." gives it by being the answer.
     """
 
     asked: re.Pattern[str]
-    said: re.Pattern[str]
-    beside: re.Pattern[str] | None
+    said: str
+    beside: str
     implied: bool
+
+    def is_given(self, text: str) -> bool:
+        """Whether a text gives it, or has nothing that tells it is missing."""
+        return bool(_pattern(self.said).search(text)) or bool(
+            self.beside and not _pattern(self.beside).search(text)
+        )
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """A pattern, compiled when it is needed: few of them are, and all of them take a while."""
+    return re.compile(text, re.I)
 
 
 def kind(asked: str, said: str, beside: str = "", *, implied: bool = True) -> Kind:
     """A kind of detail, by patterns; see `Kind`."""
-    others = re.compile(beside, re.I) if beside else None
-    return Kind(re.compile(asked, re.I), re.compile(said, re.I), others, implied)
+    return Kind(re.compile(asked, re.I), said, beside, implied)
 
 
 def figure(asked: str, said: str) -> Kind:
