@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from . import __version__
 from .cli import launch
-from .config import Config
-from .dataset.questions import read_questions
-from .evaluation import run_questions, summarise, without_leaks
-from .evaluation.report import metrics_table, plot, write_outcomes
-from .manifest import Artefact, Parent, file_sha256, model_identity
+from .config import Config, CorpusConfig
+from .dataset.benchmarks import Benchmark, open_benchmark
+from .dataset.questions import DocumentNames, questions_hash, read_questions
+from .evaluation.asking import ask_all, clear
+from .evaluation.calibrating import calibrate, halves
+from .evaluation.changes import ANSWERS, DOCUMENTS, write_documents
+from .evaluation.comparing import compare, comparison_key
+from .evaluation.exports import wandb_tables, write_biogen, write_trec_runs
+from .evaluation.html import write_report
+from .evaluation.leaks import Unseen, without_leaks
+from .evaluation.records import Record
+from .evaluation.report import changes_table, metrics_table, plot
+from .evaluation.summary import SECTIONS, summarise
+from .evaluation.systems import System, read_systems
+from .indexing import IndexBuilder, with_embedder_of_index
+from .manifest import Artefact, Parent, model_identity
 from .pipeline import RAGPipeline
 from .progress import console, progress
 from .tracking import track
+from .types import Rejected
+
+METRICS, REPORT, PLOT, BIOGEN = "metrics.json", "report.html", "metrics.png", "biogen.json"
+_SAMPLES = "samples/questions.jsonl"
+_OF_BENCHMARK = ["medrag", "dense", "lexical", "bm25-first-sentence", "dense-first-sentence"]
 
 
 @dataclass(frozen=True)
@@ -30,57 +47,91 @@ class EvaluationReport:
 
 
 def run(config: Config) -> EvaluationReport:
-    """Evaluate the pipeline over a question set, unless the same run is already there.
+    """Evaluate one or more systems over a question set, unless the same run is already there.
 
-    Writes `metrics.json`, `metrics.png`, and `answers.jsonl` with every question and answer.
+    Writes `metrics.json`, `answers.jsonl` with every question and answer, `report.html` to read,
+    `metrics.png`, TREC run files and `biogen.json`. A run that is stopped goes on where it was.
 
     Raises:
-        QuestionError: the question file cannot be used.
+        QuestionError: the question file cannot be used, or names documents that are not there.
+        ConfigError: the systems cannot be used, or there is too little to calibrate on.
         ArtefactError, MismatchError: the index, or a tuned model with its dataset, cannot be used.
     """
     directory = Path(config.evaluation.dir)
-    given, rejected = read_questions(config.evaluation.questions, config.evaluation.fields)
-    if config.evaluation.limit:
-        given = given[: config.evaluation.limit]
+    config, benchmark = _prepared(config)
+    unseen, rejected = _questions(config, benchmark)
+    systems = read_systems(config, config.evaluation.systems)
+    fitted, asked = (
+        halves(unseen.examples) if config.evaluation.calibrate else ([], unseen.examples)
+    )
     with RAGPipeline(config) as rag:
+        DocumentNames(rag.index).require(unseen.examples)
         index = Parent(config.index.dir, rag.index.fingerprint)
-        examples, tuned = without_leaks(config, given)
-        left_out = len(given) - len(examples)
-        evaluation = _artefact(config, {"index": index, **tuned})
+        evaluation = _artefact(config, systems, {"index": index, **unseen.models})
         if evaluation.found():
-            summary = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
+            summary = json.loads((directory / METRICS).read_text(encoding="utf-8"))
             return EvaluationReport(directory, summary, up_to_date=True)
-        ks = sorted(config.evaluation.ks)
         with track(config.tracking, "evaluate", evaluation.settings) as tracked:
-            with progress("evaluating", len(examples), "questions") as advance:
-                outcomes = run_questions(rag, examples, 5 * max(10, *ks), advance)
+            if fitted:
+                with progress("calibrating", len(fitted), "questions") as advance:
+                    calibrate(config, rag, fitted, advance)
+            work = directory.with_name(f".{directory.name}.part")
+            records = ask_all(config, systems, asked, work, evaluation.fingerprint)
             summary = {
-                "generator": config.generator.kind.value,
-                "questions_file": config.evaluation.questions,
-                "lines_rejected": len(rejected),
-                "left_out_seen_in_training": left_out,
-                **summarise(outcomes, ks),
+                **_about(config, benchmark, unseen, rejected),
+                "calibrated_on": len(fitted),
+                "index": _index(config, rag),
+                **summarise(records, config.evaluation.resamples, _settings(systems, config)),
             }
-            with evaluation.replacing({"questions": len(outcomes), "left_out": left_out}) as fresh:
-                content = json.dumps(summary, indent=2) + "\n"
-                (fresh / "metrics.json").write_text(content, encoding="utf-8")
-                write_outcomes(fresh / "answers.jsonl", outcomes)
-                plot(fresh / "metrics.png", summary, _title(config))
-            tracked.summary({name: summary[name] for name in ("retrieval", "answers")})
-            tracked.image("metrics", directory / "metrics.png")
+            if config.evaluation.against:
+                summary["against"] = compare(config, systems[0], records[systems[0].name], asked)
+            counts = {"questions": len(asked), "left_out": unseen.left_out}
+            with evaluation.replacing(counts) as fresh:
+                _write(fresh, summary, records, _title(config))
+                write_documents(fresh / DOCUMENTS, rag.index)
+            clear(work)
+            tracked.summary(_for_comparison(summary))
+            tracked.image("metrics", directory / PLOT)
+            every = [record for some in records.values() for record in some]
+            for name, (columns, rows) in wandb_tables(every).items():
+                tracked.table(name, columns, rows)
     return EvaluationReport(directory, summary, up_to_date=False)
 
 
-def _artefact(config: Config, parents: Mapping[str, Parent]) -> Artefact:
-    evaluation, generator = asdict(config.evaluation), asdict(config.generator)
-    del evaluation["dir"]
-    reranker = model_identity(config.retriever.reranker)
+def _prepared(config: Config) -> tuple[Config, Benchmark | None]:
+    """The configuration of the index to ask; that of a benchmark is built, or updated."""
+    config = deepcopy(config)
+    path = config.evaluation.benchmark
+    if not path:
+        config.evaluation.systems = config.evaluation.systems or ["medrag"]
+        return with_embedder_of_index(config), None
+    benchmark = open_benchmark(path)
+    place = Path(config.evaluation.benchmarks) / benchmark.name
+    place.mkdir(parents=True, exist_ok=True)
+    config.corpus = CorpusConfig(paths=[str(benchmark.corpus(place))])
+    config.index.dir = str(place / "index")
+    config.evaluation.systems = config.evaluation.systems or _OF_BENCHMARK
+    IndexBuilder(config).mirror()
+    return config, benchmark
+
+
+def _questions(config: Config, benchmark: Benchmark | None) -> tuple[Unseen, list[Rejected]]:
+    if benchmark:
+        given, rejected = benchmark.examples, benchmark.rejected
+    else:
+        given, rejected = read_questions(config.evaluation.questions, config.evaluation.fields)
+    return without_leaks(config, given[: config.evaluation.limit or None]), rejected
+
+
+def _artefact(config: Config, systems: Sequence[System], parents: Mapping[str, Parent]) -> Artefact:
+    evaluation = asdict(config.evaluation)
+    for place in ("dir", "benchmarks"):
+        del evaluation[place]
     settings = {
         "evaluation": evaluation,
-        "retriever": {**asdict(config.retriever), "reranker": reranker},
-        "generator": {**generator, "model": model_identity(config.generator.model)},
-        "grounding": asdict(config.grounding),
+        "systems": {one.name: _identity(one) for one in systems},
     }
+    against = config.evaluation.against
     return Artefact(
         kind="evaluation",
         directory=Path(config.evaluation.dir),
@@ -89,15 +140,96 @@ def _artefact(config: Config, parents: Mapping[str, Parent]) -> Artefact:
             "medrag": __version__,
             "settings": settings,
             "parents": {name: parent.fingerprint for name, parent in parents.items()},
-            "questions": file_sha256(Path(config.evaluation.questions)),
+            "questions": questions_hash(config.evaluation.benchmark or config.evaluation.questions),
+            "against": comparison_key(against) if against else "",
         },
         parents=parents,
     )
 
 
+def _identity(system: System) -> dict[str, Any]:
+    """What decides how a system answers; models by their weights."""
+    config = system.config
+    return {
+        "index": config.index.dir,
+        "embedder": asdict(config.embedder),
+        "retriever": {
+            **asdict(config.retriever),
+            "reranker": model_identity(config.retriever.reranker),
+        },
+        "generator": {
+            **asdict(config.generator),
+            "model": model_identity(config.generator.model),
+            "adapter": model_identity(config.generator.adapter),
+        },
+        "grounding": asdict(config.grounding),
+    }
+
+
+def _about(
+    config: Config, benchmark: Benchmark | None, unseen: Unseen, rejected: Sequence[Rejected]
+) -> dict[str, Any]:
+    return {
+        "medrag": __version__,
+        "questions_file": config.evaluation.benchmark or config.evaluation.questions,
+        "samples": not benchmark and config.evaluation.questions == _SAMPLES,
+        "lines_rejected": len(rejected),
+        "left_out_seen_in_training": unseen.left_out,
+        "shared_documents": unseen.documents,
+    }
+
+
+def _index(config: Config, rag: RAGPipeline) -> dict[str, Any]:
+    counts = rag.index.counts
+    return {
+        "directory": config.index.dir,
+        "fingerprint": rag.index.fingerprint,
+        "documents": counts.documents,
+        "chunks": counts.chunks,
+        "embedder": rag.index.embedder.name,
+    }
+
+
+def _settings(systems: Sequence[System], config: Config) -> dict[str, dict[str, Any]]:
+    return {
+        one.name: {
+            "description": one.description,
+            "settings": list(one.settings),
+            "generator": str(one.config.generator.kind),
+            "target_risk": one.config.grounding.target_risk,
+        }
+        for one in systems
+    }
+
+
 def _title(config: Config) -> str:
-    questions = Path(config.evaluation.questions).name
-    return f"{questions} · {config.retriever.mode} retrieval · {config.generator.kind} answers"
+    return Path(config.evaluation.benchmark or config.evaluation.questions).name
+
+
+def _write(
+    fresh: Path, summary: dict[str, Any], records: Mapping[str, Sequence[Record]], title: str
+) -> None:
+    every = [record for some in records.values() for record in some]
+    (fresh / METRICS).write_text(
+        json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    with (fresh / ANSWERS).open("w", encoding="utf-8") as file:
+        file.writelines(record.line() for record in every)
+    plot(fresh / PLOT, summary, title)
+    write_report(fresh / REPORT, summary, every)
+    write_trec_runs(fresh, every)
+    write_biogen(fresh / BIOGEN, every)
+
+
+def _for_comparison(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that W&B compares runs by, under SYSTEM/SECTION/MEASURE."""
+    return {
+        name: {
+            section: {measure: figure["value"] for measure, figure in one[section].items()}
+            for section in SECTIONS
+        }
+        for name, one in summary["systems"].items()
+    }
 
 
 def main(config: Config) -> None:
@@ -105,6 +237,9 @@ def main(config: Config) -> None:
     report = run(config)
     state = " (up to date)" if report.up_to_date else ""
     console.print(metrics_table(report.summary, f"evaluation in {report.directory}{state}"))
+    if against := report.summary.get("against"):
+        console.print(changes_table(against))
+    console.print(f"to read: {report.directory / REPORT}")
 
 
 if __name__ == "__main__":

@@ -288,9 +288,14 @@ class Artefact:
     made_from: Mapping[str, Any]
     parents: Mapping[str, Parent]
 
+    @property
+    def fingerprint(self) -> str:
+        """That of everything it is made from."""
+        return fingerprint(self.made_from)
+
     def found(self) -> Manifest | None:
         """The manifest in `directory`, if the same artefact is already there and undamaged."""
-        if is_current(self.directory, self.kind, fingerprint(self.made_from)):
+        if is_current(self.directory, self.kind, self.fingerprint):
             return read_manifest(self.directory, self.kind)
         return None
 
@@ -308,7 +313,7 @@ class Artefact:
         """Write the manifest over the files in `fresh`; `counts` are for people."""
         manifest = Manifest(
             kind=self.kind,
-            fingerprint=fingerprint(self.made_from),
+            fingerprint=self.fingerprint,
             parents=self.parents,
             settings=self.settings,
             counts=counts,

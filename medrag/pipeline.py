@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import cached_property
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Literal, Self, overload
 
 from .config import PipelineConfig
 from .embedding import Embedder, open_embedder
+from .errors import ConfigError
 from .generation import Generator, open_generator
-from .generation.prompts import REFUSAL, Prompt, build_prompt, without_markers
+from .generation.prompts import REFUSAL, Prompt, Reply, build_prompt, without_markers
 from .grounding import check_support, ground
-from .grounding.evidence import (
-    CALIBRATIONS,
-    PACKAGED_MINILM,
-    Calibration,
-    SentenceVectors,
-    confidence,
-    weigh,
-)
+from .grounding.calibration import Calibration, calibration_key, load_calibration, packaged
+from .grounding.contradictions import find_contradictions
+from .grounding.details import missing_details
+from .grounding.evidence import SentenceVectors, is_retracted, weigh
+from .grounding.signals import best_after, signals_after, signals_before
 from .grounding.stance import stance
 from .grounding.statements import parse_reply
 from .grounding.verifier import EntailmentVerifier
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
-from .retrieval import Retriever, check_question
+from .retrieval import MAX_QUESTION, Retriever, check_question
+from .retrieval.cross_encoder import READER
+from .retrieval.pairs import CrossEncoder
 from .stores import IndexReader, check_embedder, open_index
 from .types import Answer, AnswerSentence, Evidence, Hit
 
+_OPPOSING = 10  # passages that are searched with each statement, for what says otherwise
+
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What would be answered, before it is decided whether it is shown.
+
+    Attributes:
+        answer: a refusal only if nothing could be written or nothing of it is supported.
+        signals: what its confidence is computed from, by name.
+        retrieve_ms: how long the search took, in milliseconds.
+    """
+
+    answer: Answer
+    signals: Mapping[str, float]
+    retrieve_ms: float = 0.0
 
 
 class RAGPipeline:
@@ -60,7 +77,10 @@ class RAGPipeline:
         self._changing = Lock()  # threads that change the index take turns
         self._opened: Retriever | None = None
         self._generator: Generator | None = None
+        model = self.config.grounding.reader
+        self._reader = CrossEncoder(model, READER) if model else None
         model = self.config.grounding.verifier
+        self._calibration: tuple[Calibration, bool] | None = None
         self._verifier = EntailmentVerifier(model) if model else None
 
     @classmethod
@@ -136,15 +156,77 @@ class RAGPipeline:
         assert isinstance(answer, Answer)
         return answer
 
+    def draft(self, question: str) -> Draft:
+        """What would be answered whatever the confidence: for evaluation and calibration.
+
+        Raises:
+            As `query`.
+        """
+        *_, draft = self._steps(check_question(question), stream=False, least=0.0)
+        assert isinstance(draft, Draft)
+        return draft
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which on an answer is shown, 0..1.
+
+        Raises:
+            ConfigError: `grounding.target_risk` is set, and no threshold keeps that risk, or
+                nothing is known about the risk of this embedder and reader.
+        """
+        target = self.config.grounding.target_risk
+        if not target:
+            return self.config.grounding.min_confidence
+        calibration, is_own = self.calibration
+        threshold = calibration.threshold(target) if is_own else None
+        if threshold is None:
+            why = (
+                f"the lowest risk on {calibration.questions} is {calibration.least_risk():.2f}"
+                if is_own
+                else "the confidence is not calibrated for this embedder and reader"
+            )
+            raise ConfigError(
+                f"grounding.target_risk={target} cannot be used: {why}; calibrate on your own "
+                "questions: python -m medrag.evaluate evaluation.calibrate=true "
+                "evaluation.questions=FILE"
+            )
+        return threshold
+
     def _answer(self, question: str, stream: bool) -> Iterator[str | Answer]:
         """Yield the pieces of the reply, if they are streamed, and then the answer."""
+        threshold = self.threshold
+        for step in self._steps(question, stream, threshold):
+            if isinstance(step, str):
+                yield step
+                continue
+            answer = step.answer
+            if not answer.abstained and answer.confidence < threshold:
+                answer = replace(
+                    _refusal(question, answer.confidence, answer.hits), warnings=answer.warnings
+                )
+            yield answer
+
+    def _steps(self, question: str, stream: bool, least: float) -> Iterator[str | Draft]:
+        """Yield the pieces of the reply, if they are streamed, and then the draft.
+
+        Args:
+            least: the confidence below which no reply is worth writing.
+        """
         retriever = self._retriever()
+        started = time.perf_counter()
         hits = retriever.retrieve(question)
+        retrieve_ms = 1000 * (time.perf_counter() - started)
         vector = retriever.query_vector(question)
-        evidence = weigh(question, vector, hits, self._sentences, retriever.rarity)
-        certainty = confidence(evidence, self._calibration)
-        if certainty < self.config.grounding.min_confidence:
-            yield _refusal(question, certainty, hits)
+        evidence = weigh(
+            question, vector, hits, self._sentences, retriever.rarity, self._reader
+        )
+        before = signals_before(question, hits, evidence, retriever.rarity)
+        calibration, _ = self.calibration
+        possible = calibration.probability({**before, **best_after(calibration.weight)})
+        warnings = self._warnings(question, hits, calibration, before)
+        if not evidence or possible < least:
+            answer = replace(_refusal(question, possible, hits), warnings=warnings)
+            yield Draft(answer, before, retrieve_ms)
             return
         generator = self._open_generator()
         prompt = self._prompt_for(generator, question, hits, evidence)
@@ -152,32 +234,72 @@ class RAGPipeline:
             reply = yield from generator.stream(prompt)
         else:
             reply = generator.generate(prompt)
-        verbatim = {without_markers(text) for item in evidence for text in (item.lead, item.text)}
+        answer = self._grounded(retriever, prompt, reply, hits)
+        after = signals_after(question, answer, retriever.rarity)
+        certainty = calibration.probability({**before, **after})
+        answer = replace(answer, confidence=certainty, warnings=warnings)
+        yield Draft(answer, {**before, **after}, retrieve_ms)
+
+    def _grounded(
+        self, retriever: Retriever, prompt: Prompt, reply: Reply, hits: Sequence[Hit]
+    ) -> Answer:
+        """The answer that a reply makes, once each statement is checked; its confidence is 0."""
+        question, config = prompt.question, self.config.grounding
+        quotes = (text for item in prompt.evidence for text in (item.lead, item.text))
+        verbatim = {without_markers(text) for text in quotes}
         parsed = parse_reply(reply, len(prompt.contexts), verbatim)
         check = self._verifier or check_support
-        config = self.config.grounding
         grounded = ground(
             parsed.statements, hits, config.min_support, check, config.keep_unsupported
         )
         sentences = grounded.sentences + parsed.removed
+        stray = parsed.stray_markers
         if not grounded.citations:
-            answer = _refusal(question, certainty, hits, sentences)
-        else:
-            sources = tuple(
-                replace(source, page=retriever.index.page_at(source.document, source.start))
-                for source in grounded.citations
+            return replace(_refusal(question, 0.0, hits, sentences), stray_markers=stray)
+        sources = tuple(
+            replace(source, page=retriever.index.page_at(source.document, source.start))
+            for source in grounded.citations
+        )
+        supported = [one.text for one in sentences if one.supported]
+        headings = " · ".join(f"{one.title} · {one.section}" for one in sources)
+        return Answer(
+            question=question,
+            answer=grounded.text,
+            abstained=False,
+            confidence=0.0,
+            sources=sources,
+            hits=tuple(hits),
+            sentences=sentences,
+            stance=stance(question, supported),
+            stray_markers=stray,
+            missing=missing_details(question, supported, headings),
+            contradicting=find_contradictions(
+                sentences, _opposing(retriever, supported, hits), sources
+            ),
+        )
+
+    def _warnings(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        calibration: Calibration,
+        before: Mapping[str, float],
+    ) -> tuple[str, ...]:
+        found = []
+        tokens, limit = self._embedder.count_tokens(question), self._embedder.max_tokens
+        if tokens > limit:
+            found.append(
+                f"the question has {tokens} tokens; the search by meaning read the first {limit}"
             )
-            answer = Answer(
-                question=question,
-                answer=grounded.text,
-                abstained=False,
-                confidence=certainty,
-                sources=sources,
-                hits=tuple(hits),
-                sentences=sentences,
-                stance=stance(question, [one.text for one in sentences if one.supported]),
+        if calibration.is_unlike(before):
+            found.append(
+                f"the question is unlike those that the confidence was calibrated on "
+                f"({calibration.questions})"
             )
-        yield replace(answer, stray_markers=parsed.stray_markers)
+        retracted = dict.fromkeys(hit.title or hit.document for hit in hits if is_retracted(hit))
+        if retracted:
+            found.append(f"not used, because it is retracted: {'; '.join(retracted)}")
+        return tuple(found)
 
     def prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:
         """The prompt for a chat model: the question and as many hits as fit the token budget."""
@@ -225,6 +347,7 @@ class RAGPipeline:
         """Let the next query open the index again; queries under way keep theirs open."""
         with self._lock:
             retriever, self._opened = self._opened, None
+            self._calibration = None  # it is kept with the index
         del retriever  # outside the lock, because the last reference closes the files
 
     def _open_generator(self) -> Generator:
@@ -254,17 +377,38 @@ class RAGPipeline:
             )
         return replace(prompt, evidence=tuple(evidence))
 
-    @cached_property  # so that it warns once
-    def _calibration(self) -> Calibration:
-        calibration = CALIBRATIONS.get(self._embedder.fingerprint)
-        if calibration is None:
-            _log.warning(
-                "confidence is calibrated for the packaged MiniLM, not for %s: the pipeline may "
-                "answer or abstain too often. Measure it with python -m medrag.evaluate and adjust "
-                "grounding.min_confidence",
-                self._embedder.name,
-            )
-        return calibration or PACKAGED_MINILM
+    @property
+    def calibration(self) -> tuple[Calibration, bool]:
+        """What makes a confidence of the signals, and whether it belongs to this reader.
+
+        Raises:
+            ArtefactError: there is no usable index.
+            ConfigError: the calibration that is kept with the index cannot be read.
+        """
+        self._retriever()
+        with self._lock:
+            if self._calibration is None:
+                key = calibration_key(self.config, self._embedder.fingerprint)
+                own = load_calibration(Path(self.config.index.dir), key)
+                if own is None:
+                    _log.warning(
+                        "confidence is calibrated for the packaged MiniLM and the default "
+                        "settings, not for %s with these: the pipeline may answer or abstain too "
+                        "often. Calibrate it on your questions: python -m medrag.evaluate "
+                        "evaluation.calibrate=true evaluation.questions=FILE",
+                        self._embedder.name,
+                    )
+                self._calibration = own or packaged(self._reader is not None), own is not None
+            return self._calibration
+
+
+def _opposing(retriever: Retriever, statements: Sequence[str], hits: Sequence[Hit]) -> list[Hit]:
+    """Passages that may say otherwise: those of the question, and those near a statement."""
+    found = {hit.chunk_id: hit for hit in hits}
+    for text in statements:
+        for hit in retriever.retrieve(text[:MAX_QUESTION], _OPPOSING):
+            found.setdefault(hit.chunk_id, hit)
+    return [hit for hit in found.values() if not is_retracted(hit)]
 
 
 def _refusal(

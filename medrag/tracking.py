@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import netrc
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,13 @@ class Run:
             import wandb
 
             self._run.log({name: wandb.Image(str(path))})
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Record a table."""
+        if self._run is not None:
+            import wandb
+
+            self._run.log({name: wandb.Table(columns=[*columns], data=[[*row] for row in rows])})
 
 
 @contextmanager

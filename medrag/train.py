@@ -25,7 +25,7 @@ from .finetuning.retriever import train_retriever
 from .finetuning.tiny import TINY
 from .manifest import Artefact, Manifest, Parent, file_sha256, model_identity, open_artefact
 from .progress import console, peak_mb
-from .retrieval.cross_encoder import PACKAGED, WEIGHTS
+from .retrieval.cross_encoder import PACKAGED, RERANKER
 from .stores import open_index
 from .tracking import track
 
@@ -109,7 +109,7 @@ def _artefact(kind: str, settings_of: _TuneConfig, dataset: Parent) -> Artefact:
 
 def _base_identity(kind: str, model: str) -> str:
     if kind == "reranker" and model == PACKAGED:
-        return f"{model}@{file_sha256(WEIGHTS)[:16]}"
+        return f"{model}@{file_sha256(RERANKER.changes)[:16]}"
     return model_identity(model)
 
 

@@ -190,6 +190,7 @@ class Evidence:
             headings; 0 if it lacks a number of the question. 0 for all other text.
         lead: the sentence before it, if it cannot be understood without ("It is given daily");
             "" otherwise.
+        logit: what the reader model makes of it as an answer; None if it was not read.
     """
 
     number: int
@@ -201,6 +202,7 @@ class Evidence:
     score: float
     row: float = 0.0
     lead: str = ""
+    logit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

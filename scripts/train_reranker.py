@@ -36,7 +36,7 @@ from medrag.config import Device, RerankerTuneConfig
 from medrag.finetuning.reranker import Candidates, fit
 from medrag.indexing import IndexBuilder
 from medrag.metrics import retrieval_measures
-from medrag.retrieval.cross_encoder import WEIGHTS, load_cross_encoder
+from medrag.retrieval.cross_encoder import RERANKER, load_cross_encoder
 from medrag.retrieval.reranking import READ, passage_text
 from medrag.types import Hit
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--leave-out", choices=_READERS, help="train without this set")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="file for the weights")
+    parser.add_argument("--out", type=Path, default=RERANKER.changes, help="file for the weights")
     parser.add_argument("--device", type=Device, default=Device.auto)
     parser.add_argument("--max-steps", type=int, default=-1, help="stop earlier, for a trial")
     chosen = parser.parse_args()

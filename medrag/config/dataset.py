@@ -43,12 +43,26 @@ class EvaluationConfig:
     """A run over a question set."""
 
     questions: str = "samples/questions.jsonl"
+    # A BEIR folder, PubMedQA or MedQuAD file: brings its questions and documents, which are indexed
+    # below `benchmarks`. Then `questions` and `index.dir` are not used.
+    benchmark: str = ""
+    benchmarks: str = "outputs/benchmarks"
     dir: str = "outputs/evaluation"
     fields: DatasetFieldsConfig = field(default_factory=DatasetFieldsConfig)
+    # Built-in names (medrag, hybrid, dense, lexical, bm25-first-sentence, dense-first-sentence,
+    # closed-book), or "NAME: SETTING=VALUE …"; others are compared with the first one. Empty:
+    # medrag, and with a benchmark also the retrieval modes and the first sentences.
+    systems: list[str] = field(default_factory=list)
+    # An index, an evaluation or an adapter to compare with: which answers changed, and why.
+    against: str = ""
+    # Fit the confidence on half of the questions, keep it with the index, report on the others.
+    calibrate: bool = False
     ks: list[int] = field(default_factory=lambda: [1, 3, 5, 10])  # cut-offs of recall@k
     limit: int = 0  # evaluate only the first so many questions; 0: all
+    resamples: int = 1000  # of the questions, for bootstrap intervals
 
     def __post_init__(self) -> None:
         at_least(0, "evaluation", self, "limit")
+        at_least(10, "evaluation", self, "resamples")
         right = bool(self.ks) and min(self.ks) >= 1
         require(right, "evaluation.ks", self.ks, "give cut-offs of 1 or more")

@@ -32,6 +32,7 @@ class Record:
 
     Attributes:
         reference: the reference answer, or "".
+        exact: what has to be named, as text; "" if nothing in particular.
         answerable: as in `Example`.
         gold: ids of the documents that hold the answer and are in the index.
         answer: what is shown: the answer, or the refusal sentence.
@@ -45,7 +46,7 @@ class Record:
         statements: text, citations (markers), support, supported, reason of each.
         sources: marker, document, title, start, end, page, section, text, flags of each citation.
         contradicting: statement, reason, and the source as above, of each.
-        hits: document, title, start, end, score, text of what the reader saw, best first.
+        hits: document, title, start, end, score, text, flags of what the reader saw, best first.
         ranked: (document, score) of the documents, best first, for retrieval measures.
         documents: SHA-256 of the text of each document that is cited or hit.
         values: one number for each measure ("answers/right"); a measure that does not apply is
@@ -58,6 +59,7 @@ class Record:
     question: str
     kind: str
     reference: str
+    exact: str
     answerable: bool | None
     gold: list[str]
     answer: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..types import AnswerSentence, Citation, Hit, Statement, Support
+from .evidence import is_retracted
 from .statements import parse_statements
 from .support import check_support
 from .support.parts import halves
@@ -50,7 +51,8 @@ def ground(
 ) -> Grounded:
     """Find the hits that support each statement, and keep the supported statements.
 
-    A statement that cites hits is checked against those hits only, any other against all.
+    A statement that cites hits is checked against those hits only, any other against all. Nothing
+    is supported by a retracted article.
     Citations are numbered from 1.
 
     Args:
@@ -61,10 +63,13 @@ def ground(
     sentences: list[AnswerSentence] = []
     citations: dict[tuple[str, int, int], Citation] = {}
     for statement in statements:
-        candidates = [hits[n - 1] for n in statement.cited if 1 <= n <= len(hits)]
-        if not statement.cited:
-            candidates = list(hits)
+        cited = [hits[n - 1] for n in statement.cited if 1 <= n <= len(hits)]
+        candidates = [hit for hit in cited or hits if not is_retracted(hit)]
+        if statement.cited and not cited:
+            candidates = []
         score, reason, places = _find(statement.text, candidates, min_support, check)
+        if cited and not candidates:
+            reason = "only a retracted article is cited"
         if not places:
             sentences.append(AnswerSentence(statement.text, (), score, False, reason))
             if keep_unsupported:

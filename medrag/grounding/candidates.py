@@ -59,7 +59,7 @@ _LEGEND = re.compile(
 )
 _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|shows?|increas\w+|decreas\w+|reduc\w+|causes?|can|should"
-    r"|must)\b",
+    r"|must|may|will|predicts?|leads?|improves?|affects?|inhibits?|prevents?|regulates?)\b",
     re.I,
 )
 _DEPENDENT = re.compile(
@@ -257,7 +257,12 @@ def _says_something(text: str, headings: set[tuple[str, ...]]) -> bool:
 
 
 def _is_legend(text: str) -> bool:
-    return _LEGEND.match(text) is not None and not _FINITE.search(text)
+    return _LEGEND.match(text) is not None and not has_verb(text)
+
+
+def has_verb(text: str) -> bool:
+    """Whether a text has one of the verbs that sentences have, and headings lack."""
+    return _FINITE.search(text) is not None
 
 
 def list_spans(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

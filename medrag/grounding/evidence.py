@@ -6,10 +6,9 @@ extractive generator answers with the best ones.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from statistics import mean
 from threading import Lock
 from typing import Protocol
@@ -20,7 +19,7 @@ from ..embedding import checked_vectors
 from ..embedding.cache import Vectors
 from ..stores import Vector
 from ..text.words import stem, terms
-from ..types import Evidence, Hit
+from ..types import Evidence, Flag, Hit
 from .aspects import defines
 from .candidates import Candidate, candidates
 from .fitting import fitting, rules_out, said_with, share_said
@@ -29,12 +28,9 @@ from .roles import Role
 from .table_rows import holds_numbers
 
 __all__ = [
-    "CALIBRATIONS",
-    "PACKAGED_MINILM",
-    "Calibration",
     "Rarity",
     "SentenceVectors",
-    "confidence",
+    "is_retracted",
     "weigh",
 ]
 
@@ -57,13 +53,15 @@ _ROLE_BONUS = {
 # More of it, where yes or no is asked.
 _YES_NO_BONUS = {Role.conclusion: 0.15, Role.result: 0.08, Role.background: -0.1}
 # Chosen on 48 questions about tables, asked with and without their article: docs/lab-log.md.
-_ROW_SLOPE, _ROW_INTERCEPT = 6.0, -4.3
 _ASKED_ROW, _ROW_BONUS = 0.65, 0.1
 _ITEM_BONUS, _ITEMS = 0.1, 6  # of a list: for each thing that is listed, up to so many
 _REPEATED = 0.2  # for a list: what a candidate loses that only repeats the best one
 # Chosen on 400 questions of MedQuAD: docs/lab-log.md.
 _ASPECT_BONUS, _DEFINITION_BONUS = 0.1, 0.2  # the side that is asked about; what something is
 _UNDER_BONUS = 0.1  # under a question that asks the same
+# Chosen on the half for developing of four question sets: docs/lab-log.md.
+_READ, _LOGIT = 6, 0.1  # candidates that the model reads; weight of its logit
+_READ_CHARACTERS = 900  # of each; the model reads 160 tokens with the question
 _LEAST_COVERAGE = 0.2  # of that of the best candidate, for the chunk of another one
 
 
@@ -76,6 +74,13 @@ class Embeds(Protocol):
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """float32 [n, dimension], each row of length 1."""
+
+
+class Reads(Protocol):
+    """What is needed of a `CrossEncoder` here."""
+
+    def logits(self, question: str, texts: Sequence[str]) -> list[float]:
+        """For each text, how well it answers the question."""
 
 
 class SentenceVectors:
@@ -108,41 +113,36 @@ class SentenceVectors:
         return np.stack([known[text] for text in texts])
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Turns the weight of the best sentence into a confidence, for one embedder.
-
-    The coefficients of a logistic regression: of `Evidence.similarity`, of `Evidence.coverage`, and
-    the intercept.
-    """
-
-    similarity: float
-    coverage: float
-    intercept: float
-
-
-# Fitted on 553 BioASQ questions, asked with and without their documents (docs/lab-log.md).
-PACKAGED_MINILM = Calibration(similarity=5.9, coverage=4.0, intercept=-6.1)
 _RULED_OUT_BONUS = 1.0
-# By `Embedder.fingerprint`.
-CALIBRATIONS = {"a093136a19de59c7f243e4bdbbdb834f": PACKAGED_MINILM}
 
 
 def weigh(
-    question: str, query: Vector, hits: Sequence[Hit], embedder: Embeds, rarity: Rarity
+    question: str,
+    query: Vector,
+    hits: Sequence[Hit],
+    embedder: Embeds,
+    rarity: Rarity,
+    reader: Reads | None = None,
 ) -> list[Evidence]:
     """What the hits say, the candidate that most likely answers the question first.
 
-    Left out is what cannot answer it: see `candidates`, and what is about others than the question,
-    says the opposite of what it asks for, or lacks the quantity that it asks for.
+    Left out is what cannot answer it: what is retracted, what `candidates` leaves out, and what is
+    about others than the question, says the opposite of what it asks for, or lacks the quantity
+    that it asks for.
 
     Args:
         query: vector of the question.
         rarity: weight of a word, larger for words that few chunks contain.
+        reader: a model that reads the best candidates again.
     """
     asked = read_question(question)
     weights = {stem(word): rarity(word) for word in asked.topic}
-    found = [one for number, hit in enumerate(hits, 1) for one in candidates(number, hit)]
+    found = [
+        one
+        for number, hit in enumerate(hits, 1)
+        if not is_retracted(hit)
+        for one in candidates(number, hit)
+    ]
     found = _most_words(fitting(found, asked, weights), weights)
     if not found:
         return []
@@ -173,6 +173,8 @@ def weigh(
             )
         )
     evidence.sort(key=lambda item: -item.score)
+    if reader:
+        evidence = _read(question, evidence, hits, reader)
     # What stands in a chunk about something else adds nothing to the best one.
     evidence = [one for one in evidence if one.coverage >= _LEAST_COVERAGE * evidence[0].coverage]
     if asked.wants_list and evidence:
@@ -183,17 +185,32 @@ def weigh(
     return evidence
 
 
-def confidence(evidence: Sequence[Evidence], calibration: Calibration = PACKAGED_MINILM) -> float:
-    """Probability in [0, 1] that the hits contain an answer, judged by what is nearest to it."""
-    if not evidence:
-        return 0.0
-    similarity = max(one.similarity for one in evidence)
-    coverage = max(one.coverage for one in evidence)
-    fitted = calibration
-    logit = fitted.similarity * similarity + fitted.coverage * coverage + fitted.intercept
-    # Rows are lists of values: their vectors are unlike any question, but their words tell.
-    logit = max(logit, _ROW_SLOPE * evidence[0].row + _ROW_INTERCEPT)
-    return 1.0 / (1.0 + math.exp(-logit))
+def _read(
+    question: str, evidence: list[Evidence], hits: Sequence[Hit], reader: Reads
+) -> list[Evidence]:
+    """The evidence, the best of it read by a model and put in the order that this gives."""
+    best, rest = evidence[:_READ], evidence[_READ:]
+    texts = [reader_text(hits[one.number - 1], one.lead, one.text) for one in best]
+    read = [
+        replace(one, logit=logit, score=one.score + _LOGIT * logit)
+        for one, logit in zip(best, reader.logits(question, texts), strict=True)
+    ]
+    read.sort(key=lambda item: -item.score)
+    # What was not read stays behind, whatever the logits are.
+    lowest = min((one.score for one in read), default=0.0)
+    return read + [replace(one, score=min(one.score, lowest)) for one in rest]
+
+
+def reader_text(hit: Hit, lead: str, text: str) -> str:
+    """What the reader model sees of a candidate: its headings, then the text; as in training."""
+    heading = " > ".join(part for part in (hit.title, hit.section, hit.header) if part)
+    said = f"{lead} {text}".strip()[:_READ_CHARACTERS]
+    return f"{heading}\n{said}" if heading else said
+
+
+def is_retracted(hit: Hit) -> bool:
+    """Whether a hit is of a retracted article: it is shown, but nothing rests on it."""
+    return Flag.retracted in hit.flags
 
 
 def _both(one: Evidence, other: Evidence) -> float:

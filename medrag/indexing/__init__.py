@@ -1,6 +1,6 @@
 """Everything that writes an index: read the corpus, embed what is new, publish a generation."""
 
 from .builder import IndexBuilder
-from .publishing import BuildReport, config_from_manifest
+from .publishing import BuildReport, config_from_manifest, with_embedder_of_index
 
-__all__ = ["BuildReport", "IndexBuilder", "config_from_manifest"]
+__all__ = ["BuildReport", "IndexBuilder", "config_from_manifest", "with_embedder_of_index"]

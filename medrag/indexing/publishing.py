@@ -8,9 +8,16 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ..config import CacheConfig, CorpusConfig, EmbedderConfig, IndexConfig, PipelineConfig
+from ..config import (
+    CacheConfig,
+    CorpusConfig,
+    EmbedderConfig,
+    EmbedderKind,
+    IndexConfig,
+    PipelineConfig,
+)
 from ..embedding import Embedder
 from ..manifest import replacing_file
 from ..stores import (
@@ -27,6 +34,8 @@ from ..stores import (
 TEXT_VERSION = 4
 QUARANTINE = "quarantine.jsonl"
 NOTES = "notes.jsonl"
+
+_C = TypeVar("_C", bound=PipelineConfig)
 
 
 @dataclass
@@ -128,6 +137,24 @@ def config_from_manifest(directory: str | Path) -> PipelineConfig:
         cache=CacheConfig() if made_with.cache else CacheConfig(embeddings=""),
         index=replace(index, kind=made_with.kind),
     )
+
+
+def with_embedder_of_index(config: _C) -> _C:
+    """The configuration with the embedder of its index, unless another one is named.
+
+    Where the model runs (device, backend, precision) stays as configured.
+
+    Raises:
+        ArtefactError: no index there.
+    """
+    if config.embedder.model or config.embedder.kind != EmbedderKind.local:
+        return config
+    made_with = _portable(open_store(config.index).manifest().settings.embedder_config)
+    hardware = {
+        name: getattr(config.embedder, name)
+        for name in ("device", "backend", "precision", "batch_tokens")
+    }
+    return replace(config, embedder=replace(made_with, **hardware))
 
 
 def _portable(made_with: EmbedderConfig) -> EmbedderConfig:

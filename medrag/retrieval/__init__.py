@@ -20,7 +20,7 @@ from ..text.words import STOPWORDS, words
 from ..types import Hit
 from .reranking import CrossEncoderReranker
 
-_MAX_QUESTION = 4000  # characters
+MAX_QUESTION = 4000  # characters
 _DEEPER = 8  # times as many candidates, when copies of a text fill them
 _DEEPEST = 5_000  # candidates, at most for that
 _BEHIND = 5  # candidates behind the hits that are looked at, to name copies of the last hits
@@ -218,9 +218,9 @@ def check_question(question: str) -> str:
     question = clean_text(question)
     if not question:
         raise QuestionError('the question is empty; ask e.g. "What is first-line treatment of …?"')
-    if len(question) > _MAX_QUESTION:
+    if len(question) > MAX_QUESTION:
         raise QuestionError(
-            f"the question has {len(question)} characters; the limit is {_MAX_QUESTION}"
+            f"the question has {len(question)} characters; the limit is {MAX_QUESTION}"
         )
     return question
 

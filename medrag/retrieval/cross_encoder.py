@@ -1,6 +1,6 @@
 """Load a cross-encoder, and run it with OpenVINO, or with torch on a GPU.
 
-    python -m medrag.retrieval.cross_encoder MODEL TARGET
+    python -m medrag.retrieval.cross_encoder MODEL SETTING TARGET
 
 converts a model for OpenVINO, in a process of its own: that takes torch, running the result does
 not.
@@ -13,7 +13,7 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,31 @@ if TYPE_CHECKING:
     import torch
 
 PACKAGED = "packaged"
-# Low-rank changes to the packaged MiniLM, made by scripts/train_reranker.py.
-WEIGHTS = Path(__file__).with_name("reranker.safetensors")
 
 _CONVERTED = "reranker.xml"
-_FORMAT = 1  # raise it when the conversion changes
+_FORMAT = 2  # raise it when the conversion changes
 
 _log = logging.getLogger(__name__)
+
+
+class Use(NamedTuple):
+    """What a cross-encoder is used for.
+
+    Attributes:
+        setting: the one that names the model; for errors.
+        changes: low-rank changes to the packaged MiniLM, which make the packaged model of it.
+        max_tokens: how much it reads of question and text together, as in training.
+    """
+
+    setting: str
+    changes: Path
+    max_tokens: int
+
+
+# Made by scripts/train_reranker.py and scripts/train_reader.py.
+RERANKER = Use("retriever.reranker", Path(__file__).with_name("reranker.safetensors"), 256)
+READER = Use("grounding.reader", Path(__file__).with_name("reader.safetensors"), 160)
+_USES = {use.setting: use for use in (RERANKER, READER)}
 
 
 class Network(Protocol):
@@ -50,16 +68,16 @@ class Network(Protocol):
         """
 
 
-def model_folder(model: str) -> ModelFolder:
+def model_folder(model: str, use: Use = RERANKER) -> ModelFolder:
     """The files of a cross-encoder: those of MiniLM for "packaged" and "".
 
     Raises:
         ModelError: they cannot be found.
     """
-    return ModelFolder("" if model == PACKAGED else model, "retriever.reranker")
+    return ModelFolder("" if model == PACKAGED else model, use.setting)
 
 
-def open_network(model: str) -> Network:
+def open_network(model: str, use: Use = RERANKER) -> Network:
     """Load a cross-encoder for this machine, like the embedder with its settings on `auto`.
 
     Args:
@@ -70,35 +88,36 @@ def open_network(model: str) -> Network:
     """
     choice = choose(EmbedderConfig())
     if choice.device == Device.cuda:
-        return _TorchNetwork(model, choice)
+        return _TorchNetwork(model, use, choice)
     if choice.precision != Precision.bf16:
         choice = replace(choice, precision=Precision.fp32)
     choice = replace(choice, backend=Backend.openvino)
-    files = model_folder(model)
+    files = model_folder(model, use)
     settings = {
         "weights": files.weights,
         "config": file_sha256(files.path / "config.json"),
-        "reranker": file_sha256(WEIGHTS) if model == PACKAGED else "",
+        "changes": file_sha256(use.changes) if model == PACKAGED else "",
         "format": _FORMAT,
     }
-    arguments = [__name__, model if model == PACKAGED else str(files.path), "TARGET"]
+    place = model if model == PACKAGED else str(files.path)
+    arguments = [__name__, place, use.setting, "TARGET"]
     try:
         folder = kept(files.path, Backend.openvino, settings, arguments, [_CONVERTED])
         return OpenVinoEncoder(folder / _CONVERTED, choice)
     except ModelError as error:
-        network = _TorchNetwork(model, replace(choice, precision=Precision.fp32))
-        _log.warning("%s; reranking with torch, which is slower on a CPU", error)
+        network = _TorchNetwork(model, use, replace(choice, precision=Precision.fp32))
+        _log.warning("%s; running it with torch, which is slower on a CPU", error)
         return network
 
 
 class _TorchNetwork:
     """A `Network` for a GPU, or where OpenVINO cannot run it."""
 
-    def __init__(self, model: str, choice: Choice) -> None:
+    def __init__(self, model: str, use: Use, choice: Choice) -> None:
         import torch
 
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-        network, _ = load_cross_encoder(model)
+        network, _ = load_cross_encoder(model, use)
         self._network = network.to(choice.device.value, dtypes[choice.precision])
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -110,7 +129,7 @@ class _TorchNetwork:
         return logits
 
 
-def load_cross_encoder(model: str) -> tuple[Any, Any]:
+def load_cross_encoder(model: str, use: Use = RERANKER) -> tuple[Any, Any]:
     """A transformers model for sequence classification with one logit, in fp32, and its tokenizer.
 
     Args:
@@ -124,7 +143,7 @@ def load_cross_encoder(model: str) -> tuple[Any, Any]:
     transformers.utils.logging.disable_progress_bar()
     verbosity = transformers.utils.logging.get_verbosity()
     transformers.utils.logging.set_verbosity_error()  # MiniLM lacks a head, as is meant
-    folder = model_folder(model).path
+    folder = model_folder(model, use).path
     is_minilm = model in ("", PACKAGED)
     options = {"local_files_only": True, "trust_remote_code": False}
     try:
@@ -139,27 +158,27 @@ def load_cross_encoder(model: str) -> tuple[Any, Any]:
         )
     except Exception as error:  # a folder may be wrong in any way
         reason = textwrap.shorten(str(error), 300, placeholder=" …")
-        raise ModelError(f"{folder} cannot be loaded as a reranker: {reason}") from error
+        raise ModelError(f"{use.setting}: {folder} cannot be loaded: {reason}") from error
     finally:
         transformers.utils.logging.set_verbosity(verbosity)
     if not is_minilm and (found["missing_keys"] or network.config.num_labels != 1):
         raise ModelError(
-            f"{folder} is not a reranker, a sequence classification model with one logit; train "
+            f"{use.setting}: {folder} is no sequence classification model with one logit; train "
             "one with python -m medrag.train +experiment=reranker"
         )
     if model == PACKAGED:
-        _merge(network)
+        _merge(network, use.changes)
     return network.eval(), tokenizer
 
 
-def _merge(network: Any) -> None:
+def _merge(network: Any, file: Path) -> None:
     """Add the packaged changes to the weights, W + scale·B·A (Hu et al. 2021, arXiv:2106.09685).
 
     The head has no changes: it is there as a whole.
     """
     from safetensors import safe_open
 
-    with safe_open(WEIGHTS, "pt") as stored:
+    with safe_open(file, "pt") as stored:
         scale = float(stored.metadata()["scale"])
         changes = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
     for name, change in changes.items():
@@ -182,14 +201,14 @@ def _logits(network: Any, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
 # --- in the other process ---------------------------------------------------------------------
 
 
-def main(model: str, target: str) -> None:
+def main(model: str, setting: str, target: str) -> None:
     """Write the converted model into the folder `target`."""
     import torch
 
     class Whole(torch.nn.Module):  # type: ignore[misc]  # torch is not followed
         def __init__(self) -> None:
             super().__init__()
-            self.network, _ = load_cross_encoder(model)
+            self.network, _ = load_cross_encoder(model, _USES[setting])
 
         def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             return _logits(self.network, ids, mask)

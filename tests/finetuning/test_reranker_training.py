@@ -103,5 +103,5 @@ def test_a_dataset_without_anything_to_tell_apart(tmp_path: Path) -> None:
 
 def test_a_sentence_encoder_is_no_base(tmp_path: Path, tiny: Path) -> None:
     config = save(tmp_path, [row(number) for number in range(4)], base_model=str(tiny))
-    with pytest.raises(ModelError, match="not a reranker"):
+    with pytest.raises(ModelError, match="no sequence classification model"):
         train_reranker(config, report_to=[], run_name="test")

@@ -16,7 +16,8 @@ from medrag.config import RetrieverMode
 from medrag.embedding.local.embedder import TextEmbedder
 from medrag.errors import ModelError
 from medrag.indexing import IndexBuilder
-from medrag.retrieval.cross_encoder import load_cross_encoder
+from medrag.retrieval.cross_encoder import RERANKER, load_cross_encoder
+from medrag.retrieval.pairs import CrossEncoder
 from medrag.retrieval.reranking import CrossEncoderReranker
 from medrag.types import Hit
 
@@ -40,12 +41,12 @@ def hit(number: int, text: str, score: float) -> Hit:
 
 
 @pytest.fixture(scope="module")
-def packaged() -> CrossEncoderReranker:
-    return CrossEncoderReranker("packaged")
+def packaged() -> CrossEncoder:
+    return CrossEncoder("packaged", RERANKER)
 
 
 def test_it_tells_the_answer_from_passages_about_the_same_thing(
-    packaged: CrossEncoderReranker,
+    packaged: CrossEncoder,
 ) -> None:
     right = 0
     for subject in SUBJECTS:
@@ -56,7 +57,7 @@ def test_it_tells_the_answer_from_passages_about_the_same_thing(
     assert right >= 14  # of 15
 
 
-def test_a_small_lead_is_overturned_and_a_large_one_is_not(packaged: CrossEncoderReranker) -> None:
+def test_a_small_lead_is_overturned_and_a_large_one_is_not(packaged: CrossEncoder) -> None:
     question = "What are the side effects of quilpamide?"
     storage, effects = (PASSAGES[place].format("quilpamide") for place in (2, 1))
     near = packaged.rerank(question, [hit(1, storage, 0.90), hit(2, effects, 0.88)])
@@ -65,7 +66,7 @@ def test_a_small_lead_is_overturned_and_a_large_one_is_not(packaged: CrossEncode
     assert [one.chunk_id for one in far] == [1, 2]
 
 
-def test_the_scale_of_the_scores_does_not_matter(packaged: CrossEncoderReranker) -> None:
+def test_the_scale_of_the_scores_does_not_matter(packaged: CrossEncoder) -> None:
     """BM25 gives 20 where a cosine gives 0.8."""
     texts = [passage.format("mintrolol") for passage in PASSAGES]
     orders = []
@@ -76,7 +77,7 @@ def test_the_scale_of_the_scores_does_not_matter(packaged: CrossEncoderReranker)
     assert orders[0] == orders[1] != [0, 1, 2, 3]
 
 
-def test_hits_behind_the_first_twenty_stay_behind(packaged: CrossEncoderReranker) -> None:
+def test_hits_behind_the_first_twenty_stay_behind(packaged: CrossEncoder) -> None:
     texts = [f"Note {number} on the storage of tablets." for number in range(24)]
     texts[22] = PASSAGES[1].format("baskeline")
     hits = [hit(number, text, 0.9 - 0.01 * number) for number, text in enumerate(texts)]
@@ -88,7 +89,7 @@ def test_hits_behind_the_first_twenty_stay_behind(packaged: CrossEncoderReranker
     assert packaged.rerank("What is it?", []) == []
 
 
-def test_openvino_and_torch_agree(packaged: CrossEncoderReranker) -> None:
+def test_openvino_and_torch_agree(packaged: CrossEncoder) -> None:
     """Neither padding nor the batch a pair is in changes what the model sees."""
     question = "What is the mechanism of action of drevonase?"
     texts = [passage.format("drevonase") * times for passage in PASSAGES for times in (1, 3, 40)]
@@ -109,7 +110,7 @@ def test_the_setting_reaches_the_pipeline(
     tmp_path: Path,
     config: PipelineConfig,
     embedder: TextEmbedder,
-    packaged: CrossEncoderReranker,
+    packaged: CrossEncoder,
     mode: RetrieverMode,
 ) -> None:
     notes = tmp_path / "notes.jsonl"
@@ -148,16 +149,16 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_folder_works_like_the_packaged_one(saved: Path, packaged: CrossEncoderReranker) -> None:
+def test_a_folder_works_like_the_packaged_one(saved: Path, packaged: CrossEncoder) -> None:
     texts = [passage.format("zorvexin") for passage in PASSAGES]
     question = "What are the side effects of zorvexin?"
-    logits = CrossEncoderReranker(str(saved)).logits(question, texts)
+    logits = CrossEncoder(str(saved), RERANKER).logits(question, texts)
     assert logits == pytest.approx(packaged.logits(question, texts), abs=1e-3)
 
 
 def test_a_folder_without_a_head_is_refused(tiny: Path) -> None:
-    with pytest.raises(ModelError, match="is not a reranker"):
-        CrossEncoderReranker(str(tiny)).logits("What is it?", ["A drug."])
+    with pytest.raises(ModelError, match="is no sequence classification model"):
+        CrossEncoder(str(tiny), RERANKER).logits("What is it?", ["A drug."])
 
 
 def test_weights_other_than_safetensors_are_refused(saved: Path, tmp_path: Path) -> None:
@@ -165,9 +166,9 @@ def test_weights_other_than_safetensors_are_refused(saved: Path, tmp_path: Path)
     shutil.copytree(saved, folder)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(ModelError, match=r"retriever\.reranker=.*has no model\.safetensors"):
-        CrossEncoderReranker(str(folder)).logits("What is it?", ["A drug."])
+        CrossEncoder(str(folder), RERANKER).logits("What is it?", ["A drug."])
 
 
 def test_an_unknown_name_says_which_setting_is_wrong() -> None:
     with pytest.raises(ModelError, match=r"retriever\.reranker=no-such/model"):
-        CrossEncoderReranker("no-such/model").logits("What is it?", ["A drug."])
+        CrossEncoder("no-such/model", RERANKER).logits("What is it?", ["A drug."])

@@ -1,0 +1,150 @@
+"""What changed? Answers of one run beside those of another, and why each one differs."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArtefactError
+from ..manifest import MANIFEST, open_artefact
+from ..stores import IndexReader
+from ..types import Flag
+from .records import Record, read_records
+
+ANSWERS = "answers.jsonl"
+DOCUMENTS = "documents.txt.gz"  # ids of all documents of the index, one a line
+_KINDS = ("index", "evaluation", "adapter")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A question that is answered otherwise than before.
+
+    Attributes:
+        reasons: in words, the most telling first.
+    """
+
+    id: str
+    question: str
+    before: str
+    now: str
+    reasons: tuple[str, ...]
+
+
+def kind_of(path: Path) -> str:
+    """Whether a directory holds an index, an evaluation or an adapter.
+
+    Raises:
+        ArtefactError: it holds none of them.
+    """
+    for kind in _KINDS:
+        try:
+            open_artefact(path, kind)
+        except ArtefactError:
+            continue
+        return kind
+    raise ArtefactError(
+        f"evaluation.against={path} is neither an index nor an evaluation nor an adapter: "
+        f"no usable {MANIFEST} of these kinds is there"
+    )
+
+
+def write_documents(path: Path, index: IndexReader) -> None:
+    """Keep the ids of all documents, so that a later run can tell what was added or removed."""
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.writelines(f"{name}\n" for name in index.document_ids())
+
+
+def read_documents(path: Path) -> set[str]:
+    """The ids that `write_documents` has kept."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return {line.rstrip("\n") for line in file}
+
+
+def changes(
+    before: Mapping[str, Record],
+    now: Sequence[Record],
+    documents_before: set[str],
+    documents_now: set[str],
+) -> Iterator[Change]:
+    """The questions whose answer differs, in the order of the later run.
+
+    Args:
+        before: the records of the earlier run by id.
+    """
+    for record in now:
+        earlier = before.get(record.id)
+        if earlier is None or (earlier.question != record.question):
+            continue
+        if (earlier.answer, _spans(earlier)) == (record.answer, _spans(record)):
+            continue
+        reasons = tuple(_reasons(earlier, record, documents_before, documents_now))
+        yield Change(record.id, record.question, earlier.answer, record.answer, reasons)
+
+
+def _reasons(
+    before: Record, now: Record, documents_before: set[str], documents_now: set[str]
+) -> Iterator[str]:
+    cited_before, cited_now = _cited(before), _cited(now)
+    told = False
+    for name, flags in _flags(now).items():
+        if Flag.retracted in flags and Flag.retracted not in _flags(before).get(name, ()):
+            yield f"document retracted: {name}"
+            told = True
+    for name in cited_before:
+        if name not in documents_now:
+            yield f"document removed: {name}"
+            told = True
+    for name in cited_now:
+        if name not in documents_before:
+            yield f"document added: {name}"
+            told = True
+    for name in dict.fromkeys([*cited_before, *cited_now]):
+        hashes = before.documents.get(name), now.documents.get(name)
+        if None not in hashes and hashes[0] != hashes[1]:
+            yield f"document revised: {name}"
+            told = True
+    if told:
+        return
+    hits_before, hits_now = (
+        [(hit["document"], hit["start"]) for hit in one.hits] for one in (before, now)
+    )
+    if before.shown != now.shown:
+        sure = f"confidence {before.confidence:.2f} → {now.confidence:.2f}"
+        limit = f"threshold {before.threshold:.2f} → {now.threshold:.2f}"
+        yield f"{'answered' if now.shown else 'refused'} now: {sure}, {limit}"
+    if hits_before != hits_now:
+        yield "other hits" if {*hits_before} != {*hits_now} else "hits in another order"
+    elif before.shown == now.shown:
+        yield "other sentence" if _spans(before) != _spans(now) else "other wording"
+
+
+def _spans(record: Record) -> list[tuple[str, int, int]]:
+    if not record.shown:
+        return []
+    return [(one["document"], one["start"], one["end"]) for one in record.sources]
+
+
+def _cited(record: Record) -> list[str]:
+    return list(dict.fromkeys(one["document"] for one in record.sources)) if record.shown else []
+
+
+def _flags(record: Record) -> dict[str, Sequence[str]]:
+    return {one["document"]: one.get("flags", ()) for one in [*record.hits, *record.sources]}
+
+
+def summary_of(found: Sequence[Change], asked: int) -> dict[str, Any]:
+    """What `metrics.json` keeps of a comparison."""
+    kinds = Counter(reason.partition(":")[0] for one in found for reason in one.reasons)
+    return {"asked": asked, "changed": len(found), "reasons": dict(kinds.most_common())}
+
+
+def records_of(directory: Path, system: str) -> dict[str, Record]:
+    """The records of a system in an evaluation, or of its first system if it has no such one."""
+    every = list(read_records(directory / ANSWERS))
+    own = [one for one in every if one.system == system]
+    return {one.id: one for one in own or [o for o in every if o.system == every[0].system]}

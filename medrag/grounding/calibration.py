@@ -1,0 +1,267 @@
+"""How sure an answer is: a calibrated probability, and the threshold that keeps a risk.
+
+A calibration belongs to one embedder and one way to answer (the reader). One for the packaged
+embedder and the extractive reader comes with medrag; `python -m medrag.evaluate
+evaluation.calibrate=true` fits one on a user's questions and keeps it with the index.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from ..config import PipelineConfig
+from ..errors import ConfigError
+from ..manifest import atomic_write, file_sha256, fingerprint, model_identity
+from ..retrieval.cross_encoder import PACKAGED, READER
+
+CALIBRATIONS = "calibration.json"  # in the directory of an index
+PACKAGED_CALIBRATIONS = Path(__file__).with_name("calibration.json")
+_VERSION = 1  # raise it when signals or the reader change, so that old calibrations are not used
+_STRENGTH = 0.3  # inverse of the regularisation, for signals of variance 1
+_UNLIKE = 0.99  # share of the calibration's own questions that are nearer to its centre
+_LEAST = 40  # questions; with fewer nothing is fitted
+
+Signals = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A logistic regression on signals, and how it did on the questions it was calibrated on.
+
+    Attributes:
+        key: see `calibration_key`.
+        names: of the signals, in the order of what follows.
+        center, scale: mean and standard deviation of each signal.
+        weights, intercept: of the scaled signals.
+        scores: (confidence, 1.0 if right) of questions that it was not fitted on, from which
+            thresholds are taken.
+        spread: inverse covariance of the scaled signals that are known before an answer is
+            written, the first ones of `names`; for `is_unlike`.
+        farthest: the squared distance beyond which a question is unlike those of the calibration.
+        questions: name of the question set; for people.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    scores: tuple[tuple[float, float], ...]
+    spread: tuple[tuple[float, ...], ...]
+    farthest: float
+    questions: str
+
+    def probability(self, signals: Signals) -> float:
+        """The probability, in [0, 1], that an answer with these signals is right."""
+        logit = self.intercept + float(np.dot(self.weights, self._scaled(signals)))
+        return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
+
+    def weight(self, name: str) -> float:
+        """The weight of a signal; 0 if it is not used."""
+        return dict(zip(self.names, self.weights, strict=True)).get(name, 0.0)
+
+    def is_unlike(self, signals: Signals) -> bool:
+        """Whether a question is unlike those of the calibration (Mahalanobis distance).
+
+        Args:
+            signals: those known before an answer is written.
+        """
+        known = len(self.spread)
+        values = np.array([signals[name] for name in self.names[:known]])
+        away = (values - self.center[:known]) / self.scale[:known]
+        return float(away @ np.array(self.spread) @ away) > self.farthest
+
+    def threshold(self, target_risk: float) -> float | None:
+        """The confidence from which on answers are shown, so that few of them are wrong.
+
+        Conformal risk control (Angelopoulos et al. 2022, arXiv:2208.02814) with the loss
+        1{shown}·(1{wrong} − α), whose expectation is at most 0 exactly if the share of wrong
+        answers among those shown is at most α. It is bounded by 1 − α, so the empirical rule is
+        (wrong + 1) / (shown + 1) ≤ α. The loss is not monotone in the threshold: as the paper
+        advises, the rule has to hold for all higher thresholds as well.
+
+        Args:
+            target_risk: α, the share of shown answers that may be wrong, 0..1.
+
+        Returns:
+            None if no threshold keeps the risk on the calibration's questions.
+        """
+        ranked = sorted(self.scores, reverse=True)
+        found, wrong = None, 0.0
+        for shown, (score, right) in enumerate(ranked, 1):
+            wrong += 1.0 - right
+            if shown < len(ranked) and ranked[shown][0] == score:
+                continue  # equal scores are shown together
+            if (wrong + 1) / (shown + 1) <= target_risk:
+                found = score
+            elif found is not None:
+                break
+        return found
+
+    def least_risk(self) -> float:
+        """The smallest target for which there is a threshold."""
+        ranked = sorted(self.scores, reverse=True)
+        wrong, least = 0.0, 1.0
+        for shown, (_, right) in enumerate(ranked, 1):
+            wrong += 1.0 - right
+            least = min(least, (wrong + 1) / (shown + 1))
+        return least
+
+    def _scaled(self, signals: Signals) -> np.ndarray:
+        values = np.array([signals[name] for name in self.names])
+        scaled: np.ndarray = (values - self.center) / self.scale
+        return scaled
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, object]) -> Self:
+        """A calibration as `asdict` gives it, after JSON.
+
+        Raises:
+            TypeError, KeyError: it has other fields.
+        """
+        found = {name: _tuples(value) for name, value in content.items()}
+        return cls(**found)  # type: ignore[arg-type]
+
+
+def _tuples(value: object) -> object:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def fit_calibration(
+    key: str, signals: Sequence[Signals], right: Sequence[bool], questions: str, known: int
+) -> Calibration:
+    """Fit a calibration; its scores are those of two-fold cross-fitting.
+
+    Args:
+        known: how many of the signals, the first ones, are known before an answer is written.
+
+    Raises:
+        ConfigError: there are too few questions, or all answers are right, or all wrong.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    if len(right) < _LEAST or len({*right}) < 2:
+        raise ConfigError(
+            f"{len(right)} judged questions, {sum(right)} of them answered rightly, are too few to "
+            f"calibrate on; give {2 * _LEAST} or more, with both right and wrong answers"
+        )
+    names = tuple(signals[0])
+    values = np.array([[one[name] for name in names] for one in signals])
+    labels = np.array(right)
+    center, scale = values.mean(axis=0), values.std(axis=0)
+    scale[scale < 1e-9] = 1.0  # a signal that never changes says nothing
+    scaled = (values - center) / scale
+
+    def model(rows: np.ndarray) -> LogisticRegression:
+        found = LogisticRegression(C=_STRENGTH, max_iter=1000)
+        return found.fit(scaled[rows], labels[rows])
+
+    everything = np.arange(len(labels))
+    whole = model(everything)
+    scores = np.zeros(len(labels))
+    for fold in (0, 1):
+        held, rest = everything[everything % 2 == fold], everything[everything % 2 != fold]
+        one = model(rest) if len({*labels[rest].tolist()}) == 2 else whole
+        scores[held] = one.predict_proba(scaled[held])[:, 1]
+    before = scaled[:, :known]
+    spread = np.linalg.pinv(np.cov(before.T) + 1e-3 * np.eye(known))
+    distances = np.einsum("ij,jk,ik->i", before, spread, before)
+    return Calibration(
+        key=key,
+        names=names,
+        center=tuple(center.round(6).tolist()),
+        scale=tuple(scale.round(6).tolist()),
+        weights=tuple(whole.coef_[0].round(5).tolist()),
+        intercept=round(float(whole.intercept_[0]), 5),
+        scores=tuple(
+            (round(float(score), 4), float(label))
+            for score, label in zip(scores, labels, strict=True)
+        ),
+        spread=tuple(map(tuple, spread.round(5).tolist())),
+        farthest=round(float(np.quantile(distances, _UNLIKE)), 4),
+        questions=questions,
+    )
+
+
+def calibration_key(config: PipelineConfig, embedder: str) -> str:
+    """Identifies what a calibration belongs to: the embedder, the search and the reader.
+
+    Args:
+        embedder: fingerprint of the embedder.
+    """
+    generator = config.generator
+    return fingerprint(
+        {
+            "version": _VERSION,
+            "embedder": embedder,
+            "retriever": {
+                **asdict(config.retriever),
+                "reranker": model_identity(config.retriever.reranker),
+            },
+            "reader": {
+                "kind": generator.kind,
+                "model": model_identity(generator.model),
+                "adapter": model_identity(generator.adapter),
+                "context_tokens": generator.context_tokens,
+                "max_sentences": generator.max_sentences,
+            },
+            "reads": reader_identity(config.grounding.reader),
+            "verifier": model_identity(config.grounding.verifier),
+            "min_support": config.grounding.min_support,
+        }
+    )
+
+
+def reader_identity(model: str) -> str:
+    """Identifies a reader model: the packaged one by its changes to MiniLM."""
+    return file_sha256(READER.changes)[:16] if model == PACKAGED else model_identity(model)
+
+
+@cache
+def _packaged() -> dict[str, Calibration]:
+    content = json.loads(PACKAGED_CALIBRATIONS.read_text(encoding="utf-8"))
+    return {key: Calibration.from_json(one) for key, one in content.items()}
+
+
+def packaged(with_reader: bool = True) -> Calibration:
+    """The calibration of the packaged embedder, with the reader model or with rules alone."""
+    return [*_packaged().values()][0 if with_reader else 1]
+
+
+def load_calibration(directory: Path, key: str) -> Calibration | None:
+    """The calibration with a key that is kept with an index, else the packaged one with it."""
+    return _kept(directory).get(key) or _packaged().get(key)
+
+
+def save_calibration(directory: Path, calibration: Calibration) -> None:
+    """Keep a calibration with an index, beside those of other readers."""
+    write_calibrations(directory / CALIBRATIONS, [*_kept(directory).values(), calibration])
+
+
+def write_calibrations(path: Path, calibrations: Sequence[Calibration]) -> None:
+    """Write calibrations into a file; of several with one key the last stays."""
+    content = {one.key: asdict(one) for one in calibrations}
+    atomic_write(path, json.dumps(content) + "\n")
+
+
+def _kept(directory: Path) -> dict[str, Calibration]:
+    path = directory / CALIBRATIONS
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {key: Calibration.from_json(one) for key, one in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}); delete it, or calibrate again: "
+            "python -m medrag.evaluate evaluation.calibrate=true"
+        ) from error

@@ -1,0 +1,111 @@
+"""What tells how likely an answer is right: numbers from the search, the reader and the checks.
+
+They are chosen and weighted on questions with known answers: `calibration.py`, docs/lab-log.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import mean
+
+from ..text.words import stem, terms
+from ..types import Answer, Evidence, Hit
+from .aspects import defines
+from .evidence import Rarity
+from .fitting import share_said
+from .question import Question, read_question
+
+_AGREE = 5  # pieces of evidence after the best one that may say the same
+KNOWN_BEFORE = 16  # signals, the first ones
+_UNREAD = -4.0  # the logit of evidence where no model reads, or there is none
+
+
+def signals_before(
+    question: str, hits: Sequence[Hit], evidence: Sequence[Evidence], rarity: Rarity
+) -> dict[str, float]:
+    """What is known before an answer is written.
+
+    Args:
+        evidence: as `weigh` gives it, best first.
+        rarity: weight of a word, larger for words that few chunks contain.
+    """
+    asked = read_question(question)
+    weights = {stem(word): rarity(word) for word in asked.topic}
+    logits = sorted((one.logit for one in evidence if one.logit is not None), reverse=True)
+    best = evidence[0] if evidence else None
+    shares = [share_said(weights, f"{hit.title} {hit.section} {hit.text}") for hit in hits]
+    nearest = max((one.similarity for one in evidence), default=0.0)
+    return {
+        "score of the best hit": hits[0].score if hits else 0.0,
+        "words of the question in the hits": mean(shares) if shares else 0.0,
+        "most words of the question in a hit": max(shares, default=0.0),
+        "similarity of the best evidence": nearest,
+        "rare words in the best evidence": max((one.coverage for one in evidence), default=0.0),
+        "words of the question in a table row": best.row if best else 0.0,
+        "logit of the first evidence": _logit(best),
+        "best logit": logits[0] if logits else _UNREAD,
+        "mean of three logits": mean(logits[:3]) if logits else _UNREAD,
+        "subjects of the question in the evidence": _subjects(asked, best, hits),
+        "other evidence says the same": _agreement(evidence, weights),
+        "asks yes or no": float(asked.yes_no),
+        "asks for a quantity": float(asked.form is not None),
+        "asks for several things": float(asked.wants_list),
+        "is defined": float(
+            best is not None and asked.defines and defines(best.text, asked.subjects)
+        ),
+        "words asked": math.log1p(len(weights)),
+    }
+
+
+def signals_after(question: str, answer: Answer, rarity: Rarity) -> dict[str, float]:
+    """What the answer and its checks add."""
+    asked = read_question(question)
+    weights = {stem(word): rarity(word) for word in asked.topic}
+    kept = [one for one in answer.sentences if one.supported]
+    headings = " ".join(f"{one.title} {one.section}" for one in answer.sources)
+    said = f"{headings} {' '.join(one.text for one in kept)}"
+    return {
+        "words of the question in the answer": share_said(weights, said),
+        "support": min((one.support for one in kept), default=0.0),
+        "statements kept": len(kept) / len(answer.sentences) if answer.sentences else 0.0,
+        "details given": float(not answer.missing),
+        "yes or no is told": float(answer.stance in ("yes", "no")),
+    }
+
+
+def best_after(weight: Callable[[str], float]) -> dict[str, float]:
+    """The signals of an answer that could not be better, for a bound on the confidence.
+
+    Args:
+        weight: of a signal, by its name.
+    """
+    names = signals_after("", Answer("", "", True, 0.0, (), ()), lambda word: 1.0)
+    return {name: float(weight(name) > 0.0) for name in names}
+
+
+def _logit(evidence: Evidence | None) -> float:
+    return _UNREAD if evidence is None or evidence.logit is None else evidence.logit
+
+
+def _subjects(asked: Question, best: Evidence | None, hits: Sequence[Hit]) -> float:
+    """The share of the question's subjects that the best evidence or its headings name."""
+    subjects = [stem(word) for word in asked.subjects]
+    if not subjects:
+        return 1.0
+    if best is None:
+        return 0.0
+    hit = hits[best.number - 1]
+    named = {*terms(f"{hit.title} {hit.section} {hit.header} {best.lead} {best.text}")}
+    return sum(word in named for word in subjects) / len(subjects)
+
+
+def _agreement(evidence: Sequence[Evidence], weights: dict[str, float]) -> float:
+    """How much of what the best evidence adds to the question other evidence says, too."""
+    if not evidence:
+        return 0.0
+    new = {*terms(evidence[0].text)} - {*weights}
+    others = [{*terms(one.text)} for one in evidence[1 : _AGREE + 1]]
+    if not new or not others:
+        return 0.0
+    return mean(sum(word in other for other in others) / len(others) for word in new)
