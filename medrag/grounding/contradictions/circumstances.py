@@ -1,0 +1,134 @@
+"""Do two claims hold in other circumstances: other people, routes, stages, settings, conditions?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache, lru_cache
+
+from ..support.conditions import dropped_conditions
+from ..support.sentences import Sentence, parse
+from ..support.tables import named
+from ..support.vocabulary import listed_roots
+from .claims import Claim, Part
+
+# Slots (`support/tables/exclusive.txt`) that matter even if only one of two claims names them.
+_STRICT = frozenset(
+    {"age", "sex", "species", "route", "pregnancy", "severity", "course", "pressure", "type",
+     "order", "trimester", "line", "setting", "smoker", "operation", "menopause", "immunity",
+     "laterality", "fat", "salt", "strength", "calories", "stage", "vaccine"}
+)  # fmt: skip
+# What is meant where nothing is named: adults, humans, by mouth.
+_DEFAULTS = {"age": frozenset({3}), "species": frozenset({1}), "route": frozenset({0})}
+_WHOM = frozenset({"age", "sex", "species", "pregnancy", "trimester"})
+_PREGNANT = frozenset({0})  # class of the slot "pregnancy"
+_CONSEQUENCE = re.compile(r"[,;\s]*(?:so|therefore|thus|hence|because|but|and)\b")
+_SETTINGS = {
+    "kidney": r"renal|kidneys?|(?:ha?emo)?dialysis|nephro\w+",
+    "liver": r"hepatic|liver|cirrhosis",
+    "early birth": r"preterm|premature",
+    "critical": r"intensive care|critically ill|ventilated",
+    "end of life": r"palliative|terminal(?:ly)?",
+}
+_SETTING = {name: re.compile(rf"\b(?:{words})\b") for name, words in _SETTINGS.items()}
+_ORDER = re.compile(r"\b(?:(?P<before>before|prior to|ahead of)|(?P<after>after|following))\b")
+_LABELLED = re.compile(  # "haemophilia A", "factor VIII", "type 2"
+    r"\b(?P<word>[A-Za-z]{4,})[ -](?P<label>[A-K]|[IVX]{1,4}"
+    r"|(?:(?<=[Tt]ype.)|(?<=[Ss]tage.)|(?<=[Gg]rade.)|(?<=[Pp]hase.)|(?<=[Ff]actor.))\d)\b"
+)
+_NUMBERED = re.compile(
+    r"\b(?P<word>[A-Za-z]{4,})[ -](?P<label>\d{1,2})\b(?!\s*(?:%|m?g|m[lL]|\.\d))"
+)
+
+Slots = dict[str, frozenset[int]]  # see `Sentence.slots`
+
+
+def differ_in_circumstances(one: Part, other: Part) -> bool:
+    """Tell whether two clauses are about others, or one has a condition that the other lacks."""
+    return (
+        _exclude(_slots(one), _slots(other))
+        or _differ_in_labels(one.sentence, other.sentence, _LABELLED)
+        or any(
+            _differ_in_labels(a, b, _NUMBERED) for a in one.claim.title for b in other.claim.title
+        )
+        or _settings(one.claim) != _settings(other.claim)
+        or {_order(one.text), _order(other.text)} == {"before", "after"}
+        or _has_own_condition(one.claim, other.claim)
+        or _has_own_condition(other.claim, one.claim)
+    )
+
+
+def _exclude(one: Slots, other: Slots) -> bool:
+    """Whether two name other classes of a slot, or only one names some."""
+    for slot in one.keys() | other.keys():
+        ours, theirs = one.get(slot, frozenset()), other.get(slot, frozenset())
+        if ours and theirs:
+            if ours.isdisjoint(theirs):
+                return True
+        elif slot in _STRICT and (ours | theirs) - _DEFAULTS.get(slot, frozenset()):
+            return True
+    return False
+
+
+def _slots(part: Part) -> Slots:
+    """By slot, the classes that a clause names, or else what it is understood with.
+
+    What follows from it ("…, so it is used in pregnancy") is left out; of the title and of the
+    sentences before counts only whom they name.
+    """
+    claim, sentence = part.claim, part.sentence
+    if _CONSEQUENCE.match(sentence.lower, part.clause.end):
+        sentence = parse(sentence.text[: part.clause.end])
+    texts = (sentence, *claim.before, *claim.heading)
+    found: Slots = {}
+    for one in texts:
+        for slot, classes in one.slots.items():
+            if slot in _WHOM or one in (sentence, *claim.section):
+                found.setdefault(slot, classes)
+    if not listed_roots("of pregnancy").isdisjoint(sentence.roots):
+        found.setdefault("pregnancy", _PREGNANT)
+    if "age" in found and not any(_age().search(one.lower) for one in texts):
+        del found["age"]  # "below 2.5 mU/L"
+    return found
+
+
+@cache
+def _age() -> re.Pattern[str]:
+    """What names an age, or makes a number one."""
+    classes = named("exclusive")["age"].split("|")
+    words = "|".join(entry.strip() for names in classes for entry in names.split("+"))
+    return re.compile(rf"\b(?:aged?|ages|years?|months?|old|{words})(?:s|ren)?\b")
+
+
+def _settings(claim: Claim) -> frozenset[str]:
+    """The settings that a claim or its heading names."""
+    texts = [one.lower for one in (claim.sentence, *claim.before, *claim.heading)]
+    return frozenset(name for name, words in _SETTING.items() if any(map(words.search, texts)))
+
+
+def _order(text: str) -> str:
+    """Whether a clause is about what is before or after something, if about one of them."""
+    found = {str(one.lastgroup) for one in _ORDER.finditer(text)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _has_own_condition(one: Claim, other: Claim) -> bool:
+    """Whether a claim has a condition that the other, with its headings, does not name."""
+    known = replace(other.sentence, roots=other.known.roots, concepts=other.known.concepts)
+    return bool(dropped_conditions(known, [one.sentence]))
+
+
+def _differ_in_labels(one: Sentence, other: Sentence, pattern: re.Pattern[str]) -> bool:
+    """Whether two name another type, stage or vitamin: "haemophilia A" and "B"."""
+    ours, theirs = _labels(one.text, pattern), _labels(other.text, pattern)
+    return any(ours[word].isdisjoint(theirs[word]) for word in ours.keys() & theirs.keys())
+
+
+@lru_cache(maxsize=2048)
+def _labels(text: str, pattern: re.Pattern[str]) -> dict[str, frozenset[str]]:
+    """By lower-case word, the letters and numbers that follow it."""
+    found: dict[str, frozenset[str]] = {}
+    for one in pattern.finditer(text):
+        word = one["word"].lower()
+        found[word] = found.get(word, frozenset()) | {one["label"]}
+    return found

@@ -1,0 +1,241 @@
+"""Does one clause say yes where another, about the same thing, says no or the opposite?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cached_property
+
+from ...text.words import STOPWORDS
+from ..support.alignment import Comparison
+from ..support.forms import base_of_denied, root
+from ..support.polarity import polarity_differences
+from ..support.results import denies_change
+from ..support.vocabulary import opposites, synonyms
+from .claims import Difference, Part, Sayings, content
+from .figures import same_figures
+from .told import is_sure
+
+# Axes (`support/tables/opposites.txt`) of which only one side can hold. On the others both may: a
+# disease is rare and its complications are frequent.
+_AXES = frozenset(
+    {"do", "change", "benefit", "cause", "act", "presence", "harm", "worth", "contents", "response",
+     "live", "openness", "gainweight", "curable", "reversible", "known", "speed"}
+)  # fmt: skip
+_EFFECTS = frozenset({"change", "benefit", "cause", "act"})
+_DEGREES = ("change", "benefit")
+_LOOSE = frozenset(map(root, ("keep", "skip", "miss", "option", "choice", "free", "add")))
+_NOT = re.compile(
+    r"(?P<not>\b(?:not|never|cannot|no|neither|nor|none|fail(?:s|ed)? to)\b|n['’]t\b)"
+    r"(?:\s+(?:be|been|have|has|to|any|an?|the|\w+ly)\b)*(?:\s+(?P<word>[a-z]+))?"
+)
+_AUXILIARY = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|has|have|had|must|should|may|can|need)\s$"
+)
+# Words that deny a part of a clause, so that it may agree with one that denies the whole.
+_NEGATIVE = re.compile(
+    r"\b(?:unable|inab\w+|lack\w*|absen\w+|deficien\w+|stop\w*|avoid\w*|fail\w*|los[est]\w*|too"
+    r"|off limits|rule[sd]? out|forbid\w*|banned|refus\w+|reject\w*)\b"
+)
+_WITHOUT = re.compile(
+    r"\bwithout\b|\bbefore (?:they|you|he|she|it)\b"
+    r"|(?:[,(]|\bbut)\s*not\s+(?:by|from|in|for|to|on|at|with|the|an?)\b"
+)
+_LACK = re.compile(r"\b(?:lack|absence) of\b")
+_TREND = re.compile(r"\b(?:trend\w*|baseline|before and after|over time)\b")
+_QUANTIFIER = re.compile(
+    r"\b(?:some|everyone|everybody|most|many|few|several|certain|often|usually|sometimes|typically"
+    r"|occasionally|rarely|seldom|commonly|generally|mostly|all|always|every|each)\b"
+)
+_SUBORDINATE = "if|when|once|unless|until|because|while|although|though"
+_SUPPOSED = re.compile(rf"[,\s]*(?:{_SUBORDINATE}|or)\b[^,]*")
+_ASIDE = re.compile(rf"\b(?:{_SUBORDINATE}|who|which|that|whose)\b[^,]*$")
+# What is not done is said with one verb or another: "must not be given" denies "may take".
+_USES = frozenset(
+    """
+    administered advised allowed give given happen happens indicated need needed occur occurs
+    offered possible prescribed receive received receives recommended required take taken use
+    used
+    """.split()  # noqa: SIM905
+)
+_COPULAS = frozenset({"is", "are", "was", "were", "there", "with"})
+_LEAST_DENIED = 0.6  # share of what one clause denies that the other has to say
+# See `Difference`. Directions need more: what raises a thing and what lowers it are often two.
+_LEAST_SAID, _LEAST_HERE = 0.75, 0.6
+_WORD = re.compile(r"[a-z]+")
+
+Directions = dict[str, list[tuple[str, int]]]  # see `Clause.directions`
+
+
+class _Side:
+    """A clause with what it denies."""
+
+    def __init__(self, part: Part) -> None:
+        self.text = part.text
+        directions: Directions = {}
+        for axis in part.clause.directions.keys() & _AXES:
+            if kept := [one for one in part.clause.directions[axis] if one[0] not in _LOOSE]:
+                directions[axis] = kept
+        self.clause = replace(part.clause, directions=directions)
+        self.sentence = replace(part.sentence, clauses=(self.clause,))
+        self.denials = list(_NOT.finditer(self.text))
+        self.no_change = part.clause.no_change and not _LACK.search(self.text)
+        self.quantifiers = frozenset(_QUANTIFIER.findall(self.text))
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether it denies, or says that nothing changes."""
+        return bool(self.denials) or self.no_change
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The roots of its words."""
+        return frozenset(map(root, _WORD.findall(self.text)))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it states something, and denies nothing but with the words that are read here."""
+        told = not _SUPPOSED.fullmatch(self.text) and is_sure(self.text)
+        return told and (self.clause.no_change or len(self.denials) == self.clause.negations)
+
+
+def opposite_stance(one: Part, other: Part) -> Difference | None:
+    """What the source says, if it is the opposite of what a clause about the same thing says.
+
+    Args:
+        one: the statement.
+        other: the source.
+    """
+    ours, theirs = _Side(one), _Side(other)
+    if not (ours.is_plain and theirs.is_plain and same_figures(one, other)):
+        return None
+    if _leave_room(ours, theirs) or not _differ(ours, theirs):
+        return None
+    if ours.is_negative == theirs.is_negative:
+        reason = _opposed(ours, theirs)
+        return (
+            Difference(reason, least_said=_LEAST_SAID, least_here=_LEAST_HERE) if reason else None
+        )
+    if ours.is_negative:
+        reason = "the source says it without “not”" if ours.denials else "the source says otherwise"
+        return Difference(reason) if _denies(ours, theirs) else None
+    return Difference(f"the source says “{_quoted(theirs)}”") if _denies(theirs, ours) else None
+
+
+def _differ(ours: _Side, theirs: _Side) -> bool:
+    """Whether the support check finds a difference from both sides, or only a "not" differs."""
+    pairs = (ours.sentence, theirs.sentence), (theirs.sentence, ours.sentence)
+    if all(any(polarity_differences(Comparison(a, [b], []))) for a, b in pairs):
+        return True
+    denying, asserting = (ours, theirs) if ours.denials else (theirs, ours)
+    return (
+        len(denying.denials) == 1
+        and not (asserting.denials or denying.clause.no_change or asserting.clause.no_change)
+        and denying.clause.directions.keys().isdisjoint(asserting.clause.directions)
+        and not _points(denying, 1)
+        and not _points(asserting, -1)
+    )
+
+
+def _points(side: _Side, sign: int) -> bool:
+    return any(one == sign for signs in side.clause.directions.values() for _, one in signs)
+
+
+def _leave_room(ours: _Side, theirs: _Side) -> bool:
+    """Whether "some do not" leaves that others do."""
+    sides = (ours, theirs)
+    if ours.quantifiers == theirs.quantifiers:
+        return False
+    return all(one.quantifiers for one in sides) or any(
+        one.quantifiers and one.is_negative for one in sides
+    )
+
+
+def _opposed(ours: _Side, theirs: _Side) -> str:
+    """What two clauses that deny nothing say of one axis: "raises" and "lowers".
+
+    "Greater improvement" is no increase: of change and benefit, both have to name the same.
+    """
+    one, two = ours.clause, theirs.clause
+    if ours.is_negative or any((a in one.directions) != (a in two.directions) for a in _DEGREES):
+        return ""
+    for axis in one.directions.keys() & two.directions.keys():
+        signs = [{sign for _, sign in clause.directions[axis]} for clause in (one, two)]
+        if signs[0] | signs[1] == {1, -1} and not signs[0] & signs[1]:
+            return _says(theirs, two.directions[axis][0][0], ours, one.directions[axis][0][0])
+    for a, b in ((ours, theirs), (theirs, ours)):
+        for word in a.clause.denied:  # "unreliable" and "reliable"
+            if (base := base_of_denied(word)) in _WORD.findall(b.text):
+                pair = (base, word) if a is ours else (word, base)
+                return f"the source says “{pair[0]}”, not “{pair[1]}”"
+    return ""
+
+
+def _says(theirs: _Side, word: str, ours: _Side, own: str) -> str:
+    """The reason of two words, which are given as roots."""
+    said, not_said = (
+        next((one for one in _WORD.findall(side.text) if root(one) == name), name)
+        for side, name in ((theirs, word), (ours, own))
+    )
+    return f"the source says “{said}”, not “{not_said}”"
+
+
+def _quoted(side: _Side) -> str:
+    """The words with which a clause denies: "did not cross", "no difference"."""
+    if not side.denials:
+        return side.text.strip(" ,;:.")
+    found = side.denials[0]
+    before = _AUXILIARY.search(side.text[: found.start()])
+    return side.text[before.start() if before else found.start() : found.end()].strip()
+
+
+def _denies(denying: _Side, asserting: _Side) -> bool:
+    """Whether a clause denies what another says, word for word."""
+    if _WITHOUT.search(asserting.sentence.lower):
+        return False  # "by mosquitoes, not by people"
+    negative = [{root(w) for w in _NEGATIVE.findall(s.text)} for s in (asserting, denying)]
+    if not negative[0] <= negative[1]:
+        return False
+    if not set(asserting.clause.denied) <= set(denying.clause.denied):
+        return False
+    if denying.no_change:
+        return _tells_of_effect(asserting)
+    return len(denying.denials) == 1 and _denies_predicate(denying, asserting)
+
+
+def _tells_of_effect(side: _Side) -> bool:
+    """Whether a clause says that something has an effect."""
+    return not (
+        _EFFECTS.isdisjoint(side.clause.directions)
+        or side.sentence.not_significant
+        or denies_change(side.sentence.lower)
+        or _TREND.search(side.sentence.lower)
+    )
+
+
+def _denies_predicate(denying: _Side, asserting: _Side) -> bool:
+    """Whether what stands after "not" is said by the other: "cross the placenta"."""
+    found = denying.denials[0]
+    word, clause = found["word"], asserting.clause
+    if word is None or _ASIDE.search(denying.text[: found.start()]):
+        return False  # "children who are not breastfed have more infections"
+    scope = [term for term in content(denying.clause) if term.negated]
+    known = Sayings.of(asserting.sentence)
+    said = sum(map(known.have, scope))
+    if word in STOPWORDS:
+        return 0 < len(scope) == said
+    if said < _LEAST_DENIED * len(scope):
+        return False
+    if found["not"] in ("no", "none"):
+        # What is prevented does not occur.
+        lowered = any(s < 0 for a in _EFFECTS for _, s in clause.directions.get(a, ()))
+        verb = _WORD.findall(denying.text[: found.start()])[-1:]
+        shared = not verb or verb[0] in _COPULAS or root(verb[0]) in asserting.words
+        return shared and root(word) in asserting.words and not lowered
+    axes = {axis for axis, _ in opposites().get(root(word), ())}
+    return (
+        root(word) in asserting.words
+        or word in _USES
+        or not axes.isdisjoint(clause.directions)
+        or not clause.concepts.isdisjoint(synonyms().get((root(word),), frozenset()))
+    )

@@ -1,0 +1,157 @@
+"""Are two claims about the same thing: each says all names of the other and most other terms?"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from ..support.alignment import is_name
+from ..support.clauses import AUXILIARIES
+from ..support.sentences import Sentence, Term
+from .circumstances import differ_in_circumstances
+from .claims import Claim, Difference, Part, Sayings, content, is_decisive, is_topic, names, refers
+
+_LEAST_TERMS = 2  # that both share
+_NOTHING = frozenset({"placebo", "placebos", "sham"})  # being equal to it is having no effect
+_CONDITION = re.compile(r"[,\s]*(?:if|when|while|unless|until|where|once)\b")
+_THAN = re.compile(r"\b(?:than|compared (?:with|to)|versus|vs\.?|relative to)\s")
+_STOP = re.compile(r"[,;(]|\b(?:in|for|at|on|among|after|during|over|within)\b")
+_ARM = re.compile(r"[\s-](?:groups?|arms?|cohorts?)\b")
+_WORD = re.compile(r"[a-z]+")
+_LIMITS = re.compile(r"\b(?:in|for|after|with|during|before|on|without|among)\s+(?:\w+\s+){0,2}$")
+
+
+def shared(one: Part, other: Part, difference: Difference) -> float:
+    """How much of their subjects two clauses share, 0..1; 0 if they are not about one thing.
+
+    Args:
+        one: the statement.
+        other: the source.
+        difference: in what they differ.
+    """
+    own, theirs = _about(one), _about(other)
+    held, back = _held(own, other.claim.known), _held(theirs, one.claim.known)
+    if held is None or back is None or _decisive(own) != _decisive(theirs):
+        return 0.0
+    here = [term for term in own if other.claim.here.have(term)]
+    alike = {term.roots for term in (*held, *_subject_before(one.claim))}
+    if (
+        min(_share(held, own), _share(back, theirs)) < difference.least_said
+        or _share(here, own) < difference.least_here
+        or len(alike) + difference.alike < _LEAST_TERMS
+        or _differ_in_sides(one, other)
+        or not _is_resolved(one.claim, own, other.claim)
+        or not _is_resolved(other.claim, theirs, one.claim)
+        or differ_in_circumstances(one, other)
+    ):
+        return 0.0
+    return (len(held) + len(back)) / (len(own) + len(theirs))
+
+
+def _share(some: Sequence[Term], terms: Sequence[Term]) -> float:
+    return len(some) / len(terms) if terms else 1.0
+
+
+def _about(part: Part) -> list[Term]:
+    """What a clause is about, with its conditions; a later one has the subject of the first."""
+    clauses = part.sentence.clauses
+    subject = content(clauses[0])[:1] if part.clause is not clauses[0] else []
+    conditions = (
+        one
+        for one in clauses
+        if one is not part.clause and _CONDITION.match(part.sentence.lower, one.start)
+    )
+    return [*subject, *content(part.clause), *(t for one in conditions for t in content(one))]
+
+
+def _held(terms: Sequence[Term], known: Sayings) -> list[Term] | None:
+    """Those of the terms that are said; None if a name is not."""
+    held = [term for term in terms if known.have(term)]
+    missing = (term for term in terms if term not in held and term.word not in _NOTHING)
+    return None if any(map(names, missing)) else held
+
+
+def _decisive(terms: Sequence[Term]) -> Counter[str]:
+    return Counter(t.roots[0] for t in terms if len(t.roots) == 1 and is_decisive(t))
+
+
+def _knows(known: Sayings, terms: Iterable[Term]) -> bool:
+    return all(map(known.have, terms))
+
+
+def _differ_in_sides(one: Part, other: Part) -> bool:
+    """Whether two compare with something else, or are about another arm of a trial."""
+    than = _comparators(one), _comparators(other)
+    if bool(than[0]) != bool(than[1]):
+        return True
+    sides = [*than[0], *_arms(one)], [*than[1], *_arms(other)]
+    return not (_knows(other.claim.known, sides[0]) and _knows(one.claim.known, sides[1]))
+
+
+def _comparators(part: Part) -> list[Term]:
+    """What something is compared with: "walking" in "more than walking"."""
+    text, clause = part.sentence.lower, part.clause
+    than = _THAN.search(text, clause.start, clause.end)
+    if not than or any(q.begin <= than.end() <= q.end for q in clause.quantities):
+        return []  # "no more than 16 mg"
+    stop = _STOP.search(text, than.end(), clause.end)
+    end = stop.start() if stop else clause.end
+    return [t for t in clause.terms if than.end() <= t.start < end and t.word not in _NOTHING]
+
+
+def _arms(part: Part) -> list[Term]:
+    """Whom a result is of: "combination" in "the combination group"."""
+    return [term for term in part.clause.terms if _ARM.match(part.sentence.lower, term.end)]
+
+
+def _is_resolved(one: Claim, own: Sequence[Term], other: Claim) -> bool:
+    """Whether the other claim is about what a claim leaves to its headings and what is before it.
+
+    Args:
+        own: what the claim is about.
+    """
+    if not _knows(other.known, _subject_before(one)):
+        return False
+    if not any(map(_names_subject, (one.sentence, *one.before))):
+        topics = (term for title in one.title for term in title.terms if is_topic(term))
+        if not _knows(other.known, topics):
+            return False
+    named = [term for term in own if names(term)]
+    if not named and not _names_in((*one.before, *one.heading)):
+        return False
+    borrows = any(not other.here.have(term) for term in named)
+    if borrows and not _knows(one.known, _names_in(other.heading)):
+        return False
+    return _knows(other.known, _limits_in(one.heading))
+
+
+def _subject_before(claim: Claim) -> list[Term]:
+    """What names the subject that a claim leaves out: "This condition", "Its dose"; or nothing."""
+    if not refers(claim.sentence.text):
+        return []
+    if claim.before:
+        return _names_in(claim.before[-1:])[:1]
+    return [term for title in claim.title for term in title.terms if not term.light]
+
+
+def _names_subject(sentence: Sentence) -> bool:
+    """Whether a sentence names a topic, and before its auxiliary if it has one."""
+    words = (one for one in _WORD.finditer(sentence.lower) if one[0] in AUXILIARIES)
+    end = next((one.start() for one in words if one.start()), len(sentence.text))
+    return any(is_topic(term) for term in sentence.terms if term.start < end)
+
+
+def _names_in(sentences: Sequence[Sentence]) -> list[Term]:
+    """The names in headings, whose capitals say nothing."""
+    return [t for one in sentences for t in one.terms if not t.light and is_name(t)]
+
+
+def _limits_in(heading: Sequence[Sentence]) -> list[Term]:
+    """What a heading limits itself to: "Steroids in head injury"."""
+    return [
+        term
+        for one in heading
+        for term in _names_in([one])
+        if term.concepts and _LIMITS.search(one.lower[: term.start])
+    ]
