@@ -85,7 +85,15 @@ class _Passage:
         self.hit = hit
         self.section = " > ".join(part for part in (hit.section, hit.header) if part)
         self.spans = sentence_spans(hit.text)
-        self.heading = hints(f"{hit.title} {self.section}").roots
+        self._heading = hints(f"{hit.title} {self.section}").roots
+        self._hints = [hints(hit.text[slice(*span)]) for span in self.spans]
+        # The roots of each sentence and of those before it.
+        self._near = [
+            frozenset[str]().union(
+                *(one.roots for one in self._hints[max(0, n - _MOST_BEFORE) : n + 1])
+            )
+            for n in range(len(self.spans))
+        ]
 
     def clash(self, statement: _Statement) -> _Clash | None:
         """The first sentence that contradicts a statement."""
@@ -128,12 +136,11 @@ class _Passage:
 
     def _may_contradict(self, at: int, statement: _Statement) -> bool:
         """Whether a sentence is worth taking apart, by its words alone."""
-        texts = [self._text(n) for n in range(max(0, at - _MOST_BEFORE), at + 1)]
-        here = frozenset[str]().union(*(hints(text).roots for text in texts))
+        here = self._near[at]
         return (
-            statement.hints.may_contradict(hints(texts[-1]))
-            and statement.wanted.may_be_in(here, here | self.heading)
-            and _may_be_compared(texts[-1], self.section)
+            statement.hints.may_contradict(self._hints[at])
+            and statement.wanted.may_be_in(here, here | self._heading)
+            and _may_be_compared(self._text(at), self.section)
         )
 
     def _claim(self, at: int) -> Claim:

@@ -53,6 +53,7 @@ _PLAIN = frozenset(
     used using usual usually
     """.split()  # noqa: SIM905
 )
+NOTHING = frozenset({"placebo", "placebos", "sham"})  # being equal to it is having no effect
 # Without one of these a claim is about something else, even its opposite: "stopping smoking".
 _DECISIVE = frozenset(
     """

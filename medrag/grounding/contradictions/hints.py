@@ -11,12 +11,13 @@ from ..support.forms import base_of_denied, root
 from ..support.sentences import Clause, Term
 from ..support.tables import listed
 from ..support.vocabulary import listed_roots, opposites, synonyms
-from .claims import content, names
+from .claims import NOTHING, content, names
 
 _WORD = re.compile(r"[^\W_]+(?:['’]t\b)?")
 _FIGURE = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|daily|weekly"
-    r"|monthly|yearly|half|third|quarter|every|an?)\b",
+    r"|monthly|yearly|half|third|quarter|fortnight"
+    r"|(?:an?|per|each|every) (?:\w+ )?(?:minute|hour|day|week|month|year)s?)\b",
     re.I,
 )
 _JOINT = re.compile(r"[,;:]|\b(?:and|but|or|though|although|while|whereas)\b")
@@ -83,8 +84,13 @@ class Wanted:
 
     def __init__(self, clauses: Sequence[Clause]) -> None:
         self._terms = [_forms(term) for one in clauses for term in content(one)]
-        named = (term for one in clauses[:1] for term in content(one) if names(term))
-        self._name = next(map(_forms, named), None)
+        named = [
+            _forms(term)
+            for one in clauses[:1]
+            for term in content(one)
+            if names(term) and term.word not in NOTHING
+        ]
+        self._names = named if len(clauses) == 1 else named[:1]
 
     def may_be_in(self, here: frozenset[str], around: frozenset[str]) -> bool:
         """Tell whether a sentence may be about the statement.
@@ -93,7 +99,7 @@ class Wanted:
             here: the roots of the sentence and those before it.
             around: with those of its headings.
         """
-        if self._name and not _is_in(self._name, around):
+        if not all(_is_in(forms, around) for forms in self._names):
             return False
         total = len(self._terms)
         said = sum(_is_in(forms, around) for forms in self._terms)

@@ -10,10 +10,20 @@ from ..support.alignment import is_name
 from ..support.clauses import AUXILIARIES
 from ..support.sentences import Sentence, Term
 from .circumstances import differ_in_circumstances
-from .claims import Claim, Difference, Part, Sayings, content, is_decisive, is_topic, names, refers
+from .claims import (
+    NOTHING,
+    Claim,
+    Difference,
+    Part,
+    Sayings,
+    content,
+    is_decisive,
+    is_topic,
+    names,
+    refers,
+)
 
 _LEAST_TERMS = 2  # that both share
-_NOTHING = frozenset({"placebo", "placebos", "sham"})  # being equal to it is having no effect
 _CONDITION = re.compile(r"[,\s]*(?:if|when|while|unless|until|where|once)\b")
 _THAN = re.compile(r"\b(?:than|compared (?:with|to)|versus|vs\.?|relative to)\s")
 _STOP = re.compile(r"[,;(]|\b(?:in|for|at|on|among|after|during|over|within)\b")
@@ -68,7 +78,7 @@ def _about(part: Part) -> list[Term]:
 def _held(terms: Sequence[Term], known: Sayings) -> list[Term] | None:
     """Those of the terms that are said; None if a name is not."""
     held = [term for term in terms if known.have(term)]
-    missing = (term for term in terms if term not in held and term.word not in _NOTHING)
+    missing = (term for term in terms if term not in held and term.word not in NOTHING)
     return None if any(map(names, missing)) else held
 
 
@@ -97,7 +107,7 @@ def _comparators(part: Part) -> list[Term]:
         return []  # "no more than 16 mg"
     stop = _STOP.search(text, than.end(), clause.end)
     end = stop.start() if stop else clause.end
-    return [t for t in clause.terms if than.end() <= t.start < end and t.word not in _NOTHING]
+    return [t for t in clause.terms if than.end() <= t.start < end and t.word not in NOTHING]
 
 
 def _arms(part: Part) -> list[Term]:
