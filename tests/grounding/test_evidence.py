@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.grounding.evidence import (
-    CALIBRATIONS,
-    PACKAGED_MINILM,
-    Calibration,
-    Rarity,
-    confidence,
-    weigh,
-)
+from medrag.grounding.evidence import Rarity, weigh
 from medrag.grounding.spans import sentence_spans
 from medrag.ingestion import TextEmbedder
+from medrag.retrieval.cross_encoder import READER
+from medrag.retrieval.pairs import CrossEncoder
 from medrag.types import Evidence, Hit
 
 
@@ -175,22 +172,66 @@ def test_a_rare_word_weighs_more_than_a_common_one(embedder: TextEmbedder) -> No
     assert coverage("neither") == pytest.approx(0.5)
 
 
-def test_confidence_follows_the_best_sentence_and_is_a_share() -> None:
-    def made(similarity: float, coverage: float) -> Evidence:
-        return Evidence(1, "x", 0, 1, similarity, coverage, 1.0)
-
-    assert confidence([]) == 0.0
-    strong, weak = confidence([made(0.9, 1.0)]), confidence([made(0.1, 0.2)])
-    assert 0.9 < strong <= 1.0
-    assert 0.0 <= weak < 0.1
-    assert confidence([made(0.9, 1.0), made(-1.0, 0.0)]) == strong
+# ------------------------------------------------------------------ retracted, and read by a model
 
 
-def test_confidence_follows_the_calibration() -> None:
-    evidence = [Evidence(1, "x", 0, 1, similarity=0.5, coverage=0.5, score=1.0)]
-    assert confidence(evidence, Calibration(2.0, 4.0, -3.0)) == pytest.approx(0.5)
-    assert confidence(evidence, Calibration(2.0, 4.0, 0.0)) > 0.9
+def test_nothing_is_taken_from_a_retracted_article(embedder: TextEmbedder) -> None:
+    text = "Febuxostat lowers uric acid in gout."
+    retracted = replace(hit(text, "Gout"), flags=("retracted",))
+    assert weighed("What lowers uric acid in gout?", [retracted], embedder) == []
+    other = hit("Allopurinol also lowers uric acid in gout.", "Gout")
+    found = weighed("What lowers uric acid in gout?", [retracted, other], embedder)
+    assert [(one.number, one.text) for one in found] == [(2, other.text)]  # numbers stay
 
 
-def test_the_packaged_embedder_has_its_calibration() -> None:
-    assert CALIBRATIONS[TextEmbedder().fingerprint] is PACKAGED_MINILM
+class Prefers:
+    """A reader model that likes the texts with one word, and counts what it reads."""
+
+    def __init__(self, word: str, logit: float) -> None:
+        self._word, self._logit = word, logit
+        self.read: list[str] = []
+
+    def logits(self, question: str, texts: Sequence[str]) -> list[float]:
+        self.read += texts
+        return [self._logit if self._word in text else -self._logit for text in texts]
+
+
+def test_a_reader_model_orders_the_best_candidates_only(embedder: TextEmbedder) -> None:
+    texts = [f"Gout drug number {n} lowers uric acid a lot." for n in range(9)]
+    hits = [hit(text, "Gout") for text in texts]
+    plain = weighed("Which drug lowers uric acid in gout?", hits, embedder)
+    last = plain[5].text
+    model = Prefers(last, 9.0)
+    read = weigh(
+        "Which drug lowers uric acid in gout?",
+        embedder.embed_queries(["Which drug lowers uric acid in gout?"])[0],
+        hits,
+        embedder,
+        lambda word: 1.0,
+        model,
+    )
+    assert read[0].text == last
+    assert len(model.read) == 6
+    assert model.read[0].startswith("Gout\n")  # under its heading
+    assert [one.logit is not None for one in read] == [True] * 6 + [False] * (len(read) - 6)
+    assert read[6:] and {one.text for one in read} == {one.text for one in plain}
+    scores = [one.score for one in read]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_packaged_reader_tells_answers_from_what_is_about_the_subject() -> None:
+    """Invented substances, so that nothing but the reading helps."""
+    reader = CrossEncoder("packaged", READER)
+    texts = (
+        "{} belongs to the newer medicines of this class and is made by several companies.",
+        "{} may cause nausea, headache and a dry mouth in the first weeks.",
+        "{} works by blocking an enzyme that breaks down cartilage.",
+        "It was not examined whether {} can be stored at room temperature.",
+    )
+    asked = {1: "What are the side effects of {}?", 2: "How does {} work?"}
+    right = 0
+    for name in ("Zorvexin", "Quilpamide", "Mintrolol", "Baskeline", "Drevonase"):
+        for answer, question in asked.items():
+            logits = reader.logits(question.format(name), [text.format(name) for text in texts])
+            right += logits.index(max(logits)) == answer
+    assert right >= 9  # of 10

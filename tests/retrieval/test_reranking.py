@@ -45,6 +45,11 @@ def packaged() -> CrossEncoder:
     return CrossEncoder("packaged", RERANKER)
 
 
+@pytest.fixture(scope="module")
+def reranker() -> CrossEncoderReranker:
+    return CrossEncoderReranker("packaged")
+
+
 def test_it_tells_the_answer_from_passages_about_the_same_thing(
     packaged: CrossEncoder,
 ) -> None:
@@ -57,36 +62,36 @@ def test_it_tells_the_answer_from_passages_about_the_same_thing(
     assert right >= 14  # of 15
 
 
-def test_a_small_lead_is_overturned_and_a_large_one_is_not(packaged: CrossEncoder) -> None:
+def test_a_small_lead_is_overturned_and_a_large_one_is_not(reranker: CrossEncoderReranker) -> None:
     question = "What are the side effects of quilpamide?"
     storage, effects = (PASSAGES[place].format("quilpamide") for place in (2, 1))
-    near = packaged.rerank(question, [hit(1, storage, 0.90), hit(2, effects, 0.88)])
-    far = packaged.rerank(question, [hit(1, storage, 0.90), hit(2, effects, 0.30)])
+    near = reranker.rerank(question, [hit(1, storage, 0.90), hit(2, effects, 0.88)])
+    far = reranker.rerank(question, [hit(1, storage, 0.90), hit(2, effects, 0.30)])
     assert [one.chunk_id for one in near] == [2, 1]
     assert [one.chunk_id for one in far] == [1, 2]
 
 
-def test_the_scale_of_the_scores_does_not_matter(packaged: CrossEncoder) -> None:
+def test_the_scale_of_the_scores_does_not_matter(reranker: CrossEncoderReranker) -> None:
     """BM25 gives 20 where a cosine gives 0.8."""
     texts = [passage.format("mintrolol") for passage in PASSAGES]
     orders = []
     for scale in (1.0, 25.0):
         hits = [hit(n, text, scale * (0.9 - 0.02 * n)) for n, text in enumerate(texts)]
-        found = packaged.rerank("Where should mintrolol be kept?", hits)
+        found = reranker.rerank("Where should mintrolol be kept?", hits)
         orders.append([one.chunk_id for one in found])
     assert orders[0] == orders[1] != [0, 1, 2, 3]
 
 
-def test_hits_behind_the_first_twenty_stay_behind(packaged: CrossEncoder) -> None:
+def test_hits_behind_the_first_twenty_stay_behind(reranker: CrossEncoderReranker) -> None:
     texts = [f"Note {number} on the storage of tablets." for number in range(24)]
     texts[22] = PASSAGES[1].format("baskeline")
     hits = [hit(number, text, 0.9 - 0.01 * number) for number, text in enumerate(texts)]
-    found = packaged.rerank("What are the side effects of baskeline?", hits)
+    found = reranker.rerank("What are the side effects of baskeline?", hits)
     assert sorted(one.chunk_id for one in found[:20]) == list(range(20))
     assert [one.chunk_id for one in found[20:]] == [20, 21, 22, 23]
     scores = [one.score for one in found]
     assert scores == sorted(scores, reverse=True)
-    assert packaged.rerank("What is it?", []) == []
+    assert reranker.rerank("What is it?", []) == []
 
 
 def test_openvino_and_torch_agree(packaged: CrossEncoder) -> None:
@@ -110,7 +115,7 @@ def test_the_setting_reaches_the_pipeline(
     tmp_path: Path,
     config: PipelineConfig,
     embedder: TextEmbedder,
-    packaged: CrossEncoder,
+    reranker: CrossEncoderReranker,
     mode: RetrieverMode,
 ) -> None:
     notes = tmp_path / "notes.jsonl"
@@ -126,12 +131,12 @@ def test_the_setting_reaches_the_pipeline(
             replace(config, retriever=replace(config.retriever, reranker="packaged")), embedder
         ) as reranking,
     ):
-        for subject in SUBJECTS:
+        for subject in SUBJECTS[:2]:
             for question, _ in QUESTIONS:
                 asked = question.format(subject)
                 before = plain.retrieve(asked, k=20)
                 found = [hit.chunk_id for hit in reranking.retrieve(asked, k=3)]
-                assert found == [hit.chunk_id for hit in packaged.rerank(asked, before)][:3]
+                assert found == [hit.chunk_id for hit in reranker.rerank(asked, before)][:3]
                 changed += found != [hit.chunk_id for hit in before][:3]
     assert changed
 

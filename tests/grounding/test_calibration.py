@@ -1,0 +1,153 @@
+"""The confidence is a probability, and its threshold keeps the risk it is set for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medrag import GeneratorConfig, GroundingConfig, PipelineConfig, RetrieverConfig
+from medrag.errors import ConfigError
+from medrag.grounding.calibration import (
+    Calibration,
+    calibration_key,
+    fit_calibration,
+    load_calibration,
+    packaged,
+    save_calibration,
+)
+from medrag.grounding.signals import KNOWN_BEFORE, best_after, signals_after, signals_before
+from medrag.ingestion import TextEmbedder
+from medrag.types import Answer
+
+Rows = tuple[list[dict[str, float]], list[bool]]
+
+
+def questions(count: int, seed: int) -> Rows:
+    """Signals that tell a little about what is right, and one that tells nothing."""
+    draw = np.random.default_rng(seed)
+    near, noise = draw.normal(size=count), draw.normal(size=count)
+    right = draw.random(count) < 1 / (1 + np.exp(-(2 * near - 0.5)))
+    signals = [{"near": float(a), "noise": float(b)} for a, b in zip(near, noise, strict=True)]
+    return signals, right.tolist()
+
+
+def fitted(count: int = 600, seed: int = 1) -> Calibration:
+    return fit_calibration("key", *questions(count, seed), "made up", known=1)
+
+
+def test_the_probability_is_that_of_being_right_on_other_questions() -> None:
+    calibration = fitted()
+    signals, right = questions(4000, seed=2)
+    sure = np.array([calibration.probability(one) for one in signals])
+    for low in np.arange(0, 1, 0.2):
+        inside = (sure >= low) & (sure < low + 0.2)
+        assert np.mean(np.array(right)[inside]) == pytest.approx(sure[inside].mean(), abs=0.08)
+    assert calibration.weight("near") > 5 * abs(calibration.weight("noise"))
+    assert calibration.weight("no such signal") == 0
+
+
+@pytest.mark.parametrize("target", [0.1, 0.2])
+def test_the_threshold_keeps_the_risk_on_other_questions(target: float) -> None:
+    """As conformal risk control promises, on average over calibrations; nor is it far too strict."""
+    risks, coverages = [], []
+    for seed in range(60):
+        calibration = fitted(400, seed)
+        threshold = calibration.threshold(target)
+        assert threshold is not None
+        signals, right = questions(1000, seed + 1000)
+        shown = [
+            r
+            for one, r in zip(signals, right, strict=True)
+            if calibration.probability(one) >= threshold
+        ]
+        risks.append(1 - float(np.mean(shown)) if shown else 0.0)
+        coverages.append(len(shown) / 1000)
+    assert target * 0.6 < np.mean(risks) <= target + 0.01
+    assert np.mean(coverages) > 0.1
+
+
+def test_a_threshold_by_hand() -> None:
+    """(wrong + 1) / (shown + 1): 1/5 after four right ones, 2/6 after a wrong one, then 2/10."""
+    scores = [(0.9 - n / 100, float(n != 4)) for n in range(9)]
+    calibration = with_scores(scores)
+    assert calibration.threshold(0.1) is None
+    assert calibration.threshold(0.25) == pytest.approx(0.9 - 3 / 100)  # beyond, it does not hold
+    assert calibration.threshold(0.34) == pytest.approx(0.9 - 8 / 100)
+    assert calibration.least_risk() == pytest.approx(0.2)
+    # Equal scores are shown together, whichever of them is right.
+    equal = with_scores([(0.5, 1.0)] * 9 + [(0.5, 0.0)] * 9)
+    assert equal.threshold(0.2) is None
+    assert equal.threshold(0.6) == 0.5
+
+
+def with_scores(scores: list[tuple[float, float]]) -> Calibration:
+    return Calibration(
+        "key", ("near",), (0.0,), (1.0,), (1.0,), 0.0, tuple(scores), ((1.0,),), 9.0, "made up"
+    )
+
+
+def test_a_question_far_from_those_of_the_calibration_is_noticed() -> None:
+    calibration = fitted()
+    signals, _ = questions(1000, seed=5)
+    alarms = [calibration.is_unlike({"near": one["near"]}) for one in signals]
+    assert np.mean(alarms) < 0.03
+    assert calibration.is_unlike({"near": 8.0})
+
+
+def test_too_few_questions_are_refused() -> None:
+    for signals, right in (questions(20, 1), ([{"near": 1.0}] * 60, [True] * 60)):
+        with pytest.raises(ConfigError, match="too few to calibrate on"):
+            fit_calibration("key", signals, right, "made up", known=1)
+
+
+def test_a_calibration_is_kept_with_an_index_beside_others(tmp_path: Path) -> None:
+    one, other = fitted(), fitted(seed=3)
+    save_calibration(tmp_path, one)
+    assert load_calibration(tmp_path, "key") == one
+    save_calibration(tmp_path, other)  # the same reader: the newer one stays
+    assert load_calibration(tmp_path, "key") == other
+    assert load_calibration(tmp_path, "another key") is None
+    assert load_calibration(tmp_path, packaged().key) == packaged()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}', '{"key": {"names": []}}'])
+def test_a_damaged_calibration_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "calibration.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"calibration\.json cannot be read.*calibrate=true"):
+        load_calibration(tmp_path, "key")
+
+
+def test_each_way_to_answer_has_its_own_calibration() -> None:
+    config = PipelineConfig()
+    key = calibration_key(config, "embedder")
+    assert key == calibration_key(PipelineConfig(), "embedder")
+    assert key != calibration_key(config, "another embedder")
+    for other in (
+        PipelineConfig(generator=GeneratorConfig(max_sentences=1)),
+        PipelineConfig(retriever=RetrieverConfig(k=3)),
+        PipelineConfig(grounding=GroundingConfig(reader="")),
+    ):
+        assert calibration_key(other, "embedder") != key
+    # What only decides what is shown leaves the confidence as it is.
+    shown = PipelineConfig(grounding=GroundingConfig(min_confidence=0.5, target_risk=0.1))
+    assert calibration_key(shown, "embedder") == key
+
+
+@pytest.mark.parametrize("reader", ["packaged", ""])
+def test_the_packaged_calibrations_belong_to_the_default_settings(
+    tmp_path: Path, reader: str
+) -> None:
+    config = PipelineConfig(grounding=GroundingConfig(reader=reader))
+    key = calibration_key(config, TextEmbedder().fingerprint)
+    calibration = load_calibration(tmp_path, key)
+    assert calibration == packaged(with_reader=bool(reader))
+    assert calibration.least_risk() < 0.25
+    before = signals_before("What is gout?", [], [], lambda word: 1.0)
+    after = signals_after("What is gout?", Answer("", "", True, 0.0, (), ()), lambda word: 1.0)
+    assert calibration.names == (*before, *after)
+    assert len(before) == KNOWN_BEFORE == len(calibration.spread)
+    assert {*best_after(lambda name: 1.0)} == {*after}
+    json.dumps(calibration.scores)
