@@ -50,7 +50,8 @@ def judged(pair: dict[str, Any]) -> tuple[Contradiction, ...]:
 
 @pytest.mark.parametrize(
     ("name", "most_false", "least_found"),
-    # Measured: see docs/grounding.md. `test` was written before the rules were tried on anything.
+    # Measured: dev finds 97 of 106, none of 149 falsely; test 53 of 79, first 1 of 107 falsely.
+    # The pairs of test were written before the rules were tried on anything, and only measure.
     [("dev", 1, 0.87), ("test", 3, 0.60)],
 )
 def test_levels_hold(name: str, most_false: int, least_found: float) -> None:

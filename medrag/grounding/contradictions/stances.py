@@ -41,6 +41,7 @@ _WITHOUT = re.compile(
     r"\bwithout\b|\bbefore (?:they|you|he|she|it)\b"
     r"|(?:[,(]|\bbut)\s*not\s+(?:by|from|in|for|to|on|at|with|the|an?)\b"
 )
+_UNLESS = re.compile(r"\b(?:unless|except|until|only)\b")
 _LACK = re.compile(r"\b(?:lack|absence) of\b")
 _TREND = re.compile(r"\b(?:trend\w*|baseline|before and after|over time)\b")
 _QUANTIFIER = re.compile(
@@ -80,7 +81,8 @@ class _Side:
         self.sentence = replace(part.sentence, clauses=(self.clause,))
         self.denials = list(_NOT.finditer(self.text))
         self.no_change = part.clause.no_change and not _LACK.search(self.text)
-        self.quantifiers = frozenset(_QUANTIFIER.findall(self.text))
+        shares = {"share" for one in part.clause.quantities if one.dimension == "share"}
+        self.quantifiers = shares.union(_QUANTIFIER.findall(self.text))
 
     @property
     def is_negative(self) -> bool:
@@ -117,7 +119,8 @@ def opposite_stance(one: Part, other: Part) -> Difference | None:
             Difference(reason, least_said=_LEAST_SAID, least_here=_LEAST_HERE) if reason else None
         )
     if ours.is_negative:
-        reason = "the source says it without “not”" if ours.denials else "the source says otherwise"
+        without = "the source says it without “not”"
+        reason = without if ours.denials else "the source reports a difference"
         return Difference(reason) if _denies(ours, theirs) else None
     return Difference(f"the source says “{_quoted(theirs)}”") if _denies(theirs, ours) else None
 
@@ -191,7 +194,7 @@ def _quoted(side: _Side) -> str:
 
 def _denies(denying: _Side, asserting: _Side) -> bool:
     """Whether a clause denies what another says, word for word."""
-    if _WITHOUT.search(asserting.sentence.lower):
+    if _WITHOUT.search(asserting.sentence.lower) or _UNLESS.search(denying.sentence.lower):
         return False  # "by mosquitoes, not by people"
     negative = [{root(w) for w in _NEGATIVE.findall(s.text)} for s in (asserting, denying)]
     if not negative[0] <= negative[1]:
