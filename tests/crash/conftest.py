@@ -47,7 +47,7 @@ class Crashes:
         self.model = str(model)
         self.embedder = TextEmbedder(EmbedderConfig(model=self.model, backend=Backend.torch))
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.fork_server"],
+            [sys.executable, "-m", "tests.crash.fork_server", self.model],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -221,7 +221,7 @@ def page(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "served/page.txt").write_text("Gout is treated with allopurinol.")
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "served")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/page.txt"
         server.shutdown()
 

@@ -1,6 +1,6 @@
 """Runs real builds in forked processes, which die by SIGKILL at the moment they are told.
 
-    python -m tests.crash.fork_server
+    python -m tests.crash.fork_server MODEL
 
 Reads a `Request` a line on stdin and answers with an `Outcome` a line; a `Look` starts a reader and
 is answered with its process id. Loading the libraries costs seconds and is done once, here; a fork
@@ -276,13 +276,23 @@ def _run(request: Request) -> Outcome:
     return Outcome(**json.loads(answered))
 
 
-def serve() -> None:
-    """Answer until stdin ends: a `Request` with its `Outcome`, a `Look` with its process id."""
+def serve(model: str) -> None:
+    """Answer until stdin ends: a `Request` with its `Outcome`, a `Look` with its process id.
+
+    Args:
+        model: folder of the encoder; what loading it needs is in memory when a child is forked.
+    """
     import faiss  # noqa: F401
-    import transformers.models.bert.modeling_bert  # noqa: F401
+    import tantivy  # noqa: F401
 
+    import medrag.indexing  # noqa: F401
     import tests.crash.conftest  # noqa: F401
+    from medrag import EmbedderConfig
+    from medrag.config import Backend
+    from medrag.ingestion import TextEmbedder
 
+    # transformers compiles a thousand patterns before it loads its first model.
+    TextEmbedder(EmbedderConfig(model=model, backend=Backend.torch)).load()
     for line in sys.stdin:
         asked = json.loads(line)
         if "reads" in asked:
@@ -293,4 +303,4 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(sys.argv[1])

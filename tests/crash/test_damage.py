@@ -18,7 +18,7 @@ from tests.crash.conftest import Crashes, Update, is_published
 
 pytestmark = pytest.mark.slow
 
-_FLIPS = 60
+_FLIPS = 30
 _MANY_FLIPS = 1_500
 
 

@@ -174,7 +174,7 @@ def test_a_second_build_is_refused_at_once_and_told_who_is_building(
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/slow.txt"
         config = crashes.config(update.corpus, index)
         config.corpus.paths.append(url)
