@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -130,13 +132,25 @@ def embedder_of(model: Path, **settings: Any) -> TextEmbedder:
     return TextEmbedder(EmbedderConfig(model=str(model), device=Device.cpu, **settings))
 
 
-@pytest.fixture(scope="module", params=[Backend.onnxruntime, Backend.openvino])
-def first(
-    request: pytest.FixtureRequest, tiny: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Place, Outcome]:
+Convert = Callable[[Backend], tuple[Place, Outcome]]
+
+
+@pytest.fixture(scope="module")
+def convert(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Convert:
+    """Has the tiny model converted, once for each backend."""
+
+    @cache
+    def converted(backend: Backend) -> tuple[Place, Outcome]:
+        place = Place(tmp_path_factory.mktemp("first"), backend)
+        return place, place.embed(tiny)
+
+    return converted
+
+
+@pytest.fixture(params=[Backend.onnxruntime, Backend.openvino])
+def first(request: pytest.FixtureRequest, convert: Convert) -> tuple[Place, Outcome]:
     """A place where the tiny model was converted, by a process that then embedded with it."""
-    place = Place(tmp_path_factory.mktemp("first"), request.param)
-    return place, place.embed(tiny)
+    return convert(request.param)
 
 
 # For tests that do not depend on the backend.
@@ -149,6 +163,16 @@ def place(first: tuple[Place, Outcome], tmp_path: Path, monkeypatch: pytest.Monk
     shutil.copytree(first[0].root / "cache", tmp_path / "place/cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "place/cache"))
     return Place(tmp_path / "place", first[0].backend)
+
+
+@pytest.fixture
+def both(convert: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place of this process has the tiny model as converted for both backends."""
+    for backend in (Backend.onnxruntime, Backend.openvino):
+        shutil.copytree(
+            convert(backend)[0].root / "cache", tmp_path / "both/cache", dirs_exist_ok=True
+        )
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "both/cache"))
 
 
 # ------------------------------------------------------------------ converted once
@@ -178,7 +202,14 @@ def test_the_next_process_converts_nothing_and_loads_no_torch(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "damage", ["a flipped bit", pytest.param("a missing file", marks=pytest.mark.long)]
+    ("first", "damage"),
+    [
+        (Backend.onnxruntime, "a flipped bit"),
+        pytest.param(Backend.onnxruntime, "a missing file", marks=pytest.mark.long),
+        pytest.param(Backend.openvino, "a flipped bit", marks=pytest.mark.long),
+        pytest.param(Backend.openvino, "a missing file", marks=pytest.mark.long),
+    ],
+    indirect=["first"],
 )
 def test_a_damaged_model_is_converted_again(
     damage: str, first: tuple[Place, Outcome], place: Place, tiny: Path
@@ -251,9 +282,9 @@ def test_files_in_the_working_directory_are_not_imported(
     assert len(place.models) == 2
 
 
-@with_one
+@pytest.mark.usefixtures("both")
 def test_a_copy_that_cannot_be_opened_is_not_used(
-    place: Place, tiny: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """For example one from another machine, in a shared home directory."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
@@ -299,8 +330,8 @@ def test_pooling_is_that_of_the_model(
         np.testing.assert_allclose(vector, expected, atol=1e-5 if exact else 0.03)
 
 
-@with_one
-def test_bf16_is_bf16_or_an_error(place: Place, tiny: Path) -> None:
+@pytest.mark.usefixtures("both")
+def test_bf16_is_bf16_or_an_error(tiny: Path) -> None:
     embedder = embedder_of(tiny, precision=Precision.bf16)
     exact = embedder_of(tiny, precision=Precision.fp32)
     difference = np.abs(embedder.embed(TEXTS) - exact.embed(TEXTS)).max()

@@ -107,7 +107,10 @@ def changed_weights(tiny: Path, folder: Path, without: str) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", [Backend.auto, Backend.onnxruntime, Backend.torch])
+@pytest.mark.parametrize(
+    "backend",
+    [pytest.param(Backend.auto, marks=pytest.mark.long), Backend.onnxruntime, Backend.torch],
+)
 def test_weights_that_are_missing_are_not_made_up(
     backend: Backend, tiny: Path, tmp_path: Path
 ) -> None:
@@ -248,8 +251,8 @@ def test_a_process_may_fork_while_another_thread_embeds() -> None:
     thread = threading.Thread(target=embed)
     thread.start()
     try:
-        for number in range(20):
-            time.sleep(0.005 + 0.001 * number)
+        for number in range(10):
+            time.sleep(0.005 + 0.002 * number)
             child = os.fork()
             if not child:
                 signal.alarm(10)  # ends a child that hangs
