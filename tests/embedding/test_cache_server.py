@@ -125,12 +125,13 @@ class NoRedis(socketserver.StreamRequestHandler):
     ],
 )
 def test_answers_that_are_none_of_redis_cost_one_warning(
-    answer: bytes, caplog: pytest.LogCaptureFixture
+    answer: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("medrag.embedding.cache.redis._TIMEOUT", 1.0)  # two are waited out
     handler = type("Handler", (NoRedis,), {"answer": answer})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         with closing(opened(f"redis://127.0.0.1:{server.server_address[1]}/0")) as cache:
             assert cache.get(keys_of(range(3))) == {}
             cache.put(keys_of(range(3)), vectors_of(range(3)))

@@ -40,6 +40,7 @@ def interrupted(after: float, work: Callable[[], object]) -> BaseException | Non
         timer.join()
         time.sleep(0.01)
     except BaseException as error:
+        timer.cancel()  # another error than Ctrl-C; it must not interrupt what comes next
         return error
     return None
 

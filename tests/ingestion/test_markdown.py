@@ -228,7 +228,7 @@ def test_a_table_in_html(tmp_path: Path) -> None:
 def test_a_long_table_is_read_in_parts_that_name_their_columns(
     tmp_path: Path, name: str, ruled: str
 ) -> None:
-    rows = "".join(f"| drug {n} | {n} mg |\n" for n in range(20_000))
+    rows = "".join(f"| drug {n} | {n} mg |\n" for n in range(6_000))
     path = tmp_path / name
     path.write_text(f"Text.\n\nTable 1: All\n\n| Drug | Dose |\n{ruled}{rows}\nEnd.\n")
     tracemalloc.start()
@@ -242,8 +242,9 @@ def test_a_long_table_is_read_in_parts_that_name_their_columns(
                 for line in block.text.splitlines():
                     assert line == f"Drug: drug {count}; Dose: {count} mg"
                     count += 1
-        assert count == 20_000
-        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+        assert count == 6_000
+        # As tokens of markdown-it, the whole table takes 20 MB.
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
     finally:
         tracemalloc.stop()
 

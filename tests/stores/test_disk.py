@@ -65,7 +65,7 @@ while True:
 """
     with subprocess.Popen([sys.executable, "-c", remove, str(folder)]) as remover:
         try:
-            for _ in range(300):
+            for _ in range(60):
                 Index(config.index.dir).close()
         finally:
             remover.kill()
