@@ -18,11 +18,14 @@ setup: .venv/ready  ## create .venv and install medrag (without CUDA if there is
 demo: setup  ## every stage on samples/: index, dataset, QLoRA dry run, evaluation, answers
 	@$(BIN)/python scripts/demo.py
 
-# In separate processes: the backends bring thread pools of their own, and users run one at a time.
+# Two processes share the suite, file by file: many tests use one core, or wait.
+# The backends are apart: they bring thread pools of their own, and users run one at a time.
 test: setup  ## the test suite
-	$(BIN)/python -m pytest -m "not long and not gpu" --backend onnxruntime
-	$(BIN)/python -m pytest -m "backends and not long and not gpu" --backend openvino
-	$(BIN)/python -m pytest -m "backends and not long and not gpu" --backend torch
+	$(BIN)/python -m pytest -m "not long and not gpu" --backend onnxruntime \
+	    --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	files=$$(grep -rl --include='test_*.py' 'mark\.backends' tests) && for backend in openvino torch; do \
+	    $(BIN)/python -m pytest -m "backends and not long and not gpu" --backend $$backend $$files || exit; \
+	done
 
 test-long: setup  ## all tests, including long ones and those that need a GPU
 	$(BIN)/python -m pytest

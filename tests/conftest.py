@@ -53,17 +53,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that uses the embedder on each backend."""
-    if "embedder" in metafunc.fixturenames:
+    if "backend_config" in metafunc.fixturenames:
         one = metafunc.config.getoption("backend")
-        names = [one] if one else list(BACKENDS)
-        marked = [pytest.param(name, marks=pytest.mark.backends) for name in names]
-        metafunc.parametrize("embedder", marked, indirect=True, scope="session")
+        metafunc.parametrize("backend_config", [one] if one else [*BACKENDS], indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest file, so that two processes end at about the same time."""
+    items.sort(key=lambda item: item.path.name != "test_demo.py")
 
 
 @pytest.fixture(scope="session")
-def embedder(request: pytest.FixtureRequest) -> TextEmbedder:
+def backend_config(request: pytest.FixtureRequest) -> EmbedderConfig:
+    """The settings of the backend that the test runs on."""
+    return BACKENDS[request.param]
+
+
+@pytest.fixture(scope="session")
+def embedder(backend_config: EmbedderConfig) -> TextEmbedder:
     """The real MiniLM, loaded once for each backend."""
-    return TextEmbedder(BACKENDS[request.param])
+    return TextEmbedder(backend_config)
 
 
 @pytest.fixture(scope="session")

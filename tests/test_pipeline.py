@@ -32,7 +32,7 @@ from medrag.generation.prompts import REFUSAL, Pieces, Prompt, Reply
 from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.stores.local.index import Index
-from tests.conftest import BACKENDS, NOTES
+from tests.conftest import NOTES
 
 Build = Callable[[], BuildReport]
 QUESTIONS = {
@@ -84,11 +84,11 @@ with RAGPipeline(PipelineConfig(embedder=config, index=IndexConfig(directory))) 
 """
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_forked_process_answers_too(directory: Path, backend: str) -> None:
+@pytest.mark.backends
+def test_a_forked_process_answers_too(directory: Path, backend_config: EmbedderConfig) -> None:
     """As the workers of a web server that was loaded before they were forked."""
     question = next(iter(QUESTIONS))
-    command = [sys.executable, "-c", _FORK, str(directory), question, backend]
+    command = [sys.executable, "-c", _FORK, str(directory), question, backend_config.backend.value]
     environment = {k: v for k, v in os.environ.items() if k != "TOKENIZERS_PARALLELISM"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
@@ -150,6 +150,7 @@ def test_spelled_out_it_is_the_same(directory: Path, rag: RAGPipeline) -> None:
             assert spelled_out.query(question) == rag.query(question)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize(("question", "document"), QUESTIONS.items())
 def test_answers_rest_on_exact_spans_of_the_right_document(
     rag: RAGPipeline, question: str, document: str
@@ -217,6 +218,7 @@ def test_a_source_in_a_pdf_names_its_page(rag: RAGPipeline, question: str, page:
     assert len({hit.chunk_id for hit in result.hits if hit.document == "anaemia.pdf"}) == 1
 
 
+@pytest.mark.backends
 def test_it_abstains_when_the_documents_do_not_hold_the_answer(rag: RAGPipeline) -> None:
     result = rag.query(UNANSWERABLE)
     assert (result.answer, result.abstained, result.sources) == (REFUSAL, True, ())
@@ -262,9 +264,13 @@ def test_an_empty_question_is_a_clear_error(rag: RAGPipeline, question: str) -> 
             ask(question)
 
 
-def test_threads_get_the_answers_that_one_gets(directory: Path) -> None:
+@pytest.mark.backends
+def test_threads_get_the_answers_that_one_gets(
+    directory: Path, backend_config: EmbedderConfig
+) -> None:
     questions = [*QUESTIONS, UNANSWERABLE] * 6
-    with RAGPipeline.open(directory) as rag, ThreadPoolExecutor(4) as threads:
+    config = PipelineConfig(embedder=backend_config, index=IndexConfig(str(directory)))
+    with RAGPipeline(config) as rag, ThreadPoolExecutor(4) as threads:
         together = list(threads.map(rag.query, questions))  # the very first use is shared too
         assert together == [rag.query(question) for question in questions]
 
@@ -408,7 +414,7 @@ def test_closing_does_not_disturb_queries_in_other_threads(
         found: list[object] = []
 
         def ask() -> None:
-            while len(found) < 300:
+            while len(found) < 100:
                 try:
                     found.append(rag.retrieve("uric acid", 10) == expected)
                 except sqlite3.ProgrammingError as error:  # the index itself was closed under it
@@ -418,7 +424,7 @@ def test_closing_does_not_disturb_queries_in_other_threads(
         threads = [threading.Thread(target=ask) for _ in range(2)]
         for thread in threads:
             thread.start()
-        while len(found) < 300:
+        while len(found) < 100:
             let_go(rag)
         for thread in threads:
             thread.join()
@@ -466,6 +472,7 @@ def scurvy(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.backends
 def test_an_added_document_is_searchable_at_once_and_stays(
     build: Build, config: PipelineConfig, corpus: Path, scurvy: Path
 ) -> None:

@@ -46,6 +46,7 @@ def exact() -> TextEmbedder:
     return TextEmbedder(EmbedderConfig(precision=Precision.fp32, device=Device.cpu))
 
 
+@pytest.mark.backends
 def test_vectors_have_the_promised_form(embedder: TextEmbedder) -> None:
     vectors = embedder.embed(TEXTS)
     assert vectors.dtype == np.float32
@@ -89,6 +90,7 @@ def test_a_cpu_gets_the_fastest_backend_for_it() -> None:
     assert embedder.chosen.why in str(embedder.chosen)
 
 
+@pytest.mark.backends
 def test_the_default_precision_is_close_to_the_exact_one(
     embedder: TextEmbedder, exact: TextEmbedder
 ) -> None:
@@ -233,6 +235,7 @@ def test_an_unknown_name_is_a_clear_error() -> None:
 # --- the chain --------------------------------------------------------------------------------
 
 
+@pytest.mark.backends
 def test_the_pieces_chain_over_a_real_file(tmp_path: Path, embedder: TextEmbedder) -> None:
     path = tmp_path / "notes.txt"
     path.write_text(
@@ -258,6 +261,7 @@ def test_the_pieces_chain_over_a_real_file(tmp_path: Path, embedder: TextEmbedde
         assert float(vector @ embedder.embed([text])[0]) > 0.999
 
 
+@pytest.mark.backends
 def test_the_chain_is_lazy(embedder: TextEmbedder) -> None:
     taken: list[int] = []
 

@@ -131,6 +131,7 @@ def test_spans_are_in_order_disjoint_and_hold_all_but_bullets(text: str) -> None
 # --- weighing ---------------------------------------------------------------------------------
 
 
+@pytest.mark.backends
 def test_the_sentence_that_answers_comes_first_with_its_place(embedder: TextEmbedder) -> None:
     text = (
         "Gout is caused by crystals of uric acid. Allopurinol lowers uric acid for good. "
@@ -149,6 +150,7 @@ def test_the_sentence_that_answers_comes_first_with_its_place(embedder: TextEmbe
     assert 0.0 <= found[-1].coverage <= best.coverage <= 1.0
 
 
+@pytest.mark.backends
 def test_headings_and_fragments_never_answer(embedder: TextEmbedder) -> None:
     question = "What is the first-line treatment of acute gout in adults?"
     title, section = "First-line treatment of acute gout", "Adults > Acute gout, first-line drugs"
@@ -159,6 +161,7 @@ def test_headings_and_fragments_never_answer(embedder: TextEmbedder) -> None:
     assert weighed(question, [], embedder) == []
 
 
+@pytest.mark.backends
 def test_a_rare_word_weighs_more_than_a_common_one(embedder: TextEmbedder) -> None:
     hits = [hit("Gout attacks strike the joints at night.", "")]
 

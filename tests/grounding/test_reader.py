@@ -19,6 +19,8 @@ from medrag.grounding.roles import Role, role_of
 from medrag.ingestion import TextEmbedder
 from medrag.types import Hit
 
+pytestmark = pytest.mark.backends  # nearly all of them compare vectors
+
 
 def hit(text: str, title: str = "", section: str = "") -> Hit:
     return Hit(1, "d.txt", title, text, 0, len(text), None, section, "", 1.0)

@@ -91,6 +91,7 @@ def test_changed_added_and_removed_files_are_followed(
     assert texts["gout.txt"] == "Febuxostat is an alternative."
 
 
+@pytest.mark.backends
 def test_only_new_text_is_embedded(build: Build, corpus: Path) -> None:
     build()
     (corpus / "gout.txt").rename(corpus / "moved.txt")
@@ -341,6 +342,7 @@ def test_another_embedder_of_the_same_dimension_is_refused(
         IndexBuilder(config, other).mirror()
 
 
+@pytest.mark.backends
 def test_another_embedder_takes_over_no_vector_of_a_build_that_broke_off(
     build: Build, config: PipelineConfig, corpus: Path, embedder: TextEmbedder, tmp_path: Path
 ) -> None:

@@ -25,6 +25,8 @@ from medrag.stores.local.index import Index
 from medrag.stores.local.snapshot import Snapshot
 from tests.conftest import NOTES
 
+pytestmark = pytest.mark.backends  # nearly all of them search an index
+
 MODES = list(RetrieverMode)
 MORE = {
     "flu.txt": "Influenza\n\nInfluenza is a viral infection. Oseltamivir is given early.",
