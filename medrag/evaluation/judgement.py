@@ -15,34 +15,23 @@ from ..generation.prompts import without_markers
 from ..grounding import check_support
 from ..grounding.candidates import has_verb
 from ..grounding.contradictions import find_contradictions
-from ..grounding.question import is_question
+from ..grounding.question import is_question, read_question
 from ..grounding.roles import Role, role_of
 from ..text import split_sentences
 from ..text.quantities import quantities
-from ..text.words import STOPWORDS, fold, stem, terms, words
+from ..text.words import STOPWORDS, terms, words
 from ..types import Answer, AnswerSentence, Example, Hit, QuestionKind
+from .naming import Said, denied_terms, measured_terms
 
 # Bounds for texts, chosen on 143 answers that were read by hand: docs/evaluation.md.
 LEAD = 40  # words of a reference that an answer is compared with: its first sentences
 LEAST_RECALL, LEAST_F1 = 0.5, 0.25  # of the lead's terms that the question lacks; either will do
 _NUGGET = 0.6  # share of the terms of a nugget from which on an answer holds it
 _SHARE = 0.5  # of the things or nuggets that a right answer holds
-_LONG_NAME, _OF_NAME = 2, 0.75  # content words of a name from which on so many of them do
+_MANY = 3  # terms of an answer from which on a single shared one says little
 _TELLING, _SAME_WORDS = 4, 0.75  # terms of a statement; share of them that a reference has
 _SAYS = "the source says"  # begins a reason of the support check that is no lack of words
-_PREFIX = 6  # letters that the forms of a long word share
-_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*")
-_GREEK = str.maketrans(
-    {
-        "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa",
-        "λ": "lambda", "μ": "mu", "ω": "omega",
-    }
-)  # fmt: skip
-_DENIED = re.compile(
-    r"(?:\b(?:not|no|never|neither|nor|without|except|unlike|excluding|cannot|rather than"
-    r"|instead of|other than|apart from)|n['’]t)\s+(?:\w+\s+){0,2}\Z",
-    re.I,
-)
+_NEGATED = re.compile(r"\b(?:not?|never|neither|nor|cannot|without|avoid\w*)\b|n['’]t\b", re.I)
 
 
 class Basis(StrEnum):
@@ -85,17 +74,17 @@ def judge(example: Example, answer: Answer) -> Verdict:
     said, faults = _answering(example.question, answer)
     if not said:
         return Verdict(False, Basis.form, faults[0] if faults else "it says nothing")
-    text = " ".join(said)
     if example.kind is QuestionKind.yes_no and example.exact:
-        return _by_stance(example.exact[0][0], answer, text)
+        return _by_stance(example.exact[0][0], _told(answer, said))
     things = [names for names in example.exact if not _is_asked(names, example.question)]
     if things:
-        return _by_names(things, said)
+        return _by_names(things, Said(said, example.question))
     if example.nuggets:
         return _by_nuggets(example.nuggets, said)
     references = [text for text in (example.answer, *example.alternatives) if text]
     if references:
-        verdicts = (_by_reference(example.question, reference, said) for reference in references)
+        told = _told(answer, said)
+        verdicts = (_by_reference(example.question, one, said, told) for one in references)
         return max(verdicts, key=lambda one: (one.right is True, one.score))
     return Verdict(None, Basis.nothing, "no reference is known")
 
@@ -114,7 +103,6 @@ def _answering(question: str, answer: Answer) -> tuple[list[str], list[str]]:
         for hit in answer.hits
         for part in (hit.title, *hit.section.split(" > "), hit.header)
     }
-    asked = {*terms(question)}
     said, faults = [], []
     for text in statements(answer):
         if is_question(text):
@@ -123,88 +111,50 @@ def _answering(question: str, answer: Answer) -> tuple[list[str], list[str]]:
             faults.append("it is a heading")
         elif role_of(text) is Role.aim:
             faults.append("it is the aim of a study")
-        elif {*terms(text)} <= asked and not _says_yes_or_no(text):
+        elif _repeats(text, question):
             faults.append("it repeats the question")
         else:
             said.append(text)
     return said, faults
 
 
-def _says_yes_or_no(text: str) -> bool:
-    return (words(text) or [""])[0] in ("yes", "no")
+def _repeats(text: str, question: str) -> bool:
+    """Whether a text only says what the question says; to choose or to affirm is more than that."""
+    if not {*terms(text)} <= {*terms(question)} or read_question(question).yes_no:
+        return False
+    said = words(text)
+    if "yes" in said or "no" in said:
+        return False
+    return "or" in said or "or" not in words(question)
 
 
-def _by_stance(right: str, answer: Answer, text: str) -> Verdict:
-    first = (words(text) or [""])[0]
-    said = first if first in ("yes", "no") else answer.stance
-    said = "maybe" if said == "unclear" else said
-    if not said:
+def _told(answer: Answer, said: Sequence[str]) -> str:
+    """ "yes", "no" or "maybe", as an answer says; "" if it says neither."""
+    first = (words(said[0]) or [""])[0]
+    told = first if first in ("yes", "no") else answer.stance
+    return "maybe" if told == "unclear" else told
+
+
+def _by_stance(right: str, told: str) -> Verdict:
+    if not told:
         return Verdict(False, Basis.stance, "it says neither yes nor no")
-    return Verdict(said == right, Basis.stance, f"it says {said}", float(said == right))
+    return Verdict(told == right, Basis.stance, f"it says {told}", float(told == right))
 
 
 def _is_asked(names: Sequence[str], question: str) -> bool:
-    """Whether the question itself names the thing: then naming it says nothing."""
-    return any(_holds(question, name) for name in names)
+    """Whether the question itself names the thing, and offers no choice: naming it says nothing."""
+    asked = Said([question])
+    return " or " not in question and any(map(asked.names, names))
 
 
-def _by_names(things: Sequence[Sequence[str]], said: Sequence[str]) -> Verdict:
-    # "Epidermal growth factor (EGF) family" is read with and without what is in brackets.
-    texts = [form for text in said for form in {text, _BRACKETS.sub(" ", text)}]
-    held = [
-        next((name for name in names if any(_holds(text, name) for text in texts)), None)
-        for names in things
-    ]
+def _by_names(things: Sequence[Sequence[str]], said: Said) -> Verdict:
+    held = [next(filter(said.names, names), None) for names in things]
     score = sum(name is not None for name in held) / len(things)
     if len(things) == 1:
         why = f"it names {held[0]}" if held[0] else f"it does not name {things[0][0]}"
     else:
         why = f"it names {sum(name is not None for name in held)} of {len(things)}"
     return Verdict(score >= _SHARE, Basis.exact, why, score)
-
-
-def _holds(text: str, name: str) -> bool:
-    """Whether a text gives a name, or its quantity, and does not deny it.
-
-    A short name has to be there word for word; of a longer one, most words near each other.
-    """
-    wanted = [one for one in quantities(name) if one.dimension]
-    if len(wanted) == 1 and wanted[0].text.strip() == name.strip():
-        return any(wanted[0].same_value(one) for one in quantities(text))
-    plain = words(fold(text).translate(_GREEK))
-    found = [_form(word) for word in plain]
-    for form in filter(None, map(_forms, _names(name))):
-        content = [word for word in form if word not in STOPWORDS]
-        for at in range(len(found)):
-            if found[at : at + len(form)] == form and not _is_denied(plain, at):
-                return True
-            if len(content) < _LONG_NAME or found[at] not in content:
-                continue
-            near = {*found[at : at + 2 * len(form)]}
-            shared = sum(word in near for word in content)
-            if shared >= _OF_NAME * len(content) and not _is_denied(plain, at):
-                return True
-    return False
-
-
-def _names(name: str) -> list[str]:
-    """A name, and "X" and "Y" for "X (Y)"."""
-    inside = re.findall(r"\(([^()]+)\)", name)
-    return [name, _BRACKETS.sub(" ", name), *inside] if inside else [name]
-
-
-def _forms(name: str) -> list[str]:
-    return [_form(word) for word in words(fold(name).translate(_GREEK))]
-
-
-def _form(word: str) -> str:
-    """A word in a form that its inflections share: its stem, cut to six letters."""
-    return word if len(word) < 4 else stem(word)[:_PREFIX]
-
-
-def _is_denied(plain: Sequence[str], at: int) -> bool:
-    """Whether a denial stands right before a place: "not X", "rather than X"."""
-    return _DENIED.search(" ".join(plain[max(0, at - 4) : at]) + " ") is not None
 
 
 def _by_nuggets(nuggets: Sequence[str], said: Sequence[str]) -> Verdict:
@@ -215,26 +165,44 @@ def _by_nuggets(nuggets: Sequence[str], said: Sequence[str]) -> Verdict:
 
 
 def holds_nugget(nugget: str, said: Iterable[str]) -> bool:
-    """Whether statements say most of a nugget and none of them contradicts it."""
-    wanted = {*terms(nugget)}
+    """Whether statements say most of a nugget with all its quantities, and do not contradict it."""
     said = list(said)
-    shared = wanted & {term for text in said for term in terms(text)}
-    if not wanted or len(shared) < _NUGGET * len(wanted):
+    wanted = measured_terms(nugget)
+    shared = wanted & {term for text in said for term in measured_terms(text)}
+    if not wanted or len(shared) < _NUGGET * len(wanted) or not Said(said).has_quantities(nugget):
         return False
     return not any(_contradicts(text, nugget) for text in said)
 
 
-def _by_reference(question: str, reference: str, said: Sequence[str]) -> Verdict:
+def _by_reference(question: str, reference: str, said: Sequence[str], told: str) -> Verdict:
     """Compare with the first sentences of a reference: the rest of a long one is details."""
     first = lead(reference)
     recall, f1 = overlap(question, first, " ".join(said))
     score = max(recall, f1)
-    for text in said:
-        if differs := _contradicts(text, reference):
-            return Verdict(False, Basis.reference, f"against the reference: {differs}", score)
+    contradicted = (_contradicts(text, reference) for text in said)
+    if differs := next(filter(None, contradicted), "") or _other_quantity(question, first, said):
+        return Verdict(False, Basis.reference, f"against the reference: {differs}", score)
+    wanted = words(first)[0] if words(first) else ""
+    if wanted in ("yes", "no") and told in ("yes", "no"):
+        return _by_stance(wanted, told)
     right = recall >= LEAST_RECALL or f1 >= LEAST_F1
     shares = f"it shares {recall:.0%} of the reference's terms (F1 {f1:.2f})"
     return Verdict(right, Basis.reference, shares, score)
+
+
+def _other_quantity(question: str, reference: str, said: Sequence[str]) -> str:
+    """The quantity of a reference in whose place an answer has another; "" if there is none.
+
+    Only if a quantity is asked for: other texts may well speak of other quantities.
+    """
+    if read_question(question).form is None:
+        return ""
+    given = [one for text in said for one in quantities(text)]
+    for wanted in quantities(reference):
+        rivals = [one for one in given if one.dimension == wanted.dimension]
+        if rivals and not any(one.same_value(wanted) for one in rivals):
+            return f"{_SAYS} {wanted.text}, not {rivals[0].text}"
+    return ""
 
 
 def _contradicts(statement: str, reference: str) -> str:
@@ -267,13 +235,18 @@ def lead(reference: str) -> str:
 def overlap(question: str, reference: str, answer: str) -> tuple[float, float]:
     """Recall and F1 of a reference's distinct terms, without those of the question.
 
-    A reference that only has terms of the question is compared with all of its words.
+    A reference that only has terms of the question is compared with all of its words. What an
+    answer denies counts only if the reference denies something, too. F1 is 0 if a single term of
+    many is shared, unless the answer says little else.
     """
-    asked = {*terms(question)}
-    wanted, said = {*terms(reference)} - asked, {*terms(answer)} - asked
+    asked = measured_terms(question)
+    wanted, said = measured_terms(reference) - asked, measured_terms(answer) - asked
     if not wanted:
         wanted, said = {*words(reference)} - STOPWORDS, {*words(answer)} - STOPWORDS
+    if not _NEGATED.search(reference):
+        said -= denied_terms(answer, question)
     shared = len(wanted & said)
     if not shared:
         return 0.0, 0.0
-    return shared / len(wanted), 2 * shared / (len(wanted) + len(said))
+    f1 = 2 * shared / (len(wanted) + len(said))
+    return shared / len(wanted), f1 if shared > 1 or len(said) < _MANY else 0.0
