@@ -13,16 +13,16 @@ from .certificates import certify, write
 from .cli import launch, split_words, take_option
 from .config import Config
 from .errors import ConfigError, QuestionError
+from .indexing import with_embedder_of_index
 from .pipeline import RAGPipeline
 from .progress import console
-from .types import Answer, Flag
+from .types import Answer, Citation, Flag
 
 # Answers go to standard output, so that they can be piped; progress goes to standard error.
 _out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 # Flags of sources that are said before the answer, and in which words.
 _DOUBTS = {
-    Flag.retracted: "retracted",
     Flag.concern: "under an expression of concern",
     Flag.superseded: "superseded by a newer version",
     Flag.corrected: "corrected by a later notice",
@@ -37,22 +37,22 @@ def show(answer: Answer) -> None:
             _out.print(f"\n[red]Careful: source {source.marker} is {', '.join(doubts)}.[/red]")
     style = "yellow" if answer.abstained else "bold"
     _out.print(f"\n[{style}]{escape(answer.answer)}[/{style}]")
-    _out.print(f"[dim]confidence {answer.confidence:.2f}[/dim]\n")
+    _out.print(f"[dim]confidence {answer.confidence:.2f}[/dim]")
+    if answer.missing:
+        _out.print(f"[yellow]not said: {escape(', '.join(answer.missing))}[/yellow]")
+    for warning in answer.warnings:
+        _out.print(f"[yellow]{escape(warning)}[/yellow]")
+    _out.print()
     if answer.abstained and answer.hits:
         nearest = list(dict.fromkeys(hit.title or hit.document for hit in answer.hits))[:3]
         _out.print(f"[dim]nearest documents: {escape('; '.join(nearest))}[/dim]\n")
     for source in answer.sources:
-        place = [source.document]
-        if source.page is not None:
-            place.append(f"page {source.page}")
-        if source.section:
-            place.append(source.section)
-        place.append(f"characters {source.start}–{source.end}")
-        _out.print(f"[cyan]\\[{source.marker}][/cyan] [bold]{escape(source.title)}[/bold]")
-        _indented(escape(f"“{source.text}”"))
-        _indented(f"[dim]{escape(' · '.join(place))}[/dim]")
-        if source.flags:
-            _indented(f"[yellow]{escape(', '.join(source.flags))}[/yellow]")
+        _show_source(source)
+    for other in answer.contradicting:
+        _out.print(
+            f"[red]says otherwise:[/red] {escape(other.reason)} (“{escape(other.statement)}”)"
+        )
+        _show_source(other.source)
     for sentence in answer.sentences:
         if not sentence.supported:
             _out.print(
@@ -62,6 +62,20 @@ def show(answer: Answer) -> None:
         one = "a marker of a passage that was not given"
         many = f"{count} markers of passages that were not given"
         _out.print(f"[yellow]removed: {one if count == 1 else many}[/yellow]")
+
+
+def _show_source(source: Citation) -> None:
+    place = [source.document]
+    if source.page is not None:
+        place.append(f"page {source.page}")
+    if source.section:
+        place.append(source.section)
+    place.append(f"characters {source.start}–{source.end}")
+    _out.print(f"[cyan]\\[{source.marker}][/cyan] [bold]{escape(source.title)}[/bold]")
+    _indented(escape(f"“{source.text}”"))
+    _indented(f"[dim]{escape(' · '.join(place))}[/dim]")
+    if source.flags:
+        _indented(f"[yellow]{escape(', '.join(source.flags))}[/yellow]")
 
 
 def _indented(text: str) -> None:
@@ -76,7 +90,7 @@ def run(config: Config, question: str, certificate: Path | None = None) -> Answe
         QuestionError, ArtefactError, ModelError, HttpError: see `RAGPipeline.query`.
         DiskError: the certificate cannot be written; the answer has been printed.
     """
-    with RAGPipeline(config) as rag:
+    with RAGPipeline(with_embedder_of_index(config)) as rag:
         answer = rag.query(question)
         show(answer)
         if certificate is not None:
@@ -87,7 +101,7 @@ def run(config: Config, question: str, certificate: Path | None = None) -> Answe
 
 def converse(config: Config) -> None:
     """Answer questions until an empty line or the end of the input."""
-    with RAGPipeline(config) as rag:
+    with RAGPipeline(with_embedder_of_index(config)) as rag:
         _out.print(
             f"{rag.index.counts.documents:,} documents in {rag.index.location}. Ask a question, or "
             "enter an empty line to quit. Not medical advice."

@@ -113,6 +113,24 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Risk:
+    """How sure the answer had to be, and what is known about answers that are as sure.
+
+    Attributes:
+        threshold: the confidence from which on answers were shown.
+        wrong: the share of wrong answers among those of the calibration that were as sure or
+            surer; None if none was.
+        calibrated_on: the questions of the calibration; for people.
+        is_own: False if it was fitted for another embedder or reader.
+    """
+
+    threshold: float
+    wrong: float | None
+    calibrated_on: str
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """What an answer rests on.
 
@@ -123,7 +141,8 @@ class Certificate:
         contradicting: what was found against the answer.
         hits: the retrieved chunks, best first.
         generator: its kind, or the class of a generator that was passed to `RAGPipeline`.
-        models: those that have a name, by role: embedder, generator, adapter, reranker, verifier.
+        models: those that have a name, by role: embedder, generator, adapter, reranker,
+            reader, verifier.
     """
 
     package_version: str
@@ -133,6 +152,7 @@ class Certificate:
     status: AnswerStatus
     abstained: bool
     confidence: float
+    risk: Risk
     missing: tuple[str, ...]
     warnings: tuple[str, ...]
     stance: str
@@ -204,6 +224,7 @@ def certify(rag: RAGPipeline, answer: Answer) -> Certificate:
         status=answer.status,
         abstained=answer.abstained,
         confidence=answer.confidence,
+        risk=_risk(rag, answer.confidence),
         missing=answer.missing,
         warnings=answer.warnings,
         stance=answer.stance,
@@ -229,6 +250,12 @@ def certify(rag: RAGPipeline, answer: Answer) -> Certificate:
     )
 
 
+def _risk(rag: RAGPipeline, confidence: float) -> Risk:
+    calibration, is_own = rag.calibration
+    wrong = calibration.risk(confidence)
+    return Risk(rag.threshold, wrong, calibration.questions, is_own)
+
+
 def _generator(rag: RAGPipeline) -> str:
     # The settings do not describe a generator that was passed in.
     own = rag._shared_generator
@@ -240,6 +267,7 @@ def _models(rag: RAGPipeline) -> dict[str, Model]:
     names = {
         "embedder": rag.index.embedder.model,
         "reranker": config.retriever.reranker,
+        "reader": config.grounding.reader,
         "verifier": config.grounding.verifier,
     }
     if _generator(rag) in (GeneratorKind.hf, GeneratorKind.openai):

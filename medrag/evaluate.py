@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from .manifest import Artefact, Parent, model_identity
 from .pipeline import RAGPipeline
 from .progress import console, progress
 from .tracking import track
-from .types import Rejected
+from .types import Example, Rejected
 
 METRICS, REPORT, PLOT, BIOGEN = "metrics.json", "report.html", "metrics.png", "biogen.json"
 _SAMPLES = "samples/questions.jsonl"
@@ -120,7 +121,19 @@ def _questions(config: Config, benchmark: Benchmark | None) -> tuple[Unseen, lis
         given, rejected = benchmark.examples, benchmark.rejected
     else:
         given, rejected = read_questions(config.evaluation.questions, config.evaluation.fields)
-    return without_leaks(config, given[: config.evaluation.limit or None]), rejected
+    return without_leaks(config, _drawn(given, config.evaluation.limit)), rejected
+
+
+def _drawn(examples: Sequence[Example], limit: int) -> list[Example]:
+    """So many of the questions, drawn by a hash of their ids, in their order; all for 0."""
+
+    def place(example: Example) -> str:
+        return sha256(example.id.encode("utf-8", "replace")).hexdigest()
+
+    if not limit:
+        return [*examples]
+    kept = {id(one) for one in sorted(examples, key=place)[:limit]}
+    return [one for one in examples if id(one) in kept]
 
 
 def _artefact(config: Config, systems: Sequence[System], parents: Mapping[str, Parent]) -> Artefact:

@@ -220,7 +220,7 @@ class RAGPipeline:
         evidence = weigh(
             question, vector, hits, self._sentences, retriever.rarity, self._reader
         )
-        before = signals_before(question, hits, evidence, retriever.rarity)
+        before = signals_before(question, hits, evidence)
         calibration, _ = self.calibration
         possible = calibration.probability({**before, **best_after(calibration.weight)})
         warnings = self._warnings(question, hits, calibration, before)

@@ -18,7 +18,7 @@ from medrag.errors import ConfigError
 from medrag.generation.prompts import REFUSAL, Reply
 from medrag.grounding import ground
 from medrag.grounding.statements import parse_reply
-from medrag.types import Answer, Hit
+from medrag.types import Answer, Citation, Contradiction, Hit
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "Allopurinol lowers uric acid and prevents further attacks."
@@ -53,6 +53,27 @@ def test_what_was_removed_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert "removed: 3 markers of passages that were not given" in shown(
         Reply("Allopurinol lowers uric acid [2-4]."), capsys
     )
+
+
+def test_what_an_answer_lacks_and_what_says_otherwise_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = Citation(
+        2, "old.txt", "Old [book]", "Never above 2 g.", 10, 26, 3, "Doses", "", 0.8, ("superseded",)
+    )
+    answer = Answer(
+        "What is the maximum dose?", "Give 3 g. [1]", False, 0.4, (), (HIT,),
+        missing=("maximum",),
+        contradicting=(Contradiction("Give 3 g.", "the source says 2 g, not 3 g", other),),
+        warnings=("the question has 600 tokens; the search by meaning read the first 256",),
+    )  # fmt: skip
+    show(answer)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "not said: maximum" in said
+    assert "says otherwise: the source says 2 g, not 3 g (“Give 3 g.”) [2] Old [book]" in said
+    assert "“Never above 2 g.” old.txt · page 3 · Doses · characters 10–26 superseded" in said
+    assert "read the first 256" in said
+    assert answer.status == "conflict"
 
 
 def test_nothing_is_said_where_nothing_was_removed(capsys: pytest.CaptureFixture[str]) -> None:

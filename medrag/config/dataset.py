@@ -58,7 +58,7 @@ class EvaluationConfig:
     # Fit the confidence on half of the questions, keep it with the index, report on the others.
     calibrate: bool = False
     ks: list[int] = field(default_factory=lambda: [1, 3, 5, 10])  # cut-offs of recall@k
-    limit: int = 0  # evaluate only the first so many questions; 0: all
+    limit: int = 0  # evaluate only so many questions, drawn by a hash of their ids; 0: all
     resamples: int = 1000  # of the questions, for bootstrap intervals
 
     def __post_init__(self) -> None:

@@ -107,6 +107,11 @@ class Calibration:
                 break
         return found
 
+    def risk(self, confidence: float) -> float | None:
+        """The share of wrong answers among those that were as sure or surer; None if none was."""
+        right = [right for score, right in self.scores if score >= confidence]
+        return round(1.0 - sum(right) / len(right), 4) if right else None
+
     def least_risk(self) -> float:
         """The smallest target for which there is a threshold."""
         ranked = sorted(self.scores, reverse=True)

@@ -145,7 +145,7 @@ def test_the_packaged_calibrations_belong_to_the_default_settings(
     calibration = load_calibration(tmp_path, key)
     assert calibration == packaged(with_reader=bool(reader))
     assert calibration.least_risk() < 0.25
-    before = signals_before("What is gout?", [], [], lambda word: 1.0)
+    before = signals_before("What is gout?", [], [])
     after = signals_after("What is gout?", Answer("", "", True, 0.0, (), ()), lambda word: 1.0)
     assert calibration.names == (*before, *after)
     assert len(before) == KNOWN_BEFORE == len(calibration.spread)
