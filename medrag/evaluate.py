@@ -15,7 +15,7 @@ from .cli import launch
 from .config import Config, CorpusConfig
 from .dataset.benchmarks import Benchmark, open_benchmark
 from .dataset.questions import DocumentNames, questions_hash, read_questions
-from .evaluation.asking import ask_all, clear
+from .evaluation.asking import ask_all, workplace
 from .evaluation.calibrating import calibrate, halves
 from .evaluation.changes import ANSWERS, DOCUMENTS, write_documents
 from .evaluation.comparing import compare, comparison_key
@@ -25,11 +25,11 @@ from .evaluation.leaks import Unseen, without_leaks
 from .evaluation.records import Record
 from .evaluation.report import changes_table, metrics_table, plot
 from .evaluation.summary import SECTIONS, summarise
-from .evaluation.systems import System, read_systems
+from .evaluation.systems import System, calibrations, identity, read_systems
 from .indexing import IndexBuilder, with_embedder_of_index
-from .manifest import Artefact, Parent, model_identity
+from .manifest import Artefact, Parent, fingerprint
 from .pipeline import RAGPipeline
-from .progress import console, progress
+from .progress import console
 from .tracking import track
 from .types import Example, Rejected
 
@@ -55,13 +55,15 @@ def run(config: Config) -> EvaluationReport:
 
     Raises:
         QuestionError: the question file cannot be used, or names documents that are not there.
-        ConfigError: the systems cannot be used, or there is too little to calibrate on.
+        ConfigError: the systems cannot be used, there is too little to calibrate on, or the
+            evaluation would replace something else.
         ArtefactError, MismatchError: the index, or a tuned model with its dataset, cannot be used.
+        DiskError: the disk is full or read-only.
     """
     directory = Path(config.evaluation.dir)
     config, benchmark = _prepared(config)
-    unseen, rejected = _questions(config, benchmark)
     systems = read_systems(config, config.evaluation.systems)
+    unseen, rejected = _questions(config, systems, benchmark)
     fitted, asked = (
         halves(unseen.examples) if config.evaluation.calibrate else ([], unseen.examples)
     )
@@ -71,32 +73,42 @@ def run(config: Config) -> EvaluationReport:
         evaluation = _artefact(config, systems, {"index": index, **unseen.models})
         if evaluation.found():
             summary = json.loads((directory / METRICS).read_text(encoding="utf-8"))
-            return EvaluationReport(directory, summary, up_to_date=True)
-        with track(config.tracking, "evaluate", evaluation.settings) as tracked:
+            if summary.get("calibrations") == calibrations(systems):
+                return EvaluationReport(directory, summary, up_to_date=True)
+        with (
+            workplace(directory) as work,
+            track(config.tracking, "evaluate", evaluation.settings) as tracked,
+        ):
+            about = _about(config, benchmark, unseen, rejected) | {"index": _index(config, rag)}
             if fitted:
-                with progress("calibrating", len(fitted), "questions") as advance:
-                    calibrate(config, rag, fitted, advance)
-            work = directory.with_name(f".{directory.name}.part")
-            records = ask_all(config, systems, asked, work, evaluation.fingerprint)
-            summary = {
-                **_about(config, benchmark, unseen, rejected),
-                "calibrated_on": len(fitted),
-                "index": _index(config, rag),
-                **summarise(records, config.evaluation.resamples, _settings(systems, config)),
-            }
+                about["calibrated_on"] = _calibrated(config, rag, fitted, work, evaluation)
+            about["calibrations"] = calibrations(systems)
+            made_from = fingerprint([evaluation.fingerprint, about["calibrations"]])
+            records = ask_all(config, systems, asked, work / "answers", made_from)
+            settings = _settings(systems)
+            summary = about | summarise(records, config.evaluation.resamples, settings)
             if config.evaluation.against:
                 summary["against"] = compare(config, systems[0], records[systems[0].name], asked)
             counts = {"questions": len(asked), "left_out": unseen.left_out}
             with evaluation.replacing(counts) as fresh:
                 _write(fresh, summary, records, _title(config))
                 write_documents(fresh / DOCUMENTS, rag.index)
-            clear(work)
             tracked.summary(_for_comparison(summary))
             tracked.image("metrics", directory / PLOT)
             every = [record for some in records.values() for record in some]
             for name, (columns, rows) in wandb_tables(every).items():
                 tracked.table(name, columns, rows)
     return EvaluationReport(directory, summary, up_to_date=False)
+
+
+def _calibrated(
+    config: Config, rag: RAGPipeline, fitted: Sequence[Example], work: Path, evaluation: Artefact
+) -> int:
+    """Fit the confidence of the configured system; returns on how many questions."""
+    system = System("calibration", "as configured", (), config)
+    place = work / "calibration"
+    asked = ask_all(config, [system], fitted, place, evaluation.fingerprint, "calibrating")
+    return len(calibrate(config, rag.index.embedder.fingerprint, asked[system.name]).scores)
 
 
 def _prepared(config: Config) -> tuple[Config, Benchmark | None]:
@@ -116,12 +128,14 @@ def _prepared(config: Config) -> tuple[Config, Benchmark | None]:
     return config, benchmark
 
 
-def _questions(config: Config, benchmark: Benchmark | None) -> tuple[Unseen, list[Rejected]]:
+def _questions(
+    config: Config, systems: Sequence[System], benchmark: Benchmark | None
+) -> tuple[Unseen, list[Rejected]]:
     if benchmark:
         given, rejected = benchmark.examples, benchmark.rejected
     else:
         given, rejected = read_questions(config.evaluation.questions, config.evaluation.fields)
-    return without_leaks(config, _drawn(given, config.evaluation.limit)), rejected
+    return without_leaks(config, systems, _drawn(given, config.evaluation.limit)), rejected
 
 
 def _drawn(examples: Sequence[Example], limit: int) -> list[Example]:
@@ -142,9 +156,8 @@ def _artefact(config: Config, systems: Sequence[System], parents: Mapping[str, P
         del evaluation[place]
     settings = {
         "evaluation": evaluation,
-        "systems": {one.name: _identity(one) for one in systems},
+        "systems": {one.name: identity(one.config) for one in systems},
     }
-    against = config.evaluation.against
     return Artefact(
         kind="evaluation",
         directory=Path(config.evaluation.dir),
@@ -154,29 +167,10 @@ def _artefact(config: Config, systems: Sequence[System], parents: Mapping[str, P
             "settings": settings,
             "parents": {name: parent.fingerprint for name, parent in parents.items()},
             "questions": questions_hash(config.evaluation.benchmark or config.evaluation.questions),
-            "against": comparison_key(against) if against else "",
+            "against": comparison_key(config, systems[0]) if config.evaluation.against else "",
         },
         parents=parents,
     )
-
-
-def _identity(system: System) -> dict[str, Any]:
-    """What decides how a system answers; models by their weights."""
-    config = system.config
-    return {
-        "index": config.index.dir,
-        "embedder": asdict(config.embedder),
-        "retriever": {
-            **asdict(config.retriever),
-            "reranker": model_identity(config.retriever.reranker),
-        },
-        "generator": {
-            **asdict(config.generator),
-            "model": model_identity(config.generator.model),
-            "adapter": model_identity(config.generator.adapter),
-        },
-        "grounding": asdict(config.grounding),
-    }
 
 
 def _about(
@@ -185,10 +179,12 @@ def _about(
     return {
         "medrag": __version__,
         "questions_file": config.evaluation.benchmark or config.evaluation.questions,
-        "samples": not benchmark and config.evaluation.questions == _SAMPLES,
+        "samples": not benchmark
+        and Path(config.evaluation.questions).resolve() == Path(_SAMPLES).resolve(),
         "lines_rejected": len(rejected),
         "left_out_seen_in_training": unseen.left_out,
         "shared_documents": unseen.documents,
+        "calibrated_on": 0,
     }
 
 
@@ -203,7 +199,7 @@ def _index(config: Config, rag: RAGPipeline) -> dict[str, Any]:
     }
 
 
-def _settings(systems: Sequence[System], config: Config) -> dict[str, dict[str, Any]]:
+def _settings(systems: Sequence[System]) -> dict[str, dict[str, Any]]:
     return {
         one.name: {
             "description": one.description,

@@ -2,21 +2,67 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..config import Config
 from ..dataset.questions import DocumentNames
 from ..embedding import Embedder
+from ..errors import ArtefactError, ConfigError, DiskError, FormatError
+from ..manifest import read_manifest
 from ..pipeline import RAGPipeline
 from ..progress import progress
 from ..types import Example
 from .outcomes import ask
-from .records import Record, read_records
+from .records import Record
 from .systems import System, share_embedder
 
 _OF = "made-from.txt"  # the fingerprint of the run that the files belong to
+_REFUSED = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+    errno.ENOTDIR, errno.EEXIST,
+}  # fmt: skip
+
+
+@contextmanager
+def workplace(directory: Path) -> Iterator[Path]:
+    """A directory for what is done, beside that of an evaluation; it goes when the block succeeds.
+
+    Raises:
+        ConfigError: `directory` holds something else, which the evaluation would replace.
+        DiskError: the disk is full or read-only; also while the block runs.
+    """
+    try:
+        if not directory.name or _holds_something_else(directory):
+            raise ConfigError(
+                f"evaluation.dir={directory} would be replaced, and it holds no evaluation; give "
+                "a new directory"
+            )
+        work = directory.with_name(f".{directory.name}.part")
+        work.mkdir(parents=True, exist_ok=True)
+        yield work
+        shutil.rmtree(work)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        raise DiskError(
+            f"{error.filename or directory}: {error.strerror}; fix it or choose another "
+            "evaluation.dir; the same command goes on with what is done"
+        ) from error
+
+
+def _holds_something_else(directory: Path) -> bool:
+    try:
+        read_manifest(directory, "evaluation")
+    except FormatError:
+        return False  # an evaluation of another version
+    except ArtefactError:
+        return directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
+    return False
 
 
 def ask_all(
@@ -25,38 +71,38 @@ def ask_all(
     examples: Sequence[Example],
     work: Path,
     fingerprint: str,
+    description: str = "evaluating",
 ) -> dict[str, list[Record]]:
     """The records of each system, in the order of the questions.
 
     Args:
         work: a directory for what is done; it is emptied if it belongs to another run.
-        fingerprint: of the evaluation.
+        fingerprint: of what is asked, and how.
+        description: for the progress that is shown.
     """
-    work.mkdir(parents=True, exist_ok=True)
-    made_from = work / _OF
-    if not made_from.is_file() or made_from.read_text(encoding="utf-8") != fingerprint:
-        for left in work.iterdir():
-            left.unlink()
-        made_from.write_text(fingerprint, encoding="utf-8")
+    _prepare(work, fingerprint)
     embedders: list[tuple[object, Embedder]] = []
     found = {}
-    with progress("evaluating", len(systems) * len(examples), "questions") as advance:
+    with progress(description, len(systems) * len(examples), "questions") as advance:
         for number, system in enumerate(systems):
-            name = re.sub(r"[^\w.-]", "_", system.name)
+            name = re.sub(r"[^\w.-]", "_", system.name)[:40]
             path = work / f"{number}-{name}.jsonl"
-            done = {record.id: record for record in read_records(path)}
-            _cut(path, list(done.values()))
+            done = _done(path)
             advance(len(done))
-            embedder = share_embedder(system.config, embedders)
-            with RAGPipeline(system.config, embedder) as rag, path.open("a") as file:
+            with (
+                RAGPipeline(system.config, share_embedder(system.config, embedders)) as rag,
+                system.open(rag) as answers,
+                path.open("a", encoding="utf-8") as file,
+            ):
                 names = DocumentNames(rag.index)
-                answers = system.open(rag)
-                for example in examples:
-                    if example.id in done:
-                        continue
+                left = [example for example in examples if example.id not in done]
+                for example in left:
                     gold = names.resolve(example.documents)
-                    ks = config.evaluation.ks
-                    record = ask(system.name, answers, rag.index, example, gold, ks)
+                    record = ask(
+                        system.name, answers, rag.index, example, gold, config.evaluation.ks
+                    )
+                    if example is left[0] and len(examples) > 1:
+                        record.milliseconds.clear()  # it has loaded the models, too
                     file.write(record.line())
                     file.flush()
                     done[record.id] = record
@@ -65,15 +111,28 @@ def ask_all(
     return found
 
 
-def _cut(path: Path, whole: Sequence[Record]) -> None:
-    """Drop a last line that a kill has cut, so that the next one does not join it."""
-    if path.exists():
-        path.write_text("".join(record.line() for record in whole), encoding="utf-8")
+def _prepare(work: Path, fingerprint: str) -> None:
+    work.mkdir(exist_ok=True)
+    made_from = work / _OF
+    if not made_from.is_file() or made_from.read_text(encoding="utf-8") != fingerprint:
+        for left in work.iterdir():
+            left.unlink()
+        made_from.write_text(fingerprint, encoding="utf-8")
 
 
-def clear(work: Path) -> None:
-    """Remove what was kept for going on."""
-    for left in work.iterdir() if work.is_dir() else ():
-        left.unlink()
-    if work.is_dir():
-        work.rmdir()
+def _done(path: Path) -> dict[str, Record]:
+    """The records in a file by question; what a kill or a full disk has cut is removed from it."""
+    done: dict[str, Record] = {}
+    if not path.exists():
+        return done
+    whole = 0
+    with path.open("rb+") as file:
+        for line in file:
+            try:
+                record = Record.parse(line)
+            except (ValueError, TypeError):
+                break
+            done[record.id] = record
+            whole += len(line)
+        file.truncate(whole)
+    return done

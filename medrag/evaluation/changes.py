@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArtefactError
-from ..manifest import MANIFEST, open_artefact
+from ..errors import ArtefactError, FormatError
+from ..manifest import MANIFEST, open_artefact, read_manifest
 from ..stores import IndexReader
 from ..types import Flag
 from .records import Record, read_records
@@ -39,13 +39,16 @@ def kind_of(path: Path) -> str:
     """Whether a directory holds an index, an evaluation or an adapter.
 
     Raises:
-        ArtefactError: it holds none of them.
+        ArtefactError: it holds none of them, or is damaged.
     """
     for kind in _KINDS:
         try:
-            open_artefact(path, kind)
+            read_manifest(path, kind)
+        except FormatError:
+            raise
         except ArtefactError:
             continue
+        open_artefact(path, kind)  # damage is an error of its own
         return kind
     raise ArtefactError(
         f"evaluation.against={path} is neither an index nor an evaluation nor an adapter: "
@@ -60,8 +63,14 @@ def write_documents(path: Path, index: IndexReader) -> None:
 
 
 def read_documents(path: Path) -> set[str]:
-    """The ids that `write_documents` has kept."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
+    """The ids that `write_documents` has kept.
+
+    Raises:
+        ArtefactError: they were not kept.
+    """
+    if not path.is_file():
+        raise ArtefactError(f"{path.parent} was made by an earlier version; run it again")
+    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
         return {line.rstrip("\n") for line in file}
 
 
@@ -91,8 +100,9 @@ def _reasons(
 ) -> Iterator[str]:
     cited_before, cited_now = _cited(before), _cited(now)
     told = False
+    flags_before = _flags(before)
     for name, flags in _flags(now).items():
-        if Flag.retracted in flags and Flag.retracted not in _flags(before).get(name, ()):
+        if name in flags_before and Flag.retracted in {*flags} - {*flags_before[name]}:
             yield f"document retracted: {name}"
             told = True
     for name in cited_before:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import Config, EmbedderConfig, IndexConfig, PipelineConfig
+from ..config import Config, EmbedderKind, GeneratorKind, IndexConfig
 from ..dataset.questions import DocumentNames
+from ..errors import ConfigError
 from ..indexing import with_embedder_of_index
 from ..manifest import read_manifest
 from ..pipeline import RAGPipeline
@@ -28,14 +29,21 @@ from .records import Record
 from .systems import System
 
 
-def comparison_key(against: str) -> str:
-    """Identifies what is compared with: its kind and fingerprint.
+def comparison_key(config: Config, system: System) -> str:
+    """Identifies what a system is compared with: its kind and fingerprint.
 
     Raises:
         ArtefactError: it is neither an index nor an evaluation nor an adapter.
+        ConfigError: it is an adapter, and the system has no model that reads one.
     """
-    kind = kind_of(Path(against))
-    return f"{kind} {read_manifest(Path(against), kind).fingerprint}"
+    path = Path(config.evaluation.against)
+    kind = kind_of(path)
+    if kind == "adapter" and system.config.generator.kind != GeneratorKind.hf:
+        raise ConfigError(
+            f"evaluation.against={path} is an adapter, which {system.name!r} does not read; add "
+            "generator=hf, with the generator.model that it was trained on"
+        )
+    return f"{kind} {read_manifest(path, kind).fingerprint}"
 
 
 def compare(
@@ -55,10 +63,12 @@ def compare(
     if kind == "evaluation":
         before, documents_before = records_of(path, system.name), read_documents(path / DOCUMENTS)
     else:
-        other = _with(system.config, kind, str(path))
+        other = _with(system, kind, str(path))
         before, documents_before = _asked(other, examples, config.evaluation.ks)
     found = list(changes(before, now, documents_before, documents_now))
-    both = sum(record.id in before for record in now)
+    both = sum(
+        record.id in before and before[record.id].question == record.question for record in now
+    )
     return {
         "directory": str(path),
         "kind": kind,
@@ -67,28 +77,30 @@ def compare(
     }
 
 
-def _with(config: PipelineConfig, kind: str, path: str) -> PipelineConfig:
-    other = deepcopy(config)
+def _with(system: System, kind: str, path: str) -> System:
+    """The system with another index, and the embedder of that, or with another adapter."""
+    config = deepcopy(system.config)
     if kind == "index":
-        other.index = IndexConfig(dir=path)
-        other.embedder = EmbedderConfig()
-        return with_embedder_of_index(other)
-    other.generator.adapter = path
-    return other
+        config.index = IndexConfig(dir=path)
+        config.embedder = replace(config.embedder, kind=EmbedderKind.local, model="")
+        return replace(system, config=with_embedder_of_index(config))
+    config.generator.adapter = path
+    return replace(system, config=config)
 
 
 def _asked(
-    config: PipelineConfig, examples: Sequence[Example], ks: Sequence[int]
+    system: System, examples: Sequence[Example], ks: Sequence[int]
 ) -> tuple[dict[str, Record], set[str]]:
-    """The records of another pipeline by question, and the documents of its index."""
+    """The records of another system by question, and the documents of its index."""
     found = {}
     with (
-        RAGPipeline(config) as rag,
+        RAGPipeline(system.config) as rag,
+        system.open(rag) as answers,
         progress("asking the other one", len(examples), "questions") as advance,
     ):
         names = DocumentNames(rag.index)
         for example in examples:
             gold = names.resolve(example.documents)
-            found[example.id] = ask("", rag, rag.index, example, gold, ks)
+            found[example.id] = ask(system.name, answers, rag.index, example, gold, ks)
             advance(1)
         return found, {*rag.index.document_ids()}

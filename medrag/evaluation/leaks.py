@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..config import Config
+from ..config import Config, PipelineConfig
 from ..dataset import leaks
 from ..errors import MismatchError, QuestionError
 from ..manifest import MANIFEST, Parent, open_artefact
 from ..types import Example
+from .systems import System
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Unseen:
     Attributes:
         left_out: how many questions of the set were seen in training.
         documents: names of the documents of the remaining questions that were.
-        models: the tuned models in use, by kind.
+        models: the tuned models in use, by kind; a second one of a kind is "adapter 2".
     """
 
     examples: list[Example]
@@ -30,36 +31,42 @@ class Unseen:
     models: dict[str, Parent] = field(default_factory=dict)
 
 
-def without_leaks(config: Config, examples: Sequence[Example]) -> Unseen:
-    """Leave out the questions that the adapter, retriever or reranker in use was trained on.
+def without_leaks(config: Config, systems: Sequence[System], examples: Sequence[Example]) -> Unseen:
+    """Leave out the questions that an adapter, retriever or reranker in use was trained on.
 
     Raises:
         ArtefactError: a tuned model or its dataset is missing, so a leak cannot be ruled out.
         MismatchError: the dataset has changed since the model was trained on it.
         QuestionError: every question was seen in training.
     """
-    tuned = {"adapter": config.generator.adapter}
-    models = {"retriever": config.embedder.model, "reranker": config.retriever.reranker}
-    for kind, model in models.items():
-        if model and (Path(model) / MANIFEST).is_file():  # else not tuned by medrag
-            tuned[kind] = model
     parents: dict[str, Parent] = {}
     train: list[tuple[str, list[str]]] = []
-    for kind, folder in tuned.items():
-        if folder:
-            found = open_artefact(Path(folder), kind)
-            parents[kind] = Parent(folder, found.fingerprint)
-            train += _trained_on(folder, found.parents["dataset"])
+    for kind, folder in dict.fromkeys(one for system in systems for one in _tuned(system.config)):
+        found = open_artefact(Path(folder), kind)
+        count = sum(name.split()[0] == kind for name in parents)
+        parents[f"{kind} {count + 1}" if count else kind] = Parent(folder, found.fingerprint)
+        train += _trained_on(folder, found.parents["dataset"])
     asked = [(one.question, one.documents) for one in examples]
     seen = {*leaks(train, asked)[0]}
     kept = [example for example in examples if example.question not in seen]
     if not kept:
         raise QuestionError(
-            f"every question of {config.evaluation.questions} was seen in training; evaluate on "
-            f"the dataset's test split: evaluation.questions={config.dataset.dir}/test.jsonl"
+            f"every question of {config.evaluation.benchmark or config.evaluation.questions} was "
+            "seen in training; evaluate on the dataset's test split: "
+            f"evaluation.questions={config.dataset.dir}/test.jsonl"
         )
     shared = leaks(train, [(one.question, one.documents) for one in kept])[1]
     return Unseen(kept, len(examples) - len(kept), shared, parents)
+
+
+def _tuned(config: PipelineConfig) -> Iterator[tuple[str, str]]:
+    """Kind and folder of each model that medrag may have trained."""
+    if config.generator.adapter:
+        yield "adapter", config.generator.adapter
+    models = {"retriever": config.embedder.model, "reranker": config.retriever.reranker}
+    for kind, model in models.items():
+        if model and (Path(model) / MANIFEST).is_file():  # else not tuned by medrag
+            yield kind, model
 
 
 def _trained_on(model: str, dataset: Parent) -> Iterator[tuple[str, list[str]]]:

@@ -19,14 +19,14 @@ class Context:
     """What the measures of a question need beside the answer.
 
     Attributes:
-        ranked: names of documents, best first, without repeats.
+        ranked: names of documents, best first, without repeats; None if nothing was searched.
         shown: whether the answer is shown, not refused.
         ks: cut-offs of recall@k.
     """
 
     example: Example
     gold: Sequence[str]
-    ranked: Sequence[str]
+    ranked: Sequence[str] | None
     shown: bool
     verdict: Verdict
     ks: Sequence[int]
@@ -35,7 +35,7 @@ class Context:
 def measure(context: Context, answer: Answer, index: IndexReader) -> dict[str, float]:
     """Every measure that applies, by "section/name", in [0, 1]."""
     found = dict(_of_answer(context, answer))
-    if context.gold and context.ranked:
+    if context.gold and context.ranked is not None:
         of_ranking = retrieval_measures(context.ranked, context.gold, context.ks)
         found |= {f"retrieval/{name}": value for name, value in of_ranking.items()}
     if context.shown:

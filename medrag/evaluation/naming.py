@@ -195,7 +195,7 @@ def _spaced(text: str) -> str:
 
 def _forms(name: str) -> list[str]:
     """A name, and "X" and "Y" for "X (Y)"."""
-    inside = _INSIDE.findall(name)
+    inside = [one for one in _INSIDE.findall(name) if not quantities(one)]
     return [name, _BRACKETS.sub(" ", name), *inside] if inside else [name]
 
 

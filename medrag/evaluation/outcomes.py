@@ -40,10 +40,14 @@ def ask(
     answer = draft.answer
     # Five chunks a document are enough for a ranking of documents.
     deep = answers.retrieve(example.question, 5 * max(10, *ks))
-    ranked = _ranked(deep)
+    ranked = None if deep is None else _ranked(deep)
     verdict = judge(example, answer)
     shown = not answer.abstained and answer.confidence >= answers.threshold
-    context = Context(example, gold, [name for name, _ in ranked], shown, verdict, ks)
+    order = None if ranked is None else [name for name, _ in ranked]
+    context = Context(example, gold, order, shown, verdict, ks)
+    spent = {"query": round(query_ms, 2)}
+    if ranked is not None:
+        spent["retrieve"] = round(draft.retrieve_ms, 2)
     return Record(
         system=system,
         id=example.id,
@@ -77,10 +81,10 @@ def ask(
             {**{name: getattr(hit, name) for name in _HIT}, "flags": [str(f) for f in hit.flags]}
             for hit in answer.hits
         ],
-        ranked=ranked,
+        ranked=ranked or [],
         documents=_hashes(index, answer),
         values=measure(context, answer, index),
-        milliseconds={"retrieve": round(draft.retrieve_ms, 2), "query": round(query_ms, 2)},
+        milliseconds=spent,
     )
 
 

@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from ..errors import ArtefactError
+
 
 class Blame(StrEnum):
     """Why a question was not dealt with as it should have been; the first that holds."""
@@ -90,20 +92,29 @@ class Record:
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
 
     @classmethod
-    def parse(cls, line: str) -> Self:
+    def parse(cls, line: bytes) -> Self:
         """The record of a line.
 
         Raises:
             ValueError, TypeError: the line is cut, or has other fields.
         """
+        if not line.endswith(b"\n"):
+            raise ValueError("the line has no end")
         return cls(**json.loads(line))
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a file, in order; a last line that a kill has cut is left out."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.endswith("\n"):
+    """The records of a file, in order.
+
+    Raises:
+        ArtefactError: a line cannot be read; maybe another version of medrag has written it.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
                 yield Record.parse(line)
+            except (ValueError, TypeError) as error:
+                raise ArtefactError(
+                    f"{path}:{number} is no record of this version of medrag ({error}); run that "
+                    "evaluation again"
+                ) from error

@@ -20,7 +20,7 @@ from ..metrics import (
 )
 from ..types import QuestionKind
 from .records import Blame, Record
-from .statistics import NOTHING, Bootstrap, Figure, Floats
+from .statistics import Bootstrap, Figure, Floats
 
 SECTIONS = ("retrieval", "answers", "citations", "abstention")
 _RISKS = (0.05, 0.1)
@@ -63,22 +63,18 @@ def _of_system(records: Sequence[Record], bootstrap: Bootstrap) -> dict[str, Any
         section, _, name = measure.partition("/")
         sections[section][name] = asdict(bootstrap.mean(_values(records, measure)))
     judged = {one.id: (one.confidence, float(_is_right(one))) for one in records if _counts(one)}
-    sections["abstention"].update(
-        {name: asdict(figure) for name, figure in _selective(judged, bootstrap).items()}
-    )
-    pairs = list(judged.values())
-    curve = _curve(pairs)
-    # A draft that there is none of is no claim to be calibrated.
-    drafts = [pair for one in records if one.draft and (pair := judged.get(one.id))]
+    # Without a draft there is no claim to be calibrated.
+    drafts = {one.id: judged[one.id] for one in records if one.draft and one.id in judged}
+    selective = _selective(judged, bootstrap) | {"ece": bootstrap.statistic(drafts, _ece)}
+    sections["abstention"].update({name: asdict(figure) for name, figure in selective.items()})
+    curve = risk_coverage(*_columns(judged))
     return {
         "threshold": records[0].threshold if records else None,
         **sections,
         "latency": {name: _latency(records, name) for name in ("retrieve", "query")},
         "blame": {blame.value: sum(one.blame == blame for one in records) for blame in Blame},
-        "risk_coverage": [list(point) for point in curve[:: max(1, len(curve) // _POINTS)]],
-        "calibration": [
-            list(one) for one in reliability([pair[0] for pair in drafts], [p[1] for p in drafts])
-        ],
+        "risk_coverage": [list(point) for point in _thinned(curve)],
+        "calibration": [list(one) for one in reliability(*_columns(drafts))],
     }
 
 
@@ -98,9 +94,6 @@ def _selective(
         "aurc_excess": bootstrap.statistic(
             judged, lambda sure, right: area(sure, right) - oracle_area(right.tolist())
         ),
-        "ece": bootstrap.statistic(
-            judged, lambda sure, right: calibration_error(sure.tolist(), right.tolist())
-        ),
     }
     for risk in _RISKS:
 
@@ -108,11 +101,20 @@ def _selective(
             return coverage_at_risk(curve(sure, right), risk)
 
         found[f"coverage_at_{100 * risk:.0f}"] = bootstrap.statistic(judged, covered)
-    return found if judged else dict.fromkeys(found, NOTHING)
+    return found
 
 
-def _curve(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    return risk_coverage([sure for sure, _ in pairs], [right for _, right in pairs])
+def _ece(sure: Floats, right: Floats) -> float:
+    return calibration_error(sure.tolist(), right.tolist())
+
+
+def _columns(pairs: Mapping[str, tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [sure for sure, _ in pairs.values()], [right for _, right in pairs.values()]
+
+
+def _thinned(curve: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """At most so many points as a plot needs, the last one among them."""
+    return curve[:: -max(1, -(-len(curve) // _POINTS))][::-1]
 
 
 def _counts(record: Record) -> bool:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 from ..config import Config, GeneratorKind, PipelineConfig
-from ..embedding import Embedder
+from ..embedding import Embedder, open_embedder
 from ..errors import ConfigError
 from ..generation import Generator, open_generator
 from ..generation.prompts import closed_book_prompt
+from ..grounding.calibration import calibration_key, load_calibration, reader_identity
+from ..indexing import with_embedder_of_index
+from ..manifest import fingerprint, model_identity, read_manifest
 from ..pipeline import Draft, RAGPipeline
 from ..text import split_sentences
 from ..types import Answer, AnswerSentence, Citation, Hit
@@ -34,6 +40,8 @@ BUILT_IN = {
     "closed-book": ("baseline: the language model without passages, never refuses", ""),
 }
 _CLOSED_BOOK = "closed-book"
+_FIRST_SENTENCE = ("bm25-first-sentence", "dense-first-sentence")
+_LONGEST_NAME = 60  # characters, because a name becomes part of a file name
 
 
 class Answers(Protocol):
@@ -42,8 +50,8 @@ class Answers(Protocol):
     def draft(self, question: str) -> Draft:
         """What would be answered, and how sure it is."""
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
-        """The best chunks."""
+    def retrieve(self, question: str, k: int) -> list[Hit] | None:
+        """The best chunks; None if it reads no passages."""
 
     @property
     def threshold(self) -> float:
@@ -63,33 +71,41 @@ class System:
     settings: tuple[str, ...]
     config: PipelineConfig
 
-    def open(self, rag: RAGPipeline) -> Answers:
+    @contextmanager
+    def open(self, rag: RAGPipeline) -> Iterator[Answers]:
         """What answers as this system does; `rag` is a pipeline with its configuration."""
         if self.name == _CLOSED_BOOK:
-            return ClosedBook(open_generator(self.config.generator))
-        return FirstSentence(rag) if self.name.endswith("-first-sentence") else rag
+            with closing(open_generator(self.config.generator)) as generator:
+                yield ClosedBook(generator)
+        else:
+            yield FirstSentence(rag) if self.name in _FIRST_SENTENCE else rag
 
 
 def read_systems(config: Config, names: Sequence[str]) -> list[System]:
     """The systems that are named: built-in ones, or "NAME: SETTING=VALUE SETTING=VALUE".
 
+    The settings of a built-in name come on top of its own.
+
     Raises:
         ConfigError: a name is unknown or given twice, or a setting is wrong.
+        ArtefactError: a system has no index.
     """
     found: list[System] = []
     for text in names:
         name, colon, settings = (part.strip() for part in text.partition(":"))
-        description = "as configured, with other settings"
-        if not colon:
-            if name not in BUILT_IN:
-                raise ConfigError(
-                    f"evaluation.systems: {name!r} is unknown; give one of {', '.join(BUILT_IN)}, "
-                    f"or settings: '{name or 'NAME'}: SETTING=VALUE'"
-                )
-            description, settings = BUILT_IN[name]
+        if not (colon or name in BUILT_IN) or not name:
+            raise ConfigError(
+                f"evaluation.systems: {name!r} is unknown; give one of {', '.join(BUILT_IN)}, "
+                f"or settings: '{name or 'NAME'}: SETTING=VALUE'"
+            )
         if any(name == other.name for other in found):
             raise ConfigError(f"evaluation.systems: {name!r} is there twice; rename one")
-        changes = tuple(shlex.split(settings))
+        if len(name) > _LONGEST_NAME:
+            raise ConfigError(
+                f"evaluation.systems: {name!r} has {len(name)} characters; {_LONGEST_NAME} at most"
+            )
+        description, own = BUILT_IN.get(name, ("as configured, with other settings", ""))
+        changes = (*own.split(), *_split(settings))
         found.append(System(name, description, changes, _changed(config, changes)))
     closed = next((one for one in found if one.name == _CLOSED_BOOK), None)
     if closed and closed.config.generator.kind == GeneratorKind.extractive:
@@ -98,6 +114,17 @@ def read_systems(config: Config, names: Sequence[str]) -> list[System]:
             "generator=openai, with generator.model"
         )
     return found
+
+
+def _split(settings: str) -> list[str]:
+    try:
+        changes = shlex.split(settings)
+    except ValueError as error:
+        raise ConfigError(f"evaluation.systems: {settings}: {error}") from error
+    for change in changes:
+        if not change.partition("=")[0] or "=" not in change:
+            raise ConfigError(f"evaluation.systems: {change}: write settings as NAME=VALUE")
+    return changes
 
 
 def _changed(config: PipelineConfig, changes: Sequence[str]) -> PipelineConfig:
@@ -115,7 +142,7 @@ def _changed(config: PipelineConfig, changes: Sequence[str]) -> PipelineConfig:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"evaluation.systems: {' '.join(changes)}: {reason}") from error
     assert isinstance(merged, PipelineConfig)
-    return merged
+    return with_embedder_of_index(merged)
 
 
 class FirstSentence:
@@ -132,9 +159,11 @@ class FirstSentence:
 
     def draft(self, question: str) -> Draft:
         """See `Answers.draft`."""
+        started = time.perf_counter()
         hits = self._rag.retrieve(question)
+        retrieve_ms = 1000 * (time.perf_counter() - started)
         if not hits:
-            return Draft(Answer(question, "", True, 0.0, (), ()), {})
+            return Draft(Answer(question, "", True, 0.0, (), ()), {}, retrieve_ms)
         hit = hits[0]
         text = split_sentences(hit.text)[0]
         at = hit.start + hit.text.index(text)
@@ -155,6 +184,7 @@ class FirstSentence:
                 sentences=(AnswerSentence(text, (1,), 1.0, True),),
             ),
             {},
+            retrieve_ms,
         )
 
 
@@ -166,9 +196,8 @@ class ClosedBook:
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
-        """Nothing: it reads no passages."""
-        return []
+    def retrieve(self, question: str, k: int) -> None:
+        """See `Answers.retrieve`."""
 
     def draft(self, question: str) -> Draft:
         """See `Answers.draft`."""
@@ -178,11 +207,53 @@ class ClosedBook:
 
 def share_embedder(config: PipelineConfig, opened: list[tuple[object, Embedder]]) -> Embedder:
     """The embedder of a configuration; systems with the same one share it."""
-    from ..embedding import open_embedder
-
     for known, embedder in opened:
         if known == config.embedder:
             return embedder
     embedder = open_embedder(config.embedder)
     opened.append((config.embedder, embedder))
     return embedder
+
+
+def identity(config: PipelineConfig) -> dict[str, Any]:
+    """What decides how a system answers; the index by its content, models by their weights.
+
+    The calibration is left out, because an evaluation may change it: see `calibrations`.
+
+    Raises:
+        ArtefactError: the index is missing.
+    """
+    generator, grounding = config.generator, config.grounding
+    return {
+        "index": read_manifest(Path(config.index.dir), "index").fingerprint,
+        "embedder": asdict(config.embedder) | {"model": model_identity(config.embedder.model)},
+        "retriever": {
+            **asdict(config.retriever),
+            "reranker": model_identity(config.retriever.reranker),
+        },
+        "generator": {
+            **asdict(generator),
+            "model": model_identity(generator.model),
+            "adapter": model_identity(generator.adapter),
+        },
+        "grounding": {
+            **asdict(grounding),
+            "reader": reader_identity(grounding.reader),
+            "verifier": model_identity(grounding.verifier),
+        },
+    }
+
+
+def calibrations(systems: Sequence[System]) -> dict[str, str]:
+    """The fingerprint of each system's calibration; "" for a system that has none of its own.
+
+    Raises:
+        ConfigError: the calibrations that are kept with an index cannot be read.
+    """
+    embedders: list[tuple[object, Embedder]] = []
+    found = {}
+    for system in systems:
+        key = calibration_key(system.config, share_embedder(system.config, embedders).fingerprint)
+        own = load_calibration(Path(system.config.index.dir), key)
+        found[system.name] = fingerprint(asdict(own)) if own else ""
+    return found
