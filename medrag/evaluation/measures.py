@@ -9,7 +9,7 @@ from ..grounding import check_support
 from ..metrics import retrieval_measures, rouge_l, token_f1
 from ..stores import IndexReader
 from ..types import Answer, AnswerStatus, Citation, Example, QuestionKind
-from .judgement import Basis, Verdict, holds_nugget, statements
+from .judgement import Verdict, holds_nugget, statements
 
 _FULL, _PARTIAL = 1.0, 0.5  # TREC's weights of citations
 
@@ -61,8 +61,7 @@ def _of_answer(context: Context, answer: Answer) -> Iterator[tuple[str, float]]:
         return
     yield "answers/right", float(shown and verdict.right)
     score = verdict.score if shown else 0.0
-    if verdict.basis is not Basis.form or not shown:
-        yield "answers/score", score
+    yield "answers/score", score
     if example.kind is QuestionKind.yes_no and example.exact:
         yield "answers/yes_no", float(shown and verdict.right)
     elif example.kind is QuestionKind.factoid and example.exact:

@@ -1,78 +1,81 @@
-"""The evaluation stage on a real index: its numbers by hand, and the questions it leaves out."""
+"""The stage as a whole: its files agree with each other, with the index and with the pipeline."""
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
 import struct
-from collections.abc import Callable
+from collections import Counter
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+import pytrec_eval
 
-from medrag import (
-    Answer,
-    Citation,
-    EvaluationConfig,
-    Example,
-    GeneratorConfig,
-    Hit,
-    PipelineConfig,
-    TrackingConfig,
-)
-from medrag.config import Config, WandbMode
-from medrag.errors import ArtefactError, MismatchError, QuestionError
-from medrag.evaluate import run
-from medrag.evaluation import Outcome, summarise, without_leaks
-from medrag.evaluation.report import metrics_table, plot
-from medrag.indexing import BuildReport
-from medrag.manifest import Manifest, Parent, describe_files, read_manifest, write_manifest
+from medrag import RAGPipeline
+from medrag.config import Config
+from medrag.evaluate import EvaluationReport, run
+from medrag.generation.prompts import REFUSAL
+from medrag.manifest import Parent, read_manifest
 from medrag.stores.local.index import Index
 from medrag.text.words import words
+from tests.conftest import NOTES
+from tests.evaluation.conftest import (
+    MakeConfig,
+    answers,
+    build_index,
+    make_config,
+    write_corpus,
+    write_rows,
+)
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "question": "What calms an acute attack of gout?",
      "answer": "Colchicine or naproxen calm an acute attack.", "documents": ["gout.txt"]},
     {"id": "2", "question": "What lowers uric acid and prevents further attacks of gout?",
      "answer": "Allopurinol.", "documents": ["gout.txt"]},
-    {"id": "3", "question": "How is severe malaria treated?",
-     "answer": "With intravenous artesunate.", "documents": ["sub/malaria.txt"]},
+    {"id": "3", "question": "How is severe malaria treated?", "type": "factoid",
+     "exact": ["artesunate"], "documents": ["sub/malaria.txt"]},
     # retrieval ranks another document first
     {"id": "4", "question": "Which mosquitoes spread malaria?",
      "answer": "Anopheles mosquitoes.", "documents": ["asthma.md"]},
     {"id": "5", "question": "What opens the airways within minutes in asthma?",
      "answer": "Salbutamol.", "documents": []},  # its documents are unknown
-    {"id": "6", "question": "Who won the chess tournament in Reykjavik?", "answer": ""},
-    {"id": "7", "question": "What is given for severe malaria?", "answer": ""},  # a trap
+    {"id": "6", "question": "Who won the chess tournament in Reykjavik?", "answerable": False},
+    {"id": "7", "question": "What is given for severe malaria?", "answerable": False},  # a trap
+    {"id": "8", "question": "What causes gout?"},  # nothing is known about it
 ]  # fmt: skip
+SYSTEMS = ["medrag", "refuses: grounding.min_confidence=1", "bm25-first-sentence"]
 
 
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return str(path)
+@dataclass
+class Done:
+    """A run with three systems, and what it has left."""
+
+    config: Config
+    report: EvaluationReport
+    rows: dict[str, list[dict[str, Any]]]
+    directory: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return self.report.summary
 
 
-@pytest.fixture
-def settings(config: PipelineConfig, build: Callable[[], BuildReport], tmp_path: Path) -> Config:
-    """An index over three notes, and seven questions."""
-    build()
-    return Config(
-        corpus=config.corpus,
-        index=config.index,
-        evaluation=EvaluationConfig(
-            questions=write_rows(tmp_path / "questions.jsonl", ROWS),
-            dir=str(tmp_path / "evaluation"),
-            ks=[3, 1],
-        ),
-        tracking=TrackingConfig(wandb=WandbMode.disabled),
-    )
-
-
-def answers(config: Config) -> list[dict[str, Any]]:
-    path = Path(config.evaluation.dir, "answers.jsonl")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, notes_index: str) -> Done:
+    root = tmp_path_factory.mktemp("evaluate")
+    write_rows(root / "questions.jsonl", [*ROWS, {"oops": 1}])
+    config = make_config(root, notes_index, systems=SYSTEMS, ks=[3, 1])
+    config.grounding.min_confidence = 0.0
+    report = run(config)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in answers(config):
+        rows.setdefault(row["system"], []).append(row)
+    return Done(config, report, rows, Path(config.evaluation.dir))
 
 
 def mean(values: list[float]) -> float:
@@ -86,330 +89,273 @@ def f1(said: str, wanted: str) -> float:
     return 2 * common / (len(left) + len(right))
 
 
-def test_the_numbers_are_those_of_the_answers(settings: Config) -> None:
-    report = run(settings)
-    directory = Path(settings.evaluation.dir)
-    metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-    assert report.summary == metrics
-    assert (report.directory, report.up_to_date) == (directory, False)
-    rows = answers(settings)
-    assert [row["id"] for row in rows] == [row["id"] for row in ROWS]
+def test_the_files_are_there_and_sealed(done: Done) -> None:
+    names = {path.name for path in done.directory.iterdir()}
+    assert names == {
+        "manifest.json", "metrics.json", "answers.jsonl", "report.html", "metrics.png",
+        "biogen.json", "documents.txt.gz", "qrels.txt",
+        "run-medrag.txt", "run-refuses.txt", "run-bm25-first-sentence.txt",
+    }  # fmt: skip
+    manifest = read_manifest(done.directory, "evaluation")
+    assert set(manifest.files) == names - {"manifest.json"}
+    assert manifest.counts == {"questions": 8, "left_out": 0}
+    index = read_manifest(Path(done.config.index.dir), "index")
+    assert manifest.parents == {"index": Parent(done.config.index.dir, index.fingerprint)}
+    assert (done.report.directory, done.report.up_to_date) == (done.directory, False)
+    assert done.summary == json.loads((done.directory / "metrics.json").read_text("utf-8"))
+    assert not list(done.directory.parent.glob(".evaluation*"))  # nothing is left beside it
 
-    placed = [row for row in rows if row["gold"]]
+
+def test_each_system_has_every_question_in_order(done: Done) -> None:
+    assert [*done.rows] == [*done.summary["systems"]] == ["medrag", "refuses", SYSTEMS[2]]
+    for rows in done.rows.values():
+        assert [row["id"] for row in rows] == [row["id"] for row in ROWS]
+    assert done.summary["questions"] == {
+        "all": 8, "answerable": 5, "unanswerable": 2, "unknown": 1,
+    }  # fmt: skip
+    assert done.summary["lines_rejected"] == 1
+    assert done.summary["index"]["documents"] == len(NOTES)
+
+
+def test_every_figure_is_the_mean_of_what_the_answers_have(done: Done) -> None:
+    checked = 0
+    for system, told in done.summary["systems"].items():
+        values: dict[str, list[float]] = {}
+        for row in done.rows[system]:
+            for name, value in row["values"].items():
+                values.setdefault(name, []).append(value)
+        for name, numbers in values.items():
+            section, _, measure = name.partition("/")
+            figure = told[section][measure]
+            assert figure["value"] == pytest.approx(mean(numbers)), name
+            assert figure["n"] == len(numbers), name
+            assert figure["low"] - 1e-9 <= figure["value"] <= figure["high"] + 1e-9
+            checked += 1
+        assert told["blame"] == {
+            name: Counter(row["blame"] for row in done.rows[system])[name] for name in told["blame"]
+        }
+    assert checked > 30
+    basis = Counter(row["basis"] for row in done.rows["medrag"])
+    assert done.summary["judged_by"] == dict(basis)
+
+
+def test_retrieval_by_hand(done: Done) -> None:
+    placed = [row for row in done.rows["medrag"] if row["gold"]]
     assert [row["id"] for row in placed] == ["1", "2", "3", "4"]
-    ranks = [row["ranked"].index(row["gold"][0]) + 1 for row in placed]
+    ranks = [[name for name, _ in row["ranked"]].index(row["gold"][0]) + 1 for row in placed]
     assert ranks[:3] == [1, 1, 1]
     assert ranks[3] > 1
-    retrieval = metrics["retrieval"]
-    assert list(retrieval) == ["questions", "recall@1", "recall@3", "mrr", "ndcg@10"]
-    assert retrieval["questions"] == 4
-    assert retrieval["recall@1"] == 0.75
-    assert retrieval["recall@3"] == 1.0
-    assert retrieval["mrr"] == pytest.approx(mean([1 / rank for rank in ranks]))
+    told = done.summary["systems"]["medrag"]["retrieval"]
+    assert {*told} == {"recall@1", "recall@3", "mrr", "ndcg@10"}
+    assert told["recall@1"]["value"] == 0.75
+    assert told["recall@3"]["value"] == 1.0
+    assert told["mrr"]["value"] == pytest.approx(mean([1 / rank for rank in ranks]))
     ndcg_of_fourth = {2: 0.6309297535714575, 3: 0.5}[ranks[3]]  # 1 / log2(rank + 1)
-    assert retrieval["ndcg@10"] == pytest.approx((3 + ndcg_of_fourth) / 4)
+    assert told["ndcg@10"]["value"] == pytest.approx((3 + ndcg_of_fourth) / 4)
 
-    for row in rows:
+
+def test_answers_by_hand(done: Done) -> None:
+    told = {row["id"]: row for row in done.rows["medrag"]}
+    assert [told[n]["right"] for n in "1236"] == [True, True, True, False]
+    assert told["8"]["right"] is None
+    assert "answers/right" not in told["8"]["values"]
+    for number in "1245":
+        row = told[number]
         bare = row["answer"]
         for source in row["sources"]:
             bare = bare.replace(f"[{source['marker']}]", "")
-        wanted = 0.0 if row["abstained"] else f1(bare, row["reference"])
-        assert row["token_f1"] == pytest.approx(wanted)
-    answered = [row for row in rows if not row["abstained"]]
-    assert 4 <= len(answered) <= 6  # "chess" is refused
-    assert any(row["id"] == "6" and row["abstained"] for row in rows)
-    right = [
-        row["answerable"] and any(s["document"] in row["gold"] for s in row["sources"])
-        for row in answered
-        if row["gold"] or not row["answerable"]
-    ]
-    refused = [row for row in rows if row["abstained"]]
-    unanswerable = [row for row in rows if not row["answerable"]]
-    answerable = [row for row in rows if row["answerable"]]
-    assert len(answerable) == 5
-    told = metrics["answers"]
-    assert told["questions"] == 7
-    assert told["answerable"] == 5
-    assert told["answered"] == len(answered)
-    assert told["coverage"] == pytest.approx(len(answered) / 7)
-    assert told["token_f1"] == pytest.approx(mean([row["token_f1"] for row in answerable]))
-    assert told["token_f1_when_answered"] == pytest.approx(
-        mean([row["token_f1"] for row in answerable if not row["abstained"]])
-    )
-    assert told["right_document_when_answered"] == pytest.approx(mean(list(map(float, right))))
-    assert told["abstention_precision"] == pytest.approx(
-        mean([float(not row["answerable"]) for row in refused])
-    )
-    assert told["abstention_recall"] == pytest.approx(
-        mean([float(row["abstained"]) for row in unanswerable])
-    )
-    citations = [source for row in rows for source in row["sources"]]
-    assert told["citations"] == told["citations_resolved"] == len(citations) > 3
-    with Index(settings.index.dir) as index:
-        for source in citations:
+        assert row["shown"]
+        assert row["values"]["answers/token_f1"] == pytest.approx(f1(bare, row["reference"]))
+    assert "answers/token_f1" not in told["3"]["values"]  # it has an exact answer only
+    assert told["3"]["values"]["answers/exact"] == 1.0
+    assert told["7"]["blame"] == "wrongly answered"
+    assert told["7"]["values"]["abstention/recall"] == 0.0
+
+
+def test_a_system_that_refuses_everything(done: Done) -> None:
+    told, rows = done.summary["systems"]["refuses"], done.rows["refuses"]
+    assert told["threshold"] == 1.0
+    for row in rows:
+        assert (row["shown"], row["answer"], row["status"]) == (False, REFUSAL, "abstained")
+    assert told["answers"]["coverage"]["value"] == 0.0
+    assert told["answers"]["right"]["value"] == 0.0
+    assert "right_when_answered" not in told["answers"]
+    assert told["abstention"]["recall"]["value"] == 1.0
+    # Two of the seven of which something is known have no answer.
+    assert told["abstention"]["precision"]["value"] == pytest.approx(2 / 7)
+    assert told["abstention"]["precision"]["n"] == 7
+    right = sum(row["right"] is True for row in done.rows["medrag"])
+    assert told["blame"]["wrongly refused"] == right > 2
+
+
+def test_another_system_is_compared_pair_by_pair(done: Done) -> None:
+    assert [*done.summary["differences"]] == ["refuses", SYSTEMS[2]]
+    base = done.summary["systems"]["medrag"]["answers"]
+    for system, told in done.summary["differences"].items():
+        its = done.summary["systems"][system]["answers"]
+        for measure in ("right", "coverage"):
+            found = told[f"answers/{measure}"]
+            assert found["difference"] == pytest.approx(
+                its[measure]["value"] - base[measure]["value"]
+            )
+            assert found["low"] <= found["difference"] <= found["high"]
+    refuses = done.summary["differences"]["refuses"]["answers/coverage"]
+    assert (refuses["difference"], refuses["p"], refuses["n"]) == (-1.0, 0.0, 8)
+
+
+def test_what_is_shown_is_what_the_pipeline_answers(done: Done) -> None:
+    config = deepcopy(done.config)
+    for minimum, system in ((0.0, "medrag"), (1.0, "refuses")):
+        config.grounding.min_confidence = minimum
+        with RAGPipeline(config) as rag:
+            for row in done.rows[system]:
+                answer = rag.query(row["question"])
+                assert (row["answer"], row["shown"]) == (answer.answer, not answer.abstained)
+                if row["shown"]:
+                    assert row["confidence"] == pytest.approx(answer.confidence, abs=1e-6)
+                assert [hit["document"] for hit in row["hits"]] == [
+                    hit.document for hit in answer.hits
+                ]
+
+
+def test_citations_stand_in_the_documents(done: Done) -> None:
+    cited = [source for row in done.rows["medrag"] for source in row["sources"]]
+    assert len(cited) > 3
+    with Index(done.config.index.dir) as index:
+        for source in cited:
             text = index.document_text(source["document"]) or ""
             assert text[source["start"] : source["end"]] == source["text"] != ""
-    assert metrics["risk_coverage"][-1][0] == 1.0
-    assert metrics["left_out_seen_in_training"] == metrics["lines_rejected"] == 0
+        wanted = sorted(index.document_ids())
+    with gzip.open(done.directory / "documents.txt.gz", "rt", encoding="utf-8") as file:
+        assert sorted(file.read().splitlines()) == wanted
+    assert done.summary["systems"]["medrag"]["citations"]["resolved"]["value"] == 1.0
 
 
-def test_the_plot_is_a_picture(settings: Config) -> None:
-    run(settings)
-    data = Path(settings.evaluation.dir, "metrics.png").read_bytes()
+def test_trec_eval_finds_the_same_figures_in_the_runs(done: Done) -> None:
+    for system in done.rows:
+        with (done.directory / "qrels.txt").open(encoding="utf-8") as file:
+            judged = pytrec_eval.RelevanceEvaluator(pytrec_eval.parse_qrel(file), {"ndcg_cut.10"})
+        with (done.directory / f"run-{system}.txt").open(encoding="utf-8") as file:
+            found = judged.evaluate(pytrec_eval.parse_run(file))
+        told = done.summary["systems"][system]["retrieval"]["ndcg@10"]
+        values = [one["ndcg_cut_10"] for one in found.values()]
+        assert sum(values) / told["n"] == pytest.approx(told["value"])
+
+
+def test_the_other_files_hold_the_same_answers(done: Done) -> None:
+    biogen = json.loads((done.directory / "biogen.json").read_text(encoding="utf-8"))
+    assert [one["run_name"] for one in biogen] == [*done.rows]
+    for one in biogen:
+        for result, row in zip(one["results"], done.rows[one["run_name"]], strict=True):
+            assert result["topic_id"] == row["id"]
+            assert bool(result["sentences"]) == row["shown"]
+            assert result["references"] == list(
+                dict.fromkeys(source["document"] for source in row["sources"])
+            ) or not row["shown"]  # fmt: skip
+    page = (done.directory / "report.html").read_text(encoding="utf-8")
+    for row in ROWS:
+        assert row["question"] in page
+    data = (done.directory / "metrics.png").read_bytes()
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     assert data.endswith(b"IEND\xaeB`\x82")
     width, height = struct.unpack(">II", data[16:24])
-    assert 800 < width < 2000
-    assert 300 < height < 1000
-    assert 10_000 < len(data) < 500_000
+    assert min(width, height) > 300
 
 
-def test_a_repeated_run_changes_nothing_and_a_changed_one_is_measured(settings: Config) -> None:
-    def state() -> dict[str, tuple[int, bytes]]:
-        files = Path(settings.evaluation.dir).iterdir()
-        return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
-
-    first = run(settings)
-    before = state()
-    assert set(before) == {"manifest.json", "metrics.json", "metrics.png", "answers.jsonl"}
-    again = run(settings)
-    assert (again.up_to_date, again.summary) == (True, first.summary)
-    assert state() == before
-    write_rows(Path(settings.evaluation.questions), ROWS[:3])
-    assert run(settings).summary["answers"]["questions"] == 3
-    settings.grounding.min_confidence = 1.0
-    report = run(settings)
-    assert (report.up_to_date, report.summary["answers"]["answered"]) == (False, 0)
-    settings.evaluation.limit = 2
-    assert run(settings).summary["answers"]["questions"] == 2
-    manifest = read_manifest(Path(settings.evaluation.dir), "evaluation")
-    assert manifest.counts == {"questions": 2, "left_out": 0}
-    index = read_manifest(Path(settings.index.dir), "index")
-    assert manifest.parents == {"index": Parent(settings.index.dir, index.fingerprint)}
+def test_latency_leaves_out_the_question_that_loads_the_models(done: Done) -> None:
+    for system, rows in done.rows.items():
+        assert [bool(row["milliseconds"]) for row in rows] == [False] + [True] * 7
+        for name in ("retrieve", "query"):
+            times = sorted(row["milliseconds"][name] for row in rows[1:])
+            told = done.summary["systems"][system]["latency"][name]
+            assert told["p50"] == pytest.approx(times[3], abs=0.051)
+            assert times[3] <= told["p95"] <= times[-1] + 0.051
+            assert times[0] > 0
+        for row in rows[1:]:
+            assert row["milliseconds"]["retrieve"] <= row["milliseconds"]["query"]
 
 
-def test_rejected_lines_are_counted(settings: Config) -> None:
-    with Path(settings.evaluation.questions).open("a") as file:
-        file.write("{oops}\n")
-    assert run(settings).summary["lines_rejected"] == 1
+# ------------------------------------------------------------------ again
 
 
-# ------------------------------------------------------------------ leaks from training
+def state(config: Config) -> dict[str, tuple[int, bytes]]:
+    files = Path(config.evaluation.dir).iterdir()
+    return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
-def tuned(folder: Path, kind: str, seen: list[str]) -> str:
-    """A model folder whose manifest names the dataset it was trained on."""
-    dataset = folder / f"{kind}-dataset"
-    write_rows(dataset / "train.jsonl", [{"question": question} for question in seen])
-    write_rows(dataset / "test.jsonl", [{"question": ROWS[2]["question"]}])  # not trained on
-    write_manifest(dataset, Manifest("dataset", "d" * 32, files=describe_files(dataset)))
-    model = folder / kind
-    model.mkdir()
-    (model / "model.safetensors").write_bytes(b"weights")
-    parents = {"dataset": Parent(str(dataset), "d" * 32)}
-    write_manifest(model, Manifest(kind, "a" * 32, parents, files=describe_files(model)))
-    return str(model)
+def test_a_repeated_run_changes_nothing(done: Done) -> None:
+    before = state(done.config)
+    again = run(done.config)
+    assert (again.up_to_date, again.summary) == (True, done.summary)
+    assert state(done.config) == before
 
 
-def test_questions_an_adapter_was_trained_on_are_left_out_and_counted(
-    settings: Config, tmp_path: Path
+def test_what_has_changed_is_measured(configure: MakeConfig) -> None:
+    config = configure(ROWS)
+    assert run(config).summary["questions"]["all"] == 8
+    write_rows(Path(config.evaluation.questions), ROWS[:3])
+    assert run(config).summary["questions"]["all"] == 3
+    config.grounding.min_confidence = 1.0
+    report = run(config)
+    coverage = report.summary["systems"]["medrag"]["answers"]["coverage"]["value"]
+    assert (report.up_to_date, coverage) == (False, 0.0)
+    config.evaluation.limit = 2
+    assert run(config).summary["questions"]["all"] == 2
+    assert run(config).up_to_date
+    damaged = Path(config.evaluation.dir, "answers.jsonl")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    assert not run(config).up_to_date
+    assert len(answers(config)) == 2
+
+
+def test_a_changed_index_is_asked_again_also_that_of_one_system(
+    configure: MakeConfig, tmp_path: Path
 ) -> None:
-    seen = [ROWS[0]["question"].upper(), f"  {ROWS[5]['question']}!", "Another one?"]
-    rows = [*ROWS, ROWS[0] | {"id": "again"}]  # asked twice, so two questions are left out
-    write_rows(Path(settings.evaluation.questions), rows)
-    settings.generator = GeneratorConfig(adapter=tuned(tmp_path, "adapter", seen))
-    report = run(settings)
-    assert [row["id"] for row in answers(settings)] == ["2", "3", "4", "5", "7"]
-    assert report.summary["left_out_seen_in_training"] == 3
-    assert report.summary["answers"]["questions"] == 5
-    manifest = read_manifest(Path(settings.evaluation.dir), "evaluation")
-    assert manifest.counts == {"questions": 5, "left_out": 3}
-    assert manifest.parents["adapter"] == Parent(settings.generator.adapter, "a" * 32)
-    assert run(settings).up_to_date
-    settings.generator = GeneratorConfig()
-    assert run(settings).summary["left_out_seen_in_training"] == 0
-
-
-def examples() -> list[Example]:
-    return [Example(row["id"], row["question"], row["answer"]) for row in ROWS]
-
-
-def test_questions_a_retriever_or_reranker_was_tuned_on_are_left_out(tmp_path: Path) -> None:
-    config = Config()
-    assert without_leaks(config, examples()) == (examples(), {})
-    config.embedder.model = tuned(tmp_path, "retriever", [ROWS[1]["question"]])
-    kept, parents = without_leaks(config, examples())
-    assert [example.id for example in kept] == ["1", "3", "4", "5", "6", "7"]
-    assert parents == {"retriever": Parent(config.embedder.model, "a" * 32)}
-    config.generator.adapter = tuned(tmp_path, "adapter", [ROWS[3]["question"]])
-    config.retriever.reranker = tuned(tmp_path, "reranker", [ROWS[5]["question"]])
-    kept, parents = without_leaks(config, examples())
-    assert [example.id for example in kept] == ["1", "3", "5", "7"]
-    assert set(parents) == {"retriever", "adapter", "reranker"}
-    # a model from elsewhere has no manifest, so its training is unknown
-    config = Config()
-    config.embedder.model = str(tmp_path)
-    config.retriever.reranker = "packaged"
-    assert without_leaks(config, examples()) == (examples(), {})
-
-
-def test_a_set_seen_entirely_in_training_is_refused(settings: Config, tmp_path: Path) -> None:
-    every = [row["question"] for row in ROWS]
-    settings.generator = GeneratorConfig(adapter=tuned(tmp_path, "adapter", every))
-    with pytest.raises(QuestionError, match=r"seen in training.*dataset/test\.jsonl"):
-        run(settings)
-    assert not Path(settings.evaluation.dir).exists()
-
-
-def test_nothing_is_measured_if_a_leak_cannot_be_ruled_out(tmp_path: Path) -> None:
-    config = Config(generator=GeneratorConfig(adapter=tuned(tmp_path, "adapter", ["Why?"])))
-    train = tmp_path / "adapter-dataset" / "train.jsonl"
-    content = train.read_bytes()
-    for damage in (b"", content.replace(b"Why", b"How")):
-        train.write_bytes(damage)
-        with pytest.raises(ArtefactError, match=r"train\.jsonl"):
-            without_leaks(config, examples())
-    train.unlink()
-    with pytest.raises(ArtefactError, match=r"train\.jsonl"):
-        without_leaks(config, examples())
-    train.write_bytes(content)
-    without_leaks(config, examples())
-    other = Manifest("dataset", "e" * 32, files=describe_files(train.parent))
-    write_manifest(train.parent, other)
-    with pytest.raises(MismatchError, match="another dataset"):
-        without_leaks(config, examples())
-    (tmp_path / "adapter-dataset" / "manifest.json").unlink()
-    with pytest.raises(ArtefactError, match="no dataset"):
-        without_leaks(config, examples())
-    with pytest.raises(ArtefactError, match="no adapter"):
-        without_leaks(Config(generator=GeneratorConfig(adapter=str(tmp_path))), examples())
-
-
-# ------------------------------------------------------------------ the summary, by hand
-
-
-def outcome(
-    answer: str = "",
-    *,
-    reference: str = "",
-    gold: str = "",
-    ranked: str = "",
-    cites: str = "",
-    confidence: float = 0.5,
-    resolved: int | None = None,
-) -> Outcome:
-    """The outcome of one question; documents are letters, an empty answer is a refusal."""
-    sources = tuple(
-        Citation(number, document, "", "", 0, 0, None, "", "", 1.0)
-        for number, document in enumerate(cites, 1)
-    )
-    hits: tuple[Hit, ...] = ()
-    return Outcome(
-        Example("id", "q", reference, tuple(gold), answerable=bool(reference)),
-        tuple(gold),
-        tuple(ranked),
-        Answer("q", answer or "I do not know.", not answer, confidence, sources, hits, ()),
-        len(sources) if resolved is None else resolved,
+    corpus = write_corpus(tmp_path / "corpus", NOTES)
+    other = build_index(corpus, tmp_path / "other")
+    config = configure(ROWS[1:2], systems=["medrag", f"other: index.dir={other}"])
+    first = run(config)
+    assert run(config).up_to_date
+    text = NOTES["gout.txt"].replace("Allopurinol", "Febuxostat")
+    write_corpus(corpus, {"gout.txt": text})
+    build_index(corpus, Path(other))
+    report = run(config)
+    assert not report.up_to_date
+    same, changed = answers(config)
+    assert "Allopurinol" in same["answer"]
+    assert "Febuxostat" in changed["answer"]
+    assert report.summary["systems"]["medrag"] | {"latency": 0} == (
+        first.summary["systems"]["medrag"] | {"latency": 0}
     )
 
 
-OUTCOMES = [
-    # right: cites its document, all words said (2·2/(3+2) = 0.8)
-    outcome("Drink plain water. [1]", reference="Drink water.", gold="a", ranked="ab", cites="a",
-            confidence=0.9),
-    # answered from another document, one of its two citations does not resolve; F1 0
-    outcome("Nothing. [1] [2]", reference="Rest.", gold="bc", ranked="xcb", cites="xy",
-            confidence=0.8, resolved=1),
-    # refused, though the first hit held the answer
-    outcome(reference="Salt.", gold="d", ranked="d", confidence=0.7),
-    # unanswerable: one refused, one answered
-    outcome(ranked="a", confidence=0.1),
-    outcome("It is so. [1]", ranked="a", cites="a", confidence=0.6),
-]  # fmt: skip
-
-
-def test_a_summary_counted_by_hand() -> None:
-    summary = summarise(OUTCOMES, [1, 2])
-    gain = 1 / 1.584962500721156 + 1 / 2  # ranks 2 and 3
-    ideal = 1 + 1 / 1.584962500721156
-    assert summary["retrieval"] == pytest.approx(
-        {
-            "questions": 3,
-            "recall@1": (1 + 0 + 1) / 3,
-            "recall@2": (1 + 0.5 + 1) / 3,
-            "mrr": (1 + 0.5 + 1) / 3,
-            "ndcg@10": (1 + gain / ideal + 1) / 3,
-        }
-    )
-    area = summary["answers"].pop("area_under_risk_coverage")
-    assert summary["answers"] == pytest.approx(
-        {
-            "questions": 5,
-            "answerable": 3,
-            "answered": 3,
-            "token_f1": 0.8 / 3,
-            "token_f1_when_answered": 0.8 / 2,
-            "gold_unknown": 0,
-            "right_document_when_answered": 1 / 3,
-            "coverage": 3 / 5,
-            "abstention_precision": 1 / 2,
-            "abstention_recall": 1 / 2,
-            "citations": 4,
-            "citations_resolved": 3,
-            "unsupported_statements": 0,
-        }
-    )
-    # by falling confidence: right, wrong, would be right, wrong, wrong
-    curve = [(0.2, 0.0), (0.4, 1 / 2), (0.6, 1 / 3), (0.8, 2 / 4), (1.0, 3 / 5)]
-    assert summary["risk_coverage"] == [pytest.approx(point) for point in curve]
-    between = (0.0 + 0.5) / 2 + (1 / 2 + 1 / 3) / 2 + (1 / 3 + 1 / 2) / 2 + (1 / 2 + 3 / 5) / 2
-    assert area == pytest.approx(0.2 * between)
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "unknown"),
-    [
-        # no gold document is known
-        (
-            [outcome("So. [1]", reference="So.", ranked="a", cites="a"), outcome(ranked="a")],
-            {"recall@1", "mrr", "ndcg@10", "right_document_when_answered"},
-        ),
-        # nothing is answered, and all should have been
-        (
-            [outcome(reference="So.", gold="a", ranked="ab"), outcome(reference="No.", gold="a")],
-            {"token_f1_when_answered", "right_document_when_answered", "abstention_recall"},
-        ),
-        # everything is answered, and nothing should have been
-        (
-            [outcome("So. [1]", ranked="a", cites="a")],
-            {"recall@1", "mrr", "ndcg@10", "token_f1", "token_f1_when_answered",
-             "abstention_precision"},
-        ),
-    ],
-)  # fmt: skip
-def test_a_metric_without_data_is_none_and_shown_as_a_dash(
-    outcomes: list[Outcome], unknown: set[str], tmp_path: Path
+def test_so_many_questions_are_drawn_whatever_their_order(
+    configure: MakeConfig, tmp_path: Path
 ) -> None:
-    summary = summarise(outcomes, [1])
-    found = {
-        name
-        for section in ("retrieval", "answers")
-        for name, value in summary[section].items()
-        if value is None
-    }
-    assert found == unknown
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(metrics_table(summary, "title"))
-    shown = captured.get()
-    assert shown.count("–") == len(unknown) + 1  # "risk–coverage" has one
-    plot(tmp_path / "plot.png", summary, "title")
-    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    drawn = {}
+    for name, rows in (("one", ROWS), ("other", ROWS[::-1])):
+        config = configure(rows, limit=3, dir=str(tmp_path / name))
+        run(config)
+        drawn[name] = [row["id"] for row in answers(config)]
+    assert len(drawn["one"]) == 3
+    assert drawn["one"] == drawn["other"][::-1]
+    assert drawn["one"] != ["1", "2", "3"]
 
 
-def test_nothing_at_all_has_no_numbers() -> None:
-    summary = summarise([], [1, 5])
-    for name in ("recall@1", "recall@5", "mrr", "ndcg@10"):
-        assert summary["retrieval"][name] is None
-    assert summary["answers"]["coverage"] is None
-    assert summary["risk_coverage"] == []
+def test_only_the_samples_are_called_samples(
+    configure: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = tmp_path / "samples" / "questions.jsonl"
+    write_rows(samples, ROWS[:1])
+    copied = shutil.copy(samples, tmp_path / "mine.jsonl")
+    told = {}
+    for at, place in enumerate((str(samples), str(copied))):
+        config = configure(ROWS, questions=place, dir=str(tmp_path / f"evaluation{at}"))
+        told[place] = run(config).summary["samples"]
+    assert not any(told.values())
+    monkeypatch.chdir(tmp_path)
+    for at, place in enumerate(("samples/questions.jsonl", "./samples/questions.jsonl")):
+        config = configure(ROWS, questions=place, dir=str(tmp_path / f"sampled{at}"))
+        assert run(config).summary["samples"]
+        page = Path(config.evaluation.dir, "report.html").read_text(encoding="utf-8")
+        assert "samples" in page
