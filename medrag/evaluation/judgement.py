@@ -28,7 +28,6 @@ LEAD = 40  # words of a reference that an answer is compared with: its first sen
 LEAST_RECALL, LEAST_F1 = 0.5, 0.25  # of the lead's terms that the question lacks; either will do
 _NUGGET = 0.6  # share of the terms of a nugget from which on an answer holds it
 _SHARE = 0.5  # of the things or nuggets that a right answer holds
-_MANY = 3  # terms of an answer from which on a single shared one says little
 _TELLING, _SAME_WORDS = 4, 0.75  # terms of a statement; share of them that a reference has
 _SAYS = "the source says"  # begins a reason of the support check that is no lack of words
 _NEGATED = re.compile(r"\b(?:not?|never|neither|nor|cannot|without|avoid\w*)\b|n['’]t\b", re.I)
@@ -71,7 +70,7 @@ def judge(example: Example, answer: Answer) -> Verdict:
         return Verdict(False, Basis.form, "it refuses")
     if example.answerable is False:
         return Verdict(False, Basis.unanswerable, "no document answers the question")
-    said, faults = _answering(example.question, answer)
+    said, faults = _answering(example, answer)
     if not said:
         return Verdict(False, Basis.form, faults[0] if faults else "it says nothing")
     if example.kind is QuestionKind.yes_no and example.exact:
@@ -96,7 +95,7 @@ def statements(answer: Answer) -> list[str]:
     return split_sentences(without_markers(answer.answer))
 
 
-def _answering(question: str, answer: Answer) -> tuple[list[str], list[str]]:
+def _answering(example: Example, answer: Answer) -> tuple[list[str], list[str]]:
     """The statements that may answer, and why the others do not."""
     headings = {
         tuple(words(part))
@@ -111,16 +110,19 @@ def _answering(question: str, answer: Answer) -> tuple[list[str], list[str]]:
             faults.append("it is a heading")
         elif role_of(text) is Role.aim:
             faults.append("it is the aim of a study")
-        elif _repeats(text, question):
+        elif _repeats(text, example):
             faults.append("it repeats the question")
         else:
             said.append(text)
     return said, faults
 
 
-def _repeats(text: str, question: str) -> bool:
+def _repeats(text: str, example: Example) -> bool:
     """Whether a text only says what the question says; to choose or to affirm is more than that."""
-    if not {*terms(text)} <= {*terms(question)} or read_question(question).yes_no:
+    question = example.question
+    if example.kind is QuestionKind.yes_no or read_question(question).yes_no:
+        return False
+    if not {*terms(text)} <= {*terms(question)}:
         return False
     said = words(text)
     if "yes" in said or "no" in said:
@@ -236,8 +238,8 @@ def overlap(question: str, reference: str, answer: str) -> tuple[float, float]:
     """Recall and F1 of a reference's distinct terms, without those of the question.
 
     A reference that only has terms of the question is compared with all of its words. What an
-    answer denies counts only if the reference denies something, too. F1 is 0 if a single term of
-    many is shared, unless the answer says little else.
+    answer denies counts only if the reference denies something, too. F1 is 0 if a single term is
+    shared, unless the answer says nothing else.
     """
     asked = measured_terms(question)
     wanted, said = measured_terms(reference) - asked, measured_terms(answer) - asked
@@ -249,4 +251,4 @@ def overlap(question: str, reference: str, answer: str) -> tuple[float, float]:
     if not shared:
         return 0.0, 0.0
     f1 = 2 * shared / (len(wanted) + len(said))
-    return shared / len(wanted), f1 if shared > 1 or len(said) < _MANY else 0.0
+    return shared / len(wanted), f1 if shared > 1 or len(said) == 1 else 0.0
