@@ -165,7 +165,7 @@ class FirstSentence:
         if not hits:
             return Draft(Answer(question, "", True, 0.0, (), ()), {}, retrieve_ms)
         hit = hits[0]
-        text = split_sentences(hit.text)[0]
+        text = split_sentences(hit.text)[0].strip()
         at = hit.start + hit.text.index(text)
         source = Citation(
             1, hit.document, hit.title, text, at, at + len(text), hit.page, hit.section, hit.url,
