@@ -85,9 +85,10 @@ class Calibration:
 
         Conformal risk control (Angelopoulos et al. 2022, arXiv:2208.02814) with the loss
         1{shown}·(1{wrong} − α), whose expectation is at most 0 exactly if the share of wrong
-        answers among those shown is at most α. It is bounded by 1 − α, so the empirical rule is
-        (wrong + 1) / (shown + 1) ≤ α. The loss is not monotone in the threshold: as the paper
-        advises, the rule has to hold for all higher thresholds as well.
+        answers among those shown is at most α. The loss is bounded by 1 − α, so the empirical rule
+        is (wrong + 1) / (shown + 1) ≤ α; of the thresholds that keep it, the lowest is taken. This
+        loss is not monotone in the threshold, so the paper's guarantee holds for large calibration
+        sets, not for every size; a test looks at the risk on new questions.
 
         Args:
             target_risk: α, the share of shown answers that may be wrong, 0..1.
@@ -95,17 +96,7 @@ class Calibration:
         Returns:
             None if no threshold keeps the risk on the calibration's questions.
         """
-        ranked = sorted(self.scores, reverse=True)
-        found, wrong = None, 0.0
-        for shown, (score, right) in enumerate(ranked, 1):
-            wrong += 1.0 - right
-            if shown < len(ranked) and ranked[shown][0] == score:
-                continue  # equal scores are shown together
-            if (wrong + 1) / (shown + 1) <= target_risk:
-                found = score
-            elif found is not None:
-                break
-        return found
+        return next((score for score, risk in self._bounds() if risk <= target_risk), None)
 
     def risk(self, confidence: float) -> float | None:
         """The share of wrong answers among those that were as sure or surer; None if none was."""
@@ -114,12 +105,17 @@ class Calibration:
 
     def least_risk(self) -> float:
         """The smallest target for which there is a threshold."""
+        return min((risk for _, risk in self._bounds()), default=1.0)
+
+    def _bounds(self) -> list[tuple[float, float]]:
+        """The bound on the risk at each threshold, the lowest threshold first."""
         ranked = sorted(self.scores, reverse=True)
-        wrong, least = 0.0, 1.0
-        for shown, (_, right) in enumerate(ranked, 1):
+        found, wrong = [], 0.0
+        for shown, (score, right) in enumerate(ranked, 1):
             wrong += 1.0 - right
-            least = min(least, (wrong + 1) / (shown + 1))
-        return least
+            if shown == len(ranked) or ranked[shown][0] != score:  # equal ones are shown together
+                found.append((score, (wrong + 1) / (shown + 1)))
+        return found[::-1]
 
     def _scaled(self, signals: Signals) -> np.ndarray:
         values = np.array([signals[name] for name in self.names])

@@ -74,9 +74,11 @@ def test_a_threshold_by_hand() -> None:
     scores = [(0.9 - n / 100, float(n != 4)) for n in range(9)]
     calibration = with_scores(scores)
     assert calibration.threshold(0.1) is None
-    assert calibration.threshold(0.25) == pytest.approx(0.9 - 3 / 100)  # beyond, it does not hold
-    assert calibration.threshold(0.34) == pytest.approx(0.9 - 8 / 100)
+    assert calibration.threshold(0.2) == pytest.approx(0.9 - 8 / 100)  # 2/10: the lowest that holds
+    assert with_scores(scores[:5]).threshold(0.2) == pytest.approx(0.9 - 3 / 100)  # 1/5
     assert calibration.least_risk() == pytest.approx(0.2)
+    assert (calibration.risk(0.87), calibration.risk(0.855)) == (0.0, 0.2)
+    assert calibration.risk(0.95) is None
     # Equal scores are shown together, whichever of them is right.
     equal = with_scores([(0.5, 1.0)] * 9 + [(0.5, 0.0)] * 9)
     assert equal.threshold(0.2) is None
@@ -144,7 +146,7 @@ def test_the_packaged_calibrations_belong_to_the_default_settings(
     key = calibration_key(config, TextEmbedder().fingerprint)
     calibration = load_calibration(tmp_path, key)
     assert calibration == packaged(with_reader=bool(reader))
-    assert calibration.least_risk() < 0.25
+    assert calibration.least_risk() < (0.25 if reader else 0.4)
     before = signals_before("What is gout?", [], [])
     after = signals_after("What is gout?", Answer("", "", True, 0.0, (), ()), lambda word: 1.0)
     assert calibration.names == (*before, *after)
