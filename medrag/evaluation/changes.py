@@ -99,10 +99,12 @@ def _reasons(
     before: Record, now: Record, documents_before: set[str], documents_now: set[str]
 ) -> Iterator[str]:
     cited_before, cited_now = _cited(before), _cited(now)
+    flags_before, flags_now = _flags(before), _flags(now)
     told = False
-    flags_before = _flags(before)
-    for name, flags in _flags(now).items():
-        if name in flags_before and Flag.retracted in {*flags} - {*flags_before[name]}:
+    for name in dict.fromkeys([*cited_before, *cited_now]):
+        # Of a document that is found now only, nothing tells when it was retracted.
+        was, now_is = flags_before.get(name, [Flag.retracted]), flags_now.get(name, ())
+        if Flag.retracted in {*now_is} - {*was}:
             yield f"document retracted: {name}"
             told = True
     for name in cited_before:

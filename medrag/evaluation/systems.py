@@ -21,6 +21,7 @@ from ..indexing import with_embedder_of_index
 from ..manifest import fingerprint, model_identity, read_manifest
 from ..pipeline import Draft, RAGPipeline
 from ..text import split_sentences
+from ..text.words import words
 from ..types import Answer, AnswerSentence, Citation, Hit
 
 # By name: what it is, and which settings it changes.
@@ -146,7 +147,7 @@ def _changed(config: PipelineConfig, changes: Sequence[str]) -> PipelineConfig:
 
 
 class FirstSentence:
-    """A baseline: quotes the first sentence of the first hit. As sure as the hit is near."""
+    """A baseline: quotes the first sentence of the first hit, no heading. As sure as it is near."""
 
     threshold = 0.0
 
@@ -165,7 +166,9 @@ class FirstSentence:
         if not hits:
             return Draft(Answer(question, "", True, 0.0, (), ()), {}, retrieve_ms)
         hit = hits[0]
-        text = split_sentences(hit.text)[0].strip()
+        headings = [words(one) for one in (hit.title, *hit.section.split(" > "))]
+        sentences = [one.strip() for one in split_sentences(hit.text)]
+        text = next((one for one in sentences if words(one) not in headings), sentences[0])
         at = hit.start + hit.text.index(text)
         source = Citation(
             1, hit.document, hit.title, text, at, at + len(text), hit.page, hit.section, hit.url,

@@ -117,7 +117,7 @@ def test_every_retrieval_and_first_sentence_of_a_run(configure: MakeConfig) -> N
         row = said[f"{mode}-first-sentence", "1"]
         (source,) = row["sources"]
         hit = row["hits"][0]
-        assert source["text"] == split_sentences(hit["text"])[0].strip()
+        assert source["text"] == split_sentences(hit["text"])[0].strip()  # not "Gout"
         assert (source["document"], source["start"]) == (hit["document"], hit["start"])
         assert row["answer"] == f"{source['text']} [1]"
         assert (row["shown"], row["threshold"]) == (True, 0.0)
