@@ -167,7 +167,7 @@ class FirstSentence:
             return Draft(Answer(question, "", True, 0.0, (), ()), {}, retrieve_ms)
         hit = hits[0]
         headings = [words(one) for one in (hit.title, *hit.section.split(" > "))]
-        sentences = [one.strip() for one in split_sentences(hit.text)]
+        sentences = [*filter(None, map(str.strip, split_sentences(hit.text)))] or [hit.text]
         text = next((one for one in sentences if words(one) not in headings), sentences[0])
         at = hit.start + hit.text.index(text)
         source = Citation(
