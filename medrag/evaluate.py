@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,9 @@ def _calibrated(
     config: Config, rag: RAGPipeline, fitted: Sequence[Example], work: Path, evaluation: Artefact
 ) -> int:
     """Fit the confidence of the configured system; returns on how many questions."""
-    system = System("calibration", "as configured", (), config)
+    # A wanted risk sets the threshold by the calibration that is yet to come.
+    plain = replace(config, grounding=replace(config.grounding, target_risk=0.0))
+    system = System("calibration", "as configured", (), plain)
     place = work / "calibration"
     asked = ask_all(config, [system], fitted, place, evaluation.fingerprint, "calibrating")
     return len(calibrate(config, rag.index.embedder.fingerprint, asked[system.name]).scores)
