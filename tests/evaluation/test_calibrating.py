@@ -60,7 +60,7 @@ def calibrated(built: str, tmp_path_factory: pytest.TempPathFactory) -> Config:
     """The settings of a calibration that has been done."""
     root = tmp_path_factory.mktemp("calibrated")
     write_rows(root / "questions.jsonl", ROWS)
-    config = make_config(root, shutil.copytree(built, root / "index"), calibrate=True)
+    config = make_config(root, str(shutil.copytree(built, root / "index")), calibrate=True)
     assert not run(config).up_to_date
     return config
 
