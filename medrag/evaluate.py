@@ -15,7 +15,7 @@ from .cli import launch
 from .config import Config, CorpusConfig
 from .dataset.benchmarks import Benchmark, open_benchmark
 from .dataset.questions import DocumentNames, questions_hash, read_questions
-from .evaluation.asking import ask_all, workplace
+from .evaluation.asking import ask_all, check_place, workplace
 from .evaluation.calibrating import calibrate, halves
 from .evaluation.changes import ANSWERS, DOCUMENTS, write_documents
 from .evaluation.comparing import compare, comparison_key
@@ -61,6 +61,7 @@ def run(config: Config) -> EvaluationReport:
         DiskError: the disk is full or read-only.
     """
     directory = Path(config.evaluation.dir)
+    check_place(directory)
     config, benchmark = _prepared(config)
     systems = read_systems(config, config.evaluation.systems)
     unseen, rejected = _questions(config, systems, benchmark)

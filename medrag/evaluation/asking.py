@@ -28,20 +28,27 @@ _REFUSED = {
 }  # fmt: skip
 
 
+def check_place(directory: Path) -> None:
+    """Refuse a directory that holds something else, because an evaluation replaces it.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if not directory.name or _holds_something_else(directory):
+        raise ConfigError(
+            f"evaluation.dir={directory} would be replaced, and it holds no evaluation; give a new "
+            "directory"
+        )
+
+
 @contextmanager
 def workplace(directory: Path) -> Iterator[Path]:
     """A directory for what is done, beside that of an evaluation; it goes when the block succeeds.
 
     Raises:
-        ConfigError: `directory` holds something else, which the evaluation would replace.
         DiskError: the disk is full or read-only; also while the block runs.
     """
     try:
-        if not directory.name or _holds_something_else(directory):
-            raise ConfigError(
-                f"evaluation.dir={directory} would be replaced, and it holds no evaluation; give "
-                "a new directory"
-            )
         work = directory.with_name(f".{directory.name}.part")
         work.mkdir(parents=True, exist_ok=True)
         yield work

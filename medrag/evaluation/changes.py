@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .records import Record, read_records
 
 ANSWERS = "answers.jsonl"
 DOCUMENTS = "documents.txt.gz"  # ids of all documents of the index, one a line
+_ESCAPED = re.compile(r"\\(.)")
 _KINDS = ("index", "evaluation", "adapter")
 
 
@@ -57,9 +59,14 @@ def kind_of(path: Path) -> str:
 
 
 def write_documents(path: Path, index: IndexReader) -> None:
-    """Keep the ids of all documents, so that a later run can tell what was added or removed."""
-    with gzip.open(path, "wt", encoding="utf-8") as file:
-        file.writelines(f"{name}\n" for name in index.document_ids())
+    """Keep the ids of all documents, so that a later run can tell what was added or removed.
+
+    A line break in an id becomes "\\n", and a backslash is doubled.
+    """
+    with gzip.open(path, "wt", encoding="utf-8", newline="\n") as file:
+        for name in index.document_ids():
+            escaped = name.replace("\\", r"\\").replace("\n", r"\n")
+            file.write(f"{escaped}\n")
 
 
 def read_documents(path: Path) -> set[str]:
@@ -71,7 +78,11 @@ def read_documents(path: Path) -> set[str]:
     if not path.is_file():
         raise ArtefactError(f"{path.parent} was made by an earlier version; run it again")
     with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-        return {line.rstrip("\n") for line in file}
+        return {_ESCAPED.sub(_unescaped, line.removesuffix("\n")) for line in file}
+
+
+def _unescaped(escaped: re.Match[str]) -> str:
+    return "\n" if escaped[1] == "n" else escaped[1]
 
 
 def changes(
