@@ -89,7 +89,10 @@ def run(config: Config) -> EvaluationReport:
             settings = _settings(systems)
             summary = about | summarise(records, config.evaluation.resamples, settings)
             if config.evaluation.against:
-                summary["against"] = compare(config, systems[0], records[systems[0].name], asked)
+                first, place = systems[0], work / "against"
+                summary["against"] = compare(
+                    config, first, records[first.name], asked, place, made_from
+                )
             counts = {"questions": len(asked), "left_out": unseen.left_out}
             with evaluation.replacing(counts) as fresh:
                 _write(fresh, summary, records, _title(config))

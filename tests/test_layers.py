@@ -27,8 +27,9 @@ ORDER = """
 RE_EXPORTS = {("medrag.ingestion", "medrag.embedding")}
 
 HEAVY_NAMES = """
-    bitsandbytes cv2 datasets docx faiss matplotlib onnx onnxruntime openvino peft pypdfium2
-    rapidocr redis selectolax sentence_transformers tantivy torch transformers trl wandb
+    bitsandbytes cv2 datasets docx faiss jinja2 matplotlib onnx onnxruntime openvino peft pypdfium2
+    pytrec_eval rapidfuzz rapidocr redis selectolax sentence_transformers sklearn tantivy torch
+    transformers trl wandb
 """
 HEAVY = set(HEAVY_NAMES.split())
 

@@ -16,6 +16,16 @@ from medrag import __version__
 ROOT = Path(__file__).resolve().parents[1]
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "outputs", "build", "dist", "*.egg-info")
 INFO = f"medrag-{__version__}.dist-info"
+# Files without which the package does not work. The tables of the support check are listed below.
+DATA = [
+    "evaluation/answers.html.j2",
+    "evaluation/report.css",
+    "evaluation/report.html.j2",
+    "evaluation/report.js",
+    "grounding/calibration.json",
+    "retrieval/reader.safetensors",
+    "retrieval/reranker.safetensors",
+]
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +78,7 @@ def test_the_wheel_has_the_package_and_its_configuration_and_nothing_else(wheel:
         for path in (ROOT / "medrag").rglob("*.py")
         if "__pycache__" not in path.parts
     }
-    package.add("medrag/retrieval/reranker.safetensors")
+    package |= {f"medrag/{name}" for name in DATA}
     package |= {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "medrag/grounding/support/tables").glob("*.txt")

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config, EmbedderKind, GeneratorKind, IndexConfig
-from ..dataset.questions import DocumentNames
 from ..errors import ConfigError
 from ..indexing import with_embedder_of_index
 from ..manifest import read_manifest
 from ..pipeline import RAGPipeline
-from ..progress import progress
 from ..types import Example
+from .asking import ask_all
 from .changes import (
     DOCUMENTS,
     changes,
@@ -24,7 +23,6 @@ from .changes import (
     records_of,
     summary_of,
 )
-from .outcomes import ask
 from .records import Record
 from .systems import System
 
@@ -47,7 +45,12 @@ def comparison_key(config: Config, system: System) -> str:
 
 
 def compare(
-    config: Config, system: System, now: Sequence[Record], examples: Sequence[Example]
+    config: Config,
+    system: System,
+    now: Sequence[Record],
+    examples: Sequence[Example],
+    work: Path,
+    fingerprint: str,
 ) -> dict[str, Any]:
     """The answers that differ from those of `evaluation.against`, each with the reasons.
 
@@ -55,16 +58,18 @@ def compare(
 
     Args:
         now: the records of `system`.
+        work, fingerprint: as for `ask_all`.
     """
     path = Path(config.evaluation.against)
     kind = kind_of(path)
-    with RAGPipeline(system.config) as rag:
-        documents_now = {*rag.index.document_ids()}
     if kind == "evaluation":
         before, documents_before = records_of(path, system.name), read_documents(path / DOCUMENTS)
     else:
         other = _with(system, kind, str(path))
-        before, documents_before = _asked(other, examples, config.evaluation.ks)
+        asked = ask_all(config, [other], examples, work, fingerprint, "asking the other one")
+        before = {record.id: record for record in asked[other.name]}
+        documents_before = _documents(other)
+    documents_now = _documents(system)
     found = list(changes(before, now, documents_before, documents_now))
     both = sum(
         record.id in before and before[record.id].question == record.question for record in now
@@ -88,19 +93,6 @@ def _with(system: System, kind: str, path: str) -> System:
     return replace(system, config=config)
 
 
-def _asked(
-    system: System, examples: Sequence[Example], ks: Sequence[int]
-) -> tuple[dict[str, Record], set[str]]:
-    """The records of another system by question, and the documents of its index."""
-    found = {}
-    with (
-        RAGPipeline(system.config) as rag,
-        system.open(rag) as answers,
-        progress("asking the other one", len(examples), "questions") as advance,
-    ):
-        names = DocumentNames(rag.index)
-        for example in examples:
-            gold = names.resolve(example.documents)
-            found[example.id] = ask(system.name, answers, rag.index, example, gold, ks)
-            advance(1)
-        return found, {*rag.index.document_ids()}
+def _documents(system: System) -> set[str]:
+    with RAGPipeline(system.config) as rag:
+        return {*rag.index.document_ids()}

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from medrag.config import Config, GeneratorConfig
+from medrag.config import Config, GeneratorConfig, TinyModelConfig
 from medrag.errors import ArtefactError, ConfigError, FormatError
 from medrag.evaluate import main, run
 from medrag.evaluation.changes import changes, kind_of, read_documents, write_documents
 from medrag.evaluation.records import Record
+from medrag.finetuning.tiny import build_tiny_model
 from medrag.manifest import Manifest, Parent, describe_files, fingerprint, write_manifest
 from medrag.progress import console
 from medrag.stores.local.index import Index
@@ -242,6 +243,32 @@ def test_an_adapter_needs_a_model_that_reads_it(configure: MakeConfig, tmp_path:
     )
     with pytest.raises(ConfigError, match="add generator=hf"):
         run(config)
+
+
+def test_a_model_is_compared_with_its_adapter(configure: MakeConfig, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    shape = TinyModelConfig(
+        vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2
+    )
+    base = build_tiny_model(shape, [*NOTES.values()] * 5, tmp_path / "base", seed=1)
+    lora = LoraConfig(target_modules=["q_proj", "v_proj"], init_lora_weights=False, lora_alpha=99)
+    folder = tmp_path / "adapter"
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), lora).save_pretrained(folder)
+    parents = {"dataset": Parent(str(tmp_path / "dataset"), "d" * 32)}
+    write_manifest(folder, Manifest("adapter", "a" * 32, parents, files=describe_files(folder)))
+
+    config = configure(ROWS[:2], against=str(folder), systems=["closed-book"])
+    config.generator = GeneratorConfig(
+        kind="hf",  # type: ignore[arg-type]  # a plain string, as people write it
+        model=str(base),
+        max_new_tokens=6,
+    )
+    told = run(config).summary["against"]
+    assert (told["kind"], told["asked"], told["changed"]) == ("adapter", 2, 2)
+    assert told["reasons"] == {"other wording": 2}
+    assert [one["now"] for one in told["changes"]] == [row["answer"] for row in answers(config)]
 
 
 @pytest.mark.parametrize("made_of", ["nothing", "empty", "file", "dataset", "unreadable"])
