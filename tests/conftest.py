@@ -110,6 +110,12 @@ def build(config: PipelineConfig, embedder: TextEmbedder) -> Callable[[], BuildR
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A developer's own cache directory, with the embeddings in it, stays out of it."""
     directory = tmp_path_factory.mktemp("cache")
+    # Processes that share the suite also share what is converted: it takes seconds for each model.
+    base = tmp_path_factory.getbasetemp()
+    models = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "models"
+    models.mkdir(exist_ok=True)
+    (directory / "medrag").mkdir()
+    (directory / "medrag/models").symlink_to(models)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_CACHE_HOME", str(directory))
         yield directory
