@@ -19,7 +19,7 @@ from medrag.dataset.questions import read_questions
 from medrag.evaluation.judgement import judge
 from medrag.grounding import calibration
 from medrag.grounding.calibration import Calibration, calibration_key, fit_calibration
-from medrag.grounding.signals import KNOWN_BEFORE
+from medrag.grounding.signals import EITHER_WAY, KNOWN_BEFORE
 from medrag.progress import progress
 
 
@@ -48,7 +48,7 @@ def fitted(folders: list[Path], reader: str) -> Calibration:
     names = ", ".join(folder.parent.name for folder in folders)
     signals, right = [row[1] for row in rows], [row[2] for row in rows]
     about = f"{len(rows)} questions of {names}"
-    return fit_calibration(key, signals, right, about, KNOWN_BEFORE)
+    return fit_calibration(key, signals, right, about, KNOWN_BEFORE, EITHER_WAY)
 
 
 def main() -> None:

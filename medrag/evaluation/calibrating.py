@@ -14,7 +14,7 @@ from ..grounding.calibration import (
     fit_calibration,
     save_calibration,
 )
-from ..grounding.signals import KNOWN_BEFORE
+from ..grounding.signals import EITHER_WAY, KNOWN_BEFORE
 from ..types import Example
 from .records import Record
 
@@ -54,6 +54,6 @@ def calibrate(config: Config, embedder: str, records: Sequence[Record]) -> Calib
     key = calibration_key(config, embedder)
     name = Path(config.evaluation.benchmark or config.evaluation.questions).name
     about = f"{len(right)} questions of {name}"
-    calibration = fit_calibration(key, signals, right, about, KNOWN_BEFORE)
+    calibration = fit_calibration(key, signals, right, about, KNOWN_BEFORE, EITHER_WAY)
     save_calibration(Path(config.index.dir), calibration)
     return calibration

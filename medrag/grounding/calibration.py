@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..config import PipelineConfig
 from ..errors import ConfigError
@@ -25,11 +26,12 @@ from ..retrieval.cross_encoder import PACKAGED, READER
 CALIBRATIONS = "calibration.json"  # in the directory of an index
 PACKAGED_CALIBRATIONS = Path(__file__).with_name("calibration.json")
 _VERSION = 1  # raise it when signals or the reader change, so that old calibrations are not used
-_STRENGTH = 0.3  # inverse of the regularisation, for signals of variance 1
+_PENALTY = 25.0  # of squared weights, for signals of variance 1: strong, so that levels transfer
 _UNLIKE = 0.99  # share of the calibration's own questions that are nearer to its centre
 _LEAST = 40  # questions; with fewer nothing is fitted
 
 Signals = Mapping[str, float]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -138,18 +140,23 @@ def _tuples(value: object) -> object:
 
 
 def fit_calibration(
-    key: str, signals: Sequence[Signals], right: Sequence[bool], questions: str, known: int
+    key: str,
+    signals: Sequence[Signals],
+    right: Sequence[bool],
+    questions: str,
+    known: int,
+    either_way: Collection[str] = (),
 ) -> Calibration:
     """Fit a calibration; its scores are those of two-fold cross-fitting.
 
     Args:
         known: how many of the signals, the first ones, are known before an answer is written.
+        either_way: signals that may speak against an answer; the weights of others are not
+            negative, so that signals which say the same do not cancel each other out.
 
     Raises:
         ConfigError: there are too few questions, or all answers are right, or all wrong.
     """
-    from sklearn.linear_model import LogisticRegression
-
     if len(right) < _LEAST or len({*right}) < 2:
         raise ConfigError(
             f"{len(right)} judged questions, {sum(right)} of them answered rightly, are too few to "
@@ -157,22 +164,19 @@ def fit_calibration(
         )
     names = tuple(signals[0])
     values = np.array([[one[name] for name in names] for one in signals])
-    labels = np.array(right)
+    labels = np.array(right, dtype=float)
     center, scale = values.mean(axis=0), values.std(axis=0)
     scale[scale < 1e-9] = 1.0  # a signal that never changes says nothing
     scaled = (values - center) / scale
 
-    def model(rows: np.ndarray) -> LogisticRegression:
-        found = LogisticRegression(C=_STRENGTH, max_iter=1000)
-        return found.fit(scaled[rows], labels[rows])
-
+    least = np.array([-np.inf if name in either_way else 0.0 for name in names])
     everything = np.arange(len(labels))
-    whole = model(everything)
+    weights, intercept = _logistic(scaled, labels, least)
     scores = np.zeros(len(labels))
     for fold in (0, 1):
         held, rest = everything[everything % 2 == fold], everything[everything % 2 != fold]
-        one = model(rest) if len({*labels[rest].tolist()}) == 2 else whole
-        scores[held] = one.predict_proba(scaled[held])[:, 1]
+        its, at = _logistic(scaled[rest], labels[rest], least)
+        scores[held] = _sigmoid(scaled[held] @ its + at)
     before = scaled[:, :known]
     spread = np.linalg.pinv(np.cov(before.T) + 1e-3 * np.eye(known))
     distances = np.einsum("ij,jk,ik->i", before, spread, before)
@@ -181,8 +185,8 @@ def fit_calibration(
         names=names,
         center=tuple(center.round(6).tolist()),
         scale=tuple(scale.round(6).tolist()),
-        weights=tuple(whole.coef_[0].round(5).tolist()),
-        intercept=round(float(whole.intercept_[0]), 5),
+        weights=tuple(weights.round(5).tolist()),
+        intercept=round(intercept, 5),
         scores=tuple(
             (round(float(score), 4), float(label))
             for score, label in zip(scores, labels, strict=True)
@@ -191,6 +195,28 @@ def fit_calibration(
         farthest=round(float(np.quantile(distances, _UNLIKE)), 4),
         questions=questions,
     )
+
+
+def _logistic(values: Floats, labels: Floats, least: Floats) -> tuple[Floats, float]:
+    """Weights and intercept of a logistic regression with a penalty and lower bounds."""
+    from scipy.optimize import minimize
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        logits = values @ at[:-1] + at[-1]
+        missed = _sigmoid(logits) - labels
+        total = np.logaddexp(0.0, np.where(labels > 0, -logits, logits)).sum()
+        slope = values.T @ missed + 2 * _PENALTY * at[:-1]
+        return total + _PENALTY * (at[:-1] ** 2).sum(), np.append(slope, missed.sum())
+
+    bounds = [(low if np.isfinite(low) else None, None) for low in (*least, -np.inf)]
+    start = np.zeros(values.shape[1] + 1)
+    found: Floats = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    return found[:-1], float(found[-1])
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    found: Floats = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
+    return found
 
 
 def calibration_key(config: PipelineConfig, embedder: str) -> str:

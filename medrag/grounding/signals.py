@@ -20,6 +20,7 @@ _AGREE = 5  # pieces of evidence after the best one that may say the same
 # From the words of the question in a row to the similarity of a sentence that is as likely right.
 _ROW_SLOPE, _ROW_INTERCEPT = 1.0, -0.37
 KNOWN_BEFORE = 10  # signals, the first ones
+EITHER_WAY = frozenset({"asks yes or no", "asks for a quantity", "words asked"})
 _UNREAD = -4.0  # the logit of evidence where no model reads, or there is none
 
 
@@ -69,7 +70,7 @@ def signals_after(question: str, answer: Answer, rarity: Rarity) -> dict[str, fl
         "support": min((one.support for one in kept), default=0.0),
         "statements kept": len(kept) / len(answer.sentences) if answer.sentences else 0.0,
         "details given": float(not answer.missing),
-        "yes or no is told": float(answer.stance in ("yes", "no")),
+        "yes or no is told, if asked": float(not asked.yes_no or answer.stance in ("yes", "no")),
     }
 
 

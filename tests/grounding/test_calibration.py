@@ -56,7 +56,9 @@ def test_the_threshold_keeps_the_risk_on_other_questions(target: float) -> None:
     for seed in range(60):
         calibration = fitted(400, seed)
         threshold = calibration.threshold(target)
-        assert threshold is not None
+        if threshold is None:  # nothing is shown
+            coverages.append(0.0)
+            continue
         signals, right = questions(1000, seed + 1000)
         shown = [
             r
