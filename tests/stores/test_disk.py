@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,7 @@ import pytest
 from medrag import PipelineConfig
 from medrag.errors import DiskError
 from medrag.indexing import BuildReport
-from medrag.stores.local.directory import generation_folder, writing
-from medrag.stores.local.index import Index
+from medrag.stores.local.directory import generation_folder, hold_current, writing
 
 Build = Callable[[], BuildReport]
 
@@ -65,7 +65,8 @@ while True:
 """
     with subprocess.Popen([sys.executable, "-c", remove, str(folder)]) as remover:
         try:
-            for _ in range(60):
-                Index(config.index.dir).close()
+            for _ in range(1_500):
+                _, held = hold_current(Path(config.index.dir))  # how an index is opened
+                os.close(held)
         finally:
             remover.kill()
