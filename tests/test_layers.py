@@ -28,7 +28,7 @@ RE_EXPORTS = {("medrag.ingestion", "medrag.embedding")}
 
 HEAVY_NAMES = """
     bitsandbytes cv2 datasets docx faiss jinja2 matplotlib onnx onnxruntime openvino peft pypdfium2
-    pytrec_eval rapidfuzz rapidocr redis selectolax sentence_transformers sklearn tantivy torch
+    pytrec_eval rapidfuzz rapidocr redis scipy selectolax sentence_transformers tantivy torch
     transformers trl wandb
 """
 HEAVY = set(HEAVY_NAMES.split())
