@@ -81,6 +81,7 @@ class RAGPipeline:
         self._reader = CrossEncoder(model, READER) if model else None
         model = self.config.grounding.verifier
         self._calibration: tuple[Calibration, bool] | None = None
+        self._warned = False  # that it belongs to another reader
         self._verifier = EntailmentVerifier(model) if model else None
 
     @classmethod
@@ -390,7 +391,8 @@ class RAGPipeline:
             if self._calibration is None:
                 key = calibration_key(self.config, self._embedder.fingerprint)
                 own = load_calibration(Path(self.config.index.dir), key)
-                if own is None:
+                if own is None and not self._warned:
+                    self._warned = True
                     _log.warning(
                         "confidence is calibrated for the packaged MiniLM and the default "
                         "settings, not for %s with these: the pipeline may answer or abstain too "

@@ -351,7 +351,7 @@ def test_an_embedder_without_calibration_is_warned_of_once(
         rag.query("Which drug lowers uric acid?")
     warnings = [line for line in caplog.messages if "calibrated" in line]
     assert len(warnings) == 1
-    assert str(tiny) in warnings[0] and "grounding.min_confidence" in warnings[0]
+    assert str(tiny) in warnings[0] and "evaluation.calibrate=true" in warnings[0]
 
 
 def test_the_packaged_embedder_needs_no_warning(

@@ -171,12 +171,17 @@ def fit_calibration(
 
     least = np.array([-np.inf if name in either_way else 0.0 for name in names])
     everything = np.arange(len(labels))
-    weights, intercept = _logistic(scaled, labels, least)
-    scores = np.zeros(len(labels))
+    weights, intercept = _logistic(scaled, labels, least, _PENALTY)
+    logits = np.zeros(len(labels))
     for fold in (0, 1):
         held, rest = everything[everything % 2 == fold], everything[everything % 2 != fold]
-        its, at = _logistic(scaled[rest], labels[rest], least)
-        scores[held] = _sigmoid(scaled[held] @ its + at)
+        # On half of the questions, half of the penalty shrinks as much.
+        its, at = _logistic(scaled[rest], labels[rest], least, _PENALTY / 2)
+        logits[held] = scaled[held] @ its + at
+    # The penalty makes all logits small; Platt 1999 gives them their scale again.
+    (slope,), shift = _logistic(logits[:, None], labels, np.zeros(1), 0.0)
+    weights, intercept = slope * weights, slope * intercept + shift
+    scores = _sigmoid(slope * logits + shift)
     before = scaled[:, :known]
     spread = np.linalg.pinv(np.cov(before.T) + 1e-3 * np.eye(known))
     distances = np.einsum("ij,jk,ik->i", before, spread, before)
@@ -197,7 +202,9 @@ def fit_calibration(
     )
 
 
-def _logistic(values: Floats, labels: Floats, least: Floats) -> tuple[Floats, float]:
+def _logistic(
+    values: Floats, labels: Floats, least: Floats, penalty: float
+) -> tuple[Floats, float]:
     """Weights and intercept of a logistic regression with a penalty and lower bounds."""
     from scipy.optimize import minimize
 
@@ -205,8 +212,8 @@ def _logistic(values: Floats, labels: Floats, least: Floats) -> tuple[Floats, fl
         logits = values @ at[:-1] + at[-1]
         missed = _sigmoid(logits) - labels
         total = np.logaddexp(0.0, np.where(labels > 0, -logits, logits)).sum()
-        slope = values.T @ missed + 2 * _PENALTY * at[:-1]
-        return total + _PENALTY * (at[:-1] ** 2).sum(), np.append(slope, missed.sum())
+        slope = values.T @ missed + 2 * penalty * at[:-1]
+        return total + penalty * (at[:-1] ** 2).sum(), np.append(slope, missed.sum())
 
     bounds = [(low if np.isfinite(low) else None, None) for low in (*least, -np.inf)]
     start = np.zeros(values.shape[1] + 1)
