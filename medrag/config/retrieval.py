@@ -90,7 +90,7 @@ class GeneratorConfig:
 class GroundingConfig:
     """When an answer counts as supported."""
 
-    min_confidence: float = 0.15  # below it the pipeline abstains; 0..1
+    min_confidence: float = 0.2  # below it the pipeline abstains; 0..1
     # Share of shown answers that may be wrong, 0..1: sets the confidence from which on answers are
     # shown, by the calibration that is kept with the index. 0: `min_confidence` does.
     target_risk: float = 0.0
