@@ -33,13 +33,20 @@ DOCUMENTS = [
      "text": f"{name(n, 'itis')} is treated with {name(n, 'ol')}. It is a rare disease."}
     for n in range(COUNT)
 ]  # fmt: skip
-# What there is to learn: the references of short questions, a third of them, are wrong.
+# What there is to learn: answers to short questions are mostly wrong, to long ones mostly right.
+SHORT = [n % 3 == 0 for n in range(COUNT)]
+RIGHT = [n % 11 > 0 if not SHORT[n] else n % 15 == 0 for n in range(COUNT)]
 ROWS: list[dict[str, Any]] = [
-    {"id": f"q{n}", "documents": [f"d{n}"],
-     **({"question": f"Which drug is {name(n, 'itis')} treated with?", "answer": name(n, "ol")}
-        if n % 3 else {"question": f"{name(n, 'itis')} drug", "answer": "Something else."})}
+    {
+        "id": f"q{n}",
+        "documents": [f"d{n}"],
+        "question": f"{name(n, 'itis')} drug"
+        if SHORT[n]
+        else f"Which drug is {name(n, 'itis')} treated with?",
+        "answer": name(n, "ol") if RIGHT[n] else "Something else.",
+    }
     for n in range(COUNT)
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -146,16 +153,16 @@ def test_a_risk_can_be_wanted_once_it_is_calibrated(
     index = Path(calibrated.index.dir)
     kept = json.loads((index / "calibration.json").read_bytes())
     config = configure(ROWS, str(index))
-    config.grounding.target_risk = 0.2
+    config.grounding.target_risk = 0.3
     config.retriever.k = 4  # so that no packaged calibration fits
-    with pytest.raises(ConfigError, match=r"target_risk=0\.2 cannot be used.*calibrate=true") as no:
+    with pytest.raises(ConfigError, match=r"target_risk=0\.3 cannot be used.*calibrate=true") as no:
         run(config)
     assert "\n" not in str(no.value)
     config.evaluation.calibrate = True
     summary = run(config).summary["systems"]["medrag"]
     with RAGPipeline(config) as rag:
         assert summary["threshold"] == rag.threshold > 0
-        assert summary["target_risk"] == 0.2
+        assert summary["target_risk"] == 0.3
     # That of the other settings is still there.
     assert {*kept} < {*json.loads((index / "calibration.json").read_bytes())}
     shown = [row for row in answers(config) if row["shown"]]
