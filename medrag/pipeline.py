@@ -187,9 +187,9 @@ class RAGPipeline:
                 else "the confidence is not calibrated for this embedder and reader"
             )
             raise ConfigError(
-                f"grounding.target_risk={target} cannot be used: {why}; calibrate on your own "
-                "questions: python -m medrag.evaluate evaluation.calibrate=true "
-                "evaluation.questions=FILE"
+                f"grounding.target_risk={target} cannot be used: {why}; give a higher one, or "
+                "calibrate on (more of) your own questions: python -m medrag.evaluate "
+                "evaluation.calibrate=true evaluation.questions=FILE"
             )
         return threshold
 
@@ -218,18 +218,18 @@ class RAGPipeline:
         hits = retriever.retrieve(question)
         retrieve_ms = 1000 * (time.perf_counter() - started)
         vector = retriever.query_vector(question)
-        evidence = weigh(
-            question, vector, hits, self._sentences, retriever.rarity, self._reader
-        )
+        evidence = weigh(question, vector, hits, self._sentences, retriever.rarity, self._reader)
         before = signals_before(question, hits, evidence)
         calibration, _ = self.calibration
         possible = calibration.probability({**before, **best_after(calibration.weight)})
         warnings = self._warnings(question, hits, calibration, before)
-        if not evidence or possible < least:
-            answer = replace(_refusal(question, possible, hits), warnings=warnings)
+        generator = self._open_generator() if evidence else None
+        # A model is not asked to write what could not be shown. To quote costs nothing.
+        if generator is None or (generator.reads_messages and possible < least):
+            sure = possible if evidence else 0.0
+            answer = replace(_refusal(question, sure, hits), warnings=warnings)
             yield Draft(answer, before, retrieve_ms)
             return
-        generator = self._open_generator()
         prompt = self._prompt_for(generator, question, hits, evidence)
         if stream:
             reply = yield from generator.stream(prompt)

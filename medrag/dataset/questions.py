@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -110,14 +110,18 @@ class DocumentNames:
         """
         return replace(example, documents=(*example.documents, *self.resolve(example.documents)))
 
-    def require(self, examples: Iterable[Example]) -> None:
+    def require(self, examples: Iterable[Example], gone: Collection[str] = ()) -> None:
         """Check that every document that the examples name is in the index.
+
+        Args:
+            gone: ids of documents that may be missing, because an earlier index had them.
 
         Raises:
             QuestionError: some are not; the message has the first of them, with the nearest ids.
         """
         names = dict.fromkeys(name for example in examples for name in example.documents)
-        unknown = [name for name in names if not self._find(name)]
+        former = {name for id_ in gone for name in document_names(id_)}
+        unknown = [name for name in names if not self._find(name) and name not in former]
         if unknown:
             shown = "; ".join(map(self._described, unknown[:_SHOWN]))
             more = "; …" if len(unknown) > _SHOWN else ""

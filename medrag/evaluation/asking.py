@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -12,10 +14,18 @@ from pathlib import Path
 from ..config import Config
 from ..dataset.questions import DocumentNames
 from ..embedding import Embedder
-from ..errors import ArtefactError, ConfigError, DiskError, FormatError
+from ..errors import (
+    ArtefactError,
+    BusyError,
+    ConfigError,
+    DiskError,
+    FormatError,
+    MismatchError,
+)
 from ..manifest import read_manifest
 from ..pipeline import RAGPipeline
 from ..progress import progress
+from ..stores import IndexReader
 from ..types import Example
 from .outcomes import ask
 from .records import Record
@@ -46,13 +56,26 @@ def workplace(directory: Path) -> Iterator[Path]:
     """A directory for what is done, beside that of an evaluation; it goes when the block succeeds.
 
     Raises:
+        BusyError: another process is evaluating into the same directory.
         DiskError: the disk is full or read-only; also while the block runs.
     """
     try:
         work = directory.with_name(f".{directory.name}.part")
         work.mkdir(parents=True, exist_ok=True)
-        yield work
-        shutil.rmtree(work)
+        held = os.open(work, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(held)
+            raise BusyError(
+                f"another process is evaluating into {directory}; wait for it, or choose another "
+                "evaluation.dir"
+            ) from error
+        try:
+            yield work
+            shutil.rmtree(work)
+        finally:
+            os.close(held)
     except OSError as error:
         if error.errno not in _REFUSED:
             raise
@@ -82,6 +105,9 @@ def ask_all(
 ) -> dict[str, list[Record]]:
     """The records of each system, in the order of the questions.
 
+    Raises:
+        MismatchError: an index changed between two systems, so that they cannot be compared.
+
     Args:
         work: a directory for what is done; it is emptied if it belongs to another run.
         fingerprint: of what is asked, and how.
@@ -89,6 +115,7 @@ def ask_all(
     """
     _prepare(work, fingerprint)
     embedders: list[tuple[object, Embedder]] = []
+    indexes: dict[str, str] = {}
     found = {}
     with progress(description, len(systems) * len(examples), "questions") as advance:
         for number, system in enumerate(systems):
@@ -101,6 +128,7 @@ def ask_all(
                 system.open(rag) as answers,
                 path.open("a", encoding="utf-8") as file,
             ):
+                _check_unchanged(rag.index, indexes)
                 names = DocumentNames(rag.index)
                 left = [example for example in examples if example.id not in done]
                 for example in left:
@@ -116,6 +144,15 @@ def ask_all(
                     advance(1)
             found[system.name] = [done[example.id] for example in examples]
     return found
+
+
+def _check_unchanged(index: IndexReader, seen: dict[str, str]) -> None:
+    """Refuse an index that another build has published since an earlier system read it."""
+    if seen.setdefault(index.location, index.fingerprint) != index.fingerprint:
+        raise MismatchError(
+            f"{index.location} changed while it was evaluated, so the systems were asked about "
+            "different documents; run the evaluation again"
+        )
 
 
 def _prepare(work: Path, fingerprint: str) -> None:

@@ -13,6 +13,7 @@ from ..errors import ConfigError
 from ..indexing import with_embedder_of_index
 from ..manifest import read_manifest
 from ..pipeline import RAGPipeline
+from ..stores import open_index
 from ..types import Example
 from .asking import ask_all
 from .changes import (
@@ -91,6 +92,22 @@ def _with(system: System, kind: str, path: str) -> System:
         return replace(system, config=with_embedder_of_index(config))
     config.generator.adapter = path
     return replace(system, config=config)
+
+
+def documents_of(config: Config) -> set[str]:
+    """Ids of the documents that `evaluation.against` knows; none for an adapter.
+
+    Raises:
+        ArtefactError: it is neither an index nor an evaluation nor an adapter.
+    """
+    path = Path(config.evaluation.against)
+    kind = kind_of(path)
+    if kind == "evaluation":
+        return read_documents(path / DOCUMENTS)
+    if kind == "adapter":
+        return set()
+    with open_index(path) as index:
+        return {*index.document_ids()}
 
 
 def _documents(system: System) -> set[str]:

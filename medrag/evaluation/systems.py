@@ -125,7 +125,8 @@ def _split(settings: str) -> list[str]:
     for change in changes:
         if not change.partition("=")[0] or "=" not in change:
             raise ConfigError(f"evaluation.systems: {change}: write settings as NAME=VALUE")
-    return changes
+    # OmegaConf reads nothing as null; here it is an empty text, as on the command line.
+    return [f"{change}''" if change.endswith("=") else change for change in changes]
 
 
 def _changed(config: PipelineConfig, changes: Sequence[str]) -> PipelineConfig:

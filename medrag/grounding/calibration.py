@@ -27,8 +27,7 @@ CALIBRATIONS = "calibration.json"  # in the directory of an index
 PACKAGED_CALIBRATIONS = Path(__file__).with_name("calibration.json")
 _VERSION = 1  # raise it when signals or the reader change, so that old calibrations are not used
 _PENALTY = 25.0  # of squared weights, for signals of variance 1: strong, so that levels transfer
-_UNLIKE = 0.99  # share of the calibration's own questions that are nearer to its centre
-_LEAST = 40  # questions; with fewer nothing is fitted
+_LEAST = 30  # questions; with fewer nothing is fitted
 
 Signals = Mapping[str, float]
 Floats = NDArray[np.float64]
@@ -47,7 +46,7 @@ class Calibration:
             thresholds are taken.
         spread: inverse covariance of the scaled signals that are known before an answer is
             written, the first ones of `names`; for `is_unlike`.
-        farthest: the squared distance beyond which a question is unlike those of the calibration.
+        farthest: the squared distance of the farthest of the calibration's own questions.
         questions: name of the question set; for people.
     """
 
@@ -72,7 +71,7 @@ class Calibration:
         return dict(zip(self.names, self.weights, strict=True)).get(name, 0.0)
 
     def is_unlike(self, signals: Signals) -> bool:
-        """Whether a question is unlike those of the calibration (Mahalanobis distance).
+        """Whether a question is unlike all of the calibration (Mahalanobis distance).
 
         Args:
             signals: those known before an answer is written.
@@ -120,7 +119,14 @@ class Calibration:
         return found[::-1]
 
     def _scaled(self, signals: Signals) -> np.ndarray:
-        values = np.array([signals[name] for name in self.names])
+        try:
+            values = np.array([signals[name] for name in self.names])
+        except KeyError as error:
+            raise ConfigError(
+                f"the calibration on {self.questions} needs the signal {error}, which this version "
+                "of medrag does not have; calibrate again: python -m medrag.evaluate "
+                "evaluation.calibrate=true"
+            ) from error
         scaled: np.ndarray = (values - self.center) / self.scale
         return scaled
 
@@ -129,10 +135,31 @@ class Calibration:
         """A calibration as `asdict` gives it, after JSON.
 
         Raises:
-            TypeError, KeyError: it has other fields.
+            TypeError, ValueError: it has other fields, or numbers that cannot be used.
         """
-        found = {name: _tuples(value) for name, value in content.items()}
-        return cls(**found)  # type: ignore[arg-type]
+        found = cls(**{name: _tuples(value) for name, value in content.items()})  # type: ignore[arg-type]
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        """Refuse numbers of which a confidence could be anything: a file may have been edited."""
+        length, known = len(self.names), len(self.spread)
+        numbers = np.array([self.center, self.scale, self.weights], dtype=float)
+        spread, scores = np.array(self.spread, dtype=float), np.array(self.scores, dtype=float)
+        right = (
+            length == len({*self.names})
+            and numbers.shape == (3, length)
+            and spread.shape == (known, known)
+            and known <= length
+            and scores.shape == (len(self.scores), 2)
+            and all(np.isfinite(one).all() for one in (numbers, spread, scores))
+            and math.isfinite(self.intercept)
+            and math.isfinite(self.farthest)
+            and bool((numbers[1] > 0).all())
+            and bool(((scores >= 0) & (scores <= 1)).all())
+        )
+        if not right:
+            raise ValueError("its numbers or names cannot be used")
 
 
 def _tuples(value: object) -> object:
@@ -160,7 +187,8 @@ def fit_calibration(
     if len(right) < _LEAST or len({*right}) < 2:
         raise ConfigError(
             f"{len(right)} judged questions, {sum(right)} of them answered rightly, are too few to "
-            f"calibrate on; give {2 * _LEAST} or more, with both right and wrong answers"
+            "calibrate on; give 100 questions or more, with both right and wrong answers: half of "
+            "them are fitted on"
         )
     names = tuple(signals[0])
     values = np.array([[one[name] for name in names] for one in signals])
@@ -179,7 +207,10 @@ def fit_calibration(
         its, at = _logistic(scaled[rest], labels[rest], least, _PENALTY / 2)
         logits[held] = scaled[held] @ its + at
     # The penalty makes all logits small; Platt 1999 gives them their scale again.
-    (slope,), shift = _logistic(logits[:, None], labels, np.zeros(1), 0.0)
+    # Smoothed labels keep the scale finite where the two kinds are told apart without a mistake.
+    count = labels.sum()
+    smoothed = np.where(labels > 0, (count + 1) / (count + 2), 1 / (len(labels) - count + 2))
+    (slope,), shift = _logistic(logits[:, None], smoothed, np.zeros(1), 0.0)
     weights, intercept = slope * weights, slope * intercept + shift
     scores = _sigmoid(slope * logits + shift)
     before = scaled[:, :known]
@@ -193,11 +224,12 @@ def fit_calibration(
         weights=tuple(weights.round(5).tolist()),
         intercept=round(intercept, 5),
         scores=tuple(
-            (round(float(score), 4), float(label))
+            # Down, so that no threshold is above every confidence.
+            (math.floor(1e4 * float(score)) / 1e4, float(label))
             for score, label in zip(scores, labels, strict=True)
         ),
         spread=tuple(map(tuple, spread.round(5).tolist())),
-        farthest=round(float(np.quantile(distances, _UNLIKE)), 4),
+        farthest=round(float(distances.max()), 4),
         questions=questions,
     )
 
@@ -211,7 +243,7 @@ def _logistic(
     def loss(at: Floats) -> tuple[float, Floats]:
         logits = values @ at[:-1] + at[-1]
         missed = _sigmoid(logits) - labels
-        total = np.logaddexp(0.0, np.where(labels > 0, -logits, logits)).sum()
+        total = (np.logaddexp(0.0, logits) - labels * logits).sum()
         slope = values.T @ missed + 2 * penalty * at[:-1]
         return total + penalty * (at[:-1] ** 2).sum(), np.append(slope, missed.sum())
 
@@ -294,7 +326,7 @@ def _kept(directory: Path) -> dict[str, Calibration]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {key: Calibration.from_json(one) for key, one in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ConfigError(
             f"{path} cannot be read ({error}); delete it, or calibrate again: "
             "python -m medrag.evaluate evaluation.calibrate=true"

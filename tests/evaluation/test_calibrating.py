@@ -180,7 +180,7 @@ def fails(config: Config, match: str) -> None:
 
 
 def test_too_few_questions(configure: MakeConfig, index: Path) -> None:
-    fails(configure(ROWS[:20], str(index), calibrate=True), r"too few to calibrate on; give 80")
+    fails(configure(ROWS[:20], str(index), calibrate=True), r"too few to calibrate on; give 100")
     assert not (index / "calibration.json").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,6 +116,41 @@ def test_a_calibration_is_kept_with_an_index_beside_others(tmp_path: Path) -> No
     assert load_calibration(tmp_path, "key") == other
     assert load_calibration(tmp_path, "another key") is None
     assert load_calibration(tmp_path, packaged().key) == packaged()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": [float("nan"), 1.0]},
+        {"weights": [1.0]},
+        {"weights": None},
+        {"intercept": float("nan")},
+        {"intercept": "0.1"},
+        {"scale": [0.0, 1.0]},
+        {"names": ["near", "near"]},
+        {"scores": [[5.0, 1.0]]},
+        {"scores": [[0.5]]},
+        {"scores": None},
+        {"spread": []},
+        {"spread": [[1.0], [2.0, 3.0]]},
+        {"farthest": None},
+        {"farthest": float("inf")},
+    ],
+)
+def test_numbers_that_were_edited_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    """One NaN among the weights would make every answer certain."""
+    save_calibration(tmp_path, fitted())
+    path = tmp_path / "calibration.json"
+    content = json.loads(path.read_text())
+    content["key"].update(change)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"calibration\.json cannot be read"):
+        load_calibration(tmp_path, "key")
+
+
+def test_a_signal_that_is_not_known_is_one_clear_error() -> None:
+    with pytest.raises(ConfigError, match=r"needs the signal 'noise'.*calibrate again"):
+        fitted().probability({"near": 1.0})
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}', '{"key": {"names": []}}'])
