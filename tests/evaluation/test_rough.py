@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,19 @@ from typing import Any
 import pytest
 
 from medrag.config import GeneratorConfig
-from medrag.errors import ConfigError, DiskError, MedragError, QuestionError
+from medrag.dataset.questions import read_questions
+from medrag.errors import (
+    BusyError,
+    ConfigError,
+    DiskError,
+    MedragError,
+    MismatchError,
+    QuestionError,
+)
 from medrag.evaluate import run
+from medrag.evaluation.asking import ask_all
 from medrag.evaluation.changes import read_documents
+from medrag.evaluation.systems import System, read_systems
 from medrag.stores.local.index import Index
 from tests.conftest import NOTES
 from tests.evaluation.conftest import MakeConfig, answers, build_index, write_corpus, write_rows
@@ -267,3 +279,50 @@ def test_what_is_left_of_another_run_is_not_used(configure: MakeConfig, tmp_path
     run(config)
     assert "Allopurinol" in answers(config)[0]["answer"]
     assert not work.parent.exists()
+
+
+# ------------------------------------------------------------------ others at the same time
+
+
+def test_a_second_evaluation_into_the_same_directory_has_to_wait(configure: MakeConfig) -> None:
+    config = configure([GOUT])
+    work = Path(config.evaluation.dir).with_name(f".{Path(config.evaluation.dir).name}.part")
+    work.mkdir()
+    held = os.open(work, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(BusyError, match="another process is evaluating into"):
+        run(config)
+    os.close(held)
+    assert run(config).summary["questions"]["all"] == 1
+
+
+class Meanwhile(list[System]):
+    """Systems, of which another build publishes before the second is asked."""
+
+    def __init__(self, systems: list[System], build: Callable[[], object]) -> None:
+        super().__init__(systems)
+        self._build = build
+
+    def __iter__(self) -> Iterator[System]:
+        first, *others = super().__iter__()
+        yield first
+        self._build()
+        yield from others
+
+
+def test_systems_are_not_compared_on_two_states_of_an_index(
+    configure: MakeConfig, tmp_path: Path
+) -> None:
+    corpus = write_corpus(tmp_path / "own", {"gout.txt": NOTES["gout.txt"]})
+    config = configure([GOUT], systems=["medrag", "lexical"])
+    config.index.dir = build_index(corpus, tmp_path / "own-index")
+
+    def change() -> None:
+        write_corpus(tmp_path / "own", {"more.txt": "More\n\nRest helps a sprain to heal."})
+        build_index(corpus, tmp_path / "own-index")
+
+    systems = Meanwhile(read_systems(config, config.evaluation.systems), change)
+    examples, _ = read_questions(config.evaluation.questions, config.evaluation.fields)
+    (tmp_path / "work").mkdir()
+    with pytest.raises(MismatchError, match="changed while it was evaluated"):
+        ask_all(config, systems, examples, tmp_path / "work" / "answers", "made-from")

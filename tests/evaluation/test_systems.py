@@ -46,6 +46,8 @@ def test_settings_change_a_copy(configure: MakeConfig) -> None:
     )  # fmt: skip
     assert found[0].config.retriever.k == config.retriever.k == 5
     assert mine.index == config.index
+    # As on the command line, nothing after the sign is an empty text.
+    assert own(config, "rules: grounding.reader=")["rules"].grounding.reader == ""
 
 
 def test_settings_of_a_built_in_system_come_on_top_of_its_own(configure: MakeConfig) -> None:

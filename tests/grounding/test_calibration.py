@@ -52,7 +52,7 @@ def test_the_probability_is_that_of_being_right_on_other_questions() -> None:
 
 @pytest.mark.parametrize("target", [0.1, 0.2])
 def test_the_threshold_keeps_the_risk_on_other_questions(target: float) -> None:
-    """As conformal risk control promises, on average over calibrations; nor is it far too strict."""
+    """As conformal risk control promises, on average; nor is it far too strict."""
     risks, coverages = [], []
     for seed in range(60):
         calibration = fitted(400, seed)
