@@ -173,6 +173,9 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
 
 def recover_directory(directory: Path) -> None:
     """Bring back a directory that a crash between two renames has left moved aside."""
+    directory = directory.absolute()  # "." has no name
+    if not directory.name:
+        return  # the root of the file system
     aside = directory.with_name(f".{directory.name}.old")
     if aside.exists() and not directory.exists():
         aside.replace(directory)

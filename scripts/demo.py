@@ -112,11 +112,16 @@ def summary(seconds: dict[str, float]) -> Table:
 
 def numbers(metrics: dict[str, Any]) -> str:
     """The evaluation in one line."""
-    retrieval, answers = metrics["retrieval"], metrics["answers"]
+    figures = metrics["systems"]["medrag"]
+
+    def value(section: str, name: str) -> float:
+        return float(figures[section][name]["value"])
+
     return (
-        f"recall@5 {retrieval['recall@5']:.2f}, nDCG@10 {retrieval['ndcg@10']:.2f}, "
-        f"{answers['coverage']:.0%} answered, "
-        f"{answers['citations_resolved']}/{answers['citations']} citations resolve"
+        f"recall@5 {value('retrieval', 'recall@5'):.2f}, "
+        f"{value('answers', 'coverage'):.0%} answered, "
+        f"{value('answers', 'right_when_answered'):.0%} of these right, "
+        f"{value('citations', 'resolved'):.0%} of citations quote exactly"
     )
 
 
@@ -132,7 +137,7 @@ def next_commands() -> Table:
         ("tune Mistral-7B, on a GPU", "medrag.train +experiment=qlora"),
     ):
         table.add_row(what, f"[bold]python -m {command}[/]")
-    table.add_row("plot of the evaluation", f"[cyan]{OUTPUTS}/evaluation/metrics.png[/]")
+    table.add_row("read the evaluation", f"[cyan]{OUTPUTS}/evaluation/report.html[/]")
     return table
 
 

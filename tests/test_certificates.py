@@ -416,6 +416,8 @@ def test_what_became_of_an_article(
     found = checked(root, "sepsis")
     assert found["flags of PMID:1"] == ("does not hold", f"now {flag}")
     assert found["source [1]"][0] == "holds"
+    if flag == "retracted":
+        return  # nothing rests on it any more
     with RAGPipeline(settings_of(root), minilm) as rag:
         write(root / "answers/later.json", certify(rag, rag.query(QUESTIONS["sepsis"])))
     assert checked(root, "later")["flags of PMID:1"] == ("holds", f"{flag}, as before")
@@ -435,8 +437,10 @@ def test_a_retraction_is_the_first_thing_said(
     file = root / "answers/sepsis.json"
     first, *_ = printed(verify.run(file), capsys).splitlines()
     assert first == "Careful: PMID:1, cited as [1], has been retracted since."
-    with RAGPipeline(settings_of(root), minilm) as rag:
-        write(file, certify(rag, rag.query(QUESTIONS["sepsis"])))
+    # Earlier versions cited retracted articles.
+    certificate, _ = read(file)
+    (source,) = certificate.sources
+    write(file, replace(certificate, sources=(replace(source, flags=("retracted",)),)))
     shutil.rmtree(root / "index")  # then the certificate still knows
     first, *_ = printed(verify.run(file), capsys).splitlines()
     assert first == (

@@ -91,15 +91,15 @@ class GroundingConfig:
     """When an answer counts as supported."""
 
     min_confidence: float = 0.2  # below it the pipeline abstains; 0..1
-    # Share of shown answers that may be wrong, 0..1: sets the confidence from which on answers are
-    # shown, by the calibration that is kept with the index. 0: `min_confidence` does.
-    target_risk: float = 0.0
     min_support: float = 0.5  # `Support.score` from which on a statement is supported; 0..1
     keep_unsupported: bool = False  # True: keep unsupported statements in the answer, marked
     # Model that reads the six best candidates with the question: "packaged", a folder or a hub id;
     # "" for rules alone, which take half the time.
     reader: str = "packaged"
     verifier: str = ""  # folder or hub id of an entailment model that judges after the rules
+    # Share of shown answers that may be wrong, 0..1: sets the confidence from which on answers are
+    # shown, by the calibration that is kept with the index. 0: `min_confidence` does.
+    target_risk: float = 0.0
 
     def __post_init__(self) -> None:
         share("grounding", self, "min_confidence", "target_risk", "min_support")

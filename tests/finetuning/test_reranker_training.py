@@ -13,7 +13,8 @@ from datasets import Dataset, DatasetDict
 from medrag.config import Device, RerankerTuneConfig
 from medrag.errors import ArtefactError, ModelError
 from medrag.finetuning.reranker import train_reranker
-from medrag.retrieval.reranking import CrossEncoderReranker
+from medrag.retrieval.cross_encoder import RERANKER
+from medrag.retrieval.pairs import CrossEncoder
 
 NAMES = ("zorvex", "quilpa", "mintro", "baskel")
 COLOURS = ("red", "blue", "green", "white")
@@ -66,7 +67,7 @@ def one_thread() -> Iterator[None]:
 
 def first_places(model: str) -> int:
     """How many questions have the right passage first."""
-    reranker = CrossEncoderReranker(model)
+    reranker = CrossEncoder(model, RERANKER)
     scores = [reranker.logits(question(number), passages(number)) for number in range(4)]
     return sum(right > echo for right, echo in scores)
 
