@@ -16,7 +16,7 @@ from .errors import ConfigError, QuestionError
 from .indexing import with_embedder_of_index
 from .pipeline import RAGPipeline
 from .progress import console
-from .types import Answer, Citation, Flag
+from .types import Answer, AnswerStatus, Citation, Flag
 
 # Answers go to standard output, so that they can be piped; progress goes to standard error.
 _out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -28,6 +28,8 @@ _DOUBTS = {
     Flag.corrected: "corrected by a later notice",
     Flag.low_ocr_confidence: "a scan that was hard to read",
 }
+# What the answer itself shows.
+_PLAIN = (AnswerStatus.answered, AnswerStatus.abstained)
 
 
 def show(answer: Answer) -> None:
@@ -37,7 +39,8 @@ def show(answer: Answer) -> None:
             _out.print(f"\n[red]Careful: source {source.marker} is {', '.join(doubts)}.[/red]")
     style = "yellow" if answer.abstained else "bold"
     _out.print(f"\n[{style}]{escape(answer.answer)}[/{style}]")
-    _out.print(f"[dim]confidence {answer.confidence:.2f}[/dim]")
+    status = "" if answer.status in _PLAIN else f" · {answer.status}"
+    _out.print(f"[dim]confidence {answer.confidence:.2f}{status}[/dim]")
     if answer.missing:
         _out.print(f"[yellow]not said: {escape(', '.join(answer.missing))}[/yellow]")
     for warning in answer.warnings:
@@ -50,7 +53,7 @@ def show(answer: Answer) -> None:
         _show_source(source)
     for other in answer.contradicting:
         _out.print(
-            f"[red]says otherwise:[/red] {escape(other.reason)} (“{escape(other.statement)}”)"
+            f"[red]says otherwise than “{escape(other.statement)}”:[/red] {escape(other.reason)}"
         )
         _show_source(other.source)
     for sentence in answer.sentences:

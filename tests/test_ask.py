@@ -70,7 +70,8 @@ def test_what_an_answer_lacks_and_what_says_otherwise_is_said(
     show(answer)
     said = " ".join(capsys.readouterr().out.split())
     assert "not said: maximum" in said
-    assert "says otherwise: the source says 2 g, not 3 g (“Give 3 g.”) [2] Old [book]" in said
+    assert "confidence 0.40 · conflict" in said
+    assert "says otherwise than “Give 3 g.”: the source says 2 g, not 3 g [2] Old [book]" in said
     assert "“Never above 2 g.” old.txt · page 3 · Doses · characters 10–26 superseded" in said
     assert "read the first 256" in said
     assert answer.status == "conflict"
