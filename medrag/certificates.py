@@ -244,7 +244,7 @@ def certify(rag: RAGPipeline, answer: Answer) -> Certificate:
             index.embedder.name,
             index.embedder.fingerprint,
         ),
-        generator=_generator(rag),
+        generator=rag.generator_name,
         models=_models(rag),
         settings=Settings(asdict(config.retriever), generator, replace(config.grounding)),
     )
@@ -256,12 +256,6 @@ def _risk(rag: RAGPipeline, confidence: float) -> Risk:
     return Risk(rag.threshold, wrong, calibration.questions, is_own)
 
 
-def _generator(rag: RAGPipeline) -> str:
-    # The settings do not describe a generator that was passed in.
-    own = rag._shared_generator
-    return rag.config.generator.kind.value if own is None else type(own).__name__
-
-
 def _models(rag: RAGPipeline) -> dict[str, Model]:
     config = rag.config
     names = {
@@ -270,7 +264,7 @@ def _models(rag: RAGPipeline) -> dict[str, Model]:
         "reader": config.grounding.reader,
         "verifier": config.grounding.verifier,
     }
-    if _generator(rag) in (GeneratorKind.hf, GeneratorKind.openai):
+    if rag.generator_name in (GeneratorKind.hf, GeneratorKind.openai):
         names |= {"generator": config.generator.model, "adapter": config.generator.adapter}
     return {role: _model(name) for role, name in names.items() if name}
 

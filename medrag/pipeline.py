@@ -31,6 +31,7 @@ from .retrieval.pairs import CrossEncoder
 from .stores import IndexReader, check_embedder, open_index
 from .types import Answer, AnswerSentence, Evidence, Hit
 
+_EVEN = 0.5  # of two sources that disagree, one at most is right
 _OPPOSING = 10  # passages that are searched with each statement, for what says otherwise
 
 _log = logging.getLogger(__name__)
@@ -80,9 +81,9 @@ class RAGPipeline:
         model = self.config.grounding.reader
         self._reader = CrossEncoder(model, READER) if model else None
         model = self.config.grounding.verifier
+        self._verifier = EntailmentVerifier(model) if model else None
         self._calibration: tuple[Calibration, bool] | None = None
         self._warned = False  # that it belongs to another reader
-        self._verifier = EntailmentVerifier(model) if model else None
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
@@ -118,6 +119,12 @@ class RAGPipeline:
             MismatchError: it was built with another embedder.
         """
         return self._retriever().index
+
+    @property
+    def generator_name(self) -> str:
+        """What writes the answers: the configured kind, or the class of one that was passed in."""
+        own = self._shared_generator
+        return self.config.generator.kind.value if own is None else type(own).__name__
 
     def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
         """The best chunks for a question, without an answer.
@@ -238,6 +245,8 @@ class RAGPipeline:
         answer = self._grounded(retriever, prompt, reply, hits)
         after = signals_after(question, answer, retriever.rarity)
         certainty = calibration.probability({**before, **after})
+        if answer.contradicting:
+            certainty = min(certainty, _EVEN)
         answer = replace(answer, confidence=certainty, warnings=warnings)
         yield Draft(answer, {**before, **after}, retrieve_ms)
 
@@ -389,7 +398,7 @@ class RAGPipeline:
         self._retriever()
         with self._lock:
             if self._calibration is None:
-                key = calibration_key(self.config, self._embedder.fingerprint)
+                key = calibration_key(self.config, self._embedder.fingerprint, self.generator_name)
                 own = load_calibration(Path(self.config.index.dir), key)
                 if own is None and not self._warned:
                     self._warned = True

@@ -25,6 +25,7 @@ from medrag import (
     IndexConfig,
     PipelineConfig,
     RAGPipeline,
+    RetrieverConfig,
     pipeline,
 )
 from medrag.errors import ArtefactError, CorpusError, MismatchError, QuestionError
@@ -352,6 +353,55 @@ def test_an_embedder_without_calibration_is_warned_of_once(
     warnings = [line for line in caplog.messages if "calibrated" in line]
     assert len(warnings) == 1
     assert str(tiny) in warnings[0] and "evaluation.calibrate=true" in warnings[0]
+
+
+def test_a_generator_that_was_passed_in_has_no_calibration(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with RAGPipeline(PipelineConfig(index=IndexConfig(str(directory))), None, Quoting()) as rag:
+        _, is_own = rag.calibration
+    assert not is_own
+    assert "calibrated" in caplog.text
+
+
+@pytest.mark.parametrize("mode", ["dense", "lexical"])
+def test_a_calibration_holds_for_every_way_to_search(
+    directory: Path, caplog: pytest.LogCaptureFixture, mode: str
+) -> None:
+    config = PipelineConfig(
+        index=IndexConfig(str(directory)),
+        retriever=RetrieverConfig(mode=mode),  # type: ignore[arg-type]  # a plain string
+    )
+    with RAGPipeline(config) as rag:
+        answer = rag.query("Which drug lowers uric acid?")
+        _, is_own = rag.calibration
+    assert is_own and 0.2 < answer.confidence < 0.95  # BM25's scores have no upper bound
+    assert "calibrated" not in caplog.text
+
+
+def test_sources_that_disagree_leave_an_even_chance_at_most(
+    tmp_path: Path, embedder: TextEmbedder
+) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for name, dose in ("old", "1.5 g"), ("new", "1 g"):
+        text = f"Naproxen\n\nThe maximum dose of naproxen is {dose} per day. It is for gout.\n"
+        (corpus / f"{name}.txt").write_text(text, encoding="utf-8")
+    config = PipelineConfig(
+        corpus=CorpusConfig(paths=[str(corpus)]), index=IndexConfig(str(tmp_path / "index"))
+    )
+    question = "What is the maximum dose of naproxen per day?"
+    IndexBuilder(config, embedder).mirror()
+    with RAGPipeline(config, embedder) as rag:
+        both = rag.query(question)
+    assert both.status == "conflict"
+    assert 0 < both.confidence <= 0.5
+    (corpus / "old.txt").unlink()
+    IndexBuilder(config, embedder).mirror()
+    with RAGPipeline(config, embedder) as rag:
+        one = rag.query(question)
+    assert (one.status, one.contradicting) == ("answered", ())
+    assert one.confidence > 0.5
 
 
 def test_the_packaged_embedder_needs_no_warning(

@@ -25,7 +25,7 @@ from ..retrieval.cross_encoder import PACKAGED, READER
 
 CALIBRATIONS = "calibration.json"  # in the directory of an index
 PACKAGED_CALIBRATIONS = Path(__file__).with_name("calibration.json")
-_VERSION = 1  # raise it when signals or the reader change, so that old calibrations are not used
+_VERSION = 2  # raise it when signals or the reader change, so that old calibrations are not used
 _PENALTY = 25.0  # of squared weights, for signals of variance 1: strong, so that levels transfer
 _LEAST = 30  # questions; with fewer nothing is fitted
 
@@ -258,27 +258,26 @@ def _sigmoid(logits: Floats) -> Floats:
     return found
 
 
-def calibration_key(config: PipelineConfig, embedder: str) -> str:
-    """Identifies what a calibration belongs to: the embedder, the search and the reader.
+def calibration_key(config: PipelineConfig, embedder: str, generator: str = "") -> str:
+    """Identifies what a calibration belongs to: the embedder and the reader.
+
+    The search is no part of it, because no signal has the scale of a search's scores.
 
     Args:
         embedder: fingerprint of the embedder.
+        generator: name of one that the configuration does not describe.
     """
-    generator = config.generator
+    settings = config.generator
     return fingerprint(
         {
             "version": _VERSION,
             "embedder": embedder,
-            "retriever": {
-                **asdict(config.retriever),
-                "reranker": model_identity(config.retriever.reranker),
-            },
             "reader": {
-                "kind": generator.kind,
-                "model": model_identity(generator.model),
-                "adapter": model_identity(generator.adapter),
-                "context_tokens": generator.context_tokens,
-                "max_sentences": generator.max_sentences,
+                "kind": generator or settings.kind.value,
+                "model": model_identity(settings.model),
+                "adapter": model_identity(settings.adapter),
+                "context_tokens": settings.context_tokens,
+                "max_sentences": settings.max_sentences,
             },
             "reads": reader_identity(config.grounding.reader),
             "verifier": model_identity(config.grounding.verifier),

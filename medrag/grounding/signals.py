@@ -19,7 +19,7 @@ from .question import Question, read_question
 _AGREE = 5  # pieces of evidence after the best one that may say the same
 # From the words of the question in a row to the similarity of a sentence that is as likely right.
 _ROW_SLOPE, _ROW_INTERCEPT = 1.0, -0.37
-KNOWN_BEFORE = 10  # signals, the first ones
+KNOWN_BEFORE = 9  # signals, the first ones
 EITHER_WAY = frozenset({"asks yes or no", "asks for a quantity", "words asked"})
 _UNREAD = -4.0  # the logit of evidence where no model reads, or there is none
 
@@ -39,7 +39,6 @@ def signals_before(
         # Rows are lists of values: their vectors are unlike any question, but their words tell.
         nearest = max(nearest, _ROW_SLOPE * best.row + _ROW_INTERCEPT)
     return {
-        "score of the best hit": hits[0].score if hits else 0.0,
         "similarity of the best evidence": nearest,
         "rare words in the best evidence": max((one.coverage for one in evidence), default=0.0),
         "logit of the first evidence": _logit(best),

@@ -138,11 +138,13 @@ def test_another_evaluation_is_measured_again_once_the_confidence_is_calibrated(
 
 
 def test_a_calibration_belongs_to_its_settings(calibrated: Config, configure: MakeConfig) -> None:
-    config = configure(ROWS[:2], calibrated.index.dir, systems=["medrag", "k: retriever.k=3"])
+    config = configure(
+        ROWS[:2], calibrated.index.dir, systems=["medrag", "one: generator.max_sentences=1"]
+    )
     told = run(config).summary["calibrations"]
     assert told["medrag"] == summary_of(calibrated)["calibrations"]["medrag"]
-    assert told["medrag"] != told["k"]
-    config.retriever.k = 3
+    assert told["medrag"] != told["one"]
+    config.generator.max_sentences = 1
     with RAGPipeline(config) as rag:
         assert "questions.jsonl" not in rag.calibration[0].questions
 
@@ -154,7 +156,7 @@ def test_a_risk_can_be_wanted_once_it_is_calibrated(
     kept = json.loads((index / "calibration.json").read_bytes())
     config = configure(ROWS, str(index))
     config.grounding.target_risk = 0.3
-    config.retriever.k = 4  # so that no packaged calibration fits
+    config.generator.max_sentences = 3  # so that no packaged calibration fits
     with pytest.raises(ConfigError, match=r"target_risk=0\.3 cannot be used.*calibrate=true") as no:
         run(config)
     assert "\n" not in str(no.value)

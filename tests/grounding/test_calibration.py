@@ -167,10 +167,12 @@ def test_each_way_to_answer_has_its_own_calibration() -> None:
     assert key != calibration_key(config, "another embedder")
     for other in (
         PipelineConfig(generator=GeneratorConfig(max_sentences=1)),
-        PipelineConfig(retriever=RetrieverConfig(k=3)),
         PipelineConfig(grounding=GroundingConfig(reader="")),
     ):
         assert calibration_key(other, "embedder") != key
+    assert calibration_key(config, "embedder", "Parrot") != key
+    # No signal has the scale of a search's scores.
+    assert calibration_key(PipelineConfig(retriever=RetrieverConfig(k=3)), "embedder") == key
     # What only decides what is shown leaves the confidence as it is.
     shown = PipelineConfig(grounding=GroundingConfig(min_confidence=0.5, target_risk=0.1))
     assert calibration_key(shown, "embedder") == key
