@@ -27,6 +27,7 @@ class Change:
     """A question that is answered otherwise than before.
 
     Attributes:
+        verdict: "right → wrong" and the like; "" if the answer is worth as much as before.
         reasons: in words, the most telling first.
     """
 
@@ -34,6 +35,7 @@ class Change:
     question: str
     before: str
     now: str
+    verdict: str
     reasons: tuple[str, ...]
 
 
@@ -100,10 +102,12 @@ def changes(
         earlier = before.get(record.id)
         if earlier is None or (earlier.question != record.question):
             continue
-        if (earlier.answer, _spans(earlier)) == (record.answer, _spans(record)):
+        if (earlier.answer, _quoted(earlier)) == (record.answer, _quoted(record)):
             continue
+        was, now_is = _verdict(earlier), _verdict(record)
+        verdict = "" if was == now_is else f"{was} → {now_is}"
         reasons = tuple(_reasons(earlier, record, documents_before, documents_now))
-        yield Change(record.id, record.question, earlier.answer, record.answer, reasons)
+        yield Change(record.id, record.question, earlier.answer, record.answer, verdict, reasons)
 
 
 def _reasons(
@@ -143,13 +147,20 @@ def _reasons(
     if hits_before != hits_now:
         yield "other hits" if {*hits_before} != {*hits_now} else "hits in another order"
     elif before.shown == now.shown:
-        yield "other sentence" if _spans(before) != _spans(now) else "other wording"
+        yield "other sentence" if _quoted(before) != _quoted(now) else "other wording"
 
 
-def _spans(record: Record) -> list[tuple[str, int, int]]:
+def _quoted(record: Record) -> list[tuple[str, str]]:
+    """What is cited, by its text: a sentence that only moved within its document is the same."""
     if not record.shown:
         return []
-    return [(one["document"], one["start"], one["end"]) for one in record.sources]
+    return [(one["document"], one["text"]) for one in record.sources]
+
+
+def _verdict(record: Record) -> str:
+    if not record.shown:
+        return "refused"
+    return "unknown" if record.right is None else "right" if record.right else "wrong"
 
 
 def _cited(record: Record) -> list[str]:
@@ -163,7 +174,13 @@ def _flags(record: Record) -> dict[str, Sequence[str]]:
 def summary_of(found: Sequence[Change], asked: int) -> dict[str, Any]:
     """What `metrics.json` keeps of a comparison."""
     kinds = Counter(reason.partition(":")[0] for one in found for reason in one.reasons)
-    return {"asked": asked, "changed": len(found), "reasons": dict(kinds.most_common())}
+    verdicts = Counter(one.verdict for one in found if one.verdict)
+    return {
+        "asked": asked,
+        "changed": len(found),
+        "verdicts": dict(verdicts.most_common()),
+        "reasons": dict(kinds.most_common()),
+    }
 
 
 def records_of(directory: Path, system: str) -> dict[str, Record]:

@@ -203,6 +203,11 @@ def plural(count: int, noun: str) -> str:
 
 def changed(against: Mapping[str, Any]) -> str:
     """How many answers differ from those of another run: "3 of 82 answers changed …"."""
+    if not against["asked"]:
+        return (
+            f"Nothing to compare: the {against['kind']} in {against['directory']} has no question "
+            "of this run"
+        )
     return (
         f"{against['changed']:,} of {plural(against['asked'], 'answer')} changed, compared with "
         f"the {against['kind']} in {against['directory']}"

@@ -116,12 +116,15 @@ def changes_table(against: Mapping[str, Any]) -> RenderableType:
         against: as in metrics.json.
     """
     heading = Text(changed(against), "bold")
-    reasons = Text(" · ".join(f"{name} {count}" for name, count in against["reasons"].items()))
+    counts = {**against["verdicts"], **against["reasons"]}
+    reasons = Text(" · ".join(f"{name} {count}" for name, count in counts.items()))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column(Text("question", "bold"), ratio=3)
     table.add_column(Text("why", "bold"), ratio=2)
     for one in against["changes"][:_CHANGES]:
-        table.add_row(Text(one["question"]), Text("; ".join(one["reasons"])))
+        table.add_row(
+            Text(one["question"]), Text("; ".join(filter(None, (one["verdict"], *one["reasons"]))))
+        )
     left = len(against["changes"]) - _CHANGES
     more = [Text(f"… and {left:,} more in metrics.json", "dim")] if left > 0 else []
     return Group(heading, reasons, *([table] if against["changes"] else []), *more)

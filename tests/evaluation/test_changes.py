@@ -99,6 +99,10 @@ def test_each_reason_is_found_in_a_corpus_that_has_changed(states: States, kind:
     assert (told["asked"], told["changed"]) == (5, 4)
     found = {change["id"]: change for change in told["changes"]}
     assert [*found] == ["revised", "removed", "retracted", "added"]
+    assert found["revised"]["verdict"] == "wrong → right"
+    assert found["removed"]["verdict"].startswith("right → ")
+    assert found["added"]["verdict"].endswith(" → right")
+    assert told["verdicts"]["wrong → right"] >= 1
     for name, reason in REASONS.items():
         assert reason in found[name]["reasons"]
     counts = told["reasons"]
@@ -164,6 +168,15 @@ def test_questions_that_differ_are_not_compared(states: States) -> None:
     )
     told = run(config).summary["against"]
     assert (told["asked"], told["changed"]) == (1, 0)
+    write_rows(questions, rows[2:])
+    config = states.configure(
+        states.now, "new", against=states.evaluation, questions=str(questions)
+    )
+    with console.capture() as captured:
+        main(config)
+    shown = " ".join(captured.get().split())
+    assert "Nothing to compare: the evaluation in" in shown
+    assert "has no question of this run" in shown
 
 
 # ------------------------------------------------------------------ reasons, one by one
@@ -184,9 +197,12 @@ def test_other_hits_other_order_other_sentence_other_wording() -> None:
     one, other = hit("gout.txt"), hit("asthma.md")
     before = made("q", hits=[one, other])
     source = before.sources[0]
-    elsewhere = [source | {"start": 60, "end": 90}]
+    elsewhere = [source | {"start": 60, "end": 90, "text": "Febuxostat lowers it, too."}]
     said = "Something else. [1]"
     assert reasons(before, made("q", hits=[one, other])) == []
+    # A sentence that only moved, because a paragraph was added before it, is the same.
+    moved = [source | {"start": 60, "end": 100}]
+    assert reasons(before, made("q", hits=[hit("gout.txt", 50), other], sources=moved)) == []
     for changed, reason in (
         ({"hits": [one, hit("asthma.md", 40)], "sources": elsewhere}, "other hits"),
         ({"hits": [other, one], "sources": elsewhere}, "hits in another order"),

@@ -189,12 +189,16 @@ def test_filters_offer_what_there_is(tmp_path: Path) -> None:
 
 def test_changes_are_shown_with_both_answers(tmp_path: Path) -> None:
     change = {"id": "q1", "question": "Which?", "before": "This <b>.", "now": "That.",
-              "reasons": ["other hits"]}  # fmt: skip
+              "verdict": "right → wrong", "reasons": ["other hits"]}  # fmt: skip
     against = {"directory": "old", "kind": "evaluation", "asked": 2, "changed": 1,
-               "reasons": {"other hits": 1}, "changes": [change]}  # fmt: skip
+               "verdicts": {"right → wrong": 1}, "reasons": {"other hits": 1}, "changes": [change]}  # fmt: skip
     tree = page(tmp_path, [made("q1"), made("q2")], against=against)
     found = text(tree.css_first("#changes"))
-    assert "1 of 2 answers changed, compared with the evaluation in old: other hits 1." in found
+    assert (
+        "1 of 2 answers changed, compared with the evaluation in old: right → wrong 1 · other hits 1."
+        in found
+    )
+    assert "Which? right → wrong · other hits" in found
     assert "before This <b>. now That." in found
     assert page(tmp_path, [made("q1")]).css_first("#changes") is None
 
@@ -252,7 +256,7 @@ def test_texts_are_texts_whatever_they_hold(statements: bool, tmp_path: Path) ->
     if not statements:
         first, second = (replace(one, statements=[]) for one in (first, second))
     change = {"id": HOSTILE, "question": HOSTILE, "before": HOSTILE, "now": HOSTILE,
-              "reasons": [HOSTILE]}  # fmt: skip
+              "verdict": HOSTILE, "reasons": [HOSTILE]}  # fmt: skip
     tree = page(
         tmp_path,
         [first, second],
@@ -262,7 +266,7 @@ def test_texts_are_texts_whatever_they_hold(statements: bool, tmp_path: Path) ->
         index={"directory": HOSTILE, "fingerprint": HOSTILE, "documents": 1, "chunks": 1,
                "embedder": HOSTILE},
         against={"directory": HOSTILE, "kind": HOSTILE, "asked": 1, "changed": 1,
-                 "reasons": {HOSTILE: 1}, "changes": [change]},
+                 "verdicts": {HOSTILE: 1}, "reasons": {HOSTILE: 1}, "changes": [change]},
     )  # fmt: skip
     assert len(tree.css("script")) == 1
     assert tree.css("img, [onfocus], [onerror]") == []

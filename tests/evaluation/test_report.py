@@ -132,21 +132,22 @@ def test_one_system_has_nothing_to_be_compared_with() -> None:
 def test_changes_are_listed_with_their_reasons_and_the_rest_is_counted() -> None:
     changes = [
         {"id": f"q{n}", "question": f"Question {n}?", "before": "", "now": "",
-         "reasons": ["document revised: [a].txt", "other hits"]}
+         "verdict": "right → wrong", "reasons": ["document revised: [a].txt", "other hits"]}
         for n in range(23)
     ]  # fmt: skip
     against = {
         "directory": "outputs/old", "kind": "index", "asked": 82, "changed": 23,
+        "verdicts": {"right → wrong": 23},
         "reasons": {"document revised": 23, "other hits": 23}, "changes": changes,
     }  # fmt: skip
     lines = shown(changes_table(against), 80)
     assert lines[0] == "23 of 82 answers changed, compared with the index in outputs/old"
-    assert lines[1] == "document revised 23 · other hits 23"
+    assert lines[1] == "right → wrong 23 · document revised 23 · other hits 23"
     assert "Question 19?" in "\n".join(lines)
     assert "document revised: [a].txt" in "\n".join(lines)
     assert "Question 20?" not in "\n".join(lines)
     assert lines[-1] == "… and 3 more in metrics.json"
-    nothing = {**against, "changed": 0, "reasons": {}, "changes": []}
+    nothing = {**against, "changed": 0, "verdicts": {}, "reasons": {}, "changes": []}
     assert shown(changes_table(nothing), 80)[0].startswith("0 of 82 answers changed")
 
 
