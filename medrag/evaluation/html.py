@@ -27,6 +27,7 @@ _SPARE = 20_000  # of them for what is known last, such as the filters
 _HIT, _HITS = 320, 12  # characters of a passage, and passages of an answer
 _CHANGES = 200  # answers that changed, compared with another run
 _FOLDER = Path(__file__).parent
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TILES = (
     "answers/right", "answers/coverage", "answers/right_when_answered", "abstention/recall",
     "citations/precision", "retrieval/recall@5",
@@ -95,8 +96,8 @@ def write_report(path: Path, summary: Summary, records: Iterable[Record]) -> Non
 
 
 def _encoded(text: str) -> bytes:
-    """UTF-8; a text may hold half of a surrogate pair, which no file can."""
-    return text.encode("utf-8", "replace")
+    """UTF-8 without control characters and halves of surrogate pairs, which no page may hold."""
+    return _CONTROL.sub("\ufffd", text).encode("utf-8", "replace")
 
 
 def _questions(records: Iterable[Record]) -> list[Question]:

@@ -32,15 +32,17 @@ def _split_after_stops(sentence: str) -> list[str]:
 
 
 def _english_sentences(text: str) -> list[str]:
-    sentences: list[str] = sentencex.segment("en", text)
+    # sentencex takes no half of a surrogate pair, which a model's reply may hold.
+    read = text if text.isascii() else text.encode("utf-8", "replace").decode()
+    sentences: list[str] = sentencex.segment("en", read)
     if "".join(sentences) == text:
         return sentences
     whole: list[str] = []
     start = 0
     for body in (sentence.strip() for sentence in sentences):
-        at = text.find(body, start)
+        at = read.find(body, start)
         if body and at >= 0:
             end = at + len(body)
             whole.append(text[start:end])
             start = end
-    return [*whole, text[start:]]
+    return [*whole, text[start:]] if start < len(text) else whole

@@ -277,6 +277,13 @@ def test_texts_are_texts_whatever_they_hold(statements: bool, tmp_path: Path) ->
     assert "49" not in text(tree.css_first("#cards"))
 
 
+def test_control_characters_do_not_reach_the_page(tmp_path: Path) -> None:
+    page(tmp_path, [made("q1", question="What\x00 is \x1b[31mgout\ud83d?")])
+    written = next(tmp_path.rglob("*.html")).read_text(encoding="utf-8")
+    assert "What\ufffd is \ufffd[31mgout??" in written
+    assert "\x00" not in written and "\x1b" not in written
+
+
 # ------------------------------------------------------------------ size
 
 
