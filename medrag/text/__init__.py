@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import sentencex
 
@@ -35,14 +35,21 @@ def _english_sentences(text: str) -> list[str]:
     # sentencex takes no half of a surrogate pair, which a model's reply may hold.
     read = text if text.isascii() else text.encode("utf-8", "replace").decode()
     sentences: list[str] = sentencex.segment("en", read)
-    if "".join(sentences) == text:
+    if "".join(sentences) != read:
+        sentences = _searched(sentences, read)
+    if read == text:
         return sentences
+    ends = [0, *accumulate(map(len, sentences))]
+    return [text[start:end] for start, end in pairwise(ends)]
+
+
+def _searched(sentences: list[str], text: str) -> list[str]:
     whole: list[str] = []
     start = 0
     for body in (sentence.strip() for sentence in sentences):
-        at = read.find(body, start)
+        at = text.find(body, start)
         if body and at >= 0:
             end = at + len(body)
             whole.append(text[start:end])
             start = end
-    return [*whole, text[start:]] if start < len(text) else whole
+    return [*whole, text[start:]]
