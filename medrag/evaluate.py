@@ -89,6 +89,7 @@ def run(config: Config) -> EvaluationReport:
             made_from = fingerprint([evaluation.fingerprint, about["calibrations"]])
             records = ask_all(config, systems, asked, work / "answers", made_from)
             settings = _settings(systems)
+            about["unlike"] = _unlike(rag, systems, records)
             summary = about | summarise(records, config.evaluation.resamples, settings)
             if config.evaluation.against:
                 first, place = systems[0], work / "against"
@@ -117,6 +118,16 @@ def _calibrated(
     place = work / "calibration"
     asked = ask_all(config, [system], fitted, place, evaluation.fingerprint, "calibrating")
     return len(calibrate(config, rag.index.embedder.fingerprint, asked[system.name]).scores)
+
+
+def _unlike(
+    rag: RAGPipeline, systems: Sequence[System], records: Mapping[str, Sequence[Record]]
+) -> str:
+    """The questions of the calibration, if those that were asked are unlike them; else ""."""
+    configured = [record for one in systems if not one.settings for record in records[one.name]]
+    calibration, _ = rag.calibration
+    signals = [one.signals for one in configured if one.signals]  # a baseline has none
+    return calibration.questions if calibration.are_unlike(signals) else ""
 
 
 def _prepared(config: Config) -> tuple[Config, Benchmark | None]:

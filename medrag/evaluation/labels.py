@@ -227,6 +227,11 @@ def notes(summary: Summary) -> list[str]:
         found.append(SAMPLES)
     if count := summary.get("calibrated_on"):
         found.append(f"the confidence was fitted on {plural(count, 'other question')} of the set")
+    if calibration := summary.get("unlike"):
+        found.append(
+            f"the questions are unlike those that the confidence was calibrated on ({calibration}): "
+            "evaluation.calibrate=true calibrates it on them"
+        )
     if count := summary.get("lines_rejected"):
         found.append(f"left out, unreadable: {plural(count, 'line')} of the question file")
     if count := summary.get("left_out_seen_in_training"):

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Self
 
 import numpy as np
@@ -28,6 +29,7 @@ PACKAGED_CALIBRATIONS = Path(__file__).with_name("calibration.json")
 _VERSION = 2  # raise it when signals or the reader change, so that old calibrations are not used
 _PENALTY = 25.0  # of squared weights, for signals of variance 1: strong, so that levels transfer
 _LEAST = 30  # questions; with fewer nothing is fitted
+_APART = 1.25  # of the mean distance of the calibration's own questions: a set of other questions
 
 Signals = Mapping[str, float]
 Floats = NDArray[np.float64]
@@ -71,15 +73,28 @@ class Calibration:
         return dict(zip(self.names, self.weights, strict=True)).get(name, 0.0)
 
     def is_unlike(self, signals: Signals) -> bool:
-        """Whether a question is unlike all of the calibration (Mahalanobis distance).
+        """Whether a question is farther from the calibration than each of its own questions.
 
         Args:
             signals: those known before an answer is written.
         """
+        return self._distance(signals) > self.farthest
+
+    def are_unlike(self, questions: Sequence[Signals]) -> bool:
+        """Whether a set of questions, 30 or more, is farther on average than the calibration's own.
+
+        Args:
+            questions: signals of each, as for `is_unlike`.
+        """
+        far = _APART * len(self.spread)  # the mean of its own is the number of signals
+        return len(questions) >= _LEAST and fmean(map(self._distance, questions)) > far
+
+    def _distance(self, signals: Signals) -> float:
+        """The squared Mahalanobis distance from the mean of the calibration's questions."""
         known = len(self.spread)
         values = np.array([signals[name] for name in self.names[:known]])
         away = (values - self.center[:known]) / self.scale[:known]
-        return float(away @ np.array(self.spread) @ away) > self.farthest
+        return float(away @ np.array(self.spread) @ away)
 
     def threshold(self, target_risk: float) -> float | None:
         """The confidence from which on answers are shown, so that few of them are wrong.

@@ -101,6 +101,17 @@ def test_the_fitted_confidence_is_kept_and_used(calibrated: Config, built: str) 
     assert f"fitted on {fitted} other questions" in " ".join(page.split())
 
 
+def test_questions_unlike_those_of_the_calibration_are_announced(
+    calibrated: Config, configure: MakeConfig, built: str
+) -> None:
+    told = run(configure(ROWS, built)).summary["unlike"]
+    assert "bioasq" in told  # the packaged calibration
+    assert summary_of(calibrated)["unlike"] == ""
+    config = configure(ROWS, built)
+    page = Path(config.evaluation.dir, "report.html").read_text(encoding="utf-8")
+    assert "The questions are unlike those that the confidence was calibrated on" in page
+
+
 def test_it_tells_right_from_wrong_on_questions_that_it_was_not_fitted_on(
     calibrated: Config,
 ) -> None:

@@ -102,6 +102,15 @@ def test_a_question_far_from_those_of_the_calibration_is_noticed() -> None:
     assert calibration.is_unlike({"near": 8.0})
 
 
+def test_a_set_of_questions_unlike_the_calibration_is_noticed() -> None:
+    calibration = fitted()
+    alike, _ = questions(1000, seed=5)
+    assert not calibration.are_unlike(alike)
+    shifted = [{"near": one["near"] + 1.0} for one in alike]
+    assert calibration.are_unlike(shifted)
+    assert not calibration.are_unlike(shifted[:29])  # too few to tell
+
+
 def test_too_few_questions_are_refused() -> None:
     for signals, right in (questions(20, 1), ([{"near": 1.0}] * 60, [True] * 60)):
         with pytest.raises(ConfigError, match="too few to calibrate on"):
