@@ -155,7 +155,13 @@ class Quantity:
     sign: str = ""
 
     def same_value(self, other: Quantity) -> bool:
-        """Tell whether both have the same value or range, whatever the units and comparators."""
+        """Tell whether both have the same value or range, whatever the comparators.
+
+        Units may differ within a dimension: 1 g is 1,000 mg. A bare number has the value of a
+        quantity with the same number of base units, since the unit may stand elsewhere.
+        """
+        if self.dimension and other.dimension and self.dimension != other.dimension:
+            return False
         inexact = self.dimension in _INEXACT or not (
             _EXACT.fullmatch(self.text) and _EXACT.fullmatch(other.text)
         )

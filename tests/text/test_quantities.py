@@ -122,6 +122,15 @@ def test_different_amounts(one: str, other: str) -> None:
     assert not only(one).equals(only(other))
 
 
+def test_a_value_of_another_dimension_is_another_value() -> None:
+    milligrams, bare = only("5 mg"), only("0.005")
+    assert milligrams.same_value(only("0.005 g"))
+    assert not milligrams.same_value(only("5 mL"))
+    assert not only("1 day").same_value(only("once a day"))
+    assert milligrams.same_value(only("5,000 mcg")) and only("5").same_value(only("5 mmHg"))
+    assert not bare.same_value(only("0.006"))
+
+
 @pytest.mark.parametrize(
     "text",
     [

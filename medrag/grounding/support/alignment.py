@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
+from ..table_rows import is_row
 from .forms import is_technical
 from .sentences import Clause, Sentence, Term
 from .tables import listed
@@ -54,17 +55,21 @@ class Comparison:
         best, found = 0.0, None
         for sentence in sentences:
             for other in sentence.clauses[:_MOST_CLAUSES]:
-                shared = self._shared(clause, other)
+                shared = self._shared(clause, other, sentence)
                 if shared > best + 1e-9:
                     best, found = shared, (other, sentence)
         return found
 
-    def _shared(self, clause: Clause, other: Clause) -> float:
-        """How much two clauses share: terms, quantities, directions; the topic counts for less."""
+    def _shared(self, clause: Clause, other: Clause, sentence: Sentence) -> float:
+        """How much two clauses share: terms, quantities, directions; the topic counts for less.
+
+        Args:
+            sentence: that of the other clause; the first cell of a row is what the row is about.
+        """
+        row = sentence.clauses[0].roots if is_row(sentence.text) else frozenset[str]()
+        topic = self.topic | row
         shared = sum(
-            0.3
-            if term.light
-            else len(term.roots) * (0.5 if self.topic.issuperset(term.roots) else 1)
+            0.3 if term.light else len(term.roots) * (0.5 if topic.issuperset(term.roots) else 1)
             for term in said(clause.terms, other.roots, other.concepts)
         )
         shared += sum(any(q.same_value(o) for o in other.quantities) for q in clause.quantities)

@@ -22,14 +22,20 @@ def clause_starts(words: Sequence[str]) -> set[int]:
     """The numbers of the words that begin a clause, of the words and marks of a sentence."""
     starts: set[int] = set()
     predicate = False  # whether the clause so far has one
+    begin = last = 0  # of the cell, if it is a row; of the clause
     for at, word in enumerate(words):
-        if word == ":" and not predicate and at <= _LABEL and not starts:
+        cell = begin == last and at - begin <= _LABEL
+        # "Stop: 7 days before" in a cell says nothing of what to do.
+        amount = begin > 0 and at + 1 < len(words) and words[at + 1][0].isdigit()
+        if word == ":" and not predicate and cell and not amount:
             continue  # "Children: not recommended" is one clause
+        if word == ";":
+            begin = at + 1
         if word in _BREAKS and at + 1 < len(words):
-            starts.add(at + 1)
+            starts.add(last := at + 1)
             predicate = False
         elif _joins(words, at, predicate):
-            starts.add(at)
+            starts.add(last := at)
             predicate = False
         else:
             relative = words[at - 1 : at] in (["who"], ["which"], ["that"])
@@ -41,8 +47,10 @@ def clause_starts(words: Sequence[str]) -> set[int]:
 def _joins(words: Sequence[str], at: int, predicate: bool) -> bool:
     """Whether a word joins a clause to one that may have a predicate."""
     word = words[at]
+    after = words[at + 1] if at + 1 < len(words) else ""
     if word in _JOINTS and at:
-        return True
+        # "While breastfeeding" has the subject of the clause before.
+        return not (word == "while" and after.endswith("ing"))
     if word not in _LISTS and word != ",":
         return False
     if word == "," and not predicate and words[at + 1 : at + 2] and words[at + 1] in AUXILIARIES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from ...text.numbers import next_number
@@ -64,3 +65,13 @@ def next_word(sentence: Sentence, quantity: Quantity) -> str:
     """The root of the word after a quantity: what it counts."""
     found = _WORD_AFTER.match(sentence.lower, quantity.end)
     return root(found[1]) if found else ""
+
+
+def is_given(wanted: Quantity, given: Sequence[Quantity]) -> bool:
+    """Whether a value is among some quantities; "in 24 hours" is once a day."""
+    return any(wanted.same_value(one) or _is_period(wanted, one) for one in given)
+
+
+def _is_period(one: Quantity, other: Quantity) -> bool:
+    """Whether one quantity is how often something is done, and the other the time between."""
+    return {one.dimension, other.dimension} == {"time", "rate"} and one.low * other.low == 1.0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from ..table_rows import is_row
 from .alignment import Comparison, is_name, matches
@@ -63,13 +64,28 @@ _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|may|can|should|must|will)
 _ADJECTIVE = re.compile(r"\b(?:or|the|an?|any|of|in|on|to|with|for|from|without|no)\s+$")
 _NOUN = re.compile(r"(?:\b(?:the|an?|any|no)|['’]s)\s+$")
 _IS_DONE = re.compile(r"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?$")
+_IS_NOUN = re.compile(r"\s+(?:of|are|were|have|had|may|can|could|must|should)\b")
+_IS_A = re.compile(r"\b(?:is|are|was|were)\s+(?:an?\s+|the\s+)?(?:[a-z-]+\s+){0,2}$")
+_AGENTS = dict(pair.split("=") for pair in listed("agents"))  # "inhibitor": "inhibit"
+_BY_WHOM = re.compile(r"\s+by\b")
 _IMPERATIVE = re.compile(r"(?:^|[,:;]|\band|\bthen)\s*$")
 _CAUSING = frozenset(
     map(root, ("cause", "lead", "result", "produce", "induce", "trigger", "precipitate", "provoke"))
 )
-
 Key = int | str  # a group of synonyms, or the roots of a term
-Role = tuple[str, frozenset[Key], frozenset[Key]]  # verb, who, whom
+
+
+class Role(NamedTuple):
+    """Who does something to whom, and whether the passive says so."""
+
+    verb: str
+    who: frozenset[Key]
+    whom: frozenset[Key]
+    passive: bool = False
+
+    def goes_with(self, other: Role) -> bool:
+        """Whether both say that one does something to the other, whatever it is."""
+        return bool(self.who & other.who - other.whom and self.whom & other.whom - other.who)
 
 
 def order_differences(comparison: Comparison) -> Iterator[str]:
@@ -89,17 +105,18 @@ def role_differences(comparison: Comparison) -> Iterator[str]:
     for clause, other, sentence in comparison.aligned:
         if clause.negations and (other.negations or other.no_change):
             continue  # neither does it
-        theirs = _roles(sentence, other)
-        for verb, agents, patients in _roles(comparison.statement, clause) if theirs else ():
-            for verb2, agents2, patients2 in theirs:
-                if verb != verb2:
-                    continue
-                # What both sides name does not tell them apart.
-                a, b = agents - patients, patients - agents
-                a2, b2 = agents2 - patients2, patients2 - agents2
-                straight = len(a & a2) + len(b & b2)
-                if a & b2 and b & a2 and len(a & b2) + len(b & a2) >= straight:
-                    yield OTHER_ROLES
+        theirs = roles_in(sentence, other)
+        for role in roles_in(comparison.statement, clause) if theirs else ():
+            same = (one for one in theirs if one.verb == role.verb)
+            if any(_are_exchanged(role, one) for one in same) or _acts_back(role, theirs):
+                yield OTHER_ROLES
+
+
+def _acts_back(role: Role, theirs: Sequence[Role]) -> bool:
+    """Whether one acts on what acts on it in the source: "X blocks Y", "X is broken down by Y"."""
+    back = (one for one in theirs if one.passive != role.passive and _are_exchanged(role, one))
+    acting = ((one if role.passive else role).verb in _acting() for one in back)
+    return any(acting) and not any(map(role.goes_with, theirs))
 
 
 def subject_differences(comparison: Comparison) -> Iterator[str]:
@@ -126,6 +143,15 @@ def subject_differences(comparison: Comparison) -> Iterator[str]:
             matches(own, one.roots, one.concepts) for one in sentence.clauses if one is not other
         ):
             yield f"the source says it of “{theirs.word}”"
+
+
+def _are_exchanged(role: Role, other: Role) -> bool:
+    """Whether who does something in one role is whom it is done to in the other."""
+    # What both sides name does not tell them apart.
+    a, b = role.who - role.whom, role.whom - role.who
+    a2, b2 = other.who - other.whom, other.whom - other.who
+    straight = len(a & a2) + len(b & b2)
+    return bool(a & b2 and b & a2) and len(a & b2) + len(b & a2) >= straight
 
 
 @lru_cache(maxsize=2048)
@@ -183,7 +209,7 @@ def _keys(term: Term) -> list[Key]:
 
 
 @lru_cache(maxsize=2048)
-def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
+def roles_in(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
     """Who does what to whom in a clause; passive and "due to" are turned round."""
     text = sentence.lower[clause.start : clause.end]
     found = []
@@ -192,7 +218,9 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         name = root(word)
         start, end, turned = one.start(), one.end(), False
         first, last = 0, len(text)
-        if word.endswith(_NO_VERBS) or _is_agent(word):
+        passive = False
+        agent = _AGENTS.get(word, "") if _IS_A.search(text[:start]) else ""
+        if (word.endswith(_NO_VERBS) or _is_agent(word)) and not agent:
             continue
         if relative := _RELATIVE.search(text[:start]):  # "conditions that cause X are"
             before = [t for t in clause.terms if t.end <= clause.start + relative.start()]
@@ -201,6 +229,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
             last = stop.start() if stop else last
         if word in ("due", "because"):
             verb, turned = "cause", True
+        elif agent and text.startswith(" of ", end):
+            verb = _verb(root(agent))
         elif word in _COMPARATIVES:
             than = _THAN.search(text, end)
             if not than:
@@ -219,10 +249,10 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
                 continue  # "poor support and"
             if word.endswith("ed") and _ADJECTIVE.search(text[:start]):
                 continue  # "infected skin"
-            if not of and _NOUN.search(text[:start]):
+            if not of and (_NOUN.search(text[:start]) or _is_plural(text, one)):
                 continue  # "the patient's alert card"
             if by and _is_passive(text, one, by):
-                turned, end = True, by.end()
+                turned, end, passive = True, by.end(), True
             elif verb in ("rise", "fall") and _WITH.match(text, end):
                 turned = True  # "levels go up with X"
             elif _IS_DONE.search(text[:start]) and word.endswith(("ed", "en", "t")):
@@ -231,6 +261,8 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
                 turned = True  # "it stops in a power cut"
             elif name == root("result") and text[end:].lstrip().startswith(("from", "of")):
                 turned = True
+        elif _IS_DONE.search(text[:start]) and _names_doer(text, one):
+            verb, turned, passive = name, True, True
         else:
             continue
         orders = not word.endswith(("s", "ed", "ing")) and _IMPERATIVE.search(text[:start])
@@ -239,8 +271,24 @@ def _roles(sentence: Sentence, clause: Clause) -> tuple[Role, ...]:
         right = _side(sentence, clause, end, to.start() if to else last)
         if to:  # "is sent by X to Y"
             left |= _side(sentence, clause, to.end(), last)
-        found.append((verb, right, left) if turned else (verb, left, right))
+        found.append(Role(verb, *((right, left) if turned else (left, right)), passive))
     return tuple(found)
+
+
+def _is_plural(text: str, word: re.Match[str]) -> bool:
+    """Whether what may be a verb is a noun: "attacks of gout", "falls are", "prevents attacks"."""
+    if not word[0].endswith("s") or word[0].startswith("result"):
+        return False
+    before = text[: word.start()].split()
+    last = before[-1] if before else ""
+    after_verb = last.endswith("s") and root(last) in _TRANSITIVE
+    return after_verb or last in _COMPARATIVES or _IS_NOUN.match(text, word.end()) is not None
+
+
+def _names_doer(text: str, participle: re.Match[str]) -> bool:
+    """Whether "by" and no amount follows a participle: "is broken down by the liver"."""
+    by = _BY_WHOM.match(text, participle.end()) if participle[0].endswith(("ed", "en")) else None
+    return by is not None and not _AMOUNT.match(text, by.end())
 
 
 def _is_agent(word: str) -> bool:
@@ -252,7 +300,8 @@ def _is_agent(word: str) -> bool:
 def _is_passive(text: str, verb: re.Match[str], by: re.Match[str]) -> bool:
     """Whether "by" after a verb names who does it: "is caused by", "results from"."""
     word = verb[0]
-    if not word.endswith(("ed", "en", "t", "n")) and word not in ("result", "results"):
+    is_participle = word.endswith(("ed", "en", "t", "n")) or word == "spread"
+    if not is_participle and word not in ("result", "results"):
         return False
     before = re.findall(r"[a-z']+", text[: verb.start()])[-3:]
     return by.start() - verb.end() <= 2 or not AUXILIARIES.isdisjoint(before)
@@ -268,6 +317,12 @@ def _verb(name: str) -> str:
         return "cause"
     groups = synonyms().get((name,))
     return str(min(groups)) if groups else name
+
+
+@cache
+def _acting() -> frozenset[str]:
+    """Verbs whose subject acts on their object; that of "follow" and "need" does not."""
+    return frozenset({"rise", "fall", "cause", *map(_verb, listed_roots("acting"))})
 
 
 def _side(sentence: Sentence, clause: Clause, start: int, end: int) -> frozenset[Key]:

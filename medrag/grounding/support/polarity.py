@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from .alignment import Comparison, matches, said
+from .comparing import compares_alike
 from .forms import base_of_denied, root
 from .sentences import VERBAL, Clause, Sentence
 from .tables import listed
@@ -172,7 +173,7 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
     for axis in one.directions:
         if axis not in other.directions:
             continue
-        if axis in _CHANGES and (one.no_change or other.no_change):
+        if axis in (*_CHANGES, "same") and (one.no_change or other.no_change):
             agreed = agreed or one.no_change == other.no_change
             continue
         others = {name for name, _ in other.directions[axis]}
@@ -183,7 +184,7 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
         pair = _opposed(own, other.directions[axis])
         if pair is True:
             agreed = agreed or axis in VERBAL
-        elif pair:
+        elif pair and not compares_alike(one, statement, other, source):
             return f"the source says the opposite (“{_word(source, pair)}”)"
     if agreed or (one.no_change and zero) or _leaves_open(one, other, statement, source):
         return ""
@@ -193,7 +194,9 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
         return ""  # too little in common to say that one denies the other
     if (_denials(one, other, source) + _denials(other, one, statement)) % 2:
         if other.negations:
-            return "" if _denies_most(statement, other) else "the source denies it"
+            if _denies_most(statement, other) or _denies_something_else(statement, other):
+                return ""
+            return "the source denies it"
         if _holds_scope(one, source) and not _is_denied_too(one, comparison.window):
             return "the source says it without “not”"
     return ""
@@ -232,6 +235,13 @@ def _is_denied_too(clause: Clause, window: Sequence[Sentence]) -> bool:
         for term in other.terms
         if term.negated
     )
+
+
+def _denies_something_else(statement: Sentence, clause: Clause) -> bool:
+    """Whether a clause of a source denies only things that a statement does not mention."""
+    scope = [term for term in clause.terms if term.negated and not term.light]
+    scope = [term for term in scope if term.roots[0] not in opposites()]
+    return len(scope) > 0 and not said(scope, statement.roots, statement.concepts)
 
 
 def _denies_most(statement: Sentence, clause: Clause) -> bool:

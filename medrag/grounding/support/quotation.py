@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import product
 
+from ..table_rows import is_row
 from .alignment import is_name, matches
 from .clauses import AUXILIARIES
 from .forms import base_of_denied, root
@@ -112,7 +113,7 @@ def _changed(
     if (added + dropped + turned) % 2 and not _turns(new_words + old_words):
         if added > dropped:
             return "the source says it without “not”"
-        if dropped and _kept_after(codes, negators):
+        if dropped and not is_row(sentence.text) and _kept_after(codes, negators):
             return "the source denies it"
     for new, old in codes:
         if [*new, *old] in (["or", "and"], ["and", "or"]):

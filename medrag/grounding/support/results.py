@@ -9,7 +9,7 @@ _NO_CHANGE = re.compile(
     rf"{_NO}(?:(?!\b(?:clear|known|certain|sure|whether|if)\b)[^.;]){{0,40}}\b(?:differ\w*|change\w*|effect|affect\w*|influence\w*|impact"
     r"|significan\w*|association|associated|correlat\w*|benefit\w*|advantage|alter\w*|improve\w*"
     r"|better|worse|superior\w*|evidence)\b"
-    r"|\b(?:unchanged|similar|comparable|equal|unaffected|non-?significant|insignificant"
+    r"|\b(?:unchanged|similar|comparable|equal(?:ly)?|unaffected|non-?significant|insignificant"
     r"|the same(?! (?:day|time|week|month|evening|night|morning|hour|hospital|patients?|hand|side"
     r"|arm|leg|eye|syringe|line|room|person|place|site|visit))"
     r"|nonsignificant|non-?inferior|unrelated"

@@ -12,10 +12,12 @@ from .abbreviations import Abbreviations, abbreviated_roots, is_expanded, with_b
 from .alignment import Comparison, has_kind, matches
 from .amounts import quantity_differences
 from .certainty import certainty_differences
+from .comparing import comparing_differences
 from .conditions import dropped_conditions
 from .forms import is_technical
 from .kinds import kind_differences, paired_differences
 from .labels import label_differences
+from .measures import is_given
 from .order import order_differences, role_differences, subject_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .populations import slot_differences
@@ -153,6 +155,7 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         kind_differences,
         paired_differences,
         certainty_differences,
+        comparing_differences,
         order_differences,
         role_differences,
         subject_differences,
@@ -190,7 +193,7 @@ def _coverage(said: Sentence, window: Window, short: Abbreviations) -> tuple[flo
                 missing = term.word
     # Whether their values agree is compared elsewhere; here they are part of what is said.
     given = [one for sentence in window.sentences for one in sentence.quantities]
-    found = sum(any(q.same_value(one) for one in given) for q in said.quantities)
+    found = sum(is_given(one, given) for one in said.quantities)
     if not inside and not found:
         return 0.0, missing
     return (held + found) / (total + len(said.quantities)), missing

@@ -101,7 +101,8 @@ def is_interval(statement: Sentence, wanted: Quantity, given: Quantity, source: 
     flipped = _FLIPPED[given.sign] == wanted.sign
     if not (flipped and given.low and given.high and _GAP.search(sentence.lower)):
         return False
-    return wanted.same_value(replace(given, low=1 / given.high, high=1 / given.low))
+    low, high = 1 / given.high, 1 / given.low
+    return wanted.same_value(replace(given, low=low, high=high, dimension=wanted.dimension))
 
 
 def is_between_points(statement: Sentence, wanted: Quantity, window: Sequence[Sentence]) -> bool:

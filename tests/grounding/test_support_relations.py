@@ -1,0 +1,103 @@
+"""Support checks: what labels forbid, what is compared with what, and who does what to whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from medrag import check_support
+
+LITHIUM = "Drug: Lithium; Breastfeeding: contraindicated; Heart failure: no; Asthma: allowed"
+TABLET = "Tablet: Orlex; Crush: ✗; Halve: yes; Pregnancy: –"
+PAIN = "Laparoscopic repair hurts less than open repair; recurrence is the same."
+TRIALS = "Torsalin was superior to placebo. Ramolor was superior to placebo."
+
+# (source, statement, whether the source says it)
+LABELS = [
+    (LITHIUM, "Lithium may be used while breastfeeding.", False),
+    (LITHIUM, "Breastfeeding women can take lithium.", False),
+    (LITHIUM, "Lithium is contraindicated in breastfeeding.", True),
+    (LITHIUM, "Lithium is safe in heart failure.", False),
+    (LITHIUM, "Lithium is allowed in asthma.", True),
+    (TABLET, "Orlex may be crushed.", False),
+    (TABLET, "Orlex may be halved.", True),
+    (TABLET, "Orlex can be given in pregnancy.", False),
+    ("Lithium | Breastfeeding: contraindicated", "Lithium may be used while breastfeeding.", False),
+    ("Lithium – breastfeeding: avoid", "Lithium can be used by breastfeeding mothers.", False),
+    ("Breastfeeding | ✗", "Breastfeeding is possible with this drug.", False),
+    ("Breastfeeding\nContraindicated.", "It may be used while breastfeeding.", False),
+    ("Drug: Orlex; Children: not licensed; Adults: 5 mg", "Children may be given orlex.", False),
+    ("Drug: Orlex; Children: not licensed; Adults: 5 mg", "Adults are given orlex 5 mg.", True),
+    ("Drug: Orlex; eGFR below 45: avoid", "Orlex may be given at an eGFR below 45.", False),
+    ("Drug: Orlex; With zinc: never", "Orlex must never be combined with zinc.", True),
+    ("Drug: Orlex; With iron: no; With food: yes", "Orlex can be taken with food.", True),
+    ("Alcohol – avoid during treatment", "You may drink alcohol during treatment.", False),
+    ("Renal impairment: no dose adjustment.", "It may be used in renal impairment.", True),
+    ("Renal impairment: do not use it.", "It should not be used in renal impairment.", True),
+    (
+        "Pregnancy: contraindicated in the third trimester; Breastfeeding: compatible",
+        "It may be used while breastfeeding.",
+        True,
+    ),
+]
+COMPARISONS = [
+    ("Torsalin is more effective than placebo.", "Torsalin and zinc are equally effective.", False),
+    (TRIALS, "Torsalin and ramolor are equally effective.", False),
+    (TRIALS, "Torsalin is superior to ramolor.", False),
+    (TRIALS, "Torsalin is superior to placebo.", True),
+    ("Boys are affected more often than girls.", "Boys and girls are affected equally.", False),
+    ("Boys are affected more often than girls.", "Girls are affected less often than boys.", True),
+    (PAIN, "Laparoscopic and open repair hurt equally.", False),
+    (PAIN, "Open repair hurts more than laparoscopic repair.", True),
+    (PAIN, "Laparoscopic repair hurts more than open repair.", False),
+    (PAIN, "Recurrence is the same after laparoscopic and open repair.", True),
+    ("Zinc was as effective as iron.", "Zinc and iron were equally effective.", True),
+    (
+        "There was no difference in efficacy between zinc and iron.",
+        "Zinc and iron were equally effective.",
+        True,
+    ),
+    ("The effect of zinc did not differ from that of iron.", "Both had the same effect.", True),
+    ("Zinc cured 81 % and iron cured 82 %.", "Zinc and iron cured similar numbers.", True),
+]
+ROLES = [
+    ("Allopurinol prevents attacks of gout.", "Gout attacks are prevented by allopurinol.", True),
+    ("Allopurinol prevents gout attacks.", "Gout attacks are prevented by allopurinol.", True),
+    ("Allopurinol prevents gout attacks.", "Allopurinol is prevented by gout attacks.", False),
+    ("Exercise reduces falls in older men.", "Falls in older men are reduced by exercise.", True),
+    ("Ticks spread Lyme disease.", "Lyme disease is spread by ticks.", True),
+    ("Omeprazole inhibits gastric acid secretion.", "Gastric acid inhibits omeprazole.", False),
+    ("Hepatitis leads to cirrhosis.", "Cirrhosis leads to hepatitis.", False),
+    ("Simvastatin is metabolised by CYP3A4.", "CYP3A4 metabolises simvastatin.", True),
+    ("Simvastatin is metabolised by CYP3A4.", "Simvastatin inhibits CYP3A4.", False),
+    ("Midazolam is broken down by CYP3A4.", "Midazolam inhibits CYP3A4.", False),
+    ("Zinc is excreted by the kidneys.", "Zinc damages the kidneys.", False),
+    ("Clarithromycin inhibits CYP3A4.", "Clarithromycin is metabolised by CYP3A4.", False),
+    ("Clarithromycin inhibits CYP3A4.", "Clarithromycin induces CYP3A4.", False),
+    ("Ketoconazole is an inhibitor of CYP3A4.", "Ketoconazole inhibits CYP3A4.", True),
+    ("Ketoconazole is an inhibitor of CYP3A4.", "CYP3A4 inhibits ketoconazole.", False),
+    ("Depression often follows stroke.", "Depression is often preceded by stroke.", True),
+]
+
+
+@pytest.mark.parametrize(("source", "statement", "expected"), LABELS)
+def test_what_a_label_forbids_is_not_allowed(source: str, statement: str, expected: bool) -> None:
+    assert check_support(statement, source).supported is expected
+
+
+@pytest.mark.parametrize(("source", "statement", "expected"), COMPARISONS)
+def test_two_things_are_compared_as_in_the_source(
+    source: str, statement: str, expected: bool
+) -> None:
+    assert check_support(statement, source).supported is expected
+
+
+@pytest.mark.parametrize(("source", "statement", "expected"), ROLES)
+def test_who_does_what_to_whom(source: str, statement: str, expected: bool) -> None:
+    assert check_support(statement, source).supported is expected
+
+
+def test_reasons_name_the_label_and_the_comparison() -> None:
+    label = check_support("Breastfeeding is possible with lithium.", LITHIUM)
+    assert label.reason == "the source says “breastfeeding: contraindicated”"
+    comparison = check_support("Torsalin is superior to ramolor.", TRIALS)
+    assert comparison.reason == "the source does not compare them so"
