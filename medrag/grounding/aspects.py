@@ -80,6 +80,19 @@ _ASPECTS = (
         r"stag\w+|grades?|phases?",
     ),
 )  # fmt: skip
+_ASKING = r"(?:what|which|who|whom|whose|when|where|why|how)"
+_FIRST = re.compile(
+    rf"\W*(?:(?:at|in|for|from|by|to|with|on|of)\s+{_ASKING}|{_ASKING}|list|name|describe|give|is|are|was|were|do|does|did|can|could|should|may"
+    r"|must|has|have)\b",
+    re.I,
+)
+# Where another question begins in the same sentence: "… and how long is it given?". What follows
+# "which are" only tells more about something.
+_NEXT = re.compile(
+    rf"(?:,|\band\b)\s*(?:and\s+)?(?=(?:(?:at|in|for|from|by|to|with)\s+)?{_ASKING}\b)"
+    r"(?!(?:which|who|whom|whose)\s+(?:is|are|was|were|has|have|had|do|does|did|may|can|could)\b)",
+    re.I,
+)
 _ASKS = re.compile(
     r"\W*(?P<what>(?:what|which) (?:is|are|were|was) (?:the )?(?:[\w-]+ ){0,3}?"
     r"(?:\w+) (?:of|for|in|to|with)\b|what (?:causes|treats|prevents)\b"
@@ -89,7 +102,8 @@ _ASKS = re.compile(
     re.I,
 )
 _DEFINES = re.compile(
-    r"\W*(?:what (?:is|are|\(are\)|is \(are\)|does)|define|describe|explain|what['’]s)\b"
+    r"\W*(?:what (?:is|are|\(are\)|is \(are\)|does(?=.*\b(?:mean|stand for|do)\W*\Z))|define"
+    r"|describe|explain|what['’]s)\b"
     r"(?P<rest>.*)",
     re.I | re.S,
 )
@@ -131,6 +145,13 @@ def asks_aspect(question: str) -> bool:
     return found is not None and any(one.asked.search(found["what"]) for one in _ASPECTS)
 
 
+def clauses(question: str) -> list[tuple[int, int]]:
+    """Where the questions stand that one asks: "What is the dose", "how long is it given?"."""
+    found = list(_NEXT.finditer(question)) if _FIRST.match(question) else []
+    starts = [0, *(one.end() for one in found)]
+    return list(zip(starts, [*(one.start() for one in found), len(question)], strict=True))
+
+
 def asks_definition(question: str) -> bool:
     """Whether a question asks what something is, and nothing else about it."""
     found = _DEFINES.match(question)
@@ -138,6 +159,7 @@ def asks_definition(question: str) -> bool:
         found is not None
         and not asked_aspects(question)
         and not _NO_DEFINITION.search(found["rest"])
+        and len(clauses(question)) == 1
         and len(found["rest"].split()) <= _NAME
     )
 

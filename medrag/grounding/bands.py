@@ -45,9 +45,18 @@ _KIDNEY = re.compile(
     rf"(?P<sign>{_SIGN})?\s*(?P<number>{_NUMBER})",
     re.I,
 )
-_COMPARED = re.compile(rf"(?:(?P<sign>{_SIGN})\s*)?(?P<number>{_NUMBER})", re.I)
+_AGED = re.compile(  # "age 75" without a unit is in years
+    rf"\bage[ds]?\b(?:\s+of)?\s*(?P<sign>{_SIGN})?\s*(?P<number>{_NUMBER})(?![\d.,]*\s*[-\w]?\s*"
+    rf"(?:{_UNIT.format('unit')}|to\b|-))",
+    re.I,
+)
+# The digits of a name such as "CO2" and "CHA2DS2-VASc" are no numbers.
+_COMPARED = re.compile(rf"(?:(?P<sign>{_SIGN})\s*)?(?<![A-Za-z\d])(?P<number>{_NUMBER})", re.I)
 _DASHES = re.compile("[\u2010-\u2015\u2212]")
 _MARK = re.compile(r"\s?\[\w{1,2}\]")
+_AGE_COLUMN = re.compile(r"\W*(?:patient\w*\W+)?age[ds]?(?: (?:group|range|band)s?)?\W*\Z", re.I)
+_AGE_FIRST = re.compile(rf"\W*age[ds]?\b\W*(?:{_SIGN})?\s*\d", re.I)
+_DOSED = re.compile(r"\d\s*(?:mg|mcg|g|ml|micrograms?|units?|IU|%)(?!\w)", re.I)
 _GESTATION = re.compile(r"gestation|preterm|postmenstrual", re.I)
 _NOT_OF_PATIENTS = re.compile(
     r"\b(?:dos\w+|mg|mcg|micrograms?|duration|interval|course|treatment|therapy|every|frequency"
@@ -85,6 +94,8 @@ def quantities(text: str) -> list[Quantity]:
         if one["unit"].lower() != "g":  # nearly always of a dose
             dimension = age if dimension == "age" else dimension
             found.append(Quantity(dimension, _signed(one["sign"], _float(one["number"]) * size)))
+    for one in () if any(known.dimension == age for known in found) else _AGED.finditer(text):
+        found.append(Quantity(age, _signed(one["sign"], _float(one["number"]) * _UNITS["year"][1])))
     if not any(one.dimension == "kidney" for one in found):
         found += [
             Quantity("kidney", _signed(one["sign"], _float(one["number"])))
@@ -109,7 +120,7 @@ def band(value: str, column: str = "", bare: bool = False) -> Band | None:
     value = _MARK.sub("", re.sub(r"\bbirth\b", "0", _plain(value), flags=re.I))
     if _NOT_OF_PATIENTS.search(column):
         return None
-    default = _unit_of(column) or (("", 1.0) if bare else None)
+    default = _unit_of(column) or _age_unit(value, column) or (("", 1.0) if bare else None)
     found = _two_signs(value, default) or _between(value, default) or _one_end(value, default)
     if found and found.dimension == "age" and _GESTATION.search(column):
         return found._replace(dimension="gestation")
@@ -185,8 +196,18 @@ def _unit(name: str | None) -> tuple[str, float] | None:
 
 
 def _unit_of(column: str) -> tuple[str, float] | None:
-    """The unit in the name of a column: "Weight (kg)", "Age in years", "eGFR"."""
-    for unit in re.finditer(_UNIT.format("unit"), column, re.I):
+    """The unit that a name implies: "Weight (kg)", "Age in months", "eGFR"."""
+    for unit in re.finditer(rf"(?<![A-Za-z]){_UNIT.format('unit')}", column, re.I):
         if unit["unit"].lower() != "g" or "weight" in column.lower():
             return _unit(unit["unit"])
-    return _UNITS["ml/min"] if re.search(r"\b(?:e?gfr|crcl|clearance)\b", column, re.I) else None
+    if re.search(r"\b(?:e?gfr|crcl|clearance)\b", column, re.I):
+        return _UNITS["ml/min"]
+    return None
+
+
+def _age_unit(value: str, column: str) -> tuple[str, float] | None:
+    """Years, for a cell that gives ages without a unit: "Age 65 to 74", or "65–74" under "Age"."""
+    is_age = _AGE_COLUMN.match(column) or _AGE_FIRST.match(value)
+    if not is_age or _DOSED.search(value) or _GESTATION.search(f"{column} {value}"):
+        return None
+    return _UNITS["year"]

@@ -22,6 +22,10 @@ from ..text.words import stem, terms
 from ..types import Evidence, Flag, Hit
 from .aspects import defines
 from .candidates import Candidate, candidates
+from .details import missing_details
+from .details.parts import each_part
+from .details.subjects import missing_subjects
+from .details.values import left_out
 from .fitting import fitting, rules_out, said_with, share_said
 from .question import Question, read_question
 from .roles import Role
@@ -62,6 +66,7 @@ _UNDER_BONUS = 0.1  # under a question that asks the same
 # Chosen on the half for developing of four question sets: docs/lab-log.md.
 _READ, _LOGIT = 6, 0.1  # candidates that the model reads; weight of its logit
 _READ_CHARACTERS = 900  # of each; the model reads 160 tokens with the question
+_COMPLETING = 24  # candidates that are looked through for what the best one lacks
 _LEAST_COVERAGE = 0.2  # of that of the best candidate, for the chunk of another one
 
 
@@ -143,9 +148,41 @@ def weigh(
         if not is_retracted(hit)
         for one in candidates(number, hit)
     ]
-    found = _most_words(fitting(found, asked, weights), weights)
+    found = [one for one in found if not (one.is_row and left_out(question, [one.text]))]
+    fit = fitting(found, asked, weights)
+    # What answers one part of a question may not fit the whole.
+    parts = (fitting(found, read_question(part), weights) for part in each_part(question))
+    fit_part = [one for part in parts for one in part]
+    found = _most_words(fit, weights)
     if not found:
         return []
+    evidence = _scored(found, asked, weights, query, embedder)
+    if reader:
+        evidence = _read(question, evidence, hits, reader)
+    # What stands in a chunk about something else adds nothing to the best one.
+    evidence = [one for one in evidence if one.coverage >= _LEAST_COVERAGE * evidence[0].coverage]
+    if asked.wants_list and evidence:
+        best = evidence[0]  # what names other things than the best one comes next
+        evidence[1:] = sorted(
+            evidence[1:], key=lambda item: _REPEATED * _both(item, best) - item.score
+        )
+    if not asked.yes_no and (one := _completing(asked, evidence, fit + fit_part)):
+        best, *rest = evidence
+        if all((item.number, item.start) != _place(one) for item in rest):
+            rest += _scored([one], asked, weights, query, embedder)
+        rest.sort(key=lambda item: (item.number, item.start) != _place(one))
+        evidence = [best, *rest]
+    return evidence
+
+
+def _scored(
+    found: list[Candidate],
+    asked: Question,
+    weights: dict[str, float],
+    query: Vector,
+    embedder: Embeds,
+) -> list[Evidence]:
+    """Candidates as evidence, the best first."""
     texts = [one.context[:_EMBEDDED_CHARACTERS] for one in found]
     vectors = checked_vectors(
         embedder.embed_documents(texts), len(texts), len(query), embedder.name
@@ -157,7 +194,7 @@ def weigh(
     }
     evidence = []
     for one, similarity in zip(found, similarities, strict=True):
-        is_row = one.is_row and holds_numbers(one.context, one.text, question)
+        is_row = one.is_row and holds_numbers(one.context, one.text, asked.text)
         row = share_said(weights, one.context) if is_row else 0.0
         evidence.append(
             Evidence(
@@ -172,17 +209,45 @@ def weigh(
                 lead="" if asked.wants_list else one.lead,
             )
         )
-    evidence.sort(key=lambda item: -item.score)
-    if reader:
-        evidence = _read(question, evidence, hits, reader)
-    # What stands in a chunk about something else adds nothing to the best one.
-    evidence = [one for one in evidence if one.coverage >= _LEAST_COVERAGE * evidence[0].coverage]
-    if asked.wants_list and evidence:
-        best = evidence[0]  # what names other things than the best one comes next
-        evidence[1:] = sorted(
-            evidence[1:], key=lambda item: _REPEATED * _both(item, best) - item.score
-        )
-    return evidence
+    return sorted(evidence, key=lambda item: -item.score)
+
+
+def _completing(
+    asked: Question, evidence: Sequence[Evidence], fit: Sequence[Candidate]
+) -> Candidate | None:
+    """What gives most of the details that the best two pieces lack, or None if nothing does.
+
+    "What is the dose, and how long is it given?" may be answered in two places. What a heading
+    says is not enough, because it says the same of everything under it.
+
+    Args:
+        fit: all candidates for the question or a part of it, also those that are no evidence
+            because they have few words of the question.
+    """
+    by_place = {_place(one): one for one in fit}
+    best, *others = (by_place[one.number, one.start] for one in evidence)
+    texts = [text for one in (best, *others[:1]) for text in (one.lead, one.text)]
+    lacks = missing_details(asked.text, texts, best.heading)
+    if not lacks:
+        return None
+    needed = {stem(word) for word in asked.subjects} & {*terms(best.context)}
+    # Of two subjects, the other one is wanted.
+    spans = missing_subjects(asked.text, best.text, best.heading)
+    wanted = {word for start, end in spans for word in terms(asked.text[start:end])}
+    others += (one for one in by_place.values() if one is not best and one not in others)
+    fewest, found = len(lacks), None
+    for one in others[1:_COMPLETING]:
+        said = {*terms(one.context)}
+        if not (needed <= said or wanted & said):
+            continue  # it is about something else
+        left = missing_details(asked.text, [*texts[:2], one.lead, one.text], best.heading)
+        if len(left) < fewest and {*left} < {*lacks}:
+            fewest, found = len(left), one
+    return found
+
+
+def _place(one: Candidate) -> tuple[int, int]:
+    return one.number, one.hit.start + one.start
 
 
 def _read(

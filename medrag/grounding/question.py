@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..text.words import STOPWORDS, words
-from .aspects import Aspect, asked_aspects, asks_aspect, asks_definition
+from .aspects import Aspect, asked_aspects, asks_aspect, asks_definition, clauses
 
 _AUXILIARY = (
     r"(?:is|are|was|were|do|does|did|can|could|should|would|will|may|might|must|has|have|had)"
@@ -314,6 +314,15 @@ def _asks_yes_no(text: str) -> bool:
 
 
 def _form(text: str) -> re.Pattern[str] | None:
+    """The form that an answer must have; of several questions, that of any of them will do."""
+    forms = [_form_of_one(text[start:end]) for start, end in clauses(text)]
+    if not any(forms):
+        return None
+    patterns = dict.fromkeys(form.pattern if form else "" for form in forms)
+    return re.compile("|".join(patterns), re.I)
+
+
+def _form_of_one(text: str) -> re.Pattern[str] | None:
     for asked, form in _QUANTITIES:
         if re.search(asked, text, re.I) and (
             form is not _DIGIT or (_WANTS_DOSE.search(text) and not _NO_DOSE.search(text))
@@ -323,6 +332,12 @@ def _form(text: str) -> re.Pattern[str] | None:
 
 
 def _direction(text: str) -> bool | None:
+    """What a question asks about use; several questions that differ ask for nothing in common."""
+    found = {_direction_of_one(text[start:end]) for start, end in clauses(text)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _direction_of_one(text: str) -> bool | None:
     if not _WHO_OR_WHICH.search(text):
         return None
     if forbids(text):

@@ -86,6 +86,58 @@ def read(name: str) -> list[dict[str, Any]]:
         ("What is the difference between gout and scurvy?", "Both are rare.", "", ()),
         ("Is orlex or ramolor safer?", "Orlex is safer.", "", ()),
         ("What are the doses of orlex and of ramolor?", "Orlex: 5 mg.", "", ("ramolor",)),
+        ("What are the doses of orlex and of ramolor?", "Orlex: 5 mg.", "Ramolor", ("ramolor",)),
+        ("What are the doses of orlex and of ramolor?", "Orlex: 5 mg.", "Orlex and ramolor", ()),
+        ("Which is better in gout, orlex or ramolor?", "Orlex is better than placebo.", "",
+         ("ramolor",)),
+        ("What are the signs and treatment of Toran fever?", "Toran fever is treated with rest.",
+         "Toran fever", ("signs",)),  # the fever in its name is no sign
+        ("What are the signs and treatment of gout?", "Gout is treated with ice.",
+         "Gout · Signs and treatment", ("signs",)),
+        ("What is the dose of orlex in adults and in children?", "Adults: 5 mg.", "",
+         ("in children",)),
+        ("What is the dose of orlex in adults and in children?", "Adults: 5 mg; under 40 kg: 2 mg.",
+         "", ()),
+        ("Does gout affect men and women equally?", "Gout is more frequent in men.", "", ()),
+        # further questions
+        ("What is orlex and how does it work?", "Orlex is a white tablet.", "Orlex",
+         ("how does it work",)),
+        ("What is orlex and how does it work?", "Orlex is a drug that blocks pumps.", "", ()),
+        ("When is orlex stopped and when can it be restarted?", "Orlex is stopped on day 1.",
+         "Orlex", ("when can it be restarted",)),
+        ("Which vaccine is given at birth and which at 12 months?", "BCG is given at birth.", "",
+         ("which at 12 months",)),
+        ("Who discovered orlex and when?", "Orlex was isolated by Ann Hill.", "", ("when",)),
+        ("Who discovered orlex and where?", "Orlex was isolated by Ann Hill.", "", ("where",)),
+        ("Who discovered orlex and where?", "Ann Hill found it in Oslo.", "", ()),
+        # values
+        ("Which dose at an eGFR of 20?", "eGFR: ≥ 45; Dose: 40 mg", "", ("eGFR of 20",)),
+        ("Which dose at an eGFR of 50?", "eGFR: ≥ 45; Dose: 40 mg", "", ()),
+        ("How many points does age 75 get?", "Item: Age 65 to 74; Points: 1", "", ("age 75",)),
+        ("How many points does age 75 get?", "Item: Age 75 or over; Points: 2", "", ()),
+        ("What is done at a potassium of 6.8?", "A potassium of 5.5 to 5.9 is measured again.", "",
+         ("potassium of 6.8",)),
+        ("What is done at a potassium of 6.8?", "A potassium above 6.5 needs calcium.", "", ()),
+        ("Which dose in a 70-year-old?", "From the age of 18 to 64 years, the dose is 5 mg.", "",
+         ("70-year-old",)),
+        ("What is the half-life of digitoxin?", "Drug: Digoxin; Half-life: 36 hours", "",
+         ("digitoxin",)),
+        ("Who gets type 1 diabetes?", "Type 1 diabetes occurs in 10 to 20 children.", "", ()),
+        # neighbours
+        ("What is the sensitivity of the test?", "Its specificity is 92%.", "", ("sensitivity",)),
+        ("What is the sensitivity of the test?", "It finds 92% of cases.", "", ()),
+        ("How long does orlex last?", "Its half-life is 3 hours.", "",
+         ("How long does orlex last",)),
+        ("Is orlex safe in pregnancy?", "Nursing mothers must not take orlex.", "",
+         ("in pregnancy",)),
+        ("When was orlex approved?", "Orlex was approved after 3 trials in 120 patients.", "",
+         ("When",)),
+        # reasons
+        ("Why must orlex not be stopped suddenly?", "Orlex must not be stopped suddenly.", "",
+         ("Why",)),
+        ("Why must orlex not be stopped suddenly?", "Seizures may follow.", "", ()),
+        ("How does orlex lower blood pressure?", "Orlex lowers blood pressure.", "", ("How",)),
+        ("How does orlex lower blood pressure?", "Orlex widens small vessels.", "", ()),
     ],
 )  # fmt: skip
 def test_an_answer(question: str, answer: str, context: str, missing: tuple[str, ...]) -> None:
@@ -97,6 +149,21 @@ def test_what_another_statement_or_the_context_says_is_not_missing() -> None:
     assert missing_details(question, [start]) == ("maximum",)
     assert missing_details(question, [start, "No more than 40 mg is given."]) == ()
     assert missing_details(question, ["40 mg of orlex."], "Orlex · Maximum dose") == ()
+
+
+def test_questions_about_two_subjects_are_answered_by_what_names_each() -> None:
+    question = "What is the drug of choice in gout, and what is the dose of hydrocortisone?"
+    first = "Colchicine 0.5 mg is the drug of choice in gout."
+    assert missing_details(question, [first]) == ("what is the dose of hydrocortisone",)
+    assert missing_details(question, [first, "Hydrocortisone is given."]) == ("dose",)
+    assert missing_details(question, [first, "Hydrocortisone 50 mg is given."]) == ()
+
+
+def test_a_statement_about_something_else_is_no_reason() -> None:
+    said = ["Sarolin is avoided in glaucoma.", "Sarolin is a migraine drug."]
+    assert missing_details("Why is sarolin avoided in glaucoma?", said) == ("Why",)
+    said[1] = "It raises the pressure in the eye."
+    assert missing_details("Why is sarolin avoided in glaucoma?", said) == ()
 
 
 def test_a_bare_reply_needs_no_words_of_the_question_but_the_figure() -> None:
@@ -125,11 +192,11 @@ def test_without_an_answer_all_is_missing() -> None:
     )
 
 
-# The rules were written with the development pairs; the held-out ones are older than the rules, and
-# only measured.
+# The rules were written with the development pairs; the held-out ones were written before the rules
+# and first measured when these were done.
 @pytest.mark.parametrize(
     ("name", "found", "alarms", "named"),
-    [("development", 0.95, 0.03, 0.92), ("held_out", 0.88, 0.03, 0.88)],
+    [("development", 0.97, 0.03, 0.95), ("held_out", 0.94, 0.02, 0.93)],
 )
 def test_levels_on_pairs(name: str, found: float, alarms: float, named: float) -> None:
     results = [

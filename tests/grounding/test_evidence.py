@@ -238,3 +238,46 @@ def test_the_packaged_reader_tells_answers_from_what_is_about_the_subject() -> N
             logits = reader.logits(question.format(name), [text.format(name) for text in texts])
             right += logits.index(max(logits)) == answer
     assert right >= 9  # of 10
+
+
+# --- what completes the best evidence ----------------------------------------------------------
+
+
+def test_what_gives_the_other_half_of_a_question_comes_next(embedder: TextEmbedder) -> None:
+    text = (
+        "The dose of orlex is 2 g at night. In old age the dose of orlex is 1 g. "
+        "The course lasts 14 days."
+    )
+    found = weighed("What is the dose of orlex?", [hit(text, "Orlex")], embedder)
+    assert "14 days" not in found[1].text
+    question = "What is the dose of orlex and how long is it given?"
+    found = weighed(question, [hit(text, "Orlex")], embedder)
+    assert found[1].text == "The course lasts 14 days."
+
+
+def test_what_is_about_something_else_completes_nothing(embedder: TextEmbedder) -> None:
+    hits = [
+        hit("The dose of orlex is 2 g at night. Orlex 1 g is given in old age.", "Orlex"),
+        hit("A course of ramolor lasts 14 days.", "Ramolor"),
+    ]
+    found = weighed("What is the dose of orlex and how long is it given?", hits, embedder)
+    assert "ramolor" not in found[1].text
+
+
+def test_the_other_one_of_two_subjects_comes_next(embedder: TextEmbedder) -> None:
+    hits = [
+        hit("Side effects of orlex are rash and itch. Side effects of orlex are rare.", "Orlex"),
+        hit("Ramolor may cause nausea.", "Ramolor"),
+    ]
+    found = weighed("What are the side effects of orlex and of ramolor?", hits, embedder)
+    assert {one.number for one in found[:2]} == {1, 2}
+
+
+def test_a_question_of_several_may_be_answered_in_the_form_of_any(embedder: TextEmbedder) -> None:
+    text = "Orlex is used for absence seizures. Orlex 250 mg is taken twice a day."
+    question = "Which drug is used for absence seizures and at what dose?"
+    found = {one.text for one in weighed(question, [hit(text, "Orlex")], embedder)}
+    assert found == {
+        "Orlex is used for absence seizures.",
+        "Orlex 250 mg is taken twice a day.",
+    }

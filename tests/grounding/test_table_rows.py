@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medrag.grounding.evidence import weigh
-from medrag.grounding.table_rows import excludes, is_row
+from medrag.grounding.table_rows import excludes, holds_numbers, is_row
 from medrag.ingestion import TextEmbedder
 from medrag.types import Hit
 
@@ -194,6 +194,40 @@ def test_ways_to_write_a_band(
 )
 def test_what_says_nothing_about_the_patient_excludes_nothing(row: str, question: str) -> None:
     assert not excludes(row, question)
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "excluded"),
+    [
+        ("Item: Age 65 to 74; Points: 1", "How many points does age 75 get?", True),
+        ("Item: Age 65 to 74; Points: 1", "How many points does age 70 get?", False),
+        ("Item: Age 75 or over; Points: 2", "How many points does age 75 get?", False),
+        ("Item: Age under 50; Points: 0", "How many points does age 75 get?", True),
+        ("Age group: 2–5; Dose: 5 mg", "dose at the age of 7", True),
+        ("Age group: 2–5; Dose: 5 mg", "dose at 30 months", False),
+        ("Aged 6–12: 10–20 mg; Drug: A", "dose at the age of 30", False),  # 10–20 is a dose
+        ("Children aged 6–12: 10–20 mg; Drug: A", "dose at the age of 30", False),
+        ("Gestational age: 24–28; Dose: 5 mg", "dose at the age of 3", False),
+    ],
+)
+def test_ages_without_a_unit_are_in_years(row: str, question: str, excluded: bool) -> None:
+    assert excludes(row, question) is excluded
+
+
+def test_the_digits_of_a_name_are_no_numbers() -> None:
+    row = "Item: Age 75 or over; Points: 2"
+    assert holds_numbers(row, row, "How many points does age 75 get in CHA2DS2-VASc?")
+
+
+def test_a_row_for_another_value_is_no_evidence(embedder: TextEmbedder) -> None:
+    rows = [
+        "Finding: Haemoglobin < 100 g/L; Points: 2",
+        "Finding: Haemoglobin 100 to 119 g/L; Points: 1",
+    ]
+    question = "How many points does a haemoglobin of {} g/L get?"
+    assert evidence(question.format(90), rows, embedder) == rows[:1]
+    assert evidence(question.format(110), rows, embedder) == rows[1:]
+    assert evidence(question.format(140), rows, embedder) == []
 
 
 def test_kidney_function_without_a_unit() -> None:

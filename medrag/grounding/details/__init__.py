@@ -16,7 +16,10 @@ from ..question import Question, read_question
 from .circumstances import missing_circumstances
 from .kinds import Span, missing_kinds
 from .manner import missing_manner
-from .parts import missing_parts
+from .mentions import Mentions
+from .parts import missing_parts, questions_apart
+from .reasons import missing_reasons
+from .values import missing_values
 
 __all__ = ["missing_details"]
 
@@ -58,16 +61,30 @@ def missing_details(question: str, answer: Sequence[str], context: str = "") -> 
     """
     if asks_definition(question):
         return ()
+    return _names(question, _missing(question, answer, context))
+
+
+def _missing(question: str, answer: Sequence[str], context: str) -> list[Span]:
+    """Where the words stand that ask for what is missing."""
+    if apart := questions_apart(question):
+        found: list[Span] = []
+        for (start, end), subject in apart:
+            about = [one for one in answer if Mentions(one).speak_of(subject)]
+            spans = _missing(question[start:end], about, context) if about else [(0, end - start)]
+            found += [(start + low, start + high) for low, high in spans]
+        return found
     asked = _read(question)
     text = " ".join(answer)
     found = missing_parts(asked, text, context)
     bare = not asked.yes_no and _is_bare_reply(question, text)
     if not asked.yes_no:
         found += missing_kinds(question, text, context, bare)
+        found += missing_values(asked, answer, context)
     if not bare:
         found += missing_circumstances(asked, text, context)
         found += missing_manner(asked, text, context)
-    return _names(question, found)
+        found += missing_reasons(asked, answer)
+    return found
 
 
 def _read(question: str) -> Question:

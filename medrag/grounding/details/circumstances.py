@@ -60,6 +60,17 @@ _ANY_AGE = re.compile(
     re.I,
 )
 _ONLY = re.compile(r"\b(?:only|kept|reserved|restricted|limited|licensed)\b", re.I)
+# Groups that a question joins, where what is said of one holds for no other.
+_APART = (
+    {"adult", "child"}, {"adult", "infant"}, {"adult", "neonate"}, {"child", "neonate"},
+    {"child", "elderly"}, {"men", "women"}, {"pregnant", "breastfeeding"},
+)  # fmt: skip
+_TOGETHER = re.compile(
+    r"(?:\s|,|\b(?:and|or|in|for|during|while|with|the|both|of|as well as|is)\b)*\Z", re.I
+)
+_COMPARES = re.compile(r"\b(?:equal\w*|same|differ\w*|more|less|than|compare\w*|likely)\b", re.I)
+_LIGHT = re.compile(r"(?:\b(?:under|below|less than|up to)|<|≤) ?\d+ ?kg\b", re.I)
+_WEIGHT = re.compile(r"\d ?kg\b", re.I)
 # Where a group is the subject, or part of a name, it is no condition: "childhood pneumonia".
 _NO_CONDITION = re.compile(
     r"\A\W*(?:when (?:does|do|was|were|did)|who|where)\b|\bchildhood\b|\bto[ -]child\b", re.I
@@ -140,19 +151,61 @@ def _groups(asked: Question, said: str) -> Iterator[Span]:
     wants_group = not asked.yes_no or _depends(asked)
     for axis, wanted in (asked.groups | ({"age": frozenset(more)} if more else {})).items():
         named = about.get(axis, frozenset())
+        if named and (each := _each(asked.text, axis, wanted)):
+            yield from (span for name, span in each if not _speaks_of_group(name, axis, said))
+            continue
         if (named and fits({axis: wanted}, about)) or any(
-            _IMPLIES[name].search(said) for name in wanted & {*_IMPLIES}
+            _is_implied(name, axis, said) for name in wanted
         ):
             continue
+        if axis == "age" and _WEIGHT.search(asked.text) and _WEIGHT.search(said):
+            continue  # a child of 12 kg
         if named and asked.yes_no and _ONLY.search(said):
             continue  # "kept for adults" answers for children
         anyone = axis == "sex" or wanted <= {"adult", "not pregnant"}
-        if not named and (anyone or not wants_group or _NO_CONDITION.search(asked.text)):
+        everyone = wanted >= {"adult", "child"} and not asked.about_dose
+        if not named and (
+            anyone or everyone or not wants_group or _NO_CONDITION.search(asked.text)
+        ):
             continue
         places = (*(_NAMED[name] for name in sorted(wanted)), _AGE, *_MORE_GROUPS.values())
         found = next(filter(None, (place.search(asked.text) for place in places)), None)
         if found:
             yield found.span()
+
+
+def _each(question: str, axis: str, wanted: frozenset[str]) -> list[tuple[str, Span]]:
+    """Two groups that a question joins and that have nothing in common, with where they stand."""
+    places = [
+        (name, one)
+        for name in wanted
+        if name in GROUPS[axis] and (one := _NAMED[name].search(question))
+    ]
+    places.sort(key=lambda place: place[1].start())
+    apart = len(places) == 2 and {name for name, _ in places} in _APART
+    if not apart or _COMPARES.search(question):
+        return []
+    (_, first), (_, second) = places
+    joined = _TOGETHER.match(question[first.end() : second.start()])
+    return [(name, one.span()) for name, one in places] if joined else []
+
+
+def _speaks_of_group(name: str, axis: str, said: str) -> bool:
+    """Whether a text names one group, or one that includes it, or implies it."""
+    about = groups(said)
+    if name == "child" and _LIGHT.search(said):
+        return True
+    return bool(fits({axis: frozenset({name})}, about)) or _is_implied(name, axis, said)
+
+
+def _is_implied(name: str, axis: str, said: str) -> bool:
+    """Whether a text speaks of a group without naming it: "nursing mothers" are not pregnant."""
+    if name not in _IMPLIES:
+        return False
+    for other, pattern in GROUPS[axis].items():
+        if {name, other} in _APART:
+            said = re.sub(rf"{pattern.pattern}(?:\s+(?:mothers?|women))?", " ", said, flags=re.I)
+    return _IMPLIES[name].search(said) is not None
 
 
 def _ages(question: str, said: str) -> Iterator[Span]:
@@ -193,7 +246,8 @@ def _subjects(asked: Question, said: Mentions) -> Iterator[Span]:
         known = _known(word)
         if not (named.is_medical or known) or said.speak_of(named) or _says_any(known, said):
             continue
-        if found := re.search(rf"\b{re.escape(word)}", asked.text, re.I):
+        found = re.search(rf"(?<!\bor )\b{re.escape(word)}(?!\w* or\b)", asked.text, re.I)
+        if found:  # of two that are a choice, one will do
             yield found.span()
 
 

@@ -18,6 +18,15 @@ _MONTH = (
     r"\b(?:january|february|march|april|may|june|july|august|september|october|november"
     r"|december)\b"
 )
+# What happened once: a "when" is a year, a "where" has a name.
+_HISTORY = (
+    r"\b(?:discover|approv|licen[sc]|describ|introduc|publish|invent|patent|launch|withdrawn"
+    r"|eradicat|isolat|identif|develop)\w*"
+)
+_PLACE = (
+    r"(?-i:\b(?:in|at|from|of|to) (?:the )?(?!Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[A-Z]"
+    r"|\A\W*[A-Z]\w+(?: [A-Z]\w+)?\W*\Z|\b[A-Z]\w+(?:ese|ish|ian)\b)"
+)
 _WHEN = (
     rf"{TIME}|{_YEAR}|{_MONTH}|\b(?:when|once|if|after|before|during|until|as soon as|while|within"
     r"|at|by|on|immediate\w*|days?|weeks?|months?|years?|age|hours?|following|for|early|late\w*"
@@ -62,6 +71,10 @@ TIMES = (
     ),
     figure(r"\b((?:median|mean|average|overall) survival|life expectancy)\b", rf"{TIME}|\d"),
     figure(r"\b(?:which|what)(?: was the)? (year)\b", _YEAR),
+    figure(
+        rf"\A\W*(when) (?:was|were|did)\b(?=.*{_HISTORY})|{_HISTORY}.*\band (when)\W*\Z",
+        rf"{_YEAR}|{_MONTH}|\b\d{{2}}s\b|\b(?:recent|ancient|war\b|antiquity)",
+    ),
     figure(r"\A\W*(when) (?:was|were|did)\b", rf"{_YEAR}|{_MONTH}|\d|\b(?:after|before|during)\b"),
     figure(
         r"\b(?:what|which|the) ((?:minimum |average |mean |median )?age)\b",
@@ -122,7 +135,7 @@ NUMBERS = (
         r"|(?:odds|hazard) ratio|(?:success|recurrence|survival|response) rate)\b",
         r"\d|%|\b(?:half|third|quarter|one|nine) (?:in|out of|of)\b"
         r"|\b(?:rare\w*|common\w*|uncommon|unknown|unclear|low\w*|high\w*|increas\w+"
-        r"|decreas\w+|frequen\w+|zero|mortality)\b",
+        r"|decreas\w+|frequen\w+|zero|mortality|fatal)\b",
     ),
     figure(
         r"\b(?:what|which) (?:(?:is|are|was) )?(?:the )?(?:[\w-]+ )?(rate|speed|concentration"
@@ -174,6 +187,11 @@ OTHERS = (
         r"|infants?|new-?borns?|bab(?:y|ies)|elderly|aged?|workers?|travell?ers?|individuals?|smokers?"
         r"|contacts?|all|athletes?|doctors?|nurses?|mothers?|relatives|carriers?|history of|risk"
         r"|famil\w+|who|boys?|girls?|males?|females?|groups?|population)\b",
+    ),
+    figure(
+        r"\b(?:which|what) (country|city|continent|state)\b"
+        rf"|\A\W*(where) (?:was|were) (?=.*{_HISTORY})|{_HISTORY}.*\band (where)\W*\Z",
+        _PLACE,
     ),
     kind(
         r"\A\W*(where)\b(?! to\b)",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .doses import CHOICES, DOSES, LIMITS
 from .figures import NUMBERS, OTHERS, TIMES
+from .neighbours import NEIGHBOURS
 
 Span = tuple[int, int]  # offsets in a question
 
-_KINDS = (*LIMITS, *DOSES, *CHOICES, *TIMES, *NUMBERS, *OTHERS)
+_KINDS = (*LIMITS, *DOSES, *CHOICES, *TIMES, *NUMBERS, *OTHERS, *NEIGHBOURS)
 
 
 def missing_kinds(question: str, text: str, context: str, bare: bool) -> list[Span]:

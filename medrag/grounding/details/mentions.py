@@ -151,3 +151,9 @@ class Mentions:
 def _beginning(word: str) -> str:
     """The first letters of a word; "antidepressant" begins like "depression"."""
     return word.removeprefix("anti")[:_PREFIX]
+
+
+def without(text: str, words_: str) -> str:
+    """A text without the words that another one has, in whatever form."""
+    left = {stem(one) for one in words(words_)}
+    return re.sub(r"[\w'’-]+", lambda one: "" if stem(one[0].lower()) in left else one[0], text)
