@@ -1,8 +1,6 @@
 """Whether what an answer says means yes or no to the question.
 
-Rules on words, in the manner of NegEx (Chapman et al. 2001): in the clause that speaks of what is
-asked, a denial or an opposite makes it a no. Sentences that share hardly a word with the question
-carry no stance.
+Each sentence says something to it (`yes_no`), unless it shares hardly a word with it.
 """
 
 from __future__ import annotations
@@ -11,88 +9,25 @@ import re
 from collections.abc import Sequence
 
 from ..text.quantities import quantities
-from ..text.words import stem, terms
+from ..text.words import stem, terms, words
 from .question import Question, allows, forbids, read_question
-from .roles import Role, role_of
+from .support.vocabulary import names_something
+from .thresholds import Side, draws_line, sides
+from .yes_no import COMBINED, asks_use, says, share_of
 
 # Least share of the subjects of the question in a sentence. Chosen on half of PubMedQA and BioASQ.
 _SHARED = 0.15  # that carries a stance
 _AS_NEAR = 0.6  # of the share of the nearest sentence: "B is not safe" says nothing about A
-_SHARED_NO = 0.2  # that says no and is no conclusion: others deny something else
-
-_MAY = r"(?:did|do|does|was|were|is|are|has|have|had|should|could|would|can|may|must|need)"
-_THINGS = (
-    r"(?:evidence|effects?|associations?|differences?|correlations?|benefits?|relationships?|impact"
-    r"|influence|changes?|improvements?|advantages?|role|need|links?|cure|treatment|vaccine|place)"
-)
-_DENIES = re.compile(
-    rf"\b{_MAY}(?:n['’]t| not)\b|\b(?:cannot|neither|never)\b|\bno (?:\w+[ -]){{0,3}}?{_THINGS}\b"
-    r"|\bnot (?:associated|related|significant|be|necessary|appear|seem|differ|correlat|influence"
-    r"|affect|improve|increase|reduce|recommended|justified|effective|useful|safe|given)"
-    r"|\bwithout (?:an? |any )?(?:increas|reduc|improv|effect|chang|benefit|differ)\w*"
-    r"|\b(?:fail(?:s|ed)? to|unlikely|unnecessary|unreliable|ineffective|unrelated|inadequate"
-    r"|independent(?:ly)? of|insufficient|inaccurate|lack of|contra-?indicat\w+|unsafe|avoid(?:ed)?"
-    r"|no longer|(?:cast|casts) doubt|regardless of)\b",
-    re.I,
-)
-_NO_DENIAL = re.compile(
-    r"\bnot only\b|\bwhether or not\b|\bnot (?:previously|yet|inferior|to mention)\b|\bif not\b",
-    re.I,
-)
-_UNCLEAR = re.compile(
-    r"\b(?:inconclusive|conflicting|contradictory|controversial|equivocal|uncertain|unclear"
-    r"|remains? (?:unknown|to be (?:determined|established|seen))|not (?:clear|known|established)"
-    r"|(?:insufficient|limited|inadequate|not enough) (?:evidence|data)"
-    r"|cannot be (?:concluded|determined)|no (?:firm|definite|definitive) conclusions?)\b",
-    re.I,
-)
-# A question with the one and a sentence with the other disagree.
-_OPPOSITES = tuple(
-    (re.compile(rf"\b(?:{one})", re.I), re.compile(rf"\b(?:{other})", re.I))
-    for one, other in (
-        (
-            r"increas|higher|rais|elevat|enhanc|promot|upregulat|activat",
-            r"decreas|lower|reduc|declin|inhibit|suppress|downregulat|block",
-        ),
-        (r"improv|better|benefi", r"worse|deteriorat|impair|harm"),
-        (r"positive(?:ly)?\b", r"negative(?:ly)?\b"),
-        (r"safe(?:ly)?\b", r"unsafe|harmful|dangerous|toxic|teratogenic|contra-?indicat|avoid"),
-        (r"differ|distinct|alter|change|influence|affect", r"similar|comparable|the same\b|equal"),
-        (r"common\b|frequent", r"rare|uncommon|infrequent"),
-        (r"stop|discontinu|paus|withh[eo]ld", r"continu"),
-        (r"dominant", r"recessive"),
-        (r"benign", r"malignant"),
-        (r"agonist", r"antagonist"),
-    )
-)
-# "Is A as good as B?": no difference means yes.
-_ASKS_SAMENESS = re.compile(
-    r"\b(?:similar|comparable|equivalent|equal|same|agree\w*|non-?inferior|as \w+ as)\b", re.I
-)
-_SAMENESS = re.compile(
-    r"\b(?:similar|comparable|equivalent|equal\w*|the same|no (?:\w+ )?differences?|not differ)\b",
-    re.I,
-)
-_ASKS_DENIAL = re.compile(
-    r"\b(?:not|never|ineffective|unnecessary|unsafe|contra-?indicat\w*|avoid\w*"
-    r"|unable|fails?|failed|lack\w*|absence|independent|unrelated|obsolete)\b|n['’]t\b",
-    re.I,
-)
-_ASKS_HARM = re.compile(r"\b(?:harmful|harm|dangerous|toxic|teratogenic)\b", re.I)
-_HARMS = re.compile(
-    r"\b(?:harm\w*|damag\w*|danger\w*|toxic\w*|teratogen\w*|unsafe|injur\w*|birth defects?"
-    r"|contra-?indicat\w*)\b",
+# A sentence that goes on about what the one before is about.
+_GOES_ON = re.compile(
+    r"\W*(?:it|they|(?:the|this|these|that|such)(?: [a-z]+)? (?:drugs?|medicines?|combinations?"
+    r"|treatments?|vaccines?|mixture|association)|(?:the|this) combined use|this)\b"
+    r"(?! (?:study|trial|review|paper|article|case|report|analysis))",
     re.I,
 )
 _EXCEPT = re.compile(
     r"\b(?:unless|except(?:ions?)?|apart from|other than)\b(?P<rest>.*)", re.I | re.S
 )
-_CLAUSES = re.compile(
-    r"[;,] (?:but|although|though|while|whereas|however|and)\b|; |\bbut\b|\balthough\b|\bwhereas\b"
-)
-
-
-_PLAIN = re.compile(r"\W*(yes|no)[.,:;!]", re.I)
 
 
 def stance(question: str, sentences: Sequence[str]) -> str:
@@ -105,24 +40,78 @@ def stance(question: str, sentences: Sequence[str]) -> str:
     if not asked.yes_no:
         return ""
     subjects = {stem(word) for word in asked.subjects}
+    shares = _shares(asked, subjects, sentences)
     said = [
-        (_share(subjects, one), _turned(_says(asked, subjects, one), subjects, one))
-        for one in sentences
+        (share, _turned(says(asked, subjects, one), subjects, one))
+        for share, one in zip(shares, sentences, strict=True)
     ]
     said = [(share, answer) for share, answer in said if answer and share >= _SHARED]
     nearest = max((share for share, _ in said), default=0.0)
     found = [answer for share, answer in said if share >= _AS_NEAR * nearest]
-    if found and _depends_on_amount(question, sentences):
-        return "unclear"
+    if found and (by_value := _by_value(asked, subjects, sentences)):
+        return by_value
     # Of two sentences that differ, the one that denies is about the very thing asked.
     return "no" if "no" in found else next(iter(found), "")
 
 
-def _depends_on_amount(question: str, sentences: Sequence[str]) -> bool:
-    """Whether a sentence draws a line ("if eGFR is below 45") and the question names an amount."""
-    return bool(quantities(question)) and any(
-        one.sign or one.low < one.high for said in sentences for one in quantities(said)
+def _shares(asked: Question, subjects: set[str], sentences: Sequence[str]) -> list[float]:
+    """The share of the subjects of a question that each sentence is about.
+
+    "It is avoided" is about what the sentence before is about, "the combination" about the two
+    things that a question joins.
+    """
+    shares: list[float] = []
+    for sentence in sentences:
+        share = share_of(subjects, sentence)
+        if _GOES_ON.match(sentence) and shares:
+            share = max(share, shares[-1])
+        if asks_use(asked) and COMBINED.search(sentence) and not _names_other(subjects, sentence):
+            share = 1.0
+        shares.append(share)
+    return shares
+
+
+def _names_other(subjects: set[str], sentence: str) -> bool:
+    """Whether a sentence names a drug, a disease or the like that is not asked about."""
+    others = (word for word in words(sentence) if stem(word) not in subjects)
+    return any(
+        names_something(word) and not (forbids(word) or allows(word) or COMBINED.match(word))
+        for word in others
     )
+
+
+def _by_value(asked: Question, subjects: set[str], sentences: Sequence[str]) -> str:
+    """What the lines that sentences draw say to a question with an amount; "" if it has none.
+
+    A value within a line is what the sentence says of it. One beyond a line that allows is not
+    allowed; what is beyond one that forbids is left open, as is what another exact value says.
+    """
+    if not quantities(asked.text):
+        return ""
+    within, beyond = set[str](), set[str]()
+    found = [(side, one) for one in sentences for side in sides(asked.text, one)]
+    for value in {side.value for side, _ in found}:
+        own = [(side, one) for side, one in found if side.value == value]
+        held = {
+            _turned(says(asked, subjects, side.text), subjects, one)
+            for side, one in own
+            if side.inside and share_of(subjects, side.text)
+        }
+        within |= held
+        if not held:
+            beyond |= {_beyond(asked, subjects, side) for side, _ in own if not side.inside}
+    if beyond:
+        return "no" if "no" in beyond else "unclear"
+    if within:
+        return within.pop() if len(within) == 1 else "unclear"
+    same = {(one.sign, one.low, one.high, one.dimension) for one in quantities(asked.text)}
+    given = (one for text in sentences if draws_line(text) for one in quantities(text))
+    return "unclear" if any((q.sign, q.low, q.high, q.dimension) not in same for q in given) else ""
+
+
+def _beyond(asked: Question, subjects: set[str], side: Side) -> str:
+    """What a part of a sentence says of a value that is not within its line."""
+    return "no" if not side.exact and says(asked, subjects, side.text) == "yes" else "unclear"
 
 
 def _turned(answer: str, subjects: set[str], sentence: str) -> str:
@@ -134,40 +123,3 @@ def _turned(answer: str, subjects: set[str], sentence: str) -> str:
         {*terms(part)} & subjects for part in (sentence[: found.start()], found["rest"])
     )
     return {"yes": "no", "no": "yes"}[answer] if rest - before else answer
-
-
-def _says(asked: Question, subjects: set[str], sentence: str) -> str:
-    """What one sentence says to the question; "" if it only introduces."""
-    if plain := _PLAIN.match(sentence):
-        return "yes" if plain[1].lower() == "yes" else "no"
-    sentence = re.sub(r"[*_~]+", "", sentence)
-    role = role_of(sentence)
-    if role in (Role.background, Role.method, Role.aim):
-        return ""
-    if _UNCLEAR.search(sentence):
-        return "unclear"
-    clauses = _CLAUSES.split(_NO_DENIAL.sub(" ", sentence))
-    clause = max(clauses, key=lambda part: _share(subjects, part))
-    if _ASKS_SAMENESS.search(asked.text) and _SAMENESS.search(clause):
-        return "yes"
-    if _ASKS_HARM.search(asked.text):
-        return "no" if _DENIES.search(clause) else "yes" if _HARMS.search(clause) else ""
-    if asked.about_use and (forbids(clause) or _HARMS.search(clause)) and not allows(clause):
-        return "yes" if forbids(asked.text) else "no"
-    denied = _DENIES.search(clause) is not None or any(
-        _disagree(asked.text, clause, *pair) or _disagree(asked.text, clause, *pair[::-1])
-        for pair in _OPPOSITES
-    )
-    if _ASKS_DENIAL.search(asked.text):
-        return "yes" if denied else "no"
-    about = role is Role.conclusion or _share(subjects, sentence) >= _SHARED_NO
-    return "no" if denied and about else "yes"
-
-
-def _disagree(asked: str, said: str, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
-    only_one = one.search(asked) and not other.search(asked)
-    return bool(only_one and other.search(said) and not one.search(said))
-
-
-def _share(subjects: set[str], text: str) -> float:
-    return len(subjects & {*terms(text)}) / max(1, len(subjects))

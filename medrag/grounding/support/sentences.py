@@ -328,6 +328,8 @@ def _longest(words: Sequence[str], at: int, covered: Sequence[bool]) -> tuple[in
         if not word[0].isalnum() or covered[ahead]:
             break
         if word in ("the", "a", "an", "your"):
+            if words[at] in _PLAIN_ADJECTIVES:
+                break  # "slow the heart" is no slow heart
             continue
         phrase = (*phrase, root(word))
         if found := table.get(phrase):
