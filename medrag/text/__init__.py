@@ -10,6 +10,7 @@ import sentencex
 # Marks that end a sentence whatever follows, unlike ".": Chinese, Japanese, Devanagari, Arabic,
 # Urdu, Armenian, Ethiopic, Khmer and Burmese ones; with what closes the sentence and follows it.
 _STOP = re.compile(r"[。！？｡।॥؟۔։።፧។။]++[”’」』】）》〉\"')\]]*+\s*+(?=.)", re.DOTALL)
+_WIDE_SPACE = re.compile(r"(?![\x00-\x7f])\s")
 
 
 def split_sentences(text: str) -> list[str]:
@@ -32,8 +33,9 @@ def _split_after_stops(sentence: str) -> list[str]:
 
 
 def _english_sentences(text: str) -> list[str]:
-    # sentencex takes no half of a surrogate pair, which a model's reply may hold.
-    read = text if text.isascii() else text.encode("utf-8", "replace").decode()
+    # sentencex takes no half of a surrogate pair, which a model's reply may hold, and fails on a
+    # wide space between an initial and its full stop.
+    read = text if text.isascii() else _readable(text)
     sentences: list[str] = sentencex.segment("en", read)
     if "".join(sentences) != read:
         sentences = _searched(sentences, read)
@@ -41,6 +43,11 @@ def _english_sentences(text: str) -> list[str]:
         return sentences
     ends = [0, *accumulate(map(len, sentences))]
     return [text[start:end] for start, end in pairwise(ends)]
+
+
+def _readable(text: str) -> str:
+    """A text of the same length that sentencex can read."""
+    return _WIDE_SPACE.sub(" ", text).encode("utf-8", "replace").decode()
 
 
 def _searched(sentences: list[str], text: str) -> list[str]:
