@@ -1,6 +1,6 @@
 """Whether what an answer says means yes or no to the question.
 
-Each sentence says something to it (`yes_no`), unless it shares hardly a word with it.
+Each sentence says something to it (`sentence`), unless it shares hardly a word with it.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..text.quantities import quantities
-from ..text.words import stem, terms, words
-from .question import Question, allows, forbids, read_question
-from .support.vocabulary import names_something
+from ...text.quantities import quantities
+from ...text.words import stem, terms, words
+from ..question import Question, allows, forbids, read_question
+from ..support.vocabulary import names_something
+from .sentence import COMBINED, asks_use, says, share_of
 from .thresholds import Side, draws_line, sides
-from .yes_no import COMBINED, asks_use, says, share_of
 
 # Least share of the subjects of the question in a sentence. Chosen on half of PubMedQA and BioASQ.
 _SHARED = 0.15  # that carries a stance

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..text.quantities import Quantity, quantities
-from ..text.words import STOPWORDS
-from .support.forms import root
-from .support.measures import is_weight, number_of
-from .support.vocabulary import synonyms
+from ...text.quantities import Quantity, quantities
+from ...text.words import STOPWORDS
+from ..support.forms import root
+from ..support.measures import is_weight, number_of
+from ..support.vocabulary import synonyms
 
 _PARTS = re.compile(r"; |, (?=but|while|whereas|and|although)|\b(?:but|whereas|while|although)\b")
 _LIMIT = re.compile(r"\b(?:max(?:imum|imal)?|limit|ceiling|at most)\b", re.I)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ..text.words import STOPWORDS, terms, words
-from .support.forms import root
-from .support.sentences import parse
-from .support.vocabulary import opposites
+from ...text.words import STOPWORDS, terms, words
+from ..support.forms import root
+from ..support.sentences import parse
+from ..support.vocabulary import opposites
 
 # Axes (`support/tables/opposites.txt`) of which only one side can hold.
 _AXES = frozenset(

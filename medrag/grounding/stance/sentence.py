@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-from ..text.words import stem, terms
+from ...text.words import stem, terms
+from ..question import Question, allows, forbids
+from ..roles import Role, role_of
+from ..table_rows import is_row
 from .directions import asks_effect, denies_other_way, turn
-from .question import Question, allows, forbids
-from .roles import Role, role_of
-from .table_rows import is_row
 
 # Least share of the subjects of the question in a sentence or clause.
 _SHARED_WAY = 0.5  # in a clause that goes the other way
