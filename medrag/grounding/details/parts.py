@@ -73,8 +73,18 @@ _MORE_SIDES = tuple(
         ),
         (
             r"diagnos(?:ed?|is)|detected",
-            r"\b(?:diagnos|test|exam|scan|imag|biops|screen|detect|measur|x-?ray|history|ultraso"
-            r"|confirm|shows?|culture|serolog|level|antibod|found|PCR|criteri)\w*",
+            r"\b(?:diagnos|test|exam|scan|imag|biops|screen|detect|measur|x-?ray|ultraso|confirm"
+            r"|culture|serolog|PCR|criteri|suspect)\w*",
+        ),
+        (
+            r"prognosis|outlook",
+            r"\b(?:life-?\s?(?:long|threat)|threaten|serious|heal|improv|wors|progress|declin|disab"
+            r"|stabili|respond|normal li|symptom-free|relaps|recur|return)\w*",
+        ),
+        (
+            r"prevent(?:ed|ion)?|avoided",
+            r"\b(?:prevent|avoid|protect|vaccin|immuni[sz]|wash|wear|limit|screen|stay|keep|control"
+            r"|hygien|prophyla)\w*",
         ),
         (
             r"benefits?|advantages?",
