@@ -50,9 +50,9 @@ def judged(pair: dict[str, Any]) -> tuple[Contradiction, ...]:
 
 @pytest.mark.parametrize(
     ("name", "most_false", "least_found"),
-    # Measured: dev finds 97 of 106, none of 149 falsely; test 53 of 79, first 1 of 107 falsely.
-    # The pairs of test were written before the rules were tried on anything, and only measure.
-    [("dev", 1, 0.87), ("test", 3, 0.60)],
+    # Measured: dev finds 217 of 230, none of 305 falsely; test 72 of 97, none of 131 falsely.
+    # The pairs of test were written before the rules were tried on them, and only measure.
+    [("dev", 1, 0.90), ("test", 2, 0.68)],
 )
 def test_levels_hold(name: str, most_false: int, least_found: float) -> None:
     rows = pairs(f"contradictions/{name}.jsonl")
@@ -100,6 +100,18 @@ def test_true_rewordings_are_no_contradictions() -> None:
         ("Pelorine is effective for migraine.",
          "Pelorine was no better than placebo for migraine.", "“was no better”"),
         ("Pelorine was approved in 2014.", "Pelorine was approved in 2019.", "2019, not 2014"),
+        ("Adults may take at most 4 g of pelorine daily.",
+         "Patients must not take more than 3 g of pelorine a day.", "at most 3 g, not at most 4 g"),
+        ("Pelorine must not be used for more than 5 days.",
+         "Pelorine may be used for up to 14 days.", "at most 14 days, not at most 5 days"),
+        ("The minimum dose of pelorine is 2 g a day.",
+         "At least 5 g of pelorine a day is needed.", "at least 5 g, not at least 2 g"),
+        ("Pelography had a sensitivity of 98 % for gallstones.",
+         "The sensitivity of pelography for gallstones is 62 %.", "62 %, not 98 %"),
+        ("Pelorine is the drug of choice for migraine.",
+         "Pelorine should be avoided in migraine.", "“avoided”, not “drug of choice”"),
+        ("Pelorine is metabolised by CYP2D6.",
+         "CYP2D6 plays no part in the metabolism of pelorine.", "“plays no part”"),
     ],
 )  # fmt: skip
 def test_reason_says_what_differs(statement: str, passage: str, reason: str) -> None:
@@ -150,6 +162,24 @@ def test_reason_says_what_differs(statement: str, passage: str, reason: str) -> 
          "Infants who are not breastfed have more infections."),
         ("contrast", "Scabies is not spread by cats.",
          "Scabies is spread by mites, not by cats."),
+        ("day and dose", "The maximum dose of pelorine is 4 g a day.",
+         "At most 1 g of pelorine is taken at a time."),
+        ("per kg", "At most 400 mg of pelorine is given.", "At most 5 mg/kg of pelorine is given."),
+        ("limit and usual dose", "The maximum dose of pelorine is 4 g.",
+         "The usual dose of pelorine is 6 g in gout."),
+        ("point and span", "Pelorine works after 3 days.", "Pelorine works for 8 hours."),
+        ("accuracy", "Pelography has a sensitivity of 95 % for gallstones.",
+         "Pelography has a sensitivity of 88 % for gallstones."),
+        ("stopped", "Pelorine raises serum potassium.",
+         "Once pelorine is withdrawn, serum potassium falls."),
+        ("first of several lines", "Pelorine is a second-line drug for migraine.",
+         "Pelorine is not recommended as first-line drug for migraine."),
+        ("no part in another thing", "Pelorine is metabolised by CYP2D6.",
+         "CYP2D6 plays no part in the excretion of pelorine."),
+        ("by the way", "A genetic test finds scabies.", "Scabies is not inherited."),
+        ("listed", "Stable scabies is mild.", "Scabies is stable, unstable or chronic."),
+        ("reported by others", "Pelorine does not prevent migraine.",
+         "Miller et al. reported that pelorine prevents migraine."),
         ("kind", "Haemophilia A is caused by a lack of factor VIII.",
          "Haemophilia B is not caused by a lack of factor VIII."),
     ],
@@ -176,6 +206,54 @@ def test_heading_of_a_passage_says_whom_it_is_about() -> None:
     assert not found(statement, hit(text, section="Renal impairment"))
     assert not found("Pelorine reduces mortality.", hit("Pelorine did not reduce mortality.",
                                                         "Pelorine in head injury"))  # fmt: skip
+
+
+def test_what_follows_from_stopping_is_compared_with_itself() -> None:
+    statement = "Stopping pelorine raises serum potassium."
+    assert found(statement, "Stopping pelorine lowers serum potassium.")
+    assert not found(statement, "Pelorine lowers serum potassium.")
+
+
+def test_pregnant_women_are_those_in_pregnancy() -> None:
+    statement = "Pelorine is safe in pregnancy."
+    assert found(statement, "Pelorine should be avoided in pregnant women.")
+    assert not found(statement, "Pelorine should be avoided in young women.")
+    assert not found(statement, "Pelorine should be avoided by breastfeeding women.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pelorine to prevent migraine",
+        "Pelorine prevents migraine:",
+        "How pelorine prevents migraine",
+        "Does pelorine prevent migraine",
+        "PELORINE PREVENTS MIGRAINE",
+        "Pelorine: A Drug That Prevents Migraine",
+        "Pelorine prevents migraine\n\nMigraine is frequent.",
+    ],
+)
+def test_heading_is_no_contradiction(text: str) -> None:
+    statement = "Pelorine does not prevent migraine."
+    assert not found(statement, text)
+    assert found(statement, "Pelorine prevents migraine")
+    assert found(statement, "- Pelorine prevents migraine\n- Migraine is frequent")
+    assert not found(statement, hit("Pelorine prevents migraine", "Pelorine prevents migraine"))
+
+
+def test_numbered_file_name_is_no_subject() -> None:
+    statement, passage = (
+        f"The ankle rule has a sensitivity of {share} % for fractures." for share in (98, 62)
+    )
+    sources = [cite(statement, "P10a", document="p10a.txt")]
+    sentence = AnswerSentence(statement, (1,), 1.0, True)
+    assert find_contradictions([sentence], [hit(passage, "P10b", document="p10b.txt")], sources)
+
+
+def test_titles_name_kinds_of_one_thing() -> None:
+    statement, passage = "Lice do not spread disease.", "Lice spread disease."
+    assert found(statement, hit(passage, "Body lice"), about="Body lice")
+    assert not found(statement, hit(passage, "Body lice"), about="Head lice")
 
 
 def test_sentence_before_says_what_a_passage_is_about() -> None:

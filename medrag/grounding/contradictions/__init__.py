@@ -9,6 +9,7 @@ are compared and how, `subjects.py` and `circumstances.py` what counts as the sa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ...types import AnswerSentence, Citation, Contradiction, Hit
@@ -19,6 +20,7 @@ from ..support.alignment import Comparison
 from ..support.sentences import Sentence, parse
 from .claims import Claim, Part, read_sentence, refers
 from .figures import other_figure
+from .headings import is_heading
 from .hints import Wanted, hints
 from .stances import opposite_stance
 from .subjects import shared
@@ -72,7 +74,7 @@ class _Statement:
 
     def __init__(self, text: str, source: Citation | None) -> None:
         self.text = text
-        title, section = (source.title, source.section) if source else ("", "")
+        title, section = (_title(source), source.section) if source else ("", "")
         self.claim = Claim(read_sentence(text, {}), _read(title), _read(section))
         self.hints = hints(text)
         self.wanted = Wanted(self.claim.sentence.clauses)
@@ -141,7 +143,13 @@ class _Passage:
             statement.hints.may_contradict(self._hints[at])
             and statement.wanted.may_be_in(here, here | self._heading)
             and _may_be_compared(self._text(at), self.section)
+            and not self._is_heading(at)
         )
+
+    def _is_heading(self, at: int) -> bool:
+        headings = {one.casefold() for one in (self.hit.title, self.hit.section, self.hit.header)}
+        text = self._text(at).casefold()
+        return text in headings or is_heading(self.hit.text, *self.spans[at])
 
     def _claim(self, at: int) -> Claim:
         """A sentence with the headings and the sentences that it is understood with."""
@@ -150,7 +158,9 @@ class _Passage:
         while at and len(sentences) <= _MOST_BEFORE and refers(self._text(at)):
             at -= 1
             sentences.append(read_sentence(self._text(at), short))
-        return Claim(sentences[0], _read(self.hit.title), _read(self.section), tuple(sentences[1:]))
+        return Claim(
+            sentences[0], _read(_title(self.hit)), _read(self.section), tuple(sentences[1:])
+        )
 
     def _text(self, at: int) -> str:
         return self.hit.text[slice(*self.spans[at])]
@@ -191,6 +201,13 @@ def _disagreement(ours: Claim, theirs: Claim) -> tuple[str, float] | None:
 
 def _may_be_compared(text: str, section: str) -> bool:
     return len(text) <= _LONGEST and is_told(text, section)
+
+
+def _title(source: Hit | Citation) -> str:
+    """The title of a document; "" if it is a file name with a number, which names no topic."""
+    name = PurePosixPath(source.document).stem.casefold()
+    is_number = any(map(str.isdigit, name)) and source.title.casefold() == name
+    return "" if is_number else source.title
 
 
 def _read(heading: str) -> tuple[Sentence, ...]:

@@ -10,6 +10,7 @@ from ...text.quantities import quantities
 from ...text.words import STOPWORDS
 from ..support.abbreviations import Abbreviations, with_both_forms
 from ..support.alignment import is_name, matches
+from ..support.clauses import AUXILIARIES
 from ..support.forms import root
 from ..support.sentences import Clause, Sentence, Term, parse
 from ..support.vocabulary import is_particular, kinds, listed_roots, opposites
@@ -20,6 +21,12 @@ _ELLIPTIC = re.compile(
     r"\b(?:this|these|such)\b|\baffected (?:individuals|people|persons|children|adults|family)\b"
     r"|\b(?:with|of|by|for|in) the (?:condition|disorder|disease|syndrome|illness|infection)\b"
 )
+# "Raises blood pressure" is no name, unlike "raised blood pressure": a light word parts the two.
+_RAISES = re.compile(
+    r"\b(?:(?:rais|lower)(?:es|s|ing)|(?:can|may|will|could|does|do|did|not|to) (?:raise|lower))"
+    r"(?=\s+[a-z])"
+)
+_FRONTED = re.compile(r"((?:In|For|During|With|Among) (?:(?!who|which|that)[\w-]+ ?){1,5}),\s+")
 _UNLIKE = re.compile(r"\b(?:unlike|in contrast to|as opposed to) [^,;]{1,60},\s*", re.I)
 _OR_MORE = re.compile(
     r"\s+or\s+(?:(?P<up>more|higher|greater|above|over|older)|less|lower|below)\b"
@@ -40,19 +47,30 @@ _QUALITIES = frozenset(
 # What says little about the topic, beside what the support check calls light.
 _PLAIN = frozenset(
     """
-    account adult adults advised affect affected affects against around associated association
-    average called ceiling conclusion conclusions condition consist consists contains
-    contraindicated daily day days define defined defines definition develop develops diagnose
-    diagnosed diagnostic difference disease disorder dose doses during effect even every exceed
-    exceeds findings following found given happens harmful human humans illness impact initial
-    last lasts limit loading made maintain maintained maintenance make makes maximum mean
-    median minimum must need needed needs normal normally occur occurs offer offered only ought
-    patient patients people person receive received receives recommendation recommended
-    reported required requires result results seen should show showed shown significant
-    significantly standard starting taken target then therapy treated treatment up upwards use
-    used using usual usually
+    account adult adults advised affect affected affects against analyses analysis anova around
+    associated association average called ceiling conclusion conclusions condition considered
+    consist consists contains contraindicated daily day days define defined defines definition
+    develop develops diagnose diagnosed diagnostic difference disease disorder dose doses during
+    effect even every exceed exceeds fail failed failing fails findings first-line following found
+    given happens harmful human humans illness impact initial intake involved last lasts limit
+    loading made maintain maintained maintenance make makes maximum mean measures median minimum
+    must need needed needs normal normally occur occurs offer offered only ought part patient
+    patients people person played plays receive received receives recommendation recommended
+    regarded regression repeated reported required requires result results role seen should show
+    showed shown significant significantly standard starting statistical statistically stay stays
+    taken target then therapy treated treatment up upwards use used using usual usually
     """.split()  # noqa: SIM905
 )
+PREFERRED = re.compile(  # what is recommended above others
+    r"\bfirst[- ](?:line|choice)\b"
+    r"|\b(?:drug|treatment|therapy|agent|antibiotic|method|test) of (?:first )?choice\b"
+)
+# Whom "in pregnancy" also names.
+_WOMEN = frozenset(map(root, ("woman", "women", "mother", "mothers")))
+_PREGNANCY = frozenset(
+    map(root, ("pregnant", "pregnancy", "breastfeeding", "breastfeed", "lactation", "lactating"))
+)
+_BOUNDS = frozenset({"upper limit", "lower limit"})
 NOTHING = frozenset({"placebo", "placebos", "sham"})  # being equal to it is having no effect
 # Without one of these a claim is about something else, even its opposite: "stopping smoking".
 _DECISIVE = frozenset(
@@ -163,8 +181,9 @@ def refers(text: str) -> bool:
 def read_sentence(text: str, short: Abbreviations) -> Sentence:
     """Take a sentence apart, in a form in which it can be compared.
 
-    A row of a table becomes one clause, "38 °C or more" becomes "at least 38 °C", and what it is
-    only set off against ("unlike ibuprofen, …") is left out.
+    A row of a table becomes one clause, "in gout" before it a part of it. "38 °C or more" becomes
+    "at least 38 °C", "raises blood pressure" is parted, and what it is only set off against
+    ("unlike ibuprofen, …") is left out.
     """
     return with_both_forms(parse(_comparable(text)), short)
 
@@ -174,7 +193,9 @@ def _comparable(text: str) -> str:
     if is_row(text):
         text = ", ".join(cell[:1].lower() + cell[1:] for cell in text.split("; "))
         text = text.replace(": ", " ")
-    text = _UNLIKE.sub("", text)
+    text = _RAISES.sub(r"\g<0> own", _UNLIKE.sub("", text))
+    if (whom := _FRONTED.match(text)) and AUXILIARIES.isdisjoint(whom[0].lower().split()):
+        text = f"{whom[1]} {text[whom.end() :]}"
     if _OR_MORE.search(text):
         for one in reversed(quantities(text)):
             if bound := _OR_MORE.match(text, one.end):
@@ -185,10 +206,17 @@ def _comparable(text: str) -> str:
 
 def content(clause: Clause) -> list[Term]:
     """The terms that say what a clause is about, without those that take a stance on it."""
+    implied = frozenset() if _PREGNANCY.isdisjoint(clause.roots) else _WOMEN
     return [
         one
         for one in clause.terms
-        if is_decisive(one) or not (one.light or all(map(_is_plain, one.word.split())))
+        if is_decisive(one)
+        or not (
+            one.light
+            or one.word in _BOUNDS
+            or implied.issuperset(one.roots)
+            or all(map(_is_plain, one.word.split()))
+        )
     ]
 
 

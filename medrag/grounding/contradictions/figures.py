@@ -1,33 +1,33 @@
 """Does a clause give another figure of the same thing: a dose, a limit, a duration, a count?
 
-Figures disagree if they are claimed of the same fact: doses, limits, targets and definitions,
-durations, intervals, ages, counts and the years of events. What one study found (in the past tense,
-with a p value, a mean, arms or a sample) is not compared: another study need not find it. How
-frequent something is varies, so of two shares one has to be twice the other; of half-lives,
-incubation periods and what is "about" so much, half as large again. Ranges that overlap agree.
+Limits are compared with limits, for the same time: "at most", "maximum" and "must not exceed" are
+one, a day and a single dose are two. Figures disagree if they are claimed of the same fact: doses,
+limits, targets and definitions, durations, intervals, ages, counts and the years of events. What
+one study found (in the past tense, with a p value, a mean, arms or a sample) is not compared:
+another study need not find it. How frequent something is varies, so of two shares one has to be
+twice the other; of half-lives, incubation periods and what is "about" so much, half as large again.
+How well a test tells the sick from the healthy is compared even if one study found it, and has to
+differ by 20 points. Ranges that overlap agree.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ...text.quantities import Quantity
 from ...text.words import STOPWORDS
 from ..support import conversions
 from ..support.measures import PLAIN_RATE, next_word
 from .claims import Difference, Part
+from .limits import bounded, figures, is_forbidden, names_bound, period
 from .told import is_sure
 
 _SIGN_WORDS = {"<": "below ", "<=": "at most ", ">": "above ", ">=": "at least ", "": ""}
 _KINDS = {
-    "most": r"max(?:imum|imal)?|upper|exceed(?:s|ed)?|no more than|up to|limit|ceiling"
-    r"|go(?:es)? (?:over|above)",
-    "least": r"min(?:imum|imal)?|lowest",
     "first": r"start(?:s|ed|ing)?|initial(?:ly)?|begins?|begun|first dose",
     "loading": r"load(?:ed|ing)?|bolus",
-    "later": r"maint(?:ain\w*|enance)|then|later|increased|second|booster",
+    "later": r"maint(?:ain\w*|enance)|then|later|increased(?! (?:\w+ )?up to)|second|booster",
     "target": r"targets?|goal|aim for",
     "mean": r"means?|average|median",
     "half-life": r"half-li(?:fe|ves)",
@@ -39,6 +39,10 @@ _VARIES = re.compile(
     r"\b(?:half-li(?:fe|ves)|incubat\w+|prevalence|incidence|about|around|approximately|roughly"
     r"|nearly|almost|usually|typically|on average)\b"
 )
+_ACCURACY = re.compile(r"\b(?:sensitivity|specificity|predictive value|accuracy)\b")
+_MEASURED = re.compile(rf"{_ACCURACY.pattern}|{_KINDS['half-life']}")
+_PREVALENCE = re.compile(r"\b(?:prevalen\w+|affects?)\b")
+_CASES = re.compile(r"\bof (?:all |the )?(?:\w+ )?(?:cases|patients|individuals)\b")
 _LIMIT = re.compile(
     r"\b(?:target|goal|threshold|limit|contain\w*|at least|at most|defin\w+|diagnos\w+"
     r"|recommend\w*|should|must|saturation)\b"
@@ -60,7 +64,12 @@ _EVENT = re.compile(
 _VAGUE = re.compile(r"\b(?:few|several|some|couple|dozens?)\b", re.I)
 _VALUE = re.compile(r"\b(?:is|are|at|of|than|below|above|score|target|least|most)\s*$")
 _FOUND = re.compile(r"\b(?:by|from|to)\s*$|\([^()]*$")  # "fell by 5 kg", "(12 vs 8 days)"
+_POINT = re.compile(r"\b(?:after|at|before|until|by|from)\s+$")
+_SPAN = re.compile(r"\b(?:for|lasts?|lasting|takes?|over|during)\s+(?:from\s+)?$")
+_TREATED = re.compile(r"\btreat(?:s|ed|ment)?\b|\btherapy\b")
 _VARIES_BY, _RANGES_VARY_BY, _SHARES_VARY_BY = 1.5, 1.25, 2.0
+_ACCURACY_VARIES_BY = 0.2  # as a difference
+_ACCURACY_LEAST_SAID = 0.9  # see `Difference`: a test does otherwise in other people
 
 
 def other_figure(one: Part, other: Part) -> Difference | None:
@@ -73,22 +82,35 @@ def other_figure(one: Part, other: Part) -> Difference | None:
         other: the source, about the same thing.
     """
     kinds = _kinds(one.text)
-    if kinds != _kinds(other.text) or one.clause.negations % 2 != other.clause.negations % 2:
+    if kinds != _kinds(other.text):
         return None
     if any(_is_result(part) or not is_sure(part.text) for part in (one, other)):
         return None
     texts = f"{one.text} {other.text}"
-    ours, theirs = one.clause.quantities, other.clause.quantities
+    ours, theirs = figures(one), figures(other)
     mine, yours = _unmatched(ours, theirs, texts), _unmatched(theirs, ours, texts)
     if not mine or len(mine) != len(yours) or not _is_one_figure([*mine, *yours]):
         return None
-    wanted, given = _bounded(mine[0], kinds), _bounded(yours[0], kinds)
+    if _denies(one, mine[0]) != _denies(other, yours[0]):
+        return None
+    wanted, given = bounded(one, mine[0]), bounded(other, yours[0])
     if wanted.dimension != given.dimension or not _is_of_one_thing(one, wanted, other, given):
         return None
-    if _may_both_hold(wanted, given, texts):
+    if {_time_role(one, wanted), _time_role(other, given)} == {"point", "span"}:
         return None
-    alike = len(ours) - len(mine) + len(kinds)
-    return Difference(f"the source says {_said(given)}, not {_said(wanted)}", alike)
+    if _are_two_limits(one, wanted, other, given) or _may_both_hold(wanted, given, texts):
+        return None
+    alike = len(ours) - len(mine) + len(kinds) + bool(wanted.sign and given.sign)
+    if wanted.dimension == "share":
+        if (_CASES.search(one.text) is None) != (_CASES.search(other.text) is None):
+            return None  # of the sick, and of all people
+        alike += all(_PREVALENCE.search(part.text) for part in (one, other))
+    if wanted.dimension == "time":
+        alike += all(_TREATED.search(part.text) for part in (one, other))
+    reason = f"the source says {_said(given)}, not {_said(wanted)}"
+    if wanted.dimension == "share" and _ACCURACY.search(texts):
+        return Difference(reason, alike, least_said=_ACCURACY_LEAST_SAID)
+    return Difference(reason, alike)
 
 
 def same_figures(one: Part, other: Part) -> bool:
@@ -151,11 +173,24 @@ def _is_one_figure(found: Sequence[Quantity]) -> bool:
     return len(found) == 2 or (len(found) == 4 and {q.dimension for q in found} == {"pressure"})
 
 
-def _bounded(quantity: Quantity, kinds: frozenset[str]) -> Quantity:
-    """A quantity with the comparator that "maximum" or "minimum" gives it."""
-    if quantity.sign or not kinds & {"most", "least"}:
-        return quantity
-    return replace(quantity, sign="<=" if "most" in kinds else ">=")
+def _denies(part: Part, one: Quantity) -> bool:
+    """Whether a clause denies what it says of a quantity, other than by limiting it."""
+    return part.clause.negations % 2 == 1 and not is_forbidden(part, one)
+
+
+def _are_two_limits(one: Part, wanted: Quantity, other: Part, given: Quantity) -> bool:
+    """Whether only one of two figures is a limit, or they limit a dose and a day."""
+    if wanted.sign and given.sign:
+        return wanted.dimension != "rate" and period(one) != period(other)
+    return names_bound(one) or names_bound(other)
+
+
+def _time_role(part: Part, one: Quantity) -> str:
+    """Whether a time says when ("point") or how long ("span"); "" if it is not clear."""
+    if one.dimension != "time":
+        return ""
+    before = part.sentence.lower[: one.begin]
+    return "span" if _SPAN.search(before) else "point" if _POINT.search(before) else ""
 
 
 def _is_of_one_thing(one: Part, wanted: Quantity, other: Part, given: Quantity) -> bool:
@@ -184,8 +219,9 @@ def _are_years(*some: Quantity) -> bool:
 
 def _may_both_hold(wanted: Quantity, given: Quantity, text: str) -> bool:
     """Whether two quantities of one dimension may both be right."""
-    limits = _LIMIT.search(text) is not None
     is_share = wanted.dimension == "share"
+    accuracy = is_share and _ACCURACY.search(text) is not None
+    limits = not accuracy and _LIMIT.search(text) is not None
     if wanted.sign and wanted.sign[:1] == given.sign[:1]:
         return wanted.same_value(given) or (is_share and not limits)
     (low, high), (low2, high2) = _span(wanted), _span(given)
@@ -199,6 +235,8 @@ def _may_both_hold(wanted: Quantity, given: Quantity, text: str) -> bool:
     elif _VARIES.search(text):
         factor = _RANGES_VARY_BY if low < high and low2 < high2 else _VARIES_BY
     below, above = (high, low2) if high < low2 else (high2, low)
+    if accuracy and above - below >= _ACCURACY_VARIES_BY:
+        return False
     return below > 0.0 and above / below < factor
 
 
@@ -213,7 +251,7 @@ def _is_result(part: Part) -> bool:
     """Whether a clause tells what one study found."""
     if _RESULT.search(part.sentence.lower):
         return True
-    if _EVENT.search(part.text):
+    if _EVENT.search(part.text) or _MEASURED.search(part.text):
         return False
     return _PAST.search(part.text) is not None and not _PRESENT.search(part.text)
 

@@ -11,7 +11,7 @@ from ..support.forms import base_of_denied, root
 from ..support.sentences import Clause, Term
 from ..support.tables import listed
 from ..support.vocabulary import listed_roots, opposites, synonyms
-from .claims import NOTHING, content, names
+from .claims import NOTHING, PREFERRED, content, names
 
 _WORD = re.compile(r"[^\W_]+(?:['’]t\b)?")
 _FIGURE = re.compile(
@@ -69,9 +69,12 @@ def hints(text: str) -> Hints:
         or not listed("negators").isdisjoint(words)
         or not _NO_CHANGE.isdisjoint(roots)
     )
+    directions = {pair for one in roots for pair in opposites().get(one, ())}
+    if PREFERRED.search(text.lower()):
+        directions.add(("do", 1))
     return Hints(
         roots,
-        frozenset(pair for one in roots for pair in opposites().get(one, ())),
+        frozenset(directions),
         frozenset(root(base) for word in words if (base := base_of_denied(word))),
         negative,
         negative and _JOINT.search(text) is not None,

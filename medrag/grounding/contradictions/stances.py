@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 
 from ...text.words import STOPWORDS
-from ..support.alignment import Comparison
+from ..support.alignment import Comparison, is_name
 from ..support.forms import base_of_denied, root
 from ..support.polarity import polarity_differences
 from ..support.results import denies_change
 from ..support.vocabulary import opposites, synonyms
+from .circumstances import preferred
 from .claims import Difference, Part, Sayings, content
 from .figures import same_figures
 from .told import is_sure
@@ -30,7 +31,7 @@ _NOT = re.compile(
     r"(?:\s+(?:be|been|have|has|to|any|an?|the|\w+ly)\b)*(?:\s+(?P<word>[a-z]+))?"
 )
 _AUXILIARY = re.compile(
-    r"\b(?:is|are|was|were|do|does|did|has|have|had|must|should|may|can|need)\s$"
+    r"\b(?:is|are|was|were|do|does|did|has|have|had|must|should|may|can|need|plays?|played)\s$"
 )
 # Words that deny a part of a clause, so that it may agree with one that denies the whole.
 _NEGATIVE = re.compile(
@@ -48,9 +49,14 @@ _QUANTIFIER = re.compile(
     r"\b(?:some|everyone|everybody|most|many|few|several|certain|often|usually|sometimes|typically"
     r"|occasionally|rarely|seldom|commonly|generally|mostly|all|always|every|each)\b"
 )
+_TAKERS = re.compile(r"\b(?:who|that) (?:\w+ ){0,2}(?:take|use|receive|need)\w*")
+_IS_NOT = re.compile(r"\b(?:is|are|was|were)\s+$")
+_IS = re.compile(r"\b(?:is|are|was|were|be|been|being|becomes?|remains?)\s+(?:[\w-]+\s+){0,3}$")
+_PARTIAL = frozenset({"some", "many", "few", "several", "certain", "sometimes", "occasionally"})
 _SUBORDINATE = "if|when|once|unless|until|because|while|although|though"
 _SUPPOSED = re.compile(rf"[,\s]*(?:{_SUBORDINATE}|or)\b[^,]*")
 _ASIDE = re.compile(rf"\b(?:{_SUBORDINATE}|who|which|that|whose)\b[^,]*$")
+_HARDLY = re.compile(r"\b(?:less|least|rarely|seldom|hardly)\s+$")
 # What is not done is said with one verb or another: "must not be given" denies "may take".
 _USES = frozenset(
     """
@@ -59,6 +65,8 @@ _USES = frozenset(
     used
     """.split()  # noqa: SIM905
 )
+# What has no part in a thing does not do it: "plays no part in the metabolism of".
+_PARTS = frozenset({"part", "role", "involvement", "hand", "involved", "implicated"})
 _COPULAS = frozenset({"is", "are", "was", "were", "there", "with"})
 _LEAST_DENIED = 0.6  # share of what one clause denies that the other has to say
 # See `Difference`. Directions need more: what raises a thing and what lowers it are often two.
@@ -74,9 +82,16 @@ class _Side:
     def __init__(self, part: Part) -> None:
         self.text = part.text
         directions: Directions = {}
+        takers = _TAKERS.search(self.text)
+        taking = frozenset(map(root, _WORD.findall(takers[0]))) if takers else frozenset()
         for axis in part.clause.directions.keys() & _AXES:
-            if kept := [one for one in part.clause.directions[axis] if one[0] not in _LOOSE]:
+            ignored = _LOOSE | taking
+            if axis == "act":
+                ignored |= _in_names(part)
+            if kept := [one for one in part.clause.directions[axis] if one[0] not in ignored]:
                 directions[axis] = kept
+        if "do" not in directions and (words := preferred(part)):
+            directions["do"] = [(words, 1)]
         self.clause = replace(part.clause, directions=directions)
         self.sentence = replace(part.sentence, clauses=(self.clause,))
         self.denials = list(_NOT.finditer(self.text))
@@ -99,6 +114,12 @@ class _Side:
         """Whether it states something, and denies nothing but with the words that are read here."""
         told = not _SUPPOSED.fullmatch(self.text) and is_sure(self.text)
         return told and (self.clause.no_change or len(self.denials) == self.clause.negations)
+
+
+def _in_names(part: Part) -> frozenset[str]:
+    """The roots of names of several words: "beta blockers" blocks nothing."""
+    named = (term for term in part.clause.terms if len(term.roots) > 1 and is_name(term))
+    return frozenset(one for term in named for one in term.roots)
 
 
 def opposite_stance(one: Part, other: Part) -> Difference | None:
@@ -148,7 +169,7 @@ def _leave_room(ours: _Side, theirs: _Side) -> bool:
     """Whether "some do not" leaves that others do."""
     sides = (ours, theirs)
     if ours.quantifiers == theirs.quantifiers:
-        return False
+        return not _PARTIAL.isdisjoint(ours.quantifiers)
     return all(one.quantifiers for one in sides) or any(
         one.quantifiers and one.is_negative for one in sides
     )
@@ -168,7 +189,8 @@ def _opposed(ours: _Side, theirs: _Side) -> str:
             return _says(theirs, two.directions[axis][0][0], ours, one.directions[axis][0][0])
     for a, b in ((ours, theirs), (theirs, ours)):
         for word in a.clause.denied:  # "unreliable" and "reliable"
-            if (base := base_of_denied(word)) in _WORD.findall(b.text):
+            base = base_of_denied(word)
+            if base in _WORD.findall(b.text) and base not in _WORD.findall(a.sentence.lower):
                 pair = (base, word) if a is ours else (word, base)
                 return f"the source says “{pair[0]}”, not “{pair[1]}”"
     return ""
@@ -201,9 +223,16 @@ def _denies(denying: _Side, asserting: _Side) -> bool:
         return False
     if not set(asserting.clause.denied) <= set(denying.clause.denied):
         return False
-    if denying.no_change:
+    if denying.no_change and not _denies_cause(denying):
         return _tells_of_effect(asserting)
     return len(denying.denials) == 1 and _denies_predicate(denying, asserting)
+
+
+def _denies_cause(side: _Side) -> bool:
+    """Whether what a clause denies is to cause or to prevent, and no change: "fails to prevent"."""
+    words = [found["word"] for found in side.denials if found["word"]]
+    axes = {axis for one in words for axis, _ in opposites().get(root(one), ())}
+    return bool(axes & {"cause", "act"}) and axes.isdisjoint(_DEGREES)
 
 
 def _tells_of_effect(side: _Side) -> bool:
@@ -216,17 +245,62 @@ def _tells_of_effect(side: _Side) -> bool:
     )
 
 
+def _is_said_plainly(word: str, asserting: _Side) -> bool:
+    """Whether a word, if a clause has it, is not only an aside in it: "those who share a bed"."""
+    said = [one for one in _WORD.finditer(asserting.text) if root(one[0]) == root(word)]
+    before = [asserting.text[: one.start()] for one in said]
+    return not said or any(not (_ASIDE.search(one) or _HARDLY.search(one)) for one in before)
+
+
+def _says_it_is(denying: _Side, asserting: _Side) -> bool:
+    """Whether a clause also says of its subject what another says that it "is not".
+
+    "A genetic test" says of nothing that it is genetic. What has a verb may be said with it.
+    """
+    found = denying.denials[0]
+    word = found["word"]
+    if found["not"] != "not" or not _IS_NOT.search(denying.text[: found.start()]):
+        return True
+    is_verb = word.endswith(("ed", "en", "wn")) or root(word) in opposites()
+    if is_verb and root(word) in asserting.words:
+        return True
+    groups = synonyms().get((root(word),), frozenset())
+    alike = [
+        term
+        for term in asserting.clause.terms
+        if root(word) in term.roots or not groups.isdisjoint(term.concepts)
+    ]
+    text = asserting.sentence.lower
+    return not alike or any(_IS.search(text[: term.start]) for term in alike)
+
+
+def _takes_part(denying: _Side, asserting: _Side) -> bool:
+    """Whether a clause names all that another denies a part in, and says that it is done."""
+    scope = [t for t in denying.clause.terms if t.negated and not (t.light or t.word in _PARTS)]
+    known = Sayings.of(asserting.sentence)
+    is_done = not _PARTS.isdisjoint(asserting.words) or not (_EFFECTS | {"do"}).isdisjoint(
+        asserting.clause.directions
+    )
+    return all(map(known.have, scope)) and (is_done or len(scope) > 1)
+
+
 def _denies_predicate(denying: _Side, asserting: _Side) -> bool:
     """Whether what stands after "not" is said by the other: "cross the placenta"."""
     found = denying.denials[0]
     word, clause = found["word"], asserting.clause
     if word is None or _ASIDE.search(denying.text[: found.start()]):
         return False  # "children who are not breastfed have more infections"
+    if denying.sentence.lower[: denying.clause.start].rstrip().endswith("("):
+        return False  # "sporadic (not inherited)"
+    if not _is_said_plainly(word, asserting) or not _says_it_is(denying, asserting):
+        return False
     scope = [term for term in content(denying.clause) if term.negated]
     known = Sayings.of(asserting.sentence)
     said = sum(map(known.have, scope))
     if word in STOPWORDS:
         return 0 < len(scope) == said
+    if word in _PARTS:
+        return _takes_part(denying, asserting)
     if said < _LEAST_DENIED * len(scope):
         return False
     if found["not"] in ("no", "none"):
