@@ -12,24 +12,51 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..generation.prompts import without_markers
-from ..grounding import check_support
 from ..grounding.candidates import has_verb
-from ..grounding.contradictions import find_contradictions
-from ..grounding.question import is_question, read_question
+from ..grounding.question import allows, forbids, is_question, read_question
 from ..grounding.roles import Role, role_of
+from ..grounding.support.results import denies_change
+from ..grounding.support.sentences import parse
 from ..text import split_sentences
 from ..text.quantities import quantities
 from ..text.words import STOPWORDS, terms, words
-from ..types import Answer, AnswerSentence, Example, Hit, QuestionKind
+from ..types import Answer, Example, QuestionKind
+from .differences import contradicts, difference
+from .focus import about, is_bare_name, is_title
 from .naming import Said, denied_terms, measured_terms
 
 # Bounds for texts, chosen on 143 answers that were read by hand: docs/evaluation.md.
 LEAD = 40  # words of a reference that an answer is compared with: its first sentences
 LEAST_RECALL, LEAST_F1 = 0.5, 0.25  # of the lead's terms that the question lacks; either will do
+_MANY = 4  # terms of a reference from which on two of them have to stand in one clause
 _NUGGET = 0.6  # share of the terms of a nugget from which on an answer holds it
 _SHARE = 0.5  # of the things or nuggets that a right answer holds
-_TELLING, _SAME_WORDS = 4, 0.75  # terms of a statement; share of them that a reference has
-_SAYS = "the source says"  # begins a reason of the support check that is no lack of words
+_CONTROL = re.compile(
+    r"\b(?:placebos?|sham|dummy|(?:control|untreated) (?:group|arm|patient)s?"
+    r"|(?:as|than) without)\b"
+)
+_NO_MORE = re.compile(
+    r"\b(?:no|not|n['’]t)\b(?: \w+){0,3}? (?:more|less|fewer|better|worse|\w{3,}er)\b.*\bthan\b"
+    r"|\b(?:identical|indistinguishable)\b"
+)
+_AND = re.compile(r",\s+(?:and|while)\s")
+_PARTS = re.compile(r"[;:]|\bbut\b|\balthough\b|\bwhereas\b")
+_NO_BRACKETS = str.maketrans("()", "  ")
+_ASKS_LEAVE = re.compile(
+    r"\A\W*(?:should|can|could|may|must)\b|\b(?:safe\w*|allowed|recommended|suitable|advisable"
+    r"|contra-?indicated)\b",
+    re.I,
+)
+_MODAL = re.compile(r"\b(?:must|should|may|can) (?=not\b)", re.I)
+_NOT_FORBIDDEN = re.compile(
+    r"\bnot (?:be )?(?:stop\w*|avoid\w*|discontinu\w*|withh\w*|omit\w*|contra-?indicated|unsafe"
+    r"|harmful|dangerous)\b",
+    re.I,
+)
+_ASKS_SAMENESS = re.compile(
+    r"\b(?:similar|comparable|equivalent|equal|same|identical|differ\w*|non-?inferior|as \w+ as)\b",
+    re.I,
+)
 _NEGATED = re.compile(r"\b(?:not?|never|neither|nor|cannot|without|avoid\w*)\b|n['’]t\b", re.I)
 
 
@@ -74,16 +101,23 @@ def judge(example: Example, answer: Answer) -> Verdict:
     if not said:
         return Verdict(False, Basis.form, faults[0] if faults else "it says nothing")
     if example.kind is QuestionKind.yes_no and example.exact:
-        return _by_stance(example.exact[0][0], _told(answer, said))
+        return _by_stance(example.exact[0][0], _told(example.question, answer, said))
     things = [names for names in example.exact if not _is_asked(names, example.question)]
+    known = [*(name for names in example.exact for name in names), *example.nuggets]
+    known += [text for text in (example.answer, *example.alternatives) if text]
+    fitting = [part for text in said if (part := about(example.question, known, text))]
+    if not fitting:
+        return Verdict(False, Basis.form, "it is about others than the question")
     if things:
-        return _by_names(things, Said(said, example.question))
+        # "Naloxone. It was compared with X." answers naloxone.
+        first = [*filter(is_bare_name, fitting[:1])] if len(things) == 1 else []
+        return _by_names(things, Said(first or fitting, example.question))
     if example.nuggets:
-        return _by_nuggets(example.nuggets, said)
+        return _by_nuggets(example.nuggets, fitting)
     references = [text for text in (example.answer, *example.alternatives) if text]
     if references:
-        told = _told(answer, said)
-        verdicts = (_by_reference(example.question, one, said, told) for one in references)
+        told = _told(example.question, answer, fitting)
+        verdicts = (_by_reference(example.question, one, fitting, told) for one in references)
         return max(verdicts, key=lambda one: (one.right is True, one.score))
     return Verdict(None, Basis.nothing, "no reference is known")
 
@@ -106,7 +140,7 @@ def _answering(example: Example, answer: Answer) -> tuple[list[str], list[str]]:
     for text in statements(answer):
         if is_question(text):
             faults.append("it is a question")
-        elif tuple(words(text)) in headings and not has_verb(text):
+        elif is_title(text) or (tuple(words(text)) in headings and not has_verb(text)):
             faults.append("it is a heading")
         elif role_of(text) is Role.aim:
             faults.append("it is the aim of a study")
@@ -130,11 +164,40 @@ def _repeats(text: str, example: Example) -> bool:
     return "or" in said or "or" not in words(question)
 
 
-def _told(answer: Answer, said: Sequence[str]) -> str:
+def _told(question: str, answer: Answer, said: Sequence[str]) -> str:
     """ "yes", "no" or "maybe", as an answer says; "" if it says neither."""
     first = (words(said[0]) or [""])[0]
-    told = first if first in ("yes", "no") else answer.stance
-    return "maybe" if told == "unclear" else told
+    if first in ("yes", "no"):
+        return first
+    told = "maybe" if answer.stance == "unclear" else answer.stance
+    if told == "yes" and not _ASKS_SAMENESS.search(question) and any(map(equals_control, said)):
+        return "no"
+    return told if told in ("yes", "no") else _permits(question, said) or told
+
+
+def _permits(question: str, said: Sequence[str]) -> str:
+    """Whether an answer allows or forbids what a question asks about: "yes", "no" or ""."""
+    # Else "be given" of "should not be given" allows, and "not stopped" forbids.
+    said = [_NOT_FORBIDDEN.sub("continued", _MODAL.sub("", one)) for one in said]
+    about_it = [one for one in said if not {*terms(one)}.isdisjoint(terms(question))] or said
+    amounts = quantities(question)
+    given = [one for text in about_it for one in quantities(text)]
+    if not _ASKS_LEAVE.search(question) or any(
+        not any(map(one.same_value, amounts)) for one in given
+    ):
+        return ""  # where a line is drawn elsewhere, it depends
+    forbidden, allowed = (any(map(tells, about_it)) for tells in (forbids, allows))
+    if forbidden == allowed:
+        return ""
+    return "yes" if allowed != forbids(question) else "no"
+
+
+def equals_control(text: str) -> bool:
+    """Tell whether something is said to be no better than nothing: "as often as with placebo"."""
+    return any(
+        _CONTROL.search(part) and (_NO_MORE.search(part) or denies_change(part))
+        for part in _PARTS.split(text.lower())
+    )
 
 
 def _by_stance(right: str, told: str) -> Verdict:
@@ -173,7 +236,7 @@ def holds_nugget(nugget: str, said: Iterable[str]) -> bool:
     shared = wanted & {term for text in said for term in measured_terms(text)}
     if not wanted or len(shared) < _NUGGET * len(wanted) or not Said(said).has_quantities(nugget):
         return False
-    return not any(_contradicts(text, nugget) for text in said)
+    return not any(contradicts(text, nugget) for text in said)
 
 
 def _by_reference(question: str, reference: str, said: Sequence[str], told: str) -> Verdict:
@@ -181,53 +244,49 @@ def _by_reference(question: str, reference: str, said: Sequence[str], told: str)
     first = lead(reference)
     recall, f1 = overlap(question, first, " ".join(said))
     score = max(recall, f1)
-    contradicted = (_contradicts(text, reference) for text in said)
-    if differs := next(filter(None, contradicted), "") or _other_quantity(question, first, said):
+    if differs := difference(question, reference, first, said):
         return Verdict(False, Basis.reference, f"against the reference: {differs}", score)
     wanted = words(first)[0] if words(first) else ""
     if wanted in ("yes", "no") and told in ("yes", "no"):
         return _by_stance(wanted, told)
     right = recall >= LEAST_RECALL or f1 >= LEAST_F1
     shares = f"it shares {recall:.0%} of the reference's terms (F1 {f1:.2f})"
+    if right and _is_scattered(question, first, said):
+        return Verdict(False, Basis.reference, f"{shares}, no two of them together", score)
     return Verdict(right, Basis.reference, shares, score)
 
 
-def _other_quantity(question: str, reference: str, said: Sequence[str]) -> str:
-    """The quantity of a reference in whose place an answer has another; "" if there is none.
+def _is_scattered(question: str, reference: str, said: Sequence[str]) -> bool:
+    """Whether each clause of an answer has one term of a reference at most: it says other things.
 
-    Only if a quantity is asked for: other texts may well speak of other quantities.
+    One is enough where hardly more is wanted.
     """
-    if read_question(question).form is None:
-        return ""
-    given = [one for text in said for one in quantities(text)]
-    for wanted in quantities(reference):
-        rivals = [one for one in given if one.dimension == wanted.dimension]
-        if rivals and not any(one.same_value(wanted) for one in rivals):
-            return f"{_SAYS} {wanted.text}, not {rivals[0].text}"
-    return ""
+    wanted = measured_terms(reference) - measured_terms(question)
+    if len(wanted) < _MANY:
+        return False
+    held = [
+        len(wanted & measured_terms(part))
+        for text in (one.translate(_NO_BRACKETS) for one in said)
+        for clause in parse(text).clauses
+        for part in _predicates(text[clause.start : clause.end])
+    ]
+    return sum(held) > 1 and max(held) == 1
 
 
-def _contradicts(statement: str, reference: str) -> str:
-    """What a statement says otherwise than a reference; "" if nothing.
-
-    A statement in nearly the words of a sentence has to agree with it in every value and direction.
-    """
-    told = AnswerSentence(statement, (), 1.0, True)
-    whole = Hit(0, "", "", reference, 0, len(reference), None, "", "", 0.0)
-    if found := find_contradictions([told], [whole], ()):
-        return found[0].reason
-    own = {*terms(statement)}
-    near = max((len(own & {*terms(one)}) for one in split_sentences(reference)), default=0)
-    if len(own) < _TELLING or near < _SAME_WORDS * len(own):
-        return ""
-    support = check_support(statement, reference)
-    return "" if support.supported or not support.reason.startswith(_SAYS) else support.reason
+def _predicates(clause: str) -> list[str]:
+    """The parts of a clause that "and" joins, if each has a verb of its own."""
+    parts = _AND.split(clause)
+    return parts if all(map(has_verb, parts)) else [clause]
 
 
 def lead(reference: str) -> str:
-    """The first sentences of a reference, up to `LEAD` words, and always the first one."""
+    """The first sentences of a reference, up to `LEAD` words, and always the first one.
+
+    A question at its beginning is the title of what follows.
+    """
     taken: list[str] = []
-    for sentence in split_sentences(reference):
+    sentences = split_sentences(reference)
+    for sentence in [one for one in sentences if not is_question(one)] or sentences:
         if taken and len(words(" ".join([*taken, sentence]))) > LEAD:
             break
         taken.append(sentence)

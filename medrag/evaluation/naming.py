@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from ..grounding.candidates import has_verb
 from ..grounding.question import forbids
+from ..grounding.support.forms import root
 from ..text.quantities import Quantity, quantities
 from ..text.words import STOPWORDS, fold, stem, terms, words
 
@@ -42,7 +44,8 @@ _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b", re.I)
 _NEAR = 100  # characters before and after a name in which it may be denied
 _DENIED_BEFORE = re.compile(
     r"\b(?:not|no|never|neither|nor|cannot|without|except|unlike|excluding|whether|avoid(?:ed|ing|s)?"
-    r"|(?:rather|better|other) than|instead of|apart from|(?:preferred|superior) (?:to|over)) "
+    r"|(?:rather|better|other) than|instead of|apart from|(?:preferred|superior) (?:to|over)"
+    r"|(?:failures?|futility|ineffectiveness) (?:of|with)) "
     r"(?!(?:only|just|merely|least|doubt)\b)(?:\w+ ){0,2}\Z"
 )
 _DENIED_AFTER = re.compile(
@@ -51,17 +54,55 @@ _DENIED_AFTER = re.compile(
     r"(?: (?P<what>.+))?\Z"
 )
 _EXCLUDED_AFTER = re.compile(
-    r"\A(?:\w+ )??(?:is|are|was|were|(?:should|must|has to|have to) be) (?:\w+ly )?"
+    r"\A(?:\w+ )??(?:(?:is|are|was|were|proved|remains?|(?:should|must|has to|have to) be"
+    r"|(?:has|have|had) (?:\w+ )?been) (?:\w+ ){0,2}?(?<!not )(?<!never )"
     r"(?:contraindicated|avoided|ineffective|unsuitable|inappropriate|stopped|discontinued"
-    r"|withheld|excluded|absent)\b"
+    r"|withheld|excluded|absent|useless|worthless|pointless|futile|unhelpful|powerless|inactive"
+    r"|inert|obsolete|outdated|abandoned|superseded|withdrawn|disproved|disproven|refuted"
+    r"|negative|unsafe|unnecessary|ruled out))\b"
+)
+_FAILS_AFTER = re.compile(
+    r"\A(?:\w+ ){0,5}?(?:fail(?:s|ed|ing)?\b|lack(?:s|ed)? (?:any )?(?:\w+ )?(?:efficacy|effect"
+    r"\w*|activity|benefit|power)|(?:does|do|did) nothing|(?:has|have|had|shows?|showed|plays?"
+    r"|played|makes?|made|brings?|brought|provides?|provided|(?:is|are|was|were) of)"
+    r" (?:no|little|hardly any) (?:\w+ )?(?:effect|influence|impact|use|benefit|value|role|place"
+    r"|part|activity|efficacy|action|difference|help|advantage|good))(?: (?P<what>.+))?\Z"
+)
+_RELATIVE = re.compile(r"\A\s*,?\s*(?=(?:which|that)\b)")
+# The other items of a list that a name begins: "X, Y and Z".
+_ITEMS = re.compile(r"\A(?:\s*,\s*[\w-]+(?: [\w-]+)?){0,8}?\s*,?\s+(?:and|or)\s+[\w-]+(?= )")
+# What is said of something else in relation to a name: that is the answer, not the name.
+_REST = (  # the items of a list before a name; no other phrase begins there
+    r"(?P<rest>(?: (?!(?:in|with|for|by|from|to|of|after|as|at|on|than|we|they|it|you|who|which"
+    r"|that|is|are|was|were|has|have)\b)\w+){0,8}) \Z"
+)
+_ASIDE = re.compile(
+    r"\b(?:(?P<effect>(?:side|adverse|unwanted|toxic) effects?|harms?|toxicity|complaints?"
+    r"|allerg(?:y|ic|ies)|hypersensitiv\w+)(?: \w+){0,2}? (?:of|to|from|with|among)"
+    r"|(?P<head>intoleran\w+|resistan(?:ce|t)|compared|comparisons?|similar"
+    r"|contrast|differ(?:s|ent)?|distinguished|confused|mistaken|homologous|half life|price|cost)"
+    r"(?: \w+){0,3}? (?:of|to|with|from|for)|(?P<verb>tolerat(?:e|es|ing)|resembl\w+"
+    r"|mimic(?:s|ked)?)|(?:which|that|who) (?P<relative>interacts?|competes?|binds?) (?:with|to))"
+    rf"(?: (?:those|that) (?:who take|caused by|of|with))?{_REST}"
+)
+_HEADED = re.compile(  # as the subject of a sentence
+    r"\A(?:the |other |some |many |several )?(?P<head>modifiers?|regulators?|relatives|partners?"
+    rf"|homologues?|homologs?|mimics?|neighbou?rs?|users?|opponents?) of{_REST}"
+)
+_CAUSES = frozenset(map(root, ("cause", "responsible", "lead", "trigger", "induce", "produce")))
+_HEADED = re.compile(  # as the subject of a sentence
+    r"\A(?:the |other |some |many |several )?(?P<head>modifiers?|regulators?|relatives|partners?"
+    r"|homologues?|homologs?|mimics?|neighbou?rs?|users?|opponents?) of(?P<rest>(?: \w+){0,8}) \Z"
 )
 # Denying these of a name says that it is not the answer, whatever was asked.
 _USE = frozenset(
     """
     advised appropriate effective first given helpful indicated involved needed preferred present
-    recommended responsible safe suitable used
+    recommended responsible safe suitable used useful
     """.split()  # noqa: SIM905
 )
+# They say no more about what a name fails in: "in every trial", "here".
+_ANYWHERE = frozenset(map(stem, ("trial", "study", "studies", "patient", "case")))
 
 
 class Said:
@@ -95,7 +136,7 @@ def measured_terms(text: str) -> set[str]:
 def denied_terms(text: str, question: str) -> set[str]:
     """The terms of a text that it gives only to deny them: "X" in "X is not used"."""
     sentence = _Sentence(text, question)
-    denied = {at for at in range(len(sentence.words)) if sentence.denies(at, at + 1)}
+    denied = {at for at in range(len(sentence.words)) if sentence.denies(at, at + 1, aside=False)}
     kept = {stem(word) for at, word in enumerate(sentence.words) if at not in denied}
     return {stem(sentence.words[at]) for at in denied} - kept
 
@@ -140,10 +181,14 @@ class _Sentence:
             for one in quantities(self._text)
         )
 
-    def denies(self, start: int, end: int) -> bool:
-        """Whether it denies what stands from one word to another."""
+    def denies(self, start: int, end: int, aside: bool = True) -> bool:
+        """Whether it denies what stands from one word to another.
+
+        Args:
+            aside: what is only named in passing counts as denied, too.
+        """
         first, last = self._places[start][0], self._places[end - 1][1]
-        return self._is_denied(self._folded[:first], self._folded[last:])
+        return self._is_denied(self._folded[:first], self._folded[last:], aside)
 
     def _names_at(self, at: int, form: Sequence[str], content: Sequence[str]) -> bool:
         run = self.words[at : at + len(form)]
@@ -159,20 +204,42 @@ class _Sentence:
             return False
         return not self.denies(at, at + 1)
 
-    def _is_denied(self, before: str, after: str) -> bool:
+    def _is_denied(self, before: str, after: str, aside: bool = True) -> bool:
+        """Whether what stands between two texts is denied, or only named in passing."""
         if self._asked is None:
             return False
-        said = _spaced(_CLAUSE_ENDS.split(before[-_NEAR:])[-1])
-        if _DENIED_BEFORE.search(f"{said} "):
+        said = f"{_spaced(_CLAUSE_ENDS.split(before[-_NEAR:])[-1])} "
+        if _DENIED_BEFORE.search(said) or (aside and self._is_aside(said)):
             return True
-        follows = _spaced(_PART_ENDS.split(after[:_NEAR])[0])
+        after = after[:_NEAR]
+        follows = [_RELATIVE.sub("", after)]
+        if items := _ITEMS.match(after):
+            follows.append(after[items.end() :])
+        return any(self._denies_so(_spaced(_PART_ENDS.split(one)[0])) for one in follows)
+
+    def _is_aside(self, said: str) -> bool:
+        """Whether a clause up to a name says something of another thing: "an allergy to"."""
+        assert self._asked is not None
+        found = _ASIDE.search(said) or _HEADED.search(said)
+        if not found or has_verb(found["rest"]):
+            return False
+        named = {kind: text for kind, text in found.groupdict().items() if text and kind != "rest"}
+        asked = {*map(root, self._asked)}
+        if "effect" in named and not asked.isdisjoint(_CAUSES):
+            return False
+        return asked.isdisjoint(root(word) for text in named.values() for word in words(text))
+
+    def _denies_so(self, follows: str) -> bool:
+        """Whether what follows a name denies what was asked of it."""
+        assert self._asked is not None
         if _EXCLUDED_AFTER.search(follows):
             return True
-        denied = _DENIED_AFTER.search(follows)
+        denied = _DENIED_AFTER.search(follows) or _FAILS_AFTER.search(follows)
         if not denied:
             return False
         what = words(denied["what"] or "")
-        return not what or what[0] in _USE or not self._asked.isdisjoint(terms(denied["what"])[:2])
+        about = [one for one in terms(denied["what"] or "") if one not in _ANYWHERE][:2]
+        return not about or what[0] in _USE or not self._asked.isdisjoint(about)
 
 
 def _folded(text: str) -> str:

@@ -1,0 +1,188 @@
+"""Answers that share words with the right one are wrong if they say something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from medrag.evaluation.judgement import judge, lead
+from medrag.types import Answer, Example, QuestionKind
+
+
+def is_right(text: str, question: str, *, stance: str = "", **known: Any) -> bool | None:
+    """Whether an answer, of which nothing was removed, is right."""
+    example = Example("q", question, **({"answer": ""} | known))
+    return judge(example, Answer(question, text, False, 0.5, (), (), stance=stance)).right
+
+
+def names(*exact: str, kind: str = "factoid") -> dict[str, Any]:
+    things = (exact,) if kind == "factoid" else tuple((one,) for one in exact)
+    return {"kind": QuestionKind(kind), "exact": things}
+
+
+NAMES = [
+    ("Which drug reverses dabigatran?", ("idarucizumab",),
+     ["Idarucizumab, an antibody fragment, restores clotting.",
+      "The antidote is idarucizumab; andexanet alfa does not work.",
+      "Idarucizumab has no effect on apixaban but reverses dabigatran.",
+      "Our data suggest that it is well tolerated and reversed by idarucizumab."],
+     ["Idarucizumab does nothing here; protamine reverses it.",
+      "Idarucizumab has no influence on dabigatran.",
+      "Idarucizumab was ineffective.", "Idarucizumab, which failed, was replaced.",
+      "Idarucizumab lacks any effect.", "Idarucizumab is of no use.",
+      "Vitamin K. A registry compared it with idarucizumab in trauma.",
+      "Andexanet alfa reverses it, and people who do not tolerate idarucizumab may have it.",
+      "Andexanet alfa reverses it, also in people allergic to idarucizumab."]),
+    ("Which gene is mutated in Huntington's disease?", ("HTT", "huntingtin"),
+     ["HTT carries the repeat.", "HTT", "mutations in the huntingtin gene"],
+     ["Regulators of HTT such as HAP40 are what is mutated.",
+      "The gene is ATN1, which interacts with huntingtin.",
+      "HTT in the twenty-first century", "Huntingtin and its friends", "HTT and beyond"]),
+    ("Which enzyme does allopurinol inhibit?", ("xanthine oxidase",),
+     ["It is turned into oxypurinol, an inhibitor of xanthine oxidase."],
+     ["Febuxostat inhibits xanthine oxidase.", "Allopurinol has no effect on xanthine oxidase."]),
+    ("What is the starting dose of ramipril?", ("2.5 mg once daily",),
+     ["Start with 2.5 mg once daily.", "Ramipril is started at 2.5 mg once a day."],
+     ["Bisoprolol is started at 2.5 mg once daily.",
+      "Lisinopril is given once daily and amlodipine at 2.5 mg."]),
+    ("What causes swollen ankles?", ("amlodipine",),
+     ["Ankle swelling is a common side effect of amlodipine."], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "exact", "right", "wrong"), NAMES)
+def test_a_name_in_another_role_is_not_the_answer(
+    question: str, exact: tuple[str, ...], right: list[str], wrong: list[str]
+) -> None:
+    told = {text: is_right(text, question, **names(*exact)) for text in right + wrong}
+    assert told == dict.fromkeys(right, True) | dict.fromkeys(wrong, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("Ivermectin kills microfilariae, and doxycycline kills Wolbachia.", True),
+        ("Dizziness is an adverse effect of ivermectin, moxidectin and doxycycline.", False),
+        ("Resistance to ivermectin and doxycycline is spreading.", False),
+        ("Ivermectin, moxidectin and doxycycline are all useless; suramin is used.", False),
+        ("Ivermectin, moxidectin and doxycycline all fail.", False),
+    ],
+)
+def test_a_list_in_another_role_is_not_the_answer(text: str, right: bool) -> None:
+    known = names("ivermectin", "doxycycline", "moxidectin", kind="list")
+    assert is_right(text, "Which drugs are used against onchocerciasis?", **known) is right
+
+
+REFERENCES = [
+    # Another route, dose or drug.
+    ("How is status epilepticus treated first?",
+     "Lorazepam 4 mg intravenously, repeated once after 10 minutes if seizures go on.",
+     ["Give 4 mg of lorazepam into a vein; it may be repeated after 10 minutes if seizures go on."],
+     ["Lorazepam 4 mg rectally, repeated once after 10 minutes if seizures go on.",
+      "Levetiracetam intravenously, repeated once after 10 minutes if seizures go on."]),
+    ("How does furosemide act?",
+     "Furosemide inhibits the Na-K-2Cl cotransporter in the thick ascending limb, so that sodium "
+     "and water are lost.",
+     ["It blocks the Na-K-2Cl cotransporter, and sodium and water are lost."],
+     ["Hydrochlorothiazide inhibits the NaCl cotransporter, so that sodium and water are lost.",
+      "The Na-K-2Cl cotransporter inhibits furosemide in the thick ascending limb, so that sodium "
+      "and water are lost."]),
+    # Other people.
+    ("What is the dose of vitamin D for adults?", "800 to 1000 units of colecalciferol a day.",
+     ["Colecalciferol, 800 to 1000 units daily."],
+     ["Breast-fed infants get 800 to 1000 units of colecalciferol a day.",
+      "In children, colecalciferol is given, and 800 to 1000 units a day are needed."]),
+    # Exchanged roles.
+    ("How does cortisol act on ACTH?", "Cortisol inhibits the release of ACTH from the pituitary.",
+     ["The release of ACTH from the pituitary is inhibited by cortisol."],
+     ["ACTH inhibits the release of cortisol from the pituitary.",
+      "Cortisol from the pituitary is inhibited by the release of ACTH."]),
+    ("How are malaria and sickle cell trait related?",
+     "Sickle cell trait protects against severe malaria caused by Plasmodium falciparum.",
+     ["It protects against severe malaria."],
+     ["Severe malaria caused by Plasmodium falciparum protects against sickle cell trait.",
+      "Sickle cell trait causes severe malaria."]),
+    # Another number or letter.
+    ("Which cells does tisagenlecleucel target?", "It targets CD19-positive B cells.",
+     ["B cells that carry CD19"], ["CD22-positive B cells.", "It targets CD20 on B cells."]),
+    ("Which deficiency causes beriberi?", "A deficiency of vitamin B1 (thiamine).",
+     ["Vitamin B1 deficiency"], ["A deficiency of vitamin B12."]),
+    ("What is spinocerebellar ataxia 2?",
+     "A progressive disorder with uncoordinated movement, slow eye movement and muscle wasting.",
+     ["Spinocerebellar ataxia type 2 is a progressive disorder with uncoordinated movement."],
+     ["Spinocerebellar ataxia 3 is a progressive disorder with uncoordinated movement."]),
+    # The same words, scattered.
+    ("What does an INR of 2 to 3 mean?",
+     "It is the target range of warfarin, in which strokes are prevented without much bleeding.",
+     ["The target range of warfarin."],
+     ["Warfarin interacts with clarithromycin, which causes bruises, and strokes are common."]),
+    # What is left out is no contradiction.
+    ("When is metformin stopped?",
+     "Metformin is stopped when the eGFR is below 30, and before contrast media are given if the "
+     "eGFR is below 45.",
+     ["Metformin is stopped when the eGFR is below 30."],
+     ["Metformin is stopped when the eGFR is above 30."]),
+    ("How is gout treated?",
+     "Allopurinol is given for life if attacks recur, unless the patient carries HLA-B*58:01.",
+     ["Allopurinol is given for life if attacks recur.", "Allopurinol is given for life."],
+     ["Allopurinol is never given for life if attacks recur."]),
+    ("When is rabies vaccine given?",
+     "Rabies vaccine is given after a bite only when the animal cannot be observed for 10 days.",
+     ["Rabies vaccine is given after a bite when the animal cannot be observed."],
+     ["Rabies vaccine is never given after a bite when the animal cannot be observed."]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "reference", "right", "wrong"), REFERENCES)
+def test_shared_words_are_not_enough_and_omissions_are_no_contradiction(
+    question: str, reference: str, right: list[str], wrong: list[str]
+) -> None:
+    told = {text: is_right(text, question, answer=reference) for text in right + wrong}
+    assert told == dict.fromkeys(right, True) | dict.fromkeys(wrong, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "stance", "said"),
+    [
+        ("Infarctions were as frequent with vitamin E as with placebo.", "yes", "no"),
+        ("Infarctions were no less frequent with vitamin E than with placebo.", "yes", "no"),
+        ("Infarctions were no rarer with vitamin E than with placebo.", "yes", "no"),
+        ("The rate was identical in the vitamin E and the placebo group.", "yes", "no"),
+        ("Infarctions were less frequent with vitamin E than with placebo.", "yes", "yes"),
+        ("Fewer had one than with placebo; no effect on strokes was seen.", "yes", "yes"),
+    ],
+)
+def test_no_better_than_a_placebo_is_no(text: str, stance: str, said: str) -> None:
+    question = "Does vitamin E prevent infarctions?"
+    for wanted in ("yes", "no"):
+        known: dict[str, Any] = {"kind": QuestionKind.yes_no, "exact": ((wanted,),)}
+        assert is_right(text, question, stance=stance, **known) is (wanted == said)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "said"),
+    [
+        ("An ACE inhibitor should not be combined with an ARB.",
+         "Should lisinopril and losartan be combined?", "no"),
+        ("An ACE inhibitor can be combined with an ARB.",
+         "Should lisinopril and losartan be combined?", "yes"),
+        ("Allopurinol should not be stopped.", "Should allopurinol be stopped?", "no"),
+        ("Allopurinol should not be stopped.", "Should allopurinol be continued?", "yes"),
+        ("Metformin is stopped below 30.", "Should metformin be given at an eGFR of 40?", ""),
+        ("It is a commonly used drug.", "Is digoxin use associated with cancer?", ""),
+    ],
+)  # fmt: skip
+def test_what_is_forbidden_or_allowed_is_said_without_a_stance(
+    text: str, question: str, said: str
+) -> None:
+    for wanted in ("yes", "no"):
+        known: dict[str, Any] = {"kind": QuestionKind.yes_no, "exact": ((wanted,),)}
+        assert is_right(text, question, **known) is (wanted == said)
+
+
+def test_the_question_at_the_start_of_a_reference_is_not_what_is_wanted() -> None:
+    reference = "What causes rickets? Rickets is caused by a lack of vitamin D."
+    assert lead(reference) == "Rickets is caused by a lack of vitamin D."
+    assert is_right("A lack of vitamin D.", "Why do people get it?", answer=reference)
+    assert lead("What causes rickets?") == "What causes rickets?"
