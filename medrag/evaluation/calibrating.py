@@ -50,7 +50,7 @@ def calibrate(config: Config, embedder: str, records: Sequence[Record]) -> Calib
         ConfigError: too few questions are left.
     """
     judged = [one for one in records if one.right is not None and one.draft]
-    signals, right = [one.signals for one in judged], [one.right is True for one in judged]
+    signals, right = [one.signals for one in judged], [one.draft_is_right for one in judged]
     key = calibration_key(config, embedder)
     name = Path(config.evaluation.benchmark or config.evaluation.questions).name
     about = f"{len(right)} questions of {name}"

@@ -11,13 +11,14 @@ from typing import Any
 from ..generation.prompts import REFUSAL, without_markers
 from ..stores import IndexReader
 from ..types import Answer, Citation, Example, Hit
-from .judgement import Verdict, judge
+from .judgement import Basis, Verdict, judge
 from .measures import Context, measure
 from .records import Blame, Record
 from .systems import Answers
 
 _SOURCE = ("marker", "document", "title", "start", "end", "page", "section", "text")
 _HIT = ("document", "title", "start", "end", "score", "text")
+_REFUSED = Verdict(True, Basis.unanswerable, "rightly refused: no document answers the question")
 
 
 def ask(
@@ -41,8 +42,9 @@ def ask(
     # Five chunks a document are enough for a ranking of documents.
     deep = answers.retrieve(example.question, 5 * max(10, *ks))
     ranked = None if deep is None else _ranked(deep)
-    verdict = judge(example, answer)
     shown = not answer.abstained and answer.confidence >= answers.threshold
+    verdict = judge(example, answer)
+    told = _REFUSED if example.answerable is False and not shown else verdict
     order = None if ranked is None else [name for name, _ in ranked]
     context = Context(example, gold, order, shown, verdict, ks)
     spent = {"query": round(query_ms, 2)}
@@ -63,9 +65,9 @@ def ask(
         status=answer.status.value if shown else "abstained",
         confidence=round(0.0 if answer.abstained else answer.confidence, 6),
         threshold=answers.threshold,
-        right=verdict.right,
-        basis=verdict.basis.value,
-        why=verdict.why,
+        right=told.right,
+        basis=told.basis.value,
+        why=told.why,
         blame=_blame(example, answer, gold, verdict, shown).value,
         stance=answer.stance,
         missing=list(answer.missing),

@@ -43,7 +43,8 @@ class Record:
         confidence: of the draft, 0..1.
         threshold: the confidence from which on a draft is shown.
         signals: what the confidence is computed from.
-        right: whether the draft is right; None if nothing tells.
+        right: whether the draft is right; None if nothing tells. To refuse what no document
+            answers is right, too, whatever the draft says.
         basis, why: see `Verdict`.
         statements: text, citations (markers), support, supported, reason of each.
         sources: marker, document, title, start, end, page, section, text, flags of each citation.
@@ -86,6 +87,11 @@ class Record:
     documents: dict[str, str] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def draft_is_right(self) -> bool:
+        """Whether there is a draft that is right, shown or not."""
+        return self.right is True and bool(self.draft) and self.answerable is not False
 
     def line(self) -> str:
         """One line of JSON."""

@@ -62,7 +62,9 @@ def _of_system(records: Sequence[Record], bootstrap: Bootstrap) -> dict[str, Any
     for measure in dict.fromkeys(name for record in records for name in record.values):
         section, _, name = measure.partition("/")
         sections[section][name] = asdict(bootstrap.mean(_values(records, measure)))
-    judged = {one.id: (one.confidence, float(_is_right(one))) for one in records if _counts(one)}
+    judged = {
+        one.id: (one.confidence, float(one.draft_is_right)) for one in records if _counts(one)
+    }
     # Without a draft there is no claim to be calibrated.
     drafts = {one.id: judged[one.id] for one in records if one.draft and one.id in judged}
     selective = _selective(judged, bootstrap) | {"ece": bootstrap.statistic(drafts, _ece)}
@@ -120,10 +122,6 @@ def _thinned(curve: Sequence[tuple[float, float]]) -> Sequence[tuple[float, floa
 def _counts(record: Record) -> bool:
     """Whether a question says something about abstention: it is judged, or must be refused."""
     return record.answerable is not None and record.right is not None
-
-
-def _is_right(record: Record) -> bool:
-    return record.right is True and bool(record.draft)
 
 
 def _values(records: Sequence[Record], measure: str) -> dict[str, float]:

@@ -63,8 +63,9 @@ def refused(id: str, **changed: Any) -> Record:
     """A refusal of a question that no document answers."""
     told = {
         "answerable": False, "gold": [], "reference": "", "answer": "I do not know.",
-        "shown": False, "status": "abstained", "confidence": 0.1, "right": False,
-        "basis": "no document answers", "why": "no document answers the question",
+        "shown": False, "status": "abstained", "confidence": 0.1, "right": True,
+        "basis": "no document answers",
+        "why": "rightly refused: no document answers the question",
         "values": {"answers/coverage": 0.0, "abstention/recall": 1.0},
     }  # fmt: skip
     return made(id, **(told | changed))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medrag import RAGPipeline
-from medrag.config import GeneratorConfig
+from medrag.config import Config, GeneratorConfig
 from medrag.dataset.formats import ExampleReader
 from medrag.dataset.questions import DocumentNames
 from medrag.dataset.records import Record as Row
 from medrag.evaluation.outcomes import ask
 from medrag.evaluation.records import Blame, Record
-from tests.evaluation.conftest import MakeConfig
+from tests.evaluation.conftest import MakeConfig, build_index, make_config, write_corpus
 from tests.generation.conftest import endpoint as endpoint
 from tests.generation.endpoint import Endpoint
 
@@ -54,6 +55,20 @@ def test_wrongly_answered(configure: MakeConfig) -> None:
     assert (refused.shown, refused.blame) == (False, Blame.none)
 
 
+def test_a_refusal_of_what_no_document_answers_is_right_whatever_the_draft(
+    configure: MakeConfig, endpoint: Endpoint
+) -> None:
+    trap = {"question": "What lowers uric acid in cats?", "answerable": False}
+    held_back = asked(configure, trap, minimum=1.0)
+    endpoint.says("The documents do not say.")
+    nothing_to_say = asked(configure, trap, model=endpoint)
+    assert held_back.draft
+    assert not nothing_to_say.draft
+    for record in (held_back, nothing_to_say):
+        assert (record.shown, record.right, record.draft_is_right) == (False, True, False)
+        assert record.why == "rightly refused: no document answers the question"
+
+
 def test_not_retrieved(configure: MakeConfig) -> None:
     row = GOUT | {"documents": ["asthma.md"], "answer": "Salbutamol."}
     record = asked(configure, row, k=1)
@@ -67,6 +82,20 @@ def test_wrongly_refused(configure: MakeConfig) -> None:
     assert "Allopurinol" in record.draft
     assert "Allopurinol" not in record.answer
     assert record.blame == Blame.wrongly_refused
+
+
+def test_a_right_no_that_is_held_back_is_wrongly_refused(tmp_path: Path) -> None:
+    notes = {"pair.txt": "An ACE inhibitor should not be combined with an ARB, as potassium rises."}
+    index = build_index(write_corpus(tmp_path / "corpus", notes), tmp_path / "index")
+    row = {"question": "Should lisinopril and an ARB be combined?", "documents": ["pair.txt"],
+           "kind": "yes/no", "exact": ["no"], "answer": "No."}  # fmt: skip
+
+    def configure(_: object) -> Config:
+        return make_config(tmp_path, index)
+
+    record = asked(configure, row, minimum=1.0)
+    assert "should not be combined" in record.draft
+    assert (record.shown, record.right, record.blame) == (False, True, Blame.wrongly_refused)
 
 
 def test_retrieved_but_not_used(configure: MakeConfig) -> None:

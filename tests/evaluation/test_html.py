@@ -150,8 +150,10 @@ def test_a_quotation_is_not_said_twice(tmp_path: Path) -> None:
 
 def test_a_refusal_shows_what_was_held_back(tmp_path: Path) -> None:
     (card,) = cards(page(tmp_path, [refused("q1")]))
-    assert "held back: no document answers the question" in text(card)
+    assert "rightly refused: no document answers the question" in text(card)
     assert "says q1." in text(card.css_first(".held"))
+    (card,) = cards(page(tmp_path, [refused("q1", answerable=True, right=False, why="it is old")]))
+    assert "held back: it is old" in text(card)
     (card,) = cards(page(tmp_path, [refused("q1", draft="", statements=[], sources=[])]))
     assert "held back" not in text(card)
     assert text(card.css_first(".held")) == "I do not know."
