@@ -48,17 +48,18 @@ _QUALITIES = frozenset(
 _PLAIN = frozenset(
     """
     account adult adults advised affect affected affects against analyses analysis anova around
-    associated association average called ceiling conclusion conclusions condition considered
-    consist consists contains contraindicated daily day days define defined defines definition
-    develop develops diagnose diagnosed diagnostic difference disease disorder dose doses during
-    effect even every exceed exceeds fail failed failing fails findings first-line following found
-    given happens harmful human humans illness impact initial intake involved last lasts limit
-    loading made maintain maintained maintenance make makes maximum mean measures median minimum
-    must need needed needs normal normally occur occurs offer offered only ought part patient
-    patients people person played plays receive received receives recommendation recommended
-    regarded regression repeated reported required requires result results role seen should show
-    showed shown significant significantly standard starting statistical statistically stay stays
-    taken target then therapy treated treatment up upwards use used using usual usually
+    associated association average called ceiling comparison comparisons conclusion conclusions
+    condition considered consist consists contains contraindicated daily day days define defined
+    defines definition develop develops diagnose diagnosed diagnostic difference disease disorder
+    dose doses during effect even every exceed exceeds fail failed failing fails findings first-line
+    following found given happens harmful human humans illness impact initial intake intergroup
+    intragroup involved last lasts limit loading made maintain maintained maintenance make makes
+    maximum mean measures median minimum must need needed needs normal normally occur occurs offer
+    offered only ought part patient patients people person played plays receive received receives
+    recommendation recommended regarded regression repeated reported required requires result
+    results role seen should show showed shown significant significantly standard starting
+    statistical statistically stay stays taken target then therapy treated treatment up upwards use
+    used using usual usually
     """.split()  # noqa: SIM905
 )
 PREFERRED = re.compile(  # what is recommended above others
