@@ -150,9 +150,10 @@ def weigh(
     ]
     found = [one for one in found if not (one.is_row and left_out(question, [one.text]))]
     fit = fitting(found, asked, weights)
-    # What answers one part of a question may not fit the whole.
-    parts = (fitting(found, read_question(part), weights) for part in each_part(question))
-    fit_part = [one for part in parts for one in part]
+    # What answers one part of a question may not fit the whole. Where there is one part only, what
+    # completes the best evidence is as often beside the point.
+    parts = [read_question(part) for part in each_part(question)]
+    fit_part = [one for part in parts for one in fitting(found, part, weights)]
     found = _most_words(fit, weights)
     if not found:
         return []
@@ -166,7 +167,7 @@ def weigh(
         evidence[1:] = sorted(
             evidence[1:], key=lambda item: _REPEATED * _both(item, best) - item.score
         )
-    if not asked.yes_no and (one := _completing(asked, evidence, fit + fit_part)):
+    if parts and not asked.yes_no and (one := _completing(asked, evidence, fit + fit_part)):
         best, *rest = evidence
         if all((item.number, item.start) != _place(one) for item in rest):
             rest += _scored([one], asked, weights, query, embedder)
