@@ -37,6 +37,7 @@ _CONTROL = re.compile(
 )
 _NO_MORE = re.compile(
     r"\b(?:no|not|n['’]t)\b(?: \w+){0,3}? (?:more|less|fewer|better|worse|\w{3,}er)\b.*\bthan\b"
+    r"|\bas \w+ (?:with|on|in|after)\b.*\bas (?:with|on|in|after)\b"
     r"|\b(?:identical|indistinguishable)\b"
 )
 _AND = re.compile(r",\s+(?:and|while)\s")

@@ -54,7 +54,8 @@ _DENIED_AFTER = re.compile(
     r"(?: (?P<what>.+))?\Z"
 )
 _EXCLUDED_AFTER = re.compile(
-    r"\A(?:\w+ )??(?:(?:is|are|was|were|proved|remains?|(?:should|must|has to|have to) be"
+    r"\A(?:\w+ )??(?:(?:is|are|was|were|(?:proved|turned out)(?: to be)?|remains?"
+    r"|(?:should|must|has to|have to) be"
     r"|(?:has|have|had) (?:\w+ )?been) (?:\w+ ){0,2}?(?<!not )(?<!never )"
     r"(?:contraindicated|avoided|ineffective|unsuitable|inappropriate|stopped|discontinued"
     r"|withheld|excluded|absent|useless|worthless|pointless|futile|unhelpful|powerless|inactive"
@@ -63,8 +64,8 @@ _EXCLUDED_AFTER = re.compile(
 )
 _FAILS_AFTER = re.compile(
     r"\A(?:\w+ ){0,5}?(?:fail(?:s|ed|ing)?\b|lack(?:s|ed)? (?:any )?(?:\w+ )?(?:efficacy|effect"
-    r"\w*|activity|benefit|power)|(?:does|do|did) nothing|(?:has|have|had|shows?|showed|plays?"
-    r"|played|makes?|made|brings?|brought|provides?|provided|(?:is|are|was|were) of)"
+    r"\w*|activity|benefit|power)|(?:does|do|did) nothing|(?:has|have|had) nothing to do with"
+    r"|(?:has|have|had|shows?|showed|plays?|played|makes?|made|brings?|brought|provides?|provided|(?:is|are|was|were) of)"
     r" (?:no|little|hardly any) (?:\w+ )?(?:effect|influence|impact|use|benefit|value|role|place"
     r"|part|activity|efficacy|action|difference|help|advantage|good))(?: (?P<what>.+))?\Z"
 )
@@ -79,9 +80,9 @@ _REST = (  # the items of a list before a name; no other phrase begins there
 _ASIDE = re.compile(
     r"\b(?:(?P<effect>(?:side|adverse|unwanted|toxic) effects?|harms?|toxicity|complaints?"
     r"|allerg(?:y|ic|ies)|hypersensitiv\w+)(?: \w+){0,2}? (?:of|to|from|with|among)"
-    r"|(?P<head>intoleran\w+|resistan(?:ce|t)|compared|comparisons?|similar"
+    r"|(?P<head>intoleran\w+|resistan(?:ce|t)|compared|comparisons?|tested|similar"
     r"|contrast|differ(?:s|ent)?|distinguished|confused|mistaken|homologous|half life|price|cost)"
-    r"(?: \w+){0,3}? (?:of|to|with|from|for)|(?P<verb>tolerat(?:e|es|ing)|resembl\w+"
+    r"(?: \w+){0,3}? (?:of|to|with|from|for|against)|(?P<verb>tolerat(?:e|es|ing)|resembl\w+"
     r"|mimic(?:s|ked)?)|(?:which|that|who) (?P<relative>interacts?|competes?|binds?) (?:with|to))"
     rf"(?: (?:those|that) (?:who take|caused by|of|with))?{_REST}"
 )
