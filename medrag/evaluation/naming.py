@@ -65,8 +65,8 @@ _EXCLUDED_AFTER = re.compile(
 _FAILS_AFTER = re.compile(
     r"\A(?:\w+ ){0,5}?(?:fail(?:s|ed|ing)?\b|lack(?:s|ed)? (?:any )?(?:\w+ )?(?:efficacy|effect"
     r"\w*|activity|benefit|power)|(?:does|do|did) nothing|(?:has|have|had) nothing to do with"
-    r"|(?:has|have|had|shows?|showed|plays?|played|makes?|made|brings?|brought|provides?|provided|(?:is|are|was|were) of)"
-    r" (?:no|little|hardly any) (?:\w+ )?(?:effect|influence|impact|use|benefit|value|role|place"
+    r"|(?:has|have|had|shows?|showed|plays?|played|makes?|made|brings?|brought|provides?"
+    r"|provided|(?:is|are|was|were) of) (?:no|little|hardly any) (?:\w+ )?(?:effect|influence|impact|use|benefit|value|role|place"
     r"|part|activity|efficacy|action|difference|help|advantage|good))(?: (?P<what>.+))?\Z"
 )
 _RELATIVE = re.compile(r"\A\s*,?\s*(?=(?:which|that)\b)")
@@ -91,10 +91,6 @@ _HEADED = re.compile(  # as the subject of a sentence
     rf"|homologues?|homologs?|mimics?|neighbou?rs?|users?|opponents?) of{_REST}"
 )
 _CAUSES = frozenset(map(root, ("cause", "responsible", "lead", "trigger", "induce", "produce")))
-_HEADED = re.compile(  # as the subject of a sentence
-    r"\A(?:the |other |some |many |several )?(?P<head>modifiers?|regulators?|relatives|partners?"
-    r"|homologues?|homologs?|mimics?|neighbou?rs?|users?|opponents?) of(?P<rest>(?: \w+){0,8}) \Z"
-)
 # Denying these of a name says that it is not the answer, whatever was asked.
 _USE = frozenset(
     """
