@@ -66,7 +66,8 @@ _FAILS_AFTER = re.compile(
     r"\A(?:\w+ ){0,5}?(?:fail(?:s|ed|ing)?\b|lack(?:s|ed)? (?:any )?(?:\w+ )?(?:efficacy|effect"
     r"\w*|activity|benefit|power)|(?:does|do|did) nothing|(?:has|have|had) nothing to do with"
     r"|(?:has|have|had|shows?|showed|plays?|played|makes?|made|brings?|brought|provides?"
-    r"|provided|(?:is|are|was|were) of) (?:no|little|hardly any) (?:\w+ )?(?:effect|influence|impact|use|benefit|value|role|place"
+    r"|provided|(?:is|are|was|were) of) (?:no|little|hardly any) (?:\w+ )?"
+    r"(?:effect|influence|impact|use|benefit|value|role|place"
     r"|part|activity|efficacy|action|difference|help|advantage|good))(?: (?P<what>.+))?\Z"
 )
 _RELATIVE = re.compile(r"\A\s*,?\s*(?=(?:which|that)\b)")
