@@ -48,12 +48,6 @@ _ASKS_LEAVE = re.compile(
     r"|contra-?indicated)\b",
     re.I,
 )
-_MODAL = re.compile(r"\b(?:must|should|may|can) (?=not\b)", re.I)
-_NOT_FORBIDDEN = re.compile(
-    r"\bnot (?:be )?(?:stop\w*|avoid\w*|discontinu\w*|withh\w*|omit\w*|contra-?indicated|unsafe"
-    r"|harmful|dangerous)\b",
-    re.I,
-)
 _ASKS_SAMENESS = re.compile(
     r"\b(?:similar|comparable|equivalent|equal|same|identical|differ\w*|non-?inferior|as \w+ as)\b",
     re.I,
@@ -178,8 +172,6 @@ def _told(question: str, answer: Answer, said: Sequence[str]) -> str:
 
 def _permits(question: str, said: Sequence[str]) -> str:
     """Whether an answer allows or forbids what a question asks about: "yes", "no" or ""."""
-    # Else "be given" of "should not be given" allows, and "not stopped" forbids.
-    said = [_NOT_FORBIDDEN.sub("continued", _MODAL.sub("", one)) for one in said]
     about_it = [one for one in said if not {*terms(one)}.isdisjoint(terms(question))] or said
     amounts = quantities(question)
     given = [one for text in about_it for one in quantities(text)]

@@ -229,8 +229,8 @@ def notes(summary: Summary) -> list[str]:
         found.append(f"the confidence was fitted on {plural(count, 'other question')} of the set")
     if calibration := summary.get("unlike"):
         found.append(
-            f"the questions are unlike those that the confidence was calibrated on ({calibration}): "
-            "evaluation.calibrate=true calibrates it on them"
+            "the questions are unlike those that the confidence was calibrated on "
+            f"({calibration}): evaluation.calibrate=true calibrates it on them"
         )
     if count := summary.get("lines_rejected"):
         found.append(f"left out, unreadable: {plural(count, 'line')} of the question file")

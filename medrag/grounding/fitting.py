@@ -14,7 +14,7 @@ from .support.vocabulary import names_something, other_names
 from .table_rows import best_rows, excludes, is_row
 
 _PREFIX = 6  # letters that the forms of a long word share
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"(?<![A-Za-z\d])\d+(?:[.,]\d+)*")  # "CHA2DS2" has none
 
 
 def fitting(found: list[Candidate], asked: Question, weights: dict[str, float]) -> list[Candidate]:

@@ -123,8 +123,8 @@ _FORBIDS = re.compile(
     rf"(?!tolerated){_ALLOWED}\b"
     r"|\b(?:contra-?indicat\w+|avoid\w*|unsafe|unsuitable|harmful|forbidden|prohibited|withh[eo]ld\w*"
     r"|dangerous|teratogenic|discontinue\w*|stop(?:ped)?|inadvisable|refrain\w*|omit(?:ted)?)\b"
-    r"|\b(?:must|should|may|can) not\b|(?:^|[.;:,]\s*|\band\s+)do not\b"
-    r"|\bmustn['’]t\b|\bshouldn['’]t\b"
+    rf"|\b(?:must|should|may|can)(?: not|n['’]t)\b(?:\s+(?:\w+\s+){{0,3}}?{_ALLOWED}\b)?"
+    r"|(?:^|[.;:,]\s*|\band\s+)do not\b"
     r"|\b(?:except|unless|apart from|other than|but not)\b",
     re.I,
 )
@@ -136,8 +136,14 @@ _ASKS_USE = re.compile(
     r"|combined?|tolerated|eaten?|drink|crushed)\b",
     re.I,
 )
-_DENIED_ALLOWS = re.compile(
-    r"\bnot (?:contra-?indicat\w+|harmful|unsafe|dangerous|forbidden)\b", re.I
+NOT_FORBIDDEN = re.compile(
+    r"(?:\b(?:not|no|nor|never|no need to)|n['’]t)"
+    r"(?: an?| absolutely| generally| considered| regarded as| necessarily)*"
+    r"(?: (?:to )?(?:be )?(?:routinely )?(?:avoid(?:ed)?|stop(?:ped)?|discontinued?|withh[eo]ld"
+    r"|omit(?:ted)?|interrupt(?:ed)?|refrain)"
+    r"| (?:contra-?indicat\w+|harmful|unsafe|dangerous|forbidden|prohibited|teratogenic"
+    r"|unsuitable))\b",
+    re.I,
 )
 _WHO_OR_WHICH = re.compile(r"\b(?:who|whom|which|what|when|list|name)\b", re.I)
 _INSTRUCTIONS = frozenset(
@@ -291,12 +297,12 @@ def fits(asked: dict[str, frozenset[str]], about: dict[str, frozenset[str]]) -> 
 
 def forbids(text: str) -> bool:
     """Tell whether a text says that something must not be, or is not safe."""
-    return _FORBIDS.search(_DENIED_ALLOWS.sub("", text)) is not None
+    return _FORBIDS.search(NOT_FORBIDDEN.sub("", text)) is not None
 
 
 def allows(text: str) -> bool:
     """Tell whether a text says that something is given, safe or recommended."""
-    if _DENIED_ALLOWS.search(text):
+    if NOT_FORBIDDEN.search(text):
         return True
     return _ALLOWS.search(_FORBIDS.sub(" ", text)) is not None
 

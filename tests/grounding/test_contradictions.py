@@ -109,7 +109,7 @@ def test_true_rewordings_are_no_contradictions() -> None:
         ("Pelography had a sensitivity of 98 % for gallstones.",
          "The sensitivity of pelography for gallstones is 62 %.", "62 %, not 98 %"),
         ("Pelorine is the drug of choice for migraine.",
-         "Pelorine should be avoided in migraine.", "“avoided”, not “drug of choice”"),
+         "Pelorine should be avoided in migraine.", "“avoided”, not “first choice”"),
         ("Pelorine is metabolised by CYP2D6.",
          "CYP2D6 plays no part in the metabolism of pelorine.", "“plays no part”"),
     ],

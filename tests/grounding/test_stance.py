@@ -203,3 +203,28 @@ def test_what_is_denied_twice_is_open(question: str, sentence: str, expected: st
 )  # fmt: skip
 def test_whether_something_may_be_used(question: str, sentences: list[str], expected: str) -> None:
     assert stance(question, sentences) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "told"),
+    [
+        ("Can warfarin be continued while breastfeeding?",
+         "Warfarin may be continued, because it does not cross into milk.", "yes"),
+        ("Must metformin be withheld before contrast?",
+         "Metformin is withheld before contrast, since it may not be excreted.", "yes"),
+        ("Does vitamin C prevent colds?",
+         "Vitamin C did not prevent colds because the dose was too low.", "no"),
+        ("Should allopurinol be stopped during an acute attack?",
+         "Allopurinol should not be stopped during an acute attack.", "no"),
+        ("Should metformin be stopped before contrast?",
+         "Metformin should be stopped before contrast.", "yes"),
+        ("Must metformin be withheld before contrast?",
+         "Metformin need not be withheld before contrast.", "no"),
+        ("Should patients avoid exercise after a stroke?",
+         "Patients shouldn't avoid exercise after a stroke.", "no"),
+        ("Can an ACE inhibitor be combined with an ARB?",
+         "An ACE inhibitor shouldn’t be combined with an ARB.", "no"),
+    ],
+)  # fmt: skip
+def test_a_reason_and_what_must_not_be_stopped(question: str, sentence: str, told: str) -> None:
+    assert stance(question, [sentence]) == told

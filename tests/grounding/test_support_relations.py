@@ -101,3 +101,24 @@ def test_reasons_name_the_label_and_the_comparison() -> None:
     assert label.reason == "the source says “breastfeeding: contraindicated”"
     comparison = check_support("Torsalin is superior to ramolor.", TRIALS)
     assert comparison.reason == "the source does not compare them so"
+
+
+@pytest.mark.parametrize("ban", ["is contraindicated", "should be avoided", "is inappropriate"])
+@pytest.mark.parametrize(
+    "praise",
+    ["first-line", "the drug of choice", "standard treatment", "effective", "tolerated"],
+)
+def test_what_is_advised_against_is_neither_first_choice_nor_effective(
+    praise: str, ban: str
+) -> None:
+    statement = f"Ibuprofen is {praise} in gout."
+    assert not check_support(statement, f"Ibuprofen {ban} in gout.").supported
+    assert check_support(statement, f"In gout, ibuprofen is {praise}.").supported
+
+
+def test_what_is_effective_may_be_avoided_in_others() -> None:
+    source = "Metformin is effective but should be avoided in renal failure."
+    assert check_support("Metformin is effective.", source).supported
+    assert check_support(
+        "Rest improves symptoms.", "Patients should avoid exercise; rest improves symptoms."
+    ).supported

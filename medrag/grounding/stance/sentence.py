@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ...text.words import stem, terms
-from ..question import Question, allows, forbids
+from ..question import NOT_FORBIDDEN, Question, allows, forbids
 from ..roles import Role, role_of
 from ..table_rows import is_row
 from .directions import asks_effect, denies_other_way, turn
@@ -47,11 +47,6 @@ _RULES_OUT = re.compile(r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b", re
 _NOT_RULED_OUT = re.compile(
     r"\b(?:cannot|not|never|impossible to|unable to)\b[^.;]{0,30}"
     r"\b(?:exclud\w+|rul(?:e|es|ed|ing) (?:\w+ )?out)\b",
-    re.I,
-)
-_NOT_FORBIDDEN = re.compile(
-    r"\b(?:not|no|nor|never)(?: an?| absolutely| generally| considered| regarded as)* "
-    r"(?:contra-?indicat\w+|harmful|unsafe|dangerous|forbidden|prohibited|teratogenic|unsuitable)",
     re.I,
 )
 _NONE_ALLOWED = re.compile(
@@ -141,7 +136,10 @@ _CLAUSES = re.compile(
     r"[;,] (?:but|although|though|while|whereas|however|and)\b|; |\bbut\b|\balthough\b|\bwhereas\b"
 )
 
-
+# "It may be continued, because it does not cross into milk": only the reason denies.
+_REASON = re.compile(
+    r",?\s*\b(?:because|(?:since|as) (?:it|they|there|this|these)\b).*", re.I | re.S
+)
 _MARKS = {
     "yes": re.compile(r"\W*(?:yes|allowed|✓|✔|✅|☑)\W*", re.I),
     "no": re.compile(r"\W*(?:no|never|none)\W*|[\s.]*[✗✘✕×❌][\s.]*", re.I),
@@ -165,9 +163,10 @@ def says(asked: Question, subjects: set[str], sentence: str) -> str:
         return "unclear"
     clauses = _CLAUSES.split(_NO_DENIAL.sub(" ", sentence))
     clause = max(clauses, key=lambda part: share_of(subjects, part))
+    clause = _REASON.sub("", clause) or clause
     if same := _sameness(asked, clause):
         return same
-    if (asks_use(asked) or _ASKS_LEAVE.match(asked.text)) and _NOT_FORBIDDEN.search(clause):
+    if (asks_use(asked) or _ASKS_LEAVE.match(asked.text)) and NOT_FORBIDDEN.search(clause):
         return "no" if forbids(asked.text) else "yes"
     if asks_use(asked) and _NONE_ALLOWED.search(clause):
         return "yes" if forbids(asked.text) else "no"
@@ -214,7 +213,7 @@ def _leaves_open(asked: Question, sentence: str) -> bool:
     if _NOT_RULED_OUT.search(sentence) and not _RULES_OUT.search(asked.text):
         return True
     denied = _LITOTES.search(sentence)
-    if denied is None or (asks_use(asked) and _NOT_FORBIDDEN.search(sentence)):
+    if denied is None or (asks_use(asked) and NOT_FORBIDDEN.search(sentence)):
         return False
     return stem(denied["word"].lower()) not in {*map(stem, asked.text.lower().rstrip("?").split())}
 

@@ -167,7 +167,7 @@ def _polarity(one: Clause, other: Clause, comparison: Comparison, source: Senten
         return "the source reports a difference"
     if zero and not one.no_change and not statement.not_significant and _changes(one) - {0}:
         return "the source reports no such difference"
-    if word := _harm_for_use(one, other, source):
+    if word := _harm_for_use(one, other, source) or _ban_for_benefit(one, other, source):
         return f"the source says “{word}”"
     agreed = False
     for axis in one.directions:
@@ -213,9 +213,24 @@ def _harm_for_use(one: Clause, other: Clause, source: Sentence) -> str:
         for name, sign in other.directions.get(axis, ())
         if sign < 0
     ]
+    return _word(source, harms[0]) if harms and _shares_most(one, other) else ""
+
+
+def _ban_for_benefit(one: Clause, other: Clause, source: Sentence) -> str:
+    """The word of the source that advises against what a clause calls effective; or ""."""
+    if not any(sign > 0 for _, sign in one.directions.get("benefit", ())):
+        return ""
+    if "do" in one.directions or "benefit" in other.directions:
+        return ""  # what both name is compared by its axis
+    bans = [name for name, sign in other.directions.get("do", ()) if sign < 0]
+    return _word(source, bans[0]) if bans and _shares_most(one, other) else ""
+
+
+def _shares_most(one: Clause, other: Clause) -> bool:
+    """Whether a clause has most terms of another one but those that name a direction."""
     shared = said([t for t in one.terms if not t.light], other.roots, other.concepts)
     content = [t for t in one.terms if not t.light and t.roots[0] not in opposites()]
-    return _word(source, harms[0]) if harms and 2 * len(shared) > len(content) else ""
+    return 2 * len(shared) > len(content)
 
 
 def _leaves_open(one: Clause, other: Clause, statement: Sentence, source: Sentence) -> bool:

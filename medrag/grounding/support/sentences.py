@@ -295,8 +295,11 @@ def _clauses(
                     ),
                 )
             )  # fmt: skip
+        if length > 1 and concepts & _first_choice():
+            sign = -1 if scope else 1
+            clause.directions.setdefault("do", []).append(("first choice", sign))
         # "Long-term" and "beta-blocker" name no direction.
-        if "-" not in (lower[start - 1 : start], lower[end : end + 1]):
+        elif "-" not in (lower[start - 1 : start], lower[end : end + 1]):
             _name_directions(clause, words, at, length, concepts, scope > 0)
         scope = max(0, scope - length)
         at += length
@@ -335,6 +338,12 @@ def _longest(words: Sequence[str], at: int, covered: Sequence[bool]) -> tuple[in
         if found := table.get(phrase):
             best, groups = ahead - at + 1, found
     return best, groups
+
+
+@cache
+def _first_choice() -> frozenset[int]:
+    """The groups of synonyms of "first-line"."""
+    return synonyms()[root("first"), root("line")]
 
 
 @cache
