@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.grounding.details import missing_details
+from medrag.grounding.details import missing_details, other_subject
 
 PAIRS = Path(__file__).parent / "details"
 
@@ -170,6 +170,71 @@ def test_a_bare_reply_needs_no_words_of_the_question_but_the_figure() -> None:
     assert missing_details("Which pressor is used first in septic shock?", ["Noradrenaline."]) == ()
     assert missing_details("How many points does a TIA score?", ["Two points."]) == ()
     assert missing_details("In what year was orlex approved?", ["Switzerland."]) == ("year",)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "context", "missing"),
+    [
+        # another drug, disease or test; a synonym, a class or its abbreviation is none
+        ("What is the dose of warfarin?", "Apixaban: 5 mg twice daily.", "Apixaban", ("warfarin",)),
+        ("Does enalapril raise potassium?", "ACE inhibitors raise potassium.", "", ()),
+        ("Does enalapril raise potassium?", "Losartan raises potassium.", "", ("enalapril",)),
+        ("How long before tests is lansoprazole stopped?", "PPIs are stopped 2 weeks before.", "",
+         ()),
+        ("Does bumetanide cause gout?", "Thiazide diuretics cause gout.", "", ("bumetanide",)),
+        ("Does bumetanide cause gout?", "Diuretics cause gout.", "", ()),
+        ("How is nephritis diagnosed?", "Hepatitis is diagnosed by tests.", "", ("nephritis",)),
+        ("How is hepatitis B treated?", "Hepatitis C is treated with rest.", "", ("hepatitis B",)),
+        ("What is the sensitivity of procalcitonin?", "Its sensitivity is 80%.", "D-dimer",
+         ("procalcitonin",)),
+        ("What is given instead of metformin?", "Gliclazide is given.", "", ()),
+        ("What is the antidote to warfarin?", "Phytomenadione is given.", "Antidotes", ()),
+        # outcomes
+        ("Does orlex reduce mortality?", "Orlex reduced pain.", "Orlex", ("mortality",)),
+        ("Does orlex reduce mortality?", "Fewer people died.", "Orlex", ()),
+        ("Does orlex prevent seizures?", "Orlex lowered weight.", "Orlex", ("seizures",)),
+        ("Does orlex prevent seizures?", "Convulsions were fewer.", "Orlex", ()),
+        ("How often do seizures occur?", "Orlex 5 mg is given once daily.", "", ("How often",)),
+        ("How often do seizures occur?", "Seizures occur in 2% on 5 mg.", "", ()),
+        # forms and purposes
+        ("What is the dose of slow-release orlex?", "Standard-release orlex: 5 mg.", "",
+         ("slow-release",)),
+        ("What is the dose of slow-release orlex?", "Orlex SR: 5 mg.", "", ()),
+        ("What is the dose of orlex for prevention of gout?", "Use: Gout treatment; Dose: 5 mg",
+         "", ("prevention",)),
+        ("What is the dose of orlex for prevention of gout?", "Use: Gout prophylaxis; Dose: 5 mg",
+         "", ()),
+        # a bare reply that is for others, and diseases that tell who
+        ("What is the dose of orlex in children?", "Adults: 2 g.", "", ("in children",)),
+        ("Who must not take orlex?", "Orlex is contraindicated in asthma.", "", ()),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_something_else(
+    question: str, answer: str, context: str, missing: tuple[str, ...]
+) -> None:
+    assert missing_details(question, [answer], context) == missing
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "context", "subject"),
+    [
+        ("What is the trough level of Vancomycin?", "Gentamicin troughs stay below 1 mg/L.",
+         "Gentamicin", "Vancomycin"),
+        ("What reverses edoxaban?", "Andexanet alfa reverses apixaban.", "", "edoxaban"),
+        ("What reverses edoxaban?", "Andexanet alfa reverses DOACs.", "", ""),
+        ("What reverses edoxaban?", "Andexanet alfa reverses apixaban.", "Edoxaban", ""),
+        ("What reverses edoxaban?", "Idarucizumab is given.", "Antidotes", ""),
+        ("How is nephritis diagnosed?", "Hepatitis is diagnosed by tests.", "", "nephritis"),
+        ("How is nephritis diagnosed?", "It is diagnosed by a biopsy.", "", ""),
+        ("Does furosemide raise the lithium level?", "Ibuprofen raises it.", "Lithium", ""),
+        ("Which drug replaces metformin?", "Gliclazide is used.", "", ""),
+        ("What is gout?", "", "", ""),
+    ],
+)  # fmt: skip
+def test_an_answer_about_another_subject(
+    question: str, answer: str, context: str, subject: str
+) -> None:
+    assert other_subject(question, [answer] if answer else [], context) == subject
 
 
 def test_definitions_and_plain_questions_of_yes_or_no_lack_nothing() -> None:

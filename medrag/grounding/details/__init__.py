@@ -13,15 +13,18 @@ from dataclasses import replace
 from ...text.words import terms
 from ..aspects import asks_definition
 from ..question import Question, read_question
-from .circumstances import missing_circumstances
+from .circumstances import missing_circumstances, other_groups
+from .forms import missing_forms
 from .kinds import Span, missing_kinds
 from .manner import missing_manner
 from .mentions import Mentions
+from .named import missing_names, other_name
+from .outcomes import missing_outcomes
 from .parts import missing_parts, questions_apart
 from .reasons import missing_reasons
 from .values import missing_values
 
-__all__ = ["missing_details"]
+__all__ = ["missing_details", "other_subject"]
 
 _AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|do|does|did|can|could|should|would|will|may|might|must|has|have|had)\b",
@@ -56,12 +59,26 @@ def missing_details(question: str, answer: Sequence[str], context: str = "") -> 
 
     Returns:
         Each missing detail in the words of the question, in their order: "maximum", "in children".
-        Nothing for a definition. For a question of yes or no, only the patients, conditions and
-        subjects that it names.
+        Nothing for a definition. For a question of yes or no, only the patients, conditions,
+        outcomes and subjects that it names.
     """
     if asks_definition(question):
         return ()
     return _names(question, _missing(question, answer, context))
+
+
+def other_subject(question: str, answer: Sequence[str], context: str = "") -> str:
+    """The drug, disease or test that a question is about, if an answer speaks of another one.
+
+    Args:
+        answer: the statements of the answer.
+        context: titles and sections that the statements stand under.
+
+    Returns:
+        Its name in the words of the question, if neither the answer nor the context has it, a
+        synonym or its class, and the first statement names another one; else "".
+    """
+    return other_name(_read(question), answer, context)
 
 
 def _missing(question: str, answer: Sequence[str], context: str) -> list[Span]:
@@ -75,15 +92,19 @@ def _missing(question: str, answer: Sequence[str], context: str) -> list[Span]:
         return found
     asked = _read(question)
     text = " ".join(answer)
-    found = missing_parts(asked, text, context)
+    found = missing_parts(asked, text, context) + missing_outcomes(asked, text, context)
+    found += missing_names(asked, answer, context)
     bare = not asked.yes_no and _is_bare_reply(question, text)
     if not asked.yes_no:
         found += missing_kinds(question, text, context, bare)
         found += missing_values(asked, answer, context)
+    found += missing_forms(asked, text, context)
     if not bare:
         found += missing_circumstances(asked, text, context)
         found += missing_manner(asked, text, context)
         found += missing_reasons(asked, answer)
+    else:
+        found += other_groups(asked, text, context)
     return found
 
 

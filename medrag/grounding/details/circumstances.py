@@ -137,6 +137,16 @@ def missing_circumstances(asked: Question, text: str, context: str) -> list[Span
     return found
 
 
+def other_groups(asked: Question, text: str, context: str) -> list[Span]:
+    """Where a question names patients, if a text names others: "Adults: 2 g" is not for children.
+
+    A bare reply need name nobody, but then it must not name somebody else.
+    """
+    said = f"{context}\n{text}"
+    about = groups(said)
+    return [*_groups(asked, said)] if about.keys() & asked.groups.keys() else []
+
+
 def _depends(asked: Question) -> bool:
     """Whether the answer to a question depends on the circumstances."""
     if asked.yes_no:

@@ -168,7 +168,8 @@ OTHERS = (
         r"\b(?:(?:side|unwanted|adverse|undesirable) \w+|AEs?|ADRs?|\w*toxic\w*|caus\w+|tolera\w+"
         r"|safe\w*|harm\w*|risks?|nausea|vomit\w*|diarrh\w+|headaches?|rash\w*|dizz\w+|drows\w+"
         r"|tremors?|bleed\w*|fatigue|weight gain|pain|cough|\w+penia|hypo\w+|hyper\w+|\w+itis"
-        r"|injur\w+|reactions?|syndromes?|increas\w+|elevat\w+|complications?|infections?|fever"
+        r"|effects?(?=:)|makes? (?:people|you|patients|them|some)"
+        r"|feel(?:ing)?|injur\w+|reactions?|syndromes?|increas\w+|elevat\w+|complications?|infections?|fever"
         r"|events?)\b",
     ),
     kind(

@@ -54,6 +54,17 @@ _FAMILIES = (
     ),
     (  # what is written about a drug
         (
+            r"\b(mechanism(?: of action)?)(?= of\b)",
+            r"\b(?:mechanis|inhibit|block|bind|stimul|activat|act(?:s|ing)\b|agoni|antagoni|suppress"
+            r"|interfer|analog|target|direct|antibod|modulat|class\b|work|enzym|receptor|channel|reduc|increas|prevent"
+            r"|caus|relax|lower|through|by\b)",
+        ),
+        (
+            r"\b(toxic|therapeutic|trough|peak)(?= (?:\w+ )?(?:levels?|concentrations?|range)\b)",
+            r"\b(?:toxic|therapeutic|trough|peak|levels?|concentrations?|harm|target|range)\b"
+            r"|/(?:L|ml)\b",
+        ),
+        (
             r"\b(contra-?indications?)\b",
             r"\b(?:contra-?indicat|avoid|unsafe|never|caution|allerg|hypersens|not|cannot)",
         ),
@@ -68,6 +79,18 @@ _FAMILIES = (
         ("", r"\b(?:side|adverse|unwanted) effects?\b|\b(?:nausea|headache|rash|dizziness)\b"),
         ("", r"\bcontra-?indicat"),
         ("", r"\b(?:taken|swallowed|given|dose|tablets?)\b"),
+    ),
+    (  # what is written about a state, such as an overdose
+        (
+            r"\bwhat (?:is|are) the (?:[\w-]+ ){0,2}?(treatments?|management|antidotes?)"
+            r"(?= (?:of|for|in|to)\b)|\bhow (?:is|are|should) .*\b(treated|managed)\b",
+            r"\b(?:treat|therap|manag|medic(?!al)|drug|surg|cure|reliev|relief|transplant|antibiotic"
+            r"|inject|prescri|steroid|rehabilit|diet|exercis|avoid|given?\b|stop|help|remov|fluid"
+            r"|infus|antidote|revers|dialys|h(?:a)?emodialys|charcoal|vaccin|support|oxygen|replac"
+            r"|supplement|offer|start\w*|antibod|correct|immun|inhibitor|mg\b|options?|care\b|first-line|used?\b)",
+        ),
+        ("", r"\b(?:levels?|concentrations?) (?:is|are|should be) (?:taken|measured|checked)"),
+        ("", r"\b(?:causes|symptoms?|signs?)\b"),
     ),
     (  # how good a test is
         (r"\b(sensitivity) of\b", r"\bsensitiv|\bdetect\w*|\bmiss\w*|\bfalse.negativ"),

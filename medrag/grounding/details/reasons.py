@@ -30,7 +30,7 @@ _BECAUSE = re.compile(
 _NO_REASON = re.compile(
     r"\b(?:mg|mcg|g|kg|ml|dos(?:e|es|age)|dail\w*|once|twice|times|hours?|days?|weeks?|months?"
     r"|years?|patients?|people|adults?|children|given|taken|used|recommended|usual\w*|often|well"
-    r"|every|each|one|two|three|four|six|very|should|must|can|may|also|only|treatment|continu\w+|tablets?|morning|night|\d[\d.,]*)\b",
+    r"|every|each|one|two|three|four|six|very|should|must|can|may|also|only|treatment|continu\w+|start\w*|max\w*|min\w*|drug|tablets?|morning|night|\d[\d.,]*)\b",
     re.I,
 )
 
