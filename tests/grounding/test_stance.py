@@ -228,3 +228,213 @@ def test_whether_something_may_be_used(question: str, sentences: list[str], expe
 )  # fmt: skip
 def test_a_reason_and_what_must_not_be_stopped(question: str, sentence: str, told: str) -> None:
     assert stance(question, [sentence]) == told
+
+
+DIABETES = [
+    "An HbA1c of 6.5 % (48 mmol/mol) or above is diagnostic of diabetes.",
+    "An HbA1c between 5.7 % and 6.4 % indicates prediabetes.",
+]
+GLUCOSE = [
+    "Diabetes is diagnosed with a fasting glucose of 7.0 mmol/L or above, or a two-hour glucose of "
+    "11.1 mmol/L or above."
+]
+LITHIUM = ["Levels above 1.5 mmol/L cause toxicity.", "The target lithium level is 0.6-0.8 mmol/L."]
+PRESSURE = ["Hypertension is a blood pressure of 140/90 mmHg or higher."]
+OVERT = [
+    "Overt hypothyroidism is a TSH above 10 mU/L.",
+    "A TSH of 4 to 10 mU/L is subclinical hypothyroidism.",
+]
+ROW_OF_EGFR = ["eGFR: below 30; Maximum daily dose: contraindicated"]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentences", "expected"),
+    [
+        # the line of the same concept, with the value in another unit after it
+        ("Is an HbA1c of 6.2 % diagnostic of diabetes?", DIABETES, "no"),
+        ("Is an HbA1c of 6.2 % diagnostic?", DIABETES, "no"),
+        ("Is an HbA1c of 6.9 % diagnostic of diabetes?", DIABETES, "yes"),
+        ("Is an HbA1c of 7 % diagnostic?", DIABETES, "yes"),
+        ("Is an HbA1c of 5.9 % normal?", DIABETES, "unclear"),
+        ("Is an HbA1c of 50 mmol/mol diagnostic of diabetes?", DIABETES, "yes"),
+        ("Is an HbA1c of 40 mmol/mol diagnostic of diabetes?", DIABETES, "no"),
+        ("Is a TSH of 6 mU/L overt hypothyroidism?", OVERT, "no"),
+        ("Is a TSH of 12 mU/L overt hypothyroidism?", OVERT, "yes"),
+        ("Is a lithium level of 0.7 mmol/L toxic?", LITHIUM, "no"),
+        ("Is a lithium level of 1.8 mmol/L toxic?", LITHIUM, "yes"),
+        # of the same test
+        ("Is a two-hour glucose of 9 mmol/L diagnostic of diabetes?", GLUCOSE, "no"),
+        ("Is a two-hour glucose of 12 mmol/L diagnostic of diabetes?", GLUCOSE, "yes"),
+        ("Is a fasting glucose of 7.5 mmol/L diagnostic of diabetes?", GLUCOSE, "yes"),
+        ("Is a vancomycin trough of 22 mg/L within the target?",
+         ["The target trough of vancomycin is 10-15 mg/L."], "no"),
+        # two numbers, each with its own
+        ("Is 145/95 mmHg hypertension?", PRESSURE, "yes"),
+        ("Is 130/80 mmHg hypertension?", PRESSURE, "no"),
+        ("Is 150/80 mmHg hypertension?", PRESSURE, "unclear"),
+        # for others
+        ("Is a blood pressure of 145/85 mmHg within the target for a 60-year-old?",
+         ["The target is below 150/90 mmHg in people aged 80 and over."], ""),
+        ("Is metformin contraindicated with an eGFR of 25?", ROW_OF_EGFR, "yes"),
+        ("Can metformin be given with an eGFR of 25?", ROW_OF_EGFR, "no"),
+        ("Is metformin contraindicated with an eGFR of 60?", ROW_OF_EGFR, "unclear"),
+    ],
+)  # fmt: skip
+def test_a_value_is_compared_with_the_line_for_what_is_asked(
+    question: str, sentences: list[str], expected: str
+) -> None:
+    assert stance(question, sentences) == expected
+
+
+LOSARTAN = "Drug: losartan; Starting dose: 50 mg; Avoid in: pregnancy"
+ATENOLOL = "Drug: atenolol; Cautions: diabetes; Contraindicated in: asthma"
+
+
+@pytest.mark.parametrize(
+    ("question", "row", "expected"),
+    [
+        ("Is losartan safe in pregnancy?", LOSARTAN, "no"),
+        ("Can losartan be used in pregnancy?", LOSARTAN, "no"),
+        ("Is losartan avoided in pregnancy?", LOSARTAN, "yes"),
+        ("Is losartan safe in asthma?", LOSARTAN, ""),
+        ("Is lisinopril safe in pregnancy?", LOSARTAN, ""),
+        ("Is atenolol safe in asthma?", ATENOLOL, "no"),
+        ("Is atenolol contraindicated in asthma?", ATENOLOL, "yes"),
+        ("Is atenolol safe in diabetes?", ATENOLOL, "unclear"),
+        ("Is aspirin safe for children?", "Drug: aspirin; Not for: children under 16", "no"),
+        ("Is aspirin safe in pregnancy?", "Drug: aspirin; Not for: children under 16", ""),
+        ("Can codeine be used while breastfeeding?", "Avoid in: breastfeeding", "no"),
+        ("Is losartan safe in pregnancy?", "Drug: losartan; Safety: avoid in pregnancy", "no"),
+        ("Is losartan safe in pregnancy?", "Drug: losartan; Safe in pregnancy: no", "no"),
+        ("Is losartan safe in pregnancy?", "Drug: losartan; Pregnancy: no; Avoid in: gout", "no"),
+        ("Is ibuprofen safe in gout?", "Drug: ibuprofen; Avoid in: asthma; Safe in: gout", "yes"),
+    ],
+)
+def test_a_cell_that_lists_for_whom_something_is_not(
+    question: str, row: str, expected: str
+) -> None:
+    assert stance(question, [row]) == expected
+
+
+D_DIMER = [
+    "A D-dimer below 500 excludes thrombosis if the Wells score is low.",
+    "A normal D-dimer does not exclude it if the Wells score is high.",
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentences", "expected"),
+    [
+        ("Does a D-dimer of 300 exclude thrombosis if the Wells score is high?", D_DIMER, "no"),
+        ("Does a D-dimer of 300 exclude thrombosis if the Wells score is low?", D_DIMER, "yes"),
+        ("Does a D-dimer exclude thrombosis if the Wells score is high?", [" ".join(D_DIMER)],
+         "no"),
+        ("Is orlex effective in acute gout?",
+         ["Orlex is effective in acute gout.", "Orlex is not effective in chronic gout."], "yes"),
+        ("Is orlex safe in the first trimester?", ["Orlex is safe in the third trimester."], ""),
+        ("Does surgery help in mild disease?", ["Surgery helps in severe disease."], ""),
+        ("Should aspirin be stopped before surgery?",
+         ["Aspirin should be stopped after surgery."], ""),
+        ("Should aspirin be stopped before surgery?",
+         ["Aspirin should be stopped before surgery."], "yes"),
+        ("Is a biopsy needed in patients with negative serology?",
+         ["A biopsy is not needed in patients with positive serology."], ""),
+        ("Is metformin safe in children?", ["Metformin is safe in adults."], ""),
+    ],
+)  # fmt: skip
+def test_what_holds_in_other_circumstances_says_nothing(
+    question: str, sentences: list[str], expected: str
+) -> None:
+    assert stance(question, sentences) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "expected"),
+    [
+        ("Is ototoxicity reversible?", "Ototoxicity is usually irreversible.", "no"),
+        ("Is ototoxicity irreversible?", "Ototoxicity is usually irreversible.", "yes"),
+        ("Is ototoxicity irreversible?", "Ototoxicity is reversible.", "no"),
+        ("Is ototoxicity irreversible?", "Ototoxicity is not reversible.", "yes"),
+        ("Is ototoxicity reversible?", "Ototoxicity is not reversible.", "no"),
+        ("Is cirrhosis curable?", "Cirrhosis is incurable.", "no"),
+        ("Is codeine effective for cough?", "Codeine is ineffective for cough.", "no"),
+        ("Is the fracture stable?", "The fracture is unstable.", "no"),
+        ("Is the fracture unstable?", "The fracture is unstable.", "yes"),
+        ("Is the ECG normal in pericarditis?", "The ECG is abnormal in pericarditis.", "no"),
+        ("Is the pulse regular in sarcoidosis?", "The pulse is irregular in sarcoidosis.", "no"),
+        ("Is the rash contagious?", "The rash is non-contagious.", "no"),
+        ("Is anaphylaxis uncommon with orlex?", "Anaphylaxis is common with orlex.", "no"),
+    ],
+)
+def test_opposites_by_a_prefix(question: str, sentence: str, expected: str) -> None:
+    assert stance(question, [sentence]) == expected
+
+
+RASH = (
+    "A maculopapular rash is common in patients with infectious mononucleosis, and does not mean "
+    "allergy."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "expected"),
+    [
+        ("Does a rash in mononucleosis mean amoxicillin allergy?", RASH, "no"),
+        ("Is a rash common in mononucleosis?", RASH, "yes"),
+        ("Does a taste with orlex require treatment?",
+         "A taste is common with orlex and does not require treatment.", "no"),
+    ],
+)  # fmt: skip
+def test_of_two_predicates_the_one_that_is_asked_counts(
+    question: str, sentence: str, expected: str
+) -> None:
+    assert stance(question, [sentence]) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "sentences", "expected"),
+    [
+        ("Does vitamin D reduce falls?",
+         ["Vitamin D reduces the risk of falls.", "Vitamin D did not reduce falls."],
+         "unclear"),
+        ("Does zinc shorten colds?", ["Zinc shortens colds.", "Zinc did not shorten colds."],
+         "unclear"),
+        ("Does zinc shorten colds?", ["Zinc shortens colds.", "Iron did not shorten colds."],
+         "yes"),
+        ("Does zinc shorten colds?", ["Zinc shortens colds.", "Zinc does not prevent fever."],
+         "yes"),
+        ("Is orlex safe in gout?", ["Orlex is safe in gout.", "Ramolor is not safe in gout."],
+         "yes"),
+    ],
+)  # fmt: skip
+def test_sentences_that_say_the_opposite(
+    question: str, sentences: list[str], expected: str
+) -> None:
+    assert stance(question, sentences) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "expected"),
+    [
+        ("Does furosemide raise the lithium level?",
+         "Thiazide diuretics and NSAIDs raise the lithium level.", ""),
+        ("Does ibuprofen raise the lithium level?",
+         "Thiazide diuretics and NSAIDs raise the lithium level.", "yes"),
+        ("Does bendroflumethiazide raise the lithium level?",
+         "Thiazides and NSAIDs raise the lithium level.", "yes"),
+        ("Does furosemide raise urate?", "Diuretics raise urate.", "yes"),
+        ("Is recurrence lower with apixaban?", "Bleeding was lower with apixaban.", ""),
+        ("Is bleeding lower with apixaban?", "Bleeding was lower with apixaban.", "yes"),
+        ("Does vitamin D prevent fractures?", "Vitamin D prevents falls.", ""),
+        ("Does vitamin D prevent falls?", "Vitamin C does not prevent falls.", ""),
+        ("Does paracetamol relieve headache?", "Acetaminophen relieves headache.", "yes"),
+        ("Does ramipril cause cough?", "ACE inhibitors cause cough.", "yes"),
+        ("Does amlodipine cause cough?", "ACE inhibitors cause cough.", ""),
+        ("Is amoxicillin safe in pregnancy?", "Doxycycline is not safe in pregnancy.", ""),
+        ("Does mass drug administration lower mortality?", "MDA did not lower mortality.", "no"),
+    ],
+)  # fmt: skip
+def test_what_names_another_drug_or_outcome_says_nothing(
+    question: str, sentence: str, expected: str
+) -> None:
+    assert stance(question, [sentence]) == expected

@@ -12,11 +12,13 @@ from ...text.quantities import quantities
 from ...text.words import stem, terms, words
 from ..question import Question, allows, forbids, read_question
 from ..support.vocabulary import names_something
-from .sentence import COMBINED, asks_use, says, share_of
-from .thresholds import Side, draws_line, sides
+from .sentence import COMBINED, says
+from .thresholds import Side, draws_line, is_of_point, sides
+from .topic import asks_use, is_about, share_of
 
 # Least share of the subjects of the question in a sentence. Chosen on half of PubMedQA and BioASQ.
 _SHARED = 0.15  # that carries a stance
+_VERY = 0.9  # of a sentence that is about the very thing asked
 _AS_NEAR = 0.6  # of the share of the nearest sentence: "B is not safe" says nothing about A
 # A sentence that goes on about what the one before is about.
 _GOES_ON = re.compile(
@@ -41,17 +43,45 @@ def stance(question: str, sentences: Sequence[str]) -> str:
         return ""
     subjects = {stem(word) for word in asked.subjects}
     shares = _shares(asked, subjects, sentences)
-    said = [
-        (share, _turned(says(asked, subjects, one), subjects, one))
+    spoken = [
+        (share, one)
         for share, one in zip(shares, sentences, strict=True)
+        if is_about(question, one)
     ]
-    said = [(share, answer) for share, answer in said if answer and share >= _SHARED]
-    nearest = max((share for share, _ in said), default=0.0)
-    found = [answer for share, answer in said if share >= _AS_NEAR * nearest]
-    if found and (by_value := _by_value(asked, subjects, sentences)):
+    said = [
+        (share, answer, one)
+        for share, one in spoken
+        if share >= _SHARED and (answer := _turned(says(asked, subjects, one), subjects, one))
+    ]
+    if said and (by_value := _by_value(asked, subjects, [one for _, one in spoken])):
         return by_value
-    # Of two sentences that differ, the one that denies is about the very thing asked.
-    return "no" if "no" in found else next(iter(found), "")
+    return _decided(asked, said)
+
+
+def _decided(asked: Question, said: Sequence[tuple[float, str, str]]) -> str:
+    """The answer of sentences: (share of the subjects of the question, answer, sentence).
+
+    A sentence says yes as long as it denies nothing. So a denial counts for more, unless a yes is
+    about the very thing asked: then a denial that is too leaves it open, and another says nothing.
+    """
+    nearest = max((share for share, _, _ in said), default=0.0)
+    near = [one for one in said if one[0] >= _AS_NEAR * nearest]
+    found = [answer for _, answer, _ in near]
+    if "no" not in found:
+        return next(iter(found), "")
+    permits = forbids if forbids(asked.text) else allows
+    yes = max(
+        (
+            share
+            for share, answer, text in near
+            if answer == "yes" and (not asks_use(asked) or permits(text))
+        ),
+        default=0.0,
+    )
+    if yes < _VERY:
+        return "no"
+    no = max(share for share, answer, _ in near if answer == "no")
+    return "unclear" if no >= _VERY * yes else "yes"
 
 
 def _shares(asked: Question, subjects: set[str], sentences: Sequence[str]) -> list[float]:
@@ -89,17 +119,18 @@ def _by_value(asked: Question, subjects: set[str], sentences: Sequence[str]) -> 
     if not quantities(asked.text):
         return ""
     within, beyond = set[str](), set[str]()
-    found = [(side, one) for one in sentences for side in sides(asked.text, one)]
-    for value in {side.value for side, _ in found}:
-        own = [(side, one) for side, one in found if side.value == value]
+    found = [side for one in sentences for side in sides(asked.text, one)]
+    found = [side for side in found if asks_use(asked) or is_of_point(asked.text, side.text)]
+    for value in {side.value for side in found}:
+        own = [side for side in found if side.value == value]
         held = {
-            _turned(says(asked, subjects, side.text), subjects, one)
-            for side, one in own
-            if side.inside and share_of(subjects, side.text)
+            _turned(says(asked, subjects, side.text), subjects, side.text)
+            for side in own
+            if side.inside
         }
         within |= held
         if not held:
-            beyond |= {_beyond(asked, subjects, side) for side, _ in own if not side.inside}
+            beyond |= {_beyond(asked, subjects, side) for side in own if not side.inside}
     if beyond:
         return "no" if "no" in beyond else "unclear"
     if within:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from ...text.words import STOPWORDS, terms, words
-from ..support.forms import root
+from ..support.forms import base_of_denied, root
 from ..support.sentences import parse
 from ..support.vocabulary import opposites
 
@@ -34,6 +34,12 @@ _PHRASE_END = re.compile(
     r"[,;.]|\s(?:to|in|for|of|with|at|by|on|who|that|and|or|is|are|was|were|do|does|did)\b"
 )
 _PLACE = re.compile(r"\b(?:with|in|for|after|on|of|among|by|under|during)\b")
+# What a prefix denies if the word without it is there too; see `base_of_denied`.
+_DENYING = re.compile(
+    r"(?:un|in|im|non-?)(?P<base>\w{3,}[ai]bl[ey])\Z|i(?P<double>[rl](?=[rl])\w{4,})\Z"
+    r"|non(?P<rest>\w{5,})\Z|ab(?P<normal>normal\w*)\Z|a(?P<typical>(?:typical|symptomatic|febrile)\w*)\Z"
+)
+_NON = re.compile(r"\bnon-(?=[a-z])", re.I)
 _PREFIXES = (
     ("hyper", "hypo"),
     ("hypo", "hyper"),
@@ -47,7 +53,7 @@ def turn(question: str, clause: str) -> int:
 
     Negations are left out: "does not raise" goes the way of "raise".
     """
-    if _names_counterpart(question, clause):
+    if names_counterpart(question, clause):
         return -1
     asked = _signs(question)
     if asked.keys().isdisjoint(_AXES):
@@ -59,6 +65,33 @@ def turn(question: str, clause: str) -> int:
         return 0
     compares = not both.isdisjoint(_COMPARED)
     return -1 if against != (compares and _exchanges_sides(question, clause)) else 1
+
+
+def prefixed(question: str, clause: str) -> tuple[bool, str]:
+    """Compare words with a prefix that denies: "reversible" and "irreversible".
+
+    Returns:
+        Whether a clause has the opposite of a word of the question, and the clause without the
+        denying words that decide, so that only other denials are left in it.
+    """
+    question, clause = (_NON.sub("non", text) for text in (question, clause))
+    asked, told = words(question), words(clause)
+    bases = {_base(word): word for word in asked if _base(word)}
+    turned, left = False, clause
+    for word in told:
+        opposite = _base(word) in asked and word not in asked
+        if opposite or (word in bases and bases[word] not in told):
+            turned = True
+        if opposite or (word in asked and _base(word)):
+            left = re.sub(rf"\b{re.escape(word)}\b", " ", left, flags=re.I)
+    return turned, left
+
+
+def _base(word: str) -> str:
+    """What a word with a prefix denies: "reversible" of "irreversible"; or ""."""
+    found = _DENYING.match(word)
+    base = next(filter(None, found.groups()), "") if found else ""
+    return base[1:] if found and found["double"] else base or base_of_denied(word)
 
 
 def denies_other_way(question: str, clause: str) -> bool:
@@ -105,8 +138,8 @@ def _things(text: str) -> frozenset[str]:
     return frozenset(one for one in roots if one not in opposites())
 
 
-def _names_counterpart(question: str, clause: str) -> bool:
-    """Whether a clause names "hypokalaemia" where the question asks about "hyperkalaemia"."""
+def names_counterpart(question: str, clause: str) -> bool:
+    """Tell whether a clause names "hypokalaemia" where the question asks about "hyperkalaemia"."""
     told = set(terms(clause))
     return any(
         word.startswith(one) and other + word.removeprefix(one) in told

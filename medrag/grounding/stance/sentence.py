@@ -7,12 +7,16 @@ asked, a denial or an opposite makes it a no.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from ...text.words import stem, terms
+from ...text.words import stem, terms, words
 from ..question import NOT_FORBIDDEN, Question, allows, forbids
 from ..roles import Role, role_of
+from ..support.clauses import AUXILIARIES
 from ..table_rows import is_row
-from .directions import asks_effect, denies_other_way, turn
+from . import cells
+from .directions import asks_effect, denies_other_way, prefixed, turn
+from .topic import asks_use, in_other_circumstances, share_of
 
 # Least share of the subjects of the question in a sentence or clause.
 _SHARED_WAY = 0.5  # in a clause that goes the other way
@@ -31,6 +35,11 @@ _DENIES = re.compile(
     r"|\b(?:fail(?:s|ed)? to|unlikely|unnecessary|unreliable|ineffective|unrelated|inadequate"
     r"|independent(?:ly)? of|insufficient|inaccurate|lack of|contra-?indicat\w+|unsafe|avoid(?:ed)?"
     r"|no longer|(?:cast|casts) doubt|regardless of)\b",
+    re.I,
+)
+_NOT_DONE = re.compile(
+    rf"(?:\bcannot|\b{_MAY}(?:n['’]t| not)|\bnot|\bnever|\bunable to|\bfail(?:s|ed)? to)"
+    r"(?: be)?(?: \w+ly)? (?P<verb>\w+)",
     re.I,
 )
 _NO_DENIAL = re.compile(
@@ -52,7 +61,6 @@ _NOT_RULED_OUT = re.compile(
 _NONE_ALLOWED = re.compile(
     r"\bno (?:\w+ ){0,8}?(?:safe|suitable|permitted|allowed|recommended|licensed)\b", re.I
 )
-_ASKS_FIT = re.compile(r"\b(?:compatible|advisable|acceptable|okay|ok)\b", re.I)
 _ASKS_LEAVE = re.compile(r"\W*(?:can|may|should|could)\b", re.I)
 COMBINED = re.compile(
     r"\b(?:combin\w+|concomitant(?:ly)?|concurrent(?:ly)?|co-?administ\w+|co-?prescri\w+"
@@ -134,16 +142,13 @@ _HARMS = re.compile(
 )
 _CLAUSES = re.compile(
     r"[;,] (?:but|although|though|while|whereas|however|and)\b|; |\bbut\b|\balthough\b|\bwhereas\b"
+    rf"|\band (?={_MAY} not\b)|(?<=[a-z]{{3}}\.) (?=[A-Z])"
 )
 
 # "It may be continued, because it does not cross into milk": only the reason denies.
 _REASON = re.compile(
     r",?\s*\b(?:because|(?:since|as) (?:it|they|there|this|these)\b).*", re.I | re.S
 )
-_MARKS = {
-    "yes": re.compile(r"\W*(?:yes|allowed|✓|✔|✅|☑)\W*", re.I),
-    "no": re.compile(r"\W*(?:no|never|none)\W*|[\s.]*[✗✘✕×❌][\s.]*", re.I),
-}
 _PLAIN = re.compile(r"\W*(yes|no)[.,:;!]", re.I)
 
 
@@ -152,8 +157,10 @@ def says(asked: Question, subjects: set[str], sentence: str) -> str:
     if plain := _PLAIN.match(sentence):
         return "yes" if plain[1].lower() == "yes" else "no"
     sentence = re.sub(r"[*_~]+", "", sentence)
-    if cell := _cell(subjects, sentence):
-        if told := _mark(asked, *cell):
+    if (told := cells.listed(asked, subjects, sentence)) is not None:
+        return told
+    if cell := cells.nearest(subjects, sentence):
+        if told := cells.mark(asked, *cell):
             return told
         sentence = ": ".join(cell)
     role = role_of(sentence)
@@ -162,7 +169,10 @@ def says(asked: Question, subjects: set[str], sentence: str) -> str:
     if _UNCLEAR.search(sentence) or _leaves_open(asked, sentence):
         return "unclear"
     clauses = _CLAUSES.split(_NO_DENIAL.sub(" ", sentence))
-    clause = max(clauses, key=lambda part: share_of(subjects, part))
+    if is_row(sentence):
+        clauses = clauses[1:]  # the first cell is what the row is about
+    clause = _nearest(asked, subjects, clauses)
+    clause = _denied(asked, subjects, clause, clauses) or clause
     clause = _REASON.sub("", clause) or clause
     if same := _sameness(asked, clause):
         return same
@@ -176,6 +186,9 @@ def says(asked: Question, subjects: set[str], sentence: str) -> str:
     if asks_use(asked) and (forbids(clause) or _HARMS.search(clause)) and not allowed:
         return "yes" if forbids(asked.text) else "no"
     way = turn(asked.text, clause) if share_of(subjects, clause) >= _SHARED_WAY else 0
+    turned, clause = prefixed(asked.text, clause)
+    if turned:
+        return "yes" if _DENIES.search(clause) else "no"
     if way < 0 and denies_other_way(asked.text, clause):
         return "unclear"
     denied = _DENIES.search(clause) is not None or way < 0 or (way == 0 and _opposed(asked, clause))
@@ -185,24 +198,38 @@ def says(asked: Question, subjects: set[str], sentence: str) -> str:
     return "no" if denied and about else "yes"
 
 
-def _cell(subjects: set[str], sentence: str) -> tuple[str, str] | None:
-    """(column, value) of the cell of a row that shares most with the question.
+def _denied(asked: Question, subjects: set[str], nearest: str, clauses: Sequence[str]) -> str:
+    """The clause that denies what is asked, in a sentence that first says what is so; or "".
 
-    The first cell is what the whole row is about.
+    "It shows X but cannot tell Y from Z" is about "Can it tell Y?", though "it" is named before:
+    it denies the verb of the question, of something that only this clause names.
     """
-    cells = [cell.rpartition(": ") for cell in sentence.split("; ")] if is_row(sentence) else []
-    if not cells:
-        return None
-    name, _, value = max(cells[1:], key=lambda one: share_of(subjects, one[0]))
-    return (name, value) if share_of(subjects, name) else None
+    verbs = {stem(word) for word in words(asked.text)} - subjects
+    known = {*terms(nearest)}
+    for clause in clauses:
+        own = subjects & {*terms(clause)} - known
+        for one in _NOT_DONE.finditer(clause) if own else ():
+            if stem(one["verb"].lower()) in verbs | subjects:
+                return clause
+    return ""
 
 
-def _mark(asked: Question, name: str, value: str) -> str:
-    """What "yes", "no" or a mark in a cell says to the question; "" if it has none."""
-    told = next((one for one, marks in _MARKS.items() if marks.fullmatch(value)), "")
-    # "Breastfeeding: no" allows no use, and so it is yes to "Is it contraindicated?".
-    turned = asks_use(asked) and forbids(asked.text) and not forbids(name)
-    return {"yes": "no", "no": "yes"}[told] if told and turned else told
+def _nearest(asked: Question, subjects: set[str], clauses: Sequence[str]) -> str:
+    """The clause that shares most with a question, of those that hold in its circumstances.
+
+    "A rash is common, and does not mean allergy": what has no subject has that of the first one.
+    """
+    own = [one for one in clauses if not in_other_circumstances(asked.text, one)] or clauses
+    opening = clauses[0].split()
+    verb = next((at for at, word in enumerate(opening) if word.lower() in AUXILIARIES), 0)
+    subject = " ".join(opening[:verb])
+
+    def shared(clause: str) -> float:
+        first = (clause.split() or [""])[0].lower()
+        inherits = clause is not clauses[0] and first in AUXILIARIES
+        return share_of(subjects, f"{subject} {clause}" if inherits else clause)
+
+    return max(own, key=shared)
 
 
 def _leaves_open(asked: Question, sentence: str) -> bool:
@@ -245,13 +272,3 @@ def _opposed(asked: Question, clause: str) -> bool:
 def _disagree(asked: str, said: str, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
     only_one = one.search(asked) and not other.search(asked)
     return bool(only_one and other.search(said) and not one.search(said))
-
-
-def asks_use(asked: Question) -> bool:
-    """Whether a question asks if something may be used."""
-    return asked.about_use or _ASKS_FIT.search(asked.text) is not None
-
-
-def share_of(subjects: set[str], text: str) -> float:
-    """The share of the subjects of a question, as stems, that a text names, 0..1."""
-    return len(subjects & {*terms(text)}) / max(1, len(subjects))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ...text.quantities import Quantity, quantities
-from ...text.words import STOPWORDS
-from ..support.forms import root
+from ...text.words import STOPWORDS, words
+from ..support.forms import base_of_denied, root
 from ..support.measures import is_weight, number_of
-from ..support.vocabulary import synonyms
+from ..support.vocabulary import names_something, synonyms
+from ..table_rows import is_row
 
 _PARTS = re.compile(r"; |, (?=but|while|whereas|and|although)|\b(?:but|whereas|while|although)\b")
 _LIMIT = re.compile(r"\b(?:max(?:imum|imal)?|limit|ceiling|at most)\b", re.I)
@@ -23,11 +24,20 @@ _AGED = re.compile(
     re.I,
 )
 _OLD = re.compile(r"[\s-]*(?:old|of age)\b", re.I)
+# "a two-hour glucose level of", "if the trough of vancomycin is"
 _MEASURE = re.compile(
-    r"(?P<noun>[a-z][\w-]*)(?:\s+(?:level|value|count|score|concentration|result)s?)?"
-    r"(?:\s+(?:of|is|was|are|at|to|falls|rises|drops|goes|=|:))*\s*$",
+    r"(?P<nouns>(?:[a-z][\w-]*\s+(?:of\s+)?){0,4}?[a-z][\w-]*)"
+    r"(?:\s+(?:of|is|was|are|at|to|falls|rises|drops|goes)|\s*[=:])*\s*$",
     re.I,
 )
+_SCALES = frozenset({"level", "levels", "value", "count", "score", "concentration", "result"})
+_NO_NOUN = _SCALES | {"target", "range", "normal", "usual", "serum", "plasma", "blood", "pressure"}
+_EQUIVALENT = re.compile(r"\s*\((?P<other>[^()]*)\)")  # "6.5 % (48 mmol/mol)"
+_SLASH = re.compile(r"\s?/\s?")
+_BEFORE_NOUN = re.compile(r"-(?:second|minute|hour|day|week|month)\Z", re.I)
+_NO_ADJECTIVE = re.compile(r"\d.*|.*(?:s|ed|ly)")
+_LETTERS = 6  # that the forms of a word share: "diagnosed" and "diagnostic"
+_STEM = 5  # letters of a whole word that begins another: "toxic" and "toxicity"
 _GIVEN = re.compile(r"\b(?:of|at|is|=)\s*$", re.I)  # "an INR of 3", not "station 9"
 _NO_MEASURE = re.compile(
     r".*(?:ed|ing|ly|able|ible|ous|ic)\Z|(?:if|when|for|dose|safe|use)\Z", re.I
@@ -39,8 +49,8 @@ class Side(NamedTuple):
     """A part of a sentence that draws a line, and where an asked value lies.
 
     Attributes:
-        value: the asked value.
-        text: the part, without the comparator.
+        value: the asked value; of "145/95 mmHg" the first.
+        text: the part without the comparator, or the other cells of a row.
         inside: whether the value is within the range, or on the side, that the part is about.
         exact: whether the part gives one value, and no line.
     """
@@ -51,20 +61,23 @@ class Side(NamedTuple):
     exact: bool
 
 
-def asked_values(question: str) -> list[tuple[Quantity, str]]:
-    """The single values that a question asks about, each with the text before it.
+def asked_values(question: str) -> list[tuple[Quantity, ...]]:
+    """The single values that a question asks about; "145/95 mmHg" is one of two numbers.
 
-    Of two values of one dimension ("120/80 mmHg", "5 or 10 mg") none is the one that is meant.
+    Of two values of one dimension ("5 or 10 mg") none is the one that is meant.
     """
-    found = [one for one in quantities(question) if one.dimension != "rate"]
-    dimensions = [one.dimension for one in found]
+    found = [
+        one
+        for one in _values(question)
+        if one[0].dimension != "rate" and not _BEFORE_NOUN.search(one[0].text)
+    ]
+    dimensions = [one[0].dimension for one in found]
     return [
-        (one, question[: one.begin])
+        one
         for one in found
-        if not one.sign
-        and one.low == one.high
-        and dimensions.count(one.dimension) == 1
-        and (one.dimension or _GIVEN.search(question[: one.begin]))
+        if all(not number.sign and number.low == number.high for number in one)
+        and dimensions.count(one[0].dimension) == 1
+        and (one[0].dimension or _GIVEN.search(question[: one[0].begin]))
     ]
 
 
@@ -75,20 +88,113 @@ def draws_line(sentence: str) -> bool:
 
 def sides(question: str, sentence: str) -> Iterator[Side]:
     """The parts of a sentence that give a value of what the question gives a value of."""
-    values = asked_values(question)
-    if not values:
+    asked = asked_values(question)
+    if not asked:
         return
+    for one in dict.fromkeys(_in_each_unit(sentence)):
+        yield from _sides_of(asked, question, one)
+
+
+def _in_each_unit(sentence: str) -> tuple[str, str]:
+    """A sentence with the first and with the second of "6.5 % (48 mmol/mol)"."""
+    first = second = sentence
+    for one in reversed(quantities(sentence)):
+        found = _EQUIVALENT.match(sentence, one.end)
+        if found and quantities(found["other"]):
+            first = first[: found.start()] + first[found.end() :]
+            second = second[: one.start] + found["other"] + second[found.end() :]
+    return first, second
+
+
+def _sides_of(
+    asked: Sequence[tuple[Quantity, ...]], question: str, sentence: str
+) -> Iterator[Side]:
+    """The parts of a sentence that give a value of what is asked, as it is written."""
     start = 0
     for cut in [*_PARTS.finditer(sentence), None]:
         part = sentence[start : cut.start() if cut else None]
-        start = cut.end() if cut else start
-        for limit in quantities(part):
-            line = _with_limit(limit, part)
-            for value, before in values:
-                if _comparable(value, question, before, limit, part):
-                    text = f"{part[: limit.begin]}{part[limit.start :]}"
-                    exact = not line.sign and line.low == line.high
-                    yield Side(value, text, _holds(line, value), exact)
+        begin, start = start, cut.end() if cut else start
+        for limit in _values(part):
+            for value in asked:
+                if len(value) != len(limit) or not _comparable(value[0], question, limit[0], part):
+                    continue
+                lines = _with_limits(limit, part)
+                held = {_holds(line, one) for line, one in zip(lines, value, strict=True)}
+                text = f"{part[: limit[0].begin]}{part[limit[0].start :]}"
+                exact = all(not line.sign and line.low == line.high for line in lines)
+                if is_row(sentence):
+                    # Another row may be for what this one is not for.
+                    text = f"{sentence[:begin]}{sentence[begin + len(part) :]}".strip("; ")
+                    exact = True
+                yield Side(value[0], text, held == {True}, exact or len(held) > 1)
+
+
+def is_of_point(question: str, text: str) -> bool:
+    """Tell whether a text names what the value of a question is a sign of: "diabetes".
+
+    "5.7–6.4 % is prediabetes" says nothing to "Is 6.2 % diagnostic of diabetes?".
+    """
+    values = asked_values(question)
+    measured = {word for one in values for word in _nouns(question[: one[0].begin])}
+    rest = question
+    for one in reversed(quantities(question)):
+        rest = rest[: one.begin] + " " + rest[one.end :]
+    wanted = [
+        word
+        for word in words(rest)
+        if word not in STOPWORDS | _SCALES and root(word) not in measured
+    ]
+    wanted = [word for word in wanted if names_something(word)] or wanted
+    return not wanted or any(
+        _same(one, other) and not _is_other_kind(rest, one, text, other)
+        for one in wanted
+        for other in words(text)
+    )
+
+
+def _is_other_kind(question: str, one: str, text: str, other: str) -> bool:
+    """Whether a noun has another adjective in each text: "overt" and "subclinical"."""
+    asked, told = words(question), words(text)
+    ours, theirs = asked[: asked.index(one)][-1:], told[: told.index(other)][-1:]
+    return not any(
+        not word or word[0] in STOPWORDS or _NO_ADJECTIVE.fullmatch(word[0]) or word[0] in around
+        for word, around in ((ours, told), (theirs, asked))
+    )
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two words are forms of one, opposites by a prefix, or synonyms."""
+    a, b = (root(base_of_denied(word) or word.removeprefix("ab")) for word in (one, other))
+    if a[:_LETTERS] == b[:_LETTERS] or a == b:
+        return True
+    short, long = sorted((a, b), key=len)
+    if len(short) >= _STEM and long.startswith(short):
+        return True
+    groups = [synonyms().get((root(word),), frozenset()) for word in (one, other)]
+    return not groups[0].isdisjoint(groups[1])
+
+
+def _values(text: str) -> list[tuple[Quantity, ...]]:
+    """The quantities of a text; two pressures with a slash between them are one value."""
+    found: list[tuple[Quantity, ...]] = []
+    for one in quantities(text):
+        last = found[-1][-1] if found else None
+        if (
+            last
+            and last.dimension == one.dimension == "pressure"
+            and _SLASH.fullmatch(text[last.end : one.begin])
+        ):
+            found[-1] = (*found[-1], one)
+        else:
+            found.append((one,))
+    return found
+
+
+def _with_limits(numbers: tuple[Quantity, ...], part: str) -> list[Quantity]:
+    """The numbers of a value, each with the bound that one of them or the part gives."""
+    lines = [_with_limit(one, part) for one in numbers]
+    sign = next((line.sign for line in lines if line.sign), "")
+    return [replace(line, sign=line.sign or sign) for line in lines]
 
 
 def _with_limit(quantity: Quantity, part: str) -> Quantity:
@@ -103,7 +209,7 @@ def _with_limit(quantity: Quantity, part: str) -> Quantity:
     return replace(quantity, sign=">=") if _LEAST.search(part) else quantity
 
 
-def _comparable(value: Quantity, question: str, before: str, limit: Quantity, part: str) -> bool:
+def _comparable(value: Quantity, question: str, limit: Quantity, part: str) -> bool:
     """Whether two quantities are of the same thing, as far as their units and words tell."""
     kinds = {value.dimension, limit.dimension}
     if limit.dimension == "rate" or (len(kinds) > 1 and "" not in kinds):
@@ -114,10 +220,15 @@ def _comparable(value: Quantity, question: str, before: str, limit: Quantity, pa
         return False
     if is_weight(value) != is_weight(limit):
         return False
-    own, theirs = _measure(before), _measure(part[: limit.begin])
-    if not (own and theirs) or own == theirs or _is_age(limit, part):
+    if _is_age(limit, part):
         return True
-    groups = [synonyms().get((one,), frozenset()) for one in (own, theirs)]
+    own, theirs = _nouns(question[: value.begin]), _nouns(part[: limit.begin])
+    if own <= theirs or theirs <= own:
+        return True
+    groups = [
+        frozenset[int]().union(*(synonyms().get((one,), ()) for one in nouns))
+        for nouns in (own - theirs, theirs - own)
+    ]
     return not groups[0].isdisjoint(groups[1])
 
 
@@ -129,12 +240,18 @@ def _is_age(quantity: Quantity, text: str) -> bool:
     )
 
 
-def _measure(before: str) -> str:
-    """The root of the noun before a quantity that says what is measured, or ""."""
+def _nouns(before: str) -> frozenset[str]:
+    """The roots of the words before a quantity that say what is measured: "two-hour glucose"."""
     found = _MEASURE.search(before)
-    noun = found["noun"].lower() if found else ""
-    named = noun not in STOPWORDS and not _NO_MEASURE.fullmatch(noun) and not _AGED.match(noun)
-    return root(noun) if named else ""
+    plain = found["nouns"].lower().split() if found else []
+    while plain and plain[-1] in _SCALES:
+        plain.pop()
+    if not plain or plain[-1] in STOPWORDS or _AGED.match(plain[-1]):
+        return frozenset()
+    if _NO_MEASURE.fullmatch(plain[-1]):
+        return frozenset()
+    start = max((at + 1 for at, word in enumerate(plain) if word in STOPWORDS - {"of"}), default=0)
+    return frozenset(root(word) for word in plain[start:] if word not in _NO_NOUN)
 
 
 def _holds(limit: Quantity, value: Quantity) -> bool:
