@@ -28,6 +28,7 @@ _DOUBTS = {
     Flag.corrected: "corrected by a later notice",
     Flag.low_ocr_confidence: "a scan that was hard to read",
 }
+_STANCES = {"yes": "it says yes", "no": "it says no", "unclear": "neither yes nor no"}
 # What the answer itself shows.
 _PLAIN = (AnswerStatus.answered, AnswerStatus.abstained)
 
@@ -40,7 +41,8 @@ def show(answer: Answer) -> None:
     style = "yellow" if answer.abstained else "bold"
     _out.print(f"\n[{style}]{escape(answer.answer)}[/{style}]")
     status = "" if answer.status in _PLAIN else f" · {answer.status}"
-    _out.print(f"[dim]confidence {answer.confidence:.2f}{status}[/dim]")
+    stance = f" · {_STANCES[answer.stance]}" if answer.stance else ""
+    _out.print(f"[dim]confidence {answer.confidence:.2f}{status}{stance}[/dim]")
     if answer.missing:
         _out.print(f"[yellow]not said: {escape(', '.join(answer.missing))}[/yellow]")
     for warning in answer.warnings:
@@ -91,13 +93,14 @@ def run(config: Config, question: str, certificate: Path | None = None) -> Answe
 
     Raises:
         QuestionError, ArtefactError, ModelError, HttpError: see `RAGPipeline.query`.
-        DiskError: the certificate cannot be written; the answer has been printed.
+        DiskError: the certificate cannot be written.
     """
     with RAGPipeline(with_embedder_of_index(config)) as rag:
         answer = rag.query(question)
+        if certificate is not None:
+            write(certificate, certify(rag, answer))  # first: who reads the answer may go early
         show(answer)
         if certificate is not None:
-            write(certificate, certify(rag, answer))
             console.print(f"certificate in {certificate}", markup=False, soft_wrap=True)
     return answer
 

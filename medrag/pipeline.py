@@ -209,8 +209,13 @@ class RAGPipeline:
                 continue
             answer = step.answer
             if not answer.abstained and answer.confidence < threshold:
+                held_back = (
+                    f"an answer was held back: its confidence is {answer.confidence:.2f}, and "
+                    f"{threshold:.2f} is needed"
+                )
                 answer = replace(
-                    _refusal(question, answer.confidence, answer.hits), warnings=answer.warnings
+                    _refusal(question, answer.confidence, answer.hits),
+                    warnings=(*answer.warnings, held_back),
                 )
             yield answer
 

@@ -191,6 +191,7 @@ class Evidence:
         lead: the sentence before it, if it cannot be understood without ("It is given daily");
             "" otherwise.
         logit: what the reader model makes of it as an answer; None if it was not read.
+        adds: whether it is worth saying beside the best piece.
     """
 
     number: int
@@ -203,6 +204,7 @@ class Evidence:
     row: float = 0.0
     lead: str = ""
     logit: float | None = None
+    adds: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ def calibrate(config: Config, embedder: str, records: Sequence[Record]) -> Calib
     Raises:
         ConfigError: too few questions are left.
     """
-    judged = [one for one in records if one.right is not None and one.draft]
-    signals, right = [one.signals for one in judged], [one.draft_is_right for one in judged]
+    judged = [one for one in records if one.draft_right is not None and one.draft]
+    signals, right = [one.signals for one in judged], [one.draft_right is True for one in judged]
     key = calibration_key(config, embedder)
     name = Path(config.evaluation.benchmark or config.evaluation.questions).name
     about = f"{len(right)} questions of {name}"

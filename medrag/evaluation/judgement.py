@@ -41,6 +41,7 @@ _NO_MORE = re.compile(
     r"|\b(?:identical|indistinguishable)\b"
 )
 _AND = re.compile(r",\s+(?:and|while)\s")
+_THEN = re.compile(r"[,;]\s+(?=(?:and\s+)?(?:then|thereafter|afterwards|followed by)\b)")
 _PARTS = re.compile(r"[;:]|\bbut\b|\balthough\b|\bwhereas\b")
 _NO_BRACKETS = str.maketrans("()", "  ")
 _ASKS_LEAVE = re.compile(
@@ -229,7 +230,13 @@ def holds_nugget(nugget: str, said: Iterable[str]) -> bool:
     shared = wanted & {term for text in said for term in measured_terms(text)}
     if not wanted or len(shared) < _NUGGET * len(wanted) or not Said(said).has_quantities(nugget):
         return False
-    return not any(contradicts(text, nugget) for text in said)
+    return not any(contradicts(_step(text, nugget), nugget) for text in said)
+
+
+def _step(text: str, nugget: str) -> str:
+    """The step of a treatment that has a nugget's quantities: of "10 mg, then 5 mg" the latter."""
+    steps = _THEN.split(text) if quantities(nugget) else []
+    return next((one for one in steps if Said([one]).has_quantities(nugget)), text)
 
 
 def _by_reference(question: str, reference: str, said: Sequence[str], told: str) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
@@ -44,7 +44,7 @@ def ask(
     ranked = None if deep is None else _ranked(deep)
     shown = not answer.abstained and answer.confidence >= answers.threshold
     verdict = judge(example, answer)
-    told = _REFUSED if example.answerable is False and not shown else verdict
+    told = verdict if shown else _of_refusal(example, verdict)
     order = None if ranked is None else [name for name, _ in ranked]
     context = Context(example, gold, order, shown, verdict, ks)
     spent = {"query": round(query_ms, 2)}
@@ -66,6 +66,7 @@ def ask(
         confidence=round(0.0 if answer.abstained else answer.confidence, 6),
         threshold=answers.threshold,
         right=told.right,
+        draft_right=verdict.right,
         basis=told.basis.value,
         why=told.why,
         blame=_blame(example, answer, gold, verdict, shown).value,
@@ -88,6 +89,14 @@ def ask(
         values=measure(context, answer, index),
         milliseconds=spent,
     )
+
+
+def _of_refusal(example: Example, draft: Verdict) -> Verdict:
+    """What a refusal is worth; why a draft was wrong stays, because a reader wants to know."""
+    if example.answerable is False:
+        return _REFUSED
+    known = example.answerable is not None and draft.right is not None
+    return replace(draft, right=False if known else None)
 
 
 def _ranked(hits: Sequence[Hit]) -> list[tuple[str, float]]:

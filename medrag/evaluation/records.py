@@ -43,8 +43,8 @@ class Record:
         confidence: of the draft, 0..1.
         threshold: the confidence from which on a draft is shown.
         signals: what the confidence is computed from.
-        right: whether the draft is right; None if nothing tells. To refuse what no document
-            answers is right, too, whatever the draft says.
+        right: whether what is shown is right, be it an answer or a refusal; None if nothing tells.
+        draft_right: whether the draft is right, shown or not; None if nothing tells.
         basis, why: see `Verdict`.
         statements: text, citations (markers), support, supported, reason of each.
         sources: marker, document, title, start, end, page, section, text, flags of each citation.
@@ -72,6 +72,7 @@ class Record:
     confidence: float
     threshold: float
     right: bool | None
+    draft_right: bool | None
     basis: str
     why: str
     blame: str
@@ -87,11 +88,6 @@ class Record:
     documents: dict[str, str] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     milliseconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def draft_is_right(self) -> bool:
-        """Whether there is a draft that is right, shown or not."""
-        return self.right is True and bool(self.draft) and self.answerable is not False
 
     def line(self) -> str:
         """One line of JSON."""

@@ -63,7 +63,7 @@ def _of_system(records: Sequence[Record], bootstrap: Bootstrap) -> dict[str, Any
         section, _, name = measure.partition("/")
         sections[section][name] = asdict(bootstrap.mean(_values(records, measure)))
     judged = {
-        one.id: (one.confidence, float(one.draft_is_right)) for one in records if _counts(one)
+        one.id: (one.confidence, float(one.draft_right is True)) for one in records if _counts(one)
     }
     # Without a draft there is no claim to be calibrated.
     drafts = {one.id: judged[one.id] for one in records if one.draft and one.id in judged}
@@ -121,7 +121,7 @@ def _thinned(curve: Sequence[tuple[float, float]]) -> Sequence[tuple[float, floa
 
 def _counts(record: Record) -> bool:
     """Whether a question says something about abstention: it is judged, or must be refused."""
-    return record.answerable is not None and record.right is not None
+    return record.answerable is not None and record.draft_right is not None
 
 
 def _values(records: Sequence[Record], measure: str) -> dict[str, float]:

@@ -33,7 +33,7 @@ class ExtractiveGenerator:
         for item in prompt.evidence:
             if len(said) == self._max_sentences:
                 break
-            if _is_said(item.text, said):
+            if not item.adds or _is_said(item.text, said):
                 continue
             if item.lead and len(said) + 2 <= self._max_sentences and not _is_said(item.lead, said):
                 said.append(item.lead)

@@ -86,8 +86,12 @@ class Calibration:
         Args:
             questions: signals of each, as for `is_unlike`.
         """
-        far = _APART * len(self.spread)  # the mean of its own is the number of signals
-        return len(questions) >= _LEAST and fmean(map(self._distance, questions)) > far
+        count, known = len(self.scores), len(self.spread)
+        if len(questions) < _LEAST or count <= known + 2:
+            return False
+        # The mean for others of the same kind, by the covariance of so few (Hotelling 1931).
+        alike = known * (count + 1) / (count - known - 2)
+        return fmean(map(self._distance, questions)) > _APART * alike
 
     def _distance(self, signals: Signals) -> float:
         """The squared Mahalanobis distance from the mean of the calibration's questions."""

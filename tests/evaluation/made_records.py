@@ -37,6 +37,7 @@ def made(id: str, **changed: Any) -> Record:
         confidence=0.8,
         threshold=0.2,
         right=True,
+        draft_right=True,
         basis="reference",
         why="it shares 100% of the reference's terms",
         blame=Blame.none.value,
@@ -49,13 +50,21 @@ def made(id: str, **changed: Any) -> Record:
         values={"answers/right": 1.0, "answers/coverage": 1.0, "retrieval/recall@1": 1.0},
         milliseconds={"retrieve": 3.25, "query": 120.0},
     )
+    if "right" in changed:
+        changed.setdefault("draft_right", changed["right"])
     return replace(record, **changed)
 
 
 def wrong(id: str, **changed: Any) -> Record:
     """An answer that is shown and wrong."""
     values = {"answers/right": 0.0, "answers/coverage": 1.0, "retrieval/recall@1": 0.0}
-    told = {"right": False, "why": "it shares 0%", "blame": Blame.not_used.value, "values": values}
+    told = {
+        "right": False,
+        "draft_right": False,
+        "why": "it shares 0%",
+        "blame": Blame.not_used.value,
+        "values": values,
+    }
     return made(id, **(told | changed))
 
 
@@ -63,7 +72,7 @@ def refused(id: str, **changed: Any) -> Record:
     """A refusal of a question that no document answers."""
     told = {
         "answerable": False, "gold": [], "reference": "", "answer": "I do not know.",
-        "shown": False, "status": "abstained", "confidence": 0.1, "right": True,
+        "shown": False, "status": "abstained", "confidence": 0.1, "right": True, "draft_right": False,
         "basis": "no document answers",
         "why": "rightly refused: no document answers the question",
         "values": {"answers/coverage": 0.0, "abstention/recall": 1.0},

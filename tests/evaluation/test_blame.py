@@ -65,7 +65,7 @@ def test_a_refusal_of_what_no_document_answers_is_right_whatever_the_draft(
     assert held_back.draft
     assert not nothing_to_say.draft
     for record in (held_back, nothing_to_say):
-        assert (record.shown, record.right, record.draft_is_right) == (False, True, False)
+        assert (record.shown, record.right, record.draft_right) == (False, True, False)
         assert record.why == "rightly refused: no document answers the question"
 
 
@@ -78,7 +78,7 @@ def test_not_retrieved(configure: MakeConfig) -> None:
 
 def test_wrongly_refused(configure: MakeConfig) -> None:
     record = asked(configure, GOUT, minimum=1.0)
-    assert (record.shown, record.right) == (False, True)
+    assert (record.shown, record.right, record.draft_right) == (False, False, True)
     assert "Allopurinol" in record.draft
     assert "Allopurinol" not in record.answer
     assert record.blame == Blame.wrongly_refused
@@ -95,7 +95,8 @@ def test_a_right_no_that_is_held_back_is_wrongly_refused(tmp_path: Path) -> None
 
     record = asked(configure, row, minimum=1.0)
     assert "should not be combined" in record.draft
-    assert (record.shown, record.right, record.blame) == (False, True, Blame.wrongly_refused)
+    assert (record.shown, record.right, record.draft_right) == (False, False, True)
+    assert record.blame == Blame.wrongly_refused
 
 
 def test_retrieved_but_not_used(configure: MakeConfig) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from medrag.evaluation.judgement import Basis, Verdict, judge, lead
+from medrag.evaluation.judgement import Basis, Verdict, holds_nugget, judge, lead
 from medrag.types import Answer, AnswerSentence, Example, Hit, QuestionKind
 
 GOUT = "What lowers uric acid in gout?"
@@ -347,3 +347,14 @@ def test_an_answer_is_compared_with_the_first_sentences_of_a_long_reference() ->
 def test_any_text_has_a_verdict(text: str) -> None:
     for known in ({"answer": LOWERS}, names("allopurinol"), {"nuggets": (LOWERS,)}):
         assert verdict(text, **known).right is False
+
+
+def test_each_step_of_a_treatment_is_a_nugget() -> None:
+    said = "Apixaban is given at 10 mg twice daily for 7 days, then 5 mg twice daily."
+    for nugget, held in (
+        ("10 mg twice daily for 7 days", True),
+        ("then 5 mg twice daily", True),
+        ("then 2.5 mg twice daily", False),
+        ("10 mg twice daily for 21 days", False),
+    ):
+        assert holds_nugget(nugget, [said]) is held
