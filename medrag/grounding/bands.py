@@ -31,9 +31,11 @@ _BETWEEN = re.compile(
     rf"(?P<high>{_NUMBER})\s*{_UNIT.format('unit')}?",
     re.I,
 )
+_LESS = ("under", "below", "less", "lower", "fewer", "younger")
 _AND_MORE = re.compile(
     rf"(?P<number>{_NUMBER})\s*(?P<plus>\+)?\s*{_UNIT.format('unit')}?"
-    r"(?:\s*(?:and|or)\s+(?P<more>over|above|older|more|greater|under|below|less|younger))?"
+    r"(?:\s*(?:and|or)\s+(?P<more>over|above|older|more|greater|higher"
+    rf"|{'|'.join(_LESS)}))?"
     rf"(?:\s*{_UNIT.format('last_unit')})?",
     re.I,
 )
@@ -53,6 +55,10 @@ _AGED = re.compile(  # "age 75" without a unit is in years
 # The digits of a name such as "CO2" and "CHA2DS2-VASc" are no numbers.
 _COMPARED = re.compile(rf"(?:(?P<sign>{_SIGN})\s*)?(?<![A-Za-z\d])(?P<number>{_NUMBER})", re.I)
 _DASHES = re.compile("[\u2010-\u2015\u2212]")
+# Numbers below 0, such as a T-score, are not read: "-2.5 or lower" is no band.
+_NEGATIVE = re.compile(
+    r"(?:\A|[(<>=≤≥]|\b(?:to|and|between|from|below|under|above|over|than))\s*-\d", re.I
+)
 _MARK = re.compile(r"\s?\[\w{1,2}\]")
 _AGE_COLUMN = re.compile(r"\W*(?:patient\w*\W+)?age[ds]?(?: (?:group|range|band)s?)?\W*\Z", re.I)
 _AGE_FIRST = re.compile(rf"\W*age[ds]?\b\W*(?:{_SIGN})?\s*\d", re.I)
@@ -93,12 +99,14 @@ def quantities(text: str) -> list[Quantity]:
         dimension, size = _unit(one["unit"]) or ("", 1.0)
         if one["unit"].lower() != "g":  # nearly always of a dose
             dimension = age if dimension == "age" else dimension
-            found.append(Quantity(dimension, _signed(one["sign"], _float(one["number"]) * size)))
+            found.append(Quantity(dimension, _signed(one["sign"], as_number(one["number"]) * size)))
     for one in () if any(known.dimension == age for known in found) else _AGED.finditer(text):
-        found.append(Quantity(age, _signed(one["sign"], _float(one["number"]) * _UNITS["year"][1])))
+        found.append(
+            Quantity(age, _signed(one["sign"], as_number(one["number"]) * _UNITS["year"][1]))
+        )
     if not any(one.dimension == "kidney" for one in found):
         found += [
-            Quantity("kidney", _signed(one["sign"], _float(one["number"])))
+            Quantity("kidney", _signed(one["sign"], as_number(one["number"])))
             for one in _KIDNEY.finditer(text)
         ]
     return found
@@ -107,7 +115,7 @@ def quantities(text: str) -> list[Quantity]:
 def numbers(text: str) -> list[Quantity]:
     """All numbers of a text, without their units; "above 8" is a little more than 8."""
     found = _COMPARED.finditer(_plain(text))
-    return [Quantity("", _signed(one["sign"], _float(one["number"]))) for one in found]
+    return [Quantity("", _signed(one["sign"], as_number(one["number"]))) for one in found]
 
 
 def band(value: str, column: str = "", bare: bool = False) -> Band | None:
@@ -118,7 +126,7 @@ def band(value: str, column: str = "", bare: bool = False) -> Band | None:
         bare: whether numbers without a unit will do; then the dimension is "".
     """
     value = _MARK.sub("", re.sub(r"\bbirth\b", "0", _plain(value), flags=re.I))
-    if _NOT_OF_PATIENTS.search(column):
+    if _NOT_OF_PATIENTS.search(column) or _NEGATIVE.search(value):
         return None
     default = _unit_of(column) or _age_unit(value, column) or (("", 1.0) if bare else None)
     found = _two_signs(value, default) or _between(value, default) or _one_end(value, default)
@@ -138,7 +146,7 @@ def _two_signs(value: str, default: tuple[str, float] | None) -> Band | None:
         if not (unit := unit or last):
             return None
         dimension, size = unit
-        number = _signed(one["sign"], _float(one["number"]) * size)
+        number = _signed(one["sign"], as_number(one["number"]) * size)
         if _kind(one["sign"]) in (">", ">="):
             low = number
         else:
@@ -152,7 +160,7 @@ def _between(value: str, default: tuple[str, float] | None) -> Band | None:
     if not found or not unit:
         return None
     first = _unit(found["low_unit"]) or unit
-    low, high = _float(found["low"]) * first[1], _float(found["high"]) * unit[1]
+    low, high = as_number(found["low"]) * first[1], as_number(found["high"]) * unit[1]
     if unit[0] == "age" and "." not in found["high"]:
         # Ages are given in completed years: "2–5 years" ends with the sixth birthday.
         high = math.nextafter(high + unit[1], -math.inf)
@@ -164,8 +172,8 @@ def _one_end(value: str, default: tuple[str, float] | None) -> Band | None:
         unit = _unit(found["unit"]) or _unit(found["last_unit"]) or default
         if not unit or not (found["plus"] or found["more"]):
             continue
-        limit = _float(found["number"]) * unit[1]
-        less = (found["more"] or "").lower() in ("under", "below", "less", "younger")
+        limit = as_number(found["number"]) * unit[1]
+        less = (found["more"] or "").lower() in _LESS
         return Band(unit[0], *((-math.inf, limit) if less else (limit, math.inf)))
     return None
 
@@ -174,8 +182,10 @@ def _plain(text: str) -> str:
     return _DASHES.sub("-", text)
 
 
-def _float(number: str) -> float:
-    return float(number.replace(",", "."))
+def as_number(number: str) -> float:
+    """The value of digits with a point or comma: "1,500" has a thousand, "1,5" a half."""
+    thousands = re.fullmatch(r"[1-9]\d{0,2},\d{3}", number)
+    return float(number.replace(",", "" if thousands else "."))
 
 
 def _kind(sign: str) -> str:
@@ -198,7 +208,11 @@ def _unit(name: str | None) -> tuple[str, float] | None:
 def _unit_of(column: str) -> tuple[str, float] | None:
     """The unit that a name implies: "Weight (kg)", "Age in months", "eGFR"."""
     for unit in re.finditer(rf"(?<![A-Za-z]){_UNIT.format('unit')}", column, re.I):
-        if unit["unit"].lower() != "g" or "weight" in column.lower():
+        if unit["unit"].lower() == "g":
+            known = "weight" in column.lower()
+        else:  # a letter may be a part of a name: "vitamin D"
+            known = len(unit["unit"]) > 1 or column[: unit.start()].endswith("(")
+        if known:
             return _unit(unit["unit"])
     if re.search(r"\b(?:e?gfr|crcl|clearance)\b", column, re.I):
         return _UNITS["ml/min"]

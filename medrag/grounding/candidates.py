@@ -190,7 +190,9 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
         elif (said := _after_question(text, start, end)) > start:
             asked, start = on_one_line(text[start:said].strip()), said
         line = text[start:end]
-        label = role_of_label(line) or label
+        in_table = is_row(line)
+        if not in_table:  # the name of a column, such as "Method", is no label of a section
+            label = role_of_label(line) or label
         if "\n\n" in text[previous_end:start]:
             previous = ""
         whom = _whom(line, whom if previous else "")
@@ -198,7 +200,7 @@ def candidates(number: int, hit: Hit) -> list[Candidate]:
         # "Figure 2." may have been split from its legend.
         under = previous if _LEGEND.fullmatch(previous.rstrip(" .:")) else ""
         if _says_something(line, headings) and not _is_legend(f"{under} {line}"):
-            role = role_of(line, label)
+            role = label if in_table else role_of(line, label)
             dependent = _DEPENDENT.match(line) is not None
             found.append(
                 Candidate(number, hit, start, end, line, previous, dependent, role, whom, asked)

@@ -26,10 +26,10 @@ from .details import missing_details
 from .details.parts import each_part
 from .details.subjects import missing_subjects
 from .details.values import left_out
-from .fitting import fitting, rules_out, said_with, share_said
+from .fitting import fitting, is_asked_row, rules_out, said_with, share_said
 from .question import Question, read_question
 from .roles import Role
-from .table_rows import holds_numbers
+from .table_rows import holds_numbers, is_row
 
 __all__ = [
     "Rarity",
@@ -68,6 +68,8 @@ _READ, _LOGIT = 6, 0.1  # candidates that the model reads; weight of its logit
 _READ_CHARACTERS = 900  # of each; the model reads 160 tokens with the question
 _COMPLETING = 24  # candidates that are looked through for what the best one lacks
 _LEAST_COVERAGE = 0.2  # of that of the best candidate, for the chunk of another one
+# For a row of a table: its cells share words such as "positive" with tables about anything.
+_LEAST_OF_ROW = 0.5
 
 
 class Embeds(Protocol):
@@ -161,7 +163,12 @@ def weigh(
     if reader:
         evidence = _read(question, evidence, hits, reader)
     # What stands in a chunk about something else adds nothing to the best one.
-    evidence = [one for one in evidence if one.coverage >= _LEAST_COVERAGE * evidence[0].coverage]
+    evidence = [
+        one
+        for one in evidence
+        if one.coverage
+        >= evidence[0].coverage * (_LEAST_OF_ROW if is_row(one.text) else _LEAST_COVERAGE)
+    ]
     if asked.wants_list and evidence:
         best = evidence[0]  # what names other things than the best one comes next
         evidence[1:] = sorted(
@@ -304,7 +311,7 @@ def _bonus(one: Candidate, asked: Question, weights: dict[str, float], row: floa
         bonus += _ASPECT_BONUS * mean(bool(side.said.search(said)) for side in asked.aspects)
     if asked.defines and defines(one.text, asked.subjects):
         bonus += _DEFINITION_BONUS
-    if row >= _ASKED_ROW:
+    if row >= _ASKED_ROW or is_asked_row(one, asked):
         bonus += _ROW_BONUS
     if rules_out(one, asked):
         bonus += _RULED_OUT_BONUS

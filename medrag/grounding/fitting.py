@@ -8,10 +8,11 @@ import re
 from ..text.words import stem, terms, words
 from .aspects import tells_effect
 from .candidates import Candidate
+from .cells import agrees, has_property
 from .question import Question, allows, fits, forbids, groups
 from .roles import Role
 from .support.vocabulary import names_something, other_names
-from .table_rows import best_rows, excludes, is_row
+from .table_rows import best_rows, cells, excludes
 
 _PREFIX = 6  # letters that the forms of a long word share
 _NUMBER = re.compile(r"(?<![A-Za-z\d])\d+(?:[.,]\d+)*")  # "CHA2DS2" has none
@@ -24,10 +25,10 @@ def fitting(found: list[Candidate], asked: Question, weights: dict[str, float]) 
         weights: of the words of the question, by stem.
     """
     found = _on_topic(_without_boilerplate(found, asked), asked, weights)
-    found = [one for one in found if _may_answer(one, asked)]
+    found = [one for one in found if _has(one, asked) or _may_answer(one, asked)]
     # Where nothing speaks of the side that is asked about, what speaks of the subject may do.
     found = [one for one in found if _speaks_of_side(one, asked)] or found
-    return _for_whom(_asked_rows(asked.text, weights, found), asked)
+    return _for_whom(_asked_rows(asked, weights, found), asked)
 
 
 def _without_boilerplate(found: list[Candidate], asked: Question) -> list[Candidate]:
@@ -134,13 +135,32 @@ def rules_out(one: Candidate, asked: Question) -> bool:
 
 
 def _asked_rows(
-    question: str, weights: dict[str, float], found: list[Candidate]
+    asked: Question, weights: dict[str, float], found: list[Candidate]
 ) -> list[Candidate]:
     """The candidates without rows and lines that are about others than the question."""
-    left = [one for one in found if not excludes(one.text, question)]
-    rows = [one.text for one in left if is_row(one.text)]
+    left = [one for one in found if not excludes(one.text, asked.text)]
+    left = [one for one in left if not (one.is_row and _is_excluded(one, asked))]
+    # All things with the property that is asked for are wanted, whatever else their rows say.
+    have = {id(one) for one in left if _has(one, asked)}
+    rows = [one.text for one in left if one.is_row and id(one) not in have]
     kept = iter(best_rows(rows, [share_said(weights, row) for row in rows]))
-    return [one for one in left if not is_row(one.text) or next(kept)]
+    return [one for one in left if not one.is_row or id(one) in have or next(kept)]
+
+
+def _is_excluded(row: Candidate, asked: Question) -> bool:
+    """Whether a cell says otherwise than the question states, or denies what it asks for."""
+    parts = cells(row.text)
+    return agrees(parts, asked) is False or has_property(parts, asked) is False
+
+
+def _has(one: Candidate, asked: Question) -> bool:
+    """Whether a candidate is the row of a thing with the property that a question asks for."""
+    return one.is_row and has_property(cells(one.text), asked) is True
+
+
+def is_asked_row(one: Candidate, asked: Question) -> bool:
+    """Whether a candidate is the row for the property or the findings that a question gives."""
+    return _has(one, asked) or (one.is_row and agrees(cells(one.text), asked) is True)
 
 
 def _for_whom(found: list[Candidate], asked: Question) -> list[Candidate]:

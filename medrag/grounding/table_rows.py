@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ..text.words import terms
 from .bands import Band, Quantity, band, numbers, quantities
+from .measured import placed
 
 _LABEL = 60  # characters; a longer beginning of a line is no label
 _FOR_WHOM = re.compile(
@@ -36,8 +37,8 @@ def excludes(line: str, question: str) -> bool:
     """Tell whether a row, or a line such as "Age 8–28 days: 5 mg", is for others than the question.
 
     It is if it has a band of weight, age or kidney function, and the question names a quantity of
-    this dimension that is not in the band. Of a row, the first cell may also have a band of
-    anything that the question names, such as "INR: 5–8".
+    this dimension that is not in the band. Of a row, any cell may also have a band of what the
+    question gives a value for, such as "INR: 5–8".
     """
     if not re.search(r"\d", question):
         return False
@@ -46,13 +47,22 @@ def excludes(line: str, question: str) -> bool:
         values = [one.value for one in asked if one.dimension == limits.dimension]
         if values and not any(map(limits.holds, values)):
             return True
-    return False
+    told = [placed(*cell, question) for cell in cells(line)] if is_row(line) else []
+    held = {value for column in told for value, inside in column if inside}
+    return any(column and held.isdisjoint(value for value, _ in column) for column in told)
 
 
 def holds_numbers(text: str, row: str, question: str) -> bool:
     """Tell whether all numbers of a question are in a text, or fall into a band of its row."""
     given = numbers(question)
     held = {one.value for one in numbers(text)}
+    held |= {
+        end
+        for cell in cells(row)
+        for value, inside in placed(*cell, question)
+        if inside
+        for end in (value.low, value.high)
+    }
     if all(one.value in held for one in given):
         return True
     bands = _bands(row, question)
@@ -67,7 +77,7 @@ def holds_numbers(text: str, row: str, question: str) -> bool:
 def _bands(line: str, question: str) -> list[Band]:
     """The bands of a line that say for whom it is."""
     found = []
-    for number, (name, value) in enumerate(_cells(line) if is_row(line) else _label(line)):
+    for number, (name, value) in enumerate(cells(line) if is_row(line) else _label(line)):
         if number and not _FOR_WHOM.search(name):
             continue
         limits = band(value, name)
@@ -78,7 +88,7 @@ def _bands(line: str, question: str) -> list[Band]:
     return found
 
 
-def _cells(row: str) -> list[tuple[str, str]]:
+def cells(row: str) -> list[tuple[str, str]]:
     """(name of the column, value) of each cell; the name may be ""."""
     parted = (cell.rpartition(": ") for cell in row.split("; "))
     return [(name, value) for name, _, value in parted]

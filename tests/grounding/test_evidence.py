@@ -281,3 +281,10 @@ def test_a_question_of_several_may_be_answered_in_the_form_of_any(embedder: Text
         "Orlex is used for absence seizures.",
         "Orlex 250 mg is taken twice a day.",
     }
+
+
+def test_a_row_about_something_else_adds_nothing(embedder: TextEmbedder) -> None:
+    test = hit("A blood test cannot tell latent from active tuberculosis.", "Tuberculosis")
+    row = hit("Situation: past infection; Marker: positive", "Hepatitis B")
+    found = weighed("Can a positive blood test tell active tuberculosis?", [test, row], embedder)
+    assert [one.text for one in found] == [test.text]

@@ -438,3 +438,18 @@ def test_what_names_another_drug_or_outcome_says_nothing(
     question: str, sentence: str, expected: str
 ) -> None:
     assert stance(question, [sentence]) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "told"),
+    [
+        ("Can a blood test tell if TB is active?", "no", "cannot tell latent from active TB"),
+        ("Can a blood test show contact?", "yes", "cannot tell latent from active TB"),
+        ("Can a blood test show contact with TB?", "yes", "does not show how ill someone is"),
+    ],
+)
+def test_a_clause_that_denies_the_verb_of_the_question(
+    question: str, answer: str, told: str
+) -> None:
+    sentence = f"A blood test shows contact with the germ but {told}."
+    assert stance(question, [sentence]) == answer

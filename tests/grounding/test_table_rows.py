@@ -234,3 +234,91 @@ def test_kidney_function_without_a_unit() -> None:
     row = "eGFR (mL/min/1.73 m²): 30–44; Dose: half"
     assert not excludes(row, "Which dose with an eGFR of 35?")
     assert excludes(row, "Which dose with an eGFR of 20?")
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "excluded"),
+    [
+        ("Grade: 3; FEV1, percent of predicted: 30 to 49", "Is an FEV1 of 40% grade 3?", False),
+        ("Grade: 4; FEV1, percent of predicted: below 30", "Which is an FEV1 of 40%?", True),
+        ("Class: high; BMI (kg/m²): 25 to 29.9", "a body mass index of 31", True),
+        ("Class: high; BMI (kg/m²): 25 to 29.9", "a body mass index of 27", False),
+        ("Category: A2; Albumin-to-creatinine ratio (mg/mmol): 3–30", "an ACR of 45", True),
+        ("Severity: Mild; GCS: 13–15", "a Glasgow coma score of 7/15", True),
+        ("Severity: Mild; GCS: 13–15", "a Glasgow coma score of 14", False),
+        ("Class: B; Score: 7–9", "a Child-Pugh score of 11", True),
+        ("Advice: none; Score: 0", "a score of 3", True),
+        ("Action: stop; QTc interval (ms): 500 or more", "QTc 470 ms", True),
+        ("Plan: call; Number of adenomas: 3 to 4", "after 7 adenomas were removed", True),
+        ("Plan: call; Potassium: 5.5 to 5.9", "if potassium rises to 6.1", True),
+        ("Plan: call; Platelets (×10⁹/L): 50 to 100", "platelets of 30 x 10^9/L", True),
+        ("Plan: call; Platelets (×10⁹/L): over 100", "platelets of 80,000", False),  # in 1/µL
+        ("Plan: call; Glucose (mmol/L): 7 to 11", "a glucose of 180 mg/dL", False),
+        ("Plan: call; Creatinine (µmol/L): 50–100", "a creatinine clearance of 25", False),
+        ("Plan: call; LDL cholesterol: 2 to 3", "an HDL cholesterol of 1.0", False),
+        ("Plan: call; Potassium: 3.5 to 5.0", "potassium of 4.8 or 5.2", False),
+        ("Test: Sodium; Normal range: 135 to 145", "a sodium of 128 mmol/L normal", False),
+        ("Meaning: osteoporosis; T-score: -2.5 or lower", "a T-score of -3", False),
+        ("25-OH vitamin D (nmol/L): 25 to 50; Dose: 800 units", "at 12 weeks", False),  # no days
+    ],
+)
+def test_values_of_any_column_that_the_question_gives(
+    row: str, question: str, excluded: bool
+) -> None:
+    assert excludes(row, question) is excluded
+
+
+def test_a_value_is_compared_with_the_column_that_it_is_of() -> None:
+    row = "Stage: 2; Systolic pressure: 160 to 179; Diastolic pressure: 100 to 119"
+    assert not excludes(row, "Which stage is a systolic pressure of 165 mmHg?")
+    assert excludes(row, "Which stage is a diastolic pressure of 95?")
+    assert not excludes(row, "Which stage is a pressure of 165?")
+
+
+SPECIES = [
+    "Species: P. vivax; Feature: widespread; Dormant liver stage: Yes",
+    "Species: P. ovale; Feature: western Africa; Dormant liver stage: Yes",
+    "Species: P. malariae; Feature: fever every 72 hours; Dormant liver stage: No",
+]
+DRUGS = [
+    "Drug: Labetalol; Use in pregnancy: Yes; Breastfeeding: Yes",
+    "Drug: Ramipril; Use in pregnancy: No, harms the kidney; Breastfeeding: Yes",
+    "Drug: Losartan; Use in pregnancy: Contraindicated; Breastfeeding: No data",
+    "Drug: Methyldopa; Use in pregnancy: ✓; Breastfeeding: Avoid",
+]
+TESTS = [
+    "Pattern: primary; TSH: high; Free T4: low",
+    "Pattern: subclinical; TSH: high; Free T4: normal",
+    "Pattern: central; TSH: low or normal; Free T4: low",
+]
+MARKERS = [
+    "Situation: vaccinated; HBsAg: negative; Anti-HBc (total): negative; Anti-HBs: positive",
+    "Situation: past; HBsAg: negative; Anti-HBc (total): positive; Anti-HBs: positive",
+    "Situation: current; HBsAg: positive; Anti-HBc (total): positive; Anti-HBs: negative",
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "question", "right"),
+    [
+        (SPECIES, "Which species can lie dormant in the liver?", {0, 1}),
+        (SPECIES, "Which species have no dormant liver stage?", {2}),
+        (DRUGS, "Which drugs can be used in pregnancy?", {0, 3}),
+        (DRUGS, "Which drugs must not be used in pregnancy?", {1, 2}),
+        (DRUGS, "Which drugs can be used in pregnancy and breastfeeding?", {0}),
+        (DRUGS, "What is known of ramipril in pregnancy?", {1}),  # the question names it
+        (TESTS, "What does a high TSH with a normal free T4 mean?", {1}),
+        (TESTS, "TSH raised and free T4 low: which pattern is it?", {0}),
+        (MARKERS, "Surface antigen negative, core antibody positive: what is it?", {1}),
+        (MARKERS, "What does HBsAg positive mean?", {2}),
+    ],
+)
+def test_rows_with_the_property_or_the_findings_that_are_asked_for(
+    rows: list[str], question: str, right: set[int], embedder: TextEmbedder
+) -> None:
+    assert set(evidence(question, rows, embedder)) == {rows[n] for n in right}
+
+
+def test_the_name_of_a_column_is_no_label_of_a_section(embedder: TextEmbedder) -> None:
+    row = "Method: Implant; Affected by enzyme inducers: Yes"
+    assert evidence("Is the implant affected by enzyme inducers?", [row], embedder) == [row]
