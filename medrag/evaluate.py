@@ -37,6 +37,8 @@ METRICS, REPORT, PLOT, BIOGEN = "metrics.json", "report.html", "metrics.png", "b
 _SAMPLES = "samples/questions.jsonl"
 _OF_BENCHMARK = ["medrag", "dense", "lexical", "bm25-first-sentence", "dense-first-sentence"]
 
+_REJECTED = 20  # lines of a question file of which metrics.json says why they cannot be used
+
 
 @dataclass(frozen=True)
 class EvaluationReport:
@@ -201,6 +203,7 @@ def _about(
         "samples": not benchmark
         and Path(config.evaluation.questions).resolve() == Path(_SAMPLES).resolve(),
         "lines_rejected": len(rejected),
+        "rejected": [f"{one.id}: {one.reason}" for one in rejected[:_REJECTED]],
         "left_out_seen_in_training": unseen.left_out,
         "shared_documents": unseen.documents,
         "calibrated_on": 0,

@@ -18,7 +18,7 @@ from .generation.prompts import REFUSAL, Prompt, Reply, build_prompt, without_ma
 from .grounding import check_support, ground
 from .grounding.calibration import Calibration, calibration_key, load_calibration, packaged
 from .grounding.contradictions import find_contradictions
-from .grounding.details import missing_details
+from .grounding.details import missing_details, other_subject
 from .grounding.evidence import SentenceVectors, is_retracted, weigh
 from .grounding.signals import best_after, signals_after, signals_before
 from .grounding.stance import stance
@@ -29,7 +29,7 @@ from .retrieval import MAX_QUESTION, Retriever, check_question
 from .retrieval.cross_encoder import READER
 from .retrieval.pairs import CrossEncoder
 from .stores import IndexReader, check_embedder, open_index
-from .types import Answer, AnswerSentence, Evidence, Hit
+from .types import Answer, AnswerSentence, Citation, Evidence, Hit
 
 _EVEN = 0.5  # of two sources that disagree, one at most is right
 _OPPOSING = 10  # passages that are searched with each statement, for what says otherwise
@@ -252,7 +252,7 @@ class RAGPipeline:
         certainty = calibration.probability({**before, **after})
         if answer.contradicting:
             certainty = min(certainty, _EVEN)
-        answer = replace(answer, confidence=certainty, warnings=warnings)
+        answer = replace(answer, confidence=certainty, warnings=(*warnings, *answer.warnings))
         yield Draft(answer, {**before, **after}, retrieve_ms)
 
     def _grounded(
@@ -276,7 +276,11 @@ class RAGPipeline:
             for source in grounded.citations
         )
         supported = [one.text for one in sentences if one.supported]
-        headings = " · ".join(f"{one.title} · {one.section}" for one in sources)
+        headings = " · ".join(_headings(source, hits) for source in sources)
+        if other := other_subject(question, supported, headings):
+            refusal = _refusal(question, 0.0, hits, sentences)
+            said = f"what was found is about something else, not about {other}"
+            return replace(refusal, stray_markers=stray, warnings=(said,))
         return Answer(
             question=question,
             answer=grounded.text,
@@ -416,6 +420,16 @@ class RAGPipeline:
                     )
                 self._calibration = own or packaged(self._reader is not None), own is not None
             return self._calibration
+
+
+def _headings(source: Citation, hits: Sequence[Hit]) -> str:
+    """What a source stands under: title, sections, and the header of its table."""
+    headers = (
+        hit.header
+        for hit in hits
+        if hit.document == source.document and hit.start <= source.start < hit.end
+    )
+    return " · ".join((source.title, source.section, next(headers, "")))
 
 
 def _opposing(retriever: Retriever, statements: Sequence[str], hits: Sequence[Hit]) -> list[Hit]:

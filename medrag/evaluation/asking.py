@@ -34,7 +34,7 @@ from .systems import System, share_embedder
 _OF = "made-from.txt"  # the fingerprint of the run that the files belong to
 _REFUSED = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
-    errno.ENOTDIR, errno.EEXIST,
+    errno.ENOTDIR, errno.EEXIST, errno.ENOENT,
 }  # fmt: skip
 
 

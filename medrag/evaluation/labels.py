@@ -233,7 +233,11 @@ def notes(summary: Summary) -> list[str]:
             f"({calibration}): evaluation.calibrate=true calibrates it on them"
         )
     if count := summary.get("lines_rejected"):
-        found.append(f"left out, unreadable: {plural(count, 'line')} of the question file")
+        why = "; ".join(summary.get("rejected", ())[:3])
+        found.append(
+            f"left out, unreadable: {plural(count, 'line')} of the question file"
+            + (f" ({why}{'; …' if count > 3 else ''})" if why else "")
+        )
     if count := summary.get("left_out_seen_in_training"):
         found.append(f"left out, as a model was trained on them: {plural(count, 'question')}")
     if shared := summary.get("shared_documents"):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import PipelineConfig
+from ..decoding import decoded
 from ..errors import ConfigError
 from ..manifest import atomic_write, file_sha256, fingerprint, model_identity
 from ..retrieval.cross_encoder import PACKAGED, READER
@@ -154,9 +155,9 @@ class Calibration:
         """A calibration as `asdict` gives it, after JSON.
 
         Raises:
-            TypeError, ValueError: it has other fields, or numbers that cannot be used.
+            ValueError: it has other fields, or numbers that cannot be used.
         """
-        found = cls(**{name: _tuples(value) for name, value in content.items()})  # type: ignore[arg-type]
+        found: Self = decoded(cls, content)
         found._check()
         return found
 
@@ -179,10 +180,6 @@ class Calibration:
         )
         if not right:
             raise ValueError("its numbers or names cannot be used")
-
-
-def _tuples(value: object) -> object:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def fit_calibration(
@@ -344,7 +341,9 @@ def _kept(directory: Path) -> dict[str, Calibration]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {key: Calibration.from_json(one) for key, one in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (
+        OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError,
+    ) as error:  # fmt: skip
         raise ConfigError(
             f"{path} cannot be read ({error}); delete it, or calibrate again: "
             "python -m medrag.evaluate evaluation.calibrate=true"

@@ -72,7 +72,8 @@ def refused(id: str, **changed: Any) -> Record:
     """A refusal of a question that no document answers."""
     told = {
         "answerable": False, "gold": [], "reference": "", "answer": "I do not know.",
-        "shown": False, "status": "abstained", "confidence": 0.1, "right": True, "draft_right": False,
+        "shown": False, "status": "abstained", "confidence": 0.1,
+        "right": True, "draft_right": False,
         "basis": "no document answers",
         "why": "rightly refused: no document answers the question",
         "values": {"answers/coverage": 0.0, "abstention/recall": 1.0},

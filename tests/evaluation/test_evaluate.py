@@ -115,6 +115,9 @@ def test_each_system_has_every_question_in_order(done: Done) -> None:
         "all": 8, "answerable": 5, "unanswerable": 2, "unknown": 1,
     }  # fmt: skip
     assert done.summary["lines_rejected"] == 1
+    (rejected,) = done.summary["rejected"]
+    page = Path(done.config.evaluation.dir, "report.html").read_text(encoding="utf-8")
+    assert rejected.partition(": ")[0] in page  # its place
     assert done.summary["index"]["documents"] == len(NOTES)
 
 

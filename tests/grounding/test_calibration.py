@@ -12,6 +12,7 @@ import pytest
 from medrag import GeneratorConfig, GroundingConfig, PipelineConfig, RetrieverConfig
 from medrag.errors import ConfigError
 from medrag.grounding.calibration import (
+    PACKAGED_CALIBRATIONS,
     Calibration,
     calibration_key,
     fit_calibration,
@@ -202,3 +203,19 @@ def test_the_packaged_calibrations_belong_to_the_default_settings(
     assert len(before) == KNOWN_BEFORE == len(calibration.spread)
     assert {*best_after(lambda name: 1.0)} == {*after}
     json.dumps(calibration.scores)
+
+
+@pytest.mark.parametrize("field", ["scores", "spread", "scale", "weights"])
+def test_a_number_that_is_a_text_is_one_clear_error(tmp_path: Path, field: str) -> None:
+    content = json.loads(PACKAGED_CALIBRATIONS.read_text(encoding="utf-8"))
+    numbers = next(iter(content.values()))[field]
+    (numbers[0] if field in ("scores", "spread") else numbers)[0] = "1.0"
+    (tmp_path / "calibration.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"cannot be read \(.*has the wrong type"):
+        load_calibration(tmp_path, "key")
+
+
+def test_a_calibration_that_is_nested_too_deeply_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match=r"cannot be read"):
+        load_calibration(tmp_path, "key")
