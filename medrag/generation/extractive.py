@@ -12,6 +12,7 @@ from .prompts import REFUSAL, Pieces, Prompt, Reply, without_markers
 
 _REPEATS = 0.7  # share of the shorter text's words from which on another one says the same
 _NOT = re.compile(r"\b(?:not|no|never|without|cannot|avoid)\b|n['’]t\b", re.I)
+_ROW = re.compile(r"(?P<column>[^:;]+): [^;]+(?=; [^:;]+: )")  # its first cell
 _FEW = 5  # terms; a shorter text repeats another one only in the same words
 
 
@@ -60,6 +61,9 @@ def _repeats(text: str, other: str) -> bool:
     """Tell whether one text says what the other says, or holds it."""
     if _NOT.findall(text) != _NOT.findall(other):
         return False  # one denies what the other says
+    row, other_row = _ROW.match(text), _ROW.match(other)
+    if row and other_row and row["column"] == other_row["column"] and row[0] != other_row[0]:
+        return False  # rows of a table about two things
     if text in other or other in text or Wording(text).shared(Wording(other)) == 1.0:
         return True
     mine, its = set(terms(text)), set(terms(other))

@@ -65,7 +65,9 @@ _ASPECT_BONUS, _DEFINITION_BONUS = 0.1, 0.2  # the side that is asked about; wha
 _UNDER_BONUS = 0.1  # under a question that asks the same
 # Chosen on the half for developing of four question sets: docs/lab-log.md.
 _READ, _LOGIT = 6, 0.1  # candidates that the model reads; weight of its logit
+_FAR_BEHIND = 1.5  # of the logit of the best piece: what is farther is noise (docs/lab-log.md)
 _READ_CHARACTERS = 900  # of each; the model reads 160 tokens with the question
+_SUPERSEDED = 0.15  # so that the newer version of an article comes first
 _COMPLETING = 24  # candidates that are looked through for what the best one lacks
 _LEAST_COVERAGE = 0.2  # of that of the best candidate, for the chunk of another one
 # For a row of a table: its cells share words such as "positive" with tables about anything.
@@ -169,7 +171,9 @@ def weigh(
         if one.coverage
         >= evidence[0].coverage * (_LEAST_OF_ROW if is_row(one.text) else _LEAST_COVERAGE)
     ]
-    if asked.wants_list and evidence:
+    if not asked.wants_list:
+        evidence = [replace(one, adds=_adds(one, evidence[0])) for one in evidence]
+    elif evidence:
         best = evidence[0]  # what names other things than the best one comes next
         evidence[1:] = sorted(
             evidence[1:], key=lambda item: _REPEATED * _both(item, best) - item.score
@@ -179,8 +183,15 @@ def weigh(
         if all((item.number, item.start) != _place(one) for item in rest):
             rest += _scored([one], asked, weights, query, embedder)
         rest.sort(key=lambda item: (item.number, item.start) != _place(one))
-        evidence = [best, *rest]
+        evidence = [best, replace(rest[0], adds=True), *rest[1:]]
     return evidence
+
+
+def _adds(one: Evidence, best: Evidence) -> bool:
+    """Whether a piece answers nearly as likely as the best one, as far as it was read."""
+    if best.logit is None:
+        return True
+    return one.logit is not None and one.logit >= best.logit - _FAR_BEHIND
 
 
 def _scored(
@@ -223,7 +234,7 @@ def _scored(
 def _completing(
     asked: Question, evidence: Sequence[Evidence], fit: Sequence[Candidate]
 ) -> Candidate | None:
-    """What gives most of the details that the best two pieces lack, or None if nothing does.
+    """What gives most of the details that the pieces to be said lack, or None if nothing does.
 
     "What is the dose, and how long is it given?" may be answered in two places. What a heading
     says is not enough, because it says the same of everything under it.
@@ -234,7 +245,8 @@ def _completing(
     """
     by_place = {_place(one): one for one in fit}
     best, *others = (by_place[one.number, one.start] for one in evidence)
-    texts = [text for one in (best, *others[:1]) for text in (one.lead, one.text)]
+    second = others[:1] if len(evidence) > 1 and evidence[1].adds else []
+    texts = [text for one in (best, *second) for text in (one.lead, one.text)]
     lacks = missing_details(asked.text, texts, best.heading)
     if not lacks:
         return None
@@ -244,7 +256,7 @@ def _completing(
     wanted = {word for start, end in spans for word in terms(asked.text[start:end])}
     others += (one for one in by_place.values() if one is not best and one not in others)
     fewest, found = len(lacks), None
-    for one in others[1:_COMPLETING]:
+    for one in others[len(second) : _COMPLETING]:
         said = {*terms(one.context)}
         if not (needed <= said or wanted & said):
             continue  # it is about something else
@@ -300,6 +312,8 @@ def _bonus(one: Candidate, asked: Question, weights: dict[str, float], row: floa
     """
     bonus = _IN_CONTEXT * share_said(weights, one.context)
     bonus += _IN_SENTENCE * share_said(weights, one.text) - _RANK_WEIGHT * (one.number - 1)
+    if Flag.superseded in one.hit.flags:
+        bonus -= _SUPERSEDED
     if not asked.wants_method:
         bonus += _ROLE_BONUS.get(one.role, 0.0)
         if asked.yes_no:

@@ -76,6 +76,23 @@ def test_nested_and_nearly_equal_sentences_are_said_once(again: str) -> None:
     assert [s.text for s in extract(evidence, 2)] == [first, other]
 
 
+def test_rows_about_two_things_are_no_repeats() -> None:
+    rows = [
+        f"Drug: {name}; Monitoring: blood level and kidney function; Narrow range: Yes"
+        for name in ("Lithium", "Theophylline")
+    ]
+    said = extract([piece(0.9, rows[0]), piece(0.8, rows[1])], 2)
+    assert [one.text for one in said] == rows
+    again = extract([piece(0.9, rows[0]), piece(0.8, rows[0], 2)], 2)
+    assert [one.text for one in again] == rows[:1]
+
+
+def test_what_adds_nothing_is_not_said() -> None:
+    best, noise = piece(0.9, "Allopurinol lowers uric acid."), piece(0.8, "Serum is yellow.")
+    said = extract([best, replace(noise, adds=False)], 2)
+    assert [one.text for one in said] == [best.text]
+
+
 def test_what_needs_the_sentence_before_is_said_with_it_if_both_fit() -> None:
     lead = "Febuxostat lowers uric acid."
     daily = replace(piece(1.0, "It is taken once a day.", start=30), lead=lead)

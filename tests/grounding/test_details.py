@@ -29,7 +29,7 @@ def read(name: str) -> list[dict[str, Any]]:
         ("What is the maximum daily dose of metformin?", "Metformin is started at 500 mg daily.",
          "Metformin", ("maximum",)),
         ("What is the maximum daily dose of metformin?", "The effect is maximal after 2 weeks.",
-         "Metformin · Maximal effect", ("maximum", "daily")),
+         "Metformin · Maximal effect", ("maximum", "daily", "dose")),
         ("What is the maximum daily dose of metformin?", "No more than 3 g a day.", "", ()),
         ("What is the maximum dose of orlex?", "Orlex 10 mg is given for up to 3 weeks.", "",
          ("maximum",)),

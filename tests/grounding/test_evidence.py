@@ -222,6 +222,22 @@ def test_a_reader_model_orders_the_best_candidates_only(embedder: TextEmbedder) 
     assert scores == sorted(scores, reverse=True)
 
 
+def test_what_answers_far_less_likely_is_not_worth_saying(embedder: TextEmbedder) -> None:
+    texts = [f"Gout drug number {n} lowers uric acid a lot." for n in range(9)]
+    hits = [hit(text, "Gout") for text in texts]
+
+    def added(question: str, logit: float) -> list[bool]:
+        vector = embedder.embed_queries([question])[0]
+        model = Prefers("number 3", logit)
+        found = weigh(question, vector, hits, embedder, lambda word: 1.0, model)
+        return [one.adds for one in found]
+
+    assert added("How is uric acid lowered in gout?", 2.0) == [True] + [False] * 8
+    near = added("How is uric acid lowered in gout?", 0.5)  # 1.0 apart
+    assert near == [True] * 6 + [False] * 3  # nobody knows of those that were not read
+    assert all(added("Which drugs lower uric acid in gout?", 2.0))  # a list
+
+
 def test_the_packaged_reader_tells_answers_from_what_is_about_the_subject() -> None:
     """Invented substances, so that nothing but the reading helps."""
     reader = CrossEncoder("packaged", READER)

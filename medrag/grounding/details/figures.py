@@ -5,7 +5,7 @@ Tables; see `wording.py`.
 
 from __future__ import annotations
 
-from .wording import COUNT, NUMBER, TIME, figure, kind
+from .wording import COUNT, NUMBER, TIME, UNIT, figure, kind
 
 _OFTEN = (
     r"\b(?:once|twice|thrice|daily|\w*weekly|\w*monthly|\w*yearly|annual\w*|nightly|hourly|every"
@@ -155,7 +155,9 @@ NUMBERS = (
     ),
     figure(
         r"\b(?:what|which)\b[^?]{0,30}?\b(?<!a )(dos(?:e|age))(?= of\b| for\b| in\b|\W*\Z)",
-        rf"\d|{COUNT}|\b(?:halv\w*|doubl\w*|reduc\w*|low\w*|adjust\w*|avoid\w*|contra-?indicat\w*"
+        # "5 days" and "12-hourly" are no dose
+        rf"(?<![\d.,]){COUNT}(?![\d.,])(?!(?:\s*(?:to|or|and|[-–—])\s*{COUNT})?[\s-]*(?:{UNIT}|hourly))"
+        rf"|\b(?:halv\w*|doubl\w*|reduc\w*|low\w*|adjust\w*|avoid\w*|contra-?indicat\w*"
         r"|not|same|instead|(?:an?|one) (?:third|quarter|fifth|sixth|tenth)|teaspoons?"
         r"|tablets?|capsules?|puffs?|drops?|standard)\b",
     ),

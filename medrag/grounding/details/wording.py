@@ -56,14 +56,14 @@ NUMBER = (
     r"|fifteen|twenty|thirty|forty|fifty|sixty|hundred|thousand|half|several|few|dozens?))"
 )
 RANGE = rf"{NUMBER}(?:\s*(?:to|or|and|[-–—])\s*{NUMBER})?"
-_UNIT = (
+UNIT = (
     r"(?:secs?|seconds?|mins?|minutes?|h|hrs?|hours?|d|days?|wks?|weeks?|fortnights?|months?|yrs?"
     r"|years?|decades?)\b"
 )
 _ONE_UNIT = r"an? (?:second|minute|hour|day|week|fortnight|month|year|decade)"
 # "Every 12 hours" and "once a day" say how often, not how long.
 TIME = (
-    rf"(?:(?<!every )(?<!each )(?<![\d.,]){RANGE}[\s-]*(?:\w+[\s-])?\b{_UNIT}"
+    rf"(?:(?<!every )(?<!each )(?<![\d.,]){RANGE}[\s-]*(?:\w+[\s-])?\b{UNIT}"
     rf"|\b(?:(?:for|in|within|after|over|about|than|lasts?|of|only|half) {_ONE_UNIT}"
     rf"|{_ONE_UNIT} (?:after|later|before|or two|to|of))\b"
     r"|\b(?:day|week|month|year|age|trimester)s?\s\d|\blife-?(?:long|time)\b|\bfor life\b"
