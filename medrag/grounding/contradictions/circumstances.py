@@ -21,6 +21,11 @@ _STRICT = frozenset(
 )  # fmt: skip
 # What is meant where nothing is named: adults, humans, by mouth.
 _DEFAULTS = {"age": frozenset({3}), "species": frozenset({1}), "route": frozenset({0})}
+# Drugs that are hardly ever given by mouth, so "5 mg/kg daily" leaves out only how.
+_INJECTED = re.compile(
+    r"\b(?:\w+(?:micin|parin|mab|penem)|amikacin|tobramycin|streptomycin|vancomycin|teicoplanin"
+    r"|ceftriaxone|insulin)\b"
+)
 _WHOM = frozenset({"age", "sex", "species", "pregnancy", "trimester"})
 _PREGNANT = frozenset({0})  # class of the slot "pregnancy"
 _FIRST_LINE = frozenset({0})  # class of the slot "line"
@@ -39,7 +44,7 @@ _STOPPING = re.compile(
 _IF_ONE_HAS_IT = re.compile(r"\bif (?:you|they|someone) (?:have|has|gets?|develops?) (?:it|this)\b")
 _CONSEQUENCE = re.compile(r"[,;\s]*(?:so|therefore|thus|hence|because|but|and)\b")
 _SETTINGS = {
-    "kidney": r"renal|kidneys?|(?:ha?emo)?dialysis|nephro\w+",
+    "kidney": r"renal|kidneys?|egfr|creatinine clearance|(?:ha?emo)?dialysis|nephro\w+",
     "liver": r"hepatic|liver|cirrhosis",
     "early birth": r"preterm|premature",
     "critical": r"intensive care|critically ill|ventilated",
@@ -66,7 +71,7 @@ Slots = dict[str, frozenset[int]]  # see `Sentence.slots`
 def differ_in_circumstances(one: Part, other: Part) -> bool:
     """Tell whether two clauses are about others, or one has a condition that the other lacks."""
     return (
-        _exclude(_slots(one), _slots(other))
+        _exclude(_slots(one), _slots(other), _left_open(one.claim, other.claim))
         or _differ_in_line(one, other)
         or _differ_in_labels(one.sentence, other.sentence, _LABELLED)
         or any(
@@ -86,14 +91,24 @@ def differ_in_circumstances(one: Part, other: Part) -> bool:
     )
 
 
-def _exclude(one: Slots, other: Slots) -> bool:
-    """Whether two name other classes of a slot, or only one names some."""
+def _left_open(one: Claim, other: Claim) -> frozenset[str]:
+    """The slots that only one of two may name: the route of what is injected in any case."""
+    texts = (text.lower for claim in (one, other) for text in (claim.sentence, *claim.heading))
+    return frozenset({"route"}) if any(map(_INJECTED.search, texts)) else frozenset()
+
+
+def _exclude(one: Slots, other: Slots, left_open: frozenset[str]) -> bool:
+    """Whether two name other classes of a slot, or only one names some.
+
+    Args:
+        left_open: slots that only one may name.
+    """
     for slot in one.keys() | other.keys():
         ours, theirs = one.get(slot, frozenset()), other.get(slot, frozenset())
         if ours and theirs:
             if ours.isdisjoint(theirs):
                 return True
-        elif slot in _STRICT and (ours | theirs) - _DEFAULTS.get(slot, frozenset()):
+        elif slot in _STRICT - left_open and (ours | theirs) - _DEFAULTS.get(slot, frozenset()):
             return True
     return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 
@@ -13,12 +14,13 @@ from ..support.alignment import is_name, matches
 from ..support.clauses import AUXILIARIES
 from ..support.forms import root
 from ..support.sentences import Clause, Sentence, Term, parse
-from ..support.vocabulary import is_particular, kinds, listed_roots, opposites
+from ..support.vocabulary import is_particular, kinds, listed_roots, opposites, slots
 from ..support.windows import REFERS
 from ..table_rows import is_row
 
 _ELLIPTIC = re.compile(
-    r"\b(?:this|these|such)\b|\baffected (?:individuals|people|persons|children|adults|family)\b"
+    r"\b(?:this|these|such)\b(?! (?:trial|study|review|analysis|meta-analysis|cohort)\b)"
+    r"|\baffected (?:individuals|people|persons|children|adults|family)\b"
     r"|\b(?:with|of|by|for|in) the (?:condition|disorder|disease|syndrome|illness|infection)\b"
 )
 # "Raises blood pressure" is no name, unlike "raised blood pressure": a light word parts the two.
@@ -51,15 +53,15 @@ _PLAIN = frozenset(
     associated association average called ceiling comparison comparisons conclusion conclusions
     condition considered consist consists contains contraindicated daily day days define defined
     defines definition develop develops diagnose diagnosed diagnostic difference disease disorder
-    dose doses during effect even every exceed exceeds fail failed failing fails findings first-line
-    following found given happens harmful human humans illness impact initial intake intergroup
-    intragroup involved last lasts limit loading made maintain maintained maintenance make makes
-    maximum mean measures median minimum must need needed needs normal normally occur occurs offer
-    offered only ought part patient patients people person played plays receive received receives
-    recommendation recommended regarded regression repeated reported required requires result
-    results role seen should show showed shown significant significantly standard starting
-    statistical statistically stay stays taken target then therapy treated treatment up upwards use
-    used using usual usually
+    dose doses during effect even every exceed exceeds fail failed failing fails findings
+    first-line following formulary found given happens harmful human humans illness impact initial
+    intake intergroup intragroup involved last lasts limit loading made maintain maintained
+    maintenance make makes maximum mean measures median minimum must need needed needs normal
+    normally occur occurs offer offered only ought part patient patients people person plasma
+    played plays receive received receives recommendation recommended regarded regression repeated
+    reported required requires result results role seen serum should show showed shown significant
+    significantly standard starting statistical statistically stay stays taken target then therapy
+    treated treatment up upwards use used using usual usually
     """.split()  # noqa: SIM905
 )
 PREFERRED = re.compile(  # what is recommended above others
@@ -96,6 +98,14 @@ class Sayings:
         return cls(
             frozenset[str]().union(*(one.roots for one in sentences)),
             frozenset[int]().union(*(one.concepts for one in sentences)),
+        )
+
+    @classmethod
+    def of_terms(cls, terms: Sequence[Term]) -> Sayings:
+        """Those of some terms together."""
+        return cls(
+            frozenset(one for term in terms for one in term.roots),
+            frozenset(one for term in terms for one in term.concepts),
         )
 
     def have(self, term: Term) -> bool:
@@ -166,12 +176,15 @@ class Difference:
         alike: how many quantities, and kinds of them ("maximum"), both have.
         least_said: share of the terms of either that the other has to say.
         least_here: share that the source itself has to say, and not only its headings.
+        opposed: the roots of opposite states of one thing, if they differ in that: "reversible" and
+            "irreversible".
     """
 
     reason: str
     alike: int = 0
     least_said: float = 0.6
     least_here: float = 0.3
+    opposed: frozenset[str] = frozenset()
 
 
 def refers(text: str) -> bool:
@@ -213,12 +226,14 @@ def content(clause: Clause) -> list[Term]:
         for one in clause.terms
         if is_decisive(one)
         or not (
-            one.light
-            or one.word in _BOUNDS
-            or implied.issuperset(one.roots)
-            or all(map(_is_plain, one.word.split()))
+            one.word in _BOUNDS or implied.issuperset(one.roots) or is_plain(one) or _is_route(one)
         )
     ]
+
+
+def _is_route(term: Term) -> bool:
+    """Whether a term only names a route, which is compared as a circumstance."""
+    return any(slot == "route" for slot, _ in slots().get(term.roots, ()))
 
 
 @cache
@@ -239,21 +254,27 @@ def names(term: Term) -> bool:
     """Tell whether a term names a thing or one of two opposites: no other word may stand for it."""
     if listed_roots("verbs").issuperset(term.roots):
         return False
-    return term.name or is_decisive(term) or is_name(term) or _qualifies(term)
+    return term.name or is_decisive(term) or is_name(term) or qualifies(term)
 
 
-def _qualifies(term: Term) -> bool:
-    """Whether a term tells one kind of a thing from its opposite."""
+def qualifies(term: Term) -> bool:
+    """Tell whether a term tells one kind of a thing from its opposite: "reversible"."""
     directed = opposites().get(term.roots[0], ()) if len(term.roots) == 1 else ()
     return any(axis in _QUALITIES for axis, _ in directed)
+
+
+def is_plain(term: Term) -> bool:
+    """Tell whether a term says little about the topic, such as "adults" or "usual dose"."""
+    return term.light or (not is_decisive(term) and all(map(_is_plain, term.word.split())))
 
 
 def is_topic(term: Term) -> bool:
     """Tell whether a term names what a document may be about: one disease or drug.
 
-    Wide names ("infection") and names of classes ("antiemetics") are none.
+    Wide names ("infection"), names of classes ("antiemetics") and qualities ("reversible") are
+    none.
     """
-    if term.light or not is_name(term, is_particular):
+    if is_plain(term) or qualifies(term) or not is_name(term, is_particular):
         return False
     if term.concepts:
         return term.concepts.isdisjoint(kinds())

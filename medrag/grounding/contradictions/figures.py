@@ -62,6 +62,8 @@ _EVENT = re.compile(
     r"|eradicat\w+|describ\w+|invent\w+|founded|launch\w+|published|withdrawn|banned)\b"
 )
 _VAGUE = re.compile(r"\b(?:few|several|some|couple|dozens?)\b", re.I)
+_OF_SOME = re.compile(r"\b(?:in|for|of) (?:most|many|some|a few|several|half)\b")
+_HARM = re.compile(r"\b(?:toxic\w*|dangerous|harmful|unsafe)\b")
 _VALUE = re.compile(r"\b(?:is|are|at|of|than|below|above|score|target|least|most)\s*$")
 _FOUND = re.compile(r"\b(?:by|from|to)\s*$|\([^()]*$")  # "fell by 5 kg", "(12 vs 8 days)"
 _POINT = re.compile(r"\b(?:after|at|before|until|by|from)\s+$")
@@ -86,6 +88,8 @@ def other_figure(one: Part, other: Part) -> Difference | None:
         return None
     if any(_is_result(part) or not is_sure(part.text) for part in (one, other)):
         return None
+    if len([part for part in (one, other) if _OF_SOME.search(part.text)]) == 1:
+        return None  # "in most patients" is no rule for all
     texts = f"{one.text} {other.text}"
     ours, theirs = figures(one), figures(other)
     mine, yours = _unmatched(ours, theirs, texts), _unmatched(theirs, ours, texts)
@@ -95,6 +99,8 @@ def other_figure(one: Part, other: Part) -> Difference | None:
         return None
     wanted, given = bounded(one, mine[0]), bounded(other, yours[0])
     if wanted.dimension != given.dimension or not _is_of_one_thing(one, wanted, other, given):
+        return None
+    if _is_below_harm(one, wanted, given) or _is_below_harm(other, given, wanted):
         return None
     if {_time_role(one, wanted), _time_role(other, given)} == {"point", "span"}:
         return None
@@ -113,12 +119,17 @@ def other_figure(one: Part, other: Part) -> Difference | None:
     return Difference(reason, alike)
 
 
-def same_figures(one: Part, other: Part) -> bool:
+def same_figures(one: Part, other: Part, both_quoted: bool) -> bool:
     """Tell whether two clauses name the same doses, ages and times; how much changed may differ.
 
     "A 50 % risk to be a carrier" and "a 25 % risk not to be one" go together.
+
+    Args:
+        both_quoted: whether an answer quotes both; then only one has to name any.
     """
     mine, yours = _conditions(one), _conditions(other)
+    if both_quoted and not (mine and yours):
+        return True
     if _unmatched(mine, yours, "") or _unmatched(yours, mine, ""):
         return False
     ours, theirs = (
@@ -183,6 +194,15 @@ def _are_two_limits(one: Part, wanted: Quantity, other: Part, given: Quantity) -
     if wanted.sign and given.sign:
         return wanted.dimension != "rate" and period(one) != period(other)
     return names_bound(one) or names_bound(other)
+
+
+def _is_below_harm(part: Part, harmful: Quantity, limit: Quantity) -> bool:
+    """Whether a clause says that more is harmful, and a limit is not above that."""
+    return (
+        _HARM.search(part.text) is not None
+        and {harmful.sign[:1], limit.sign[:1]} == {"<"}
+        and limit.high <= harmful.low
+    )
 
 
 def _time_role(part: Part, one: Quantity) -> str:

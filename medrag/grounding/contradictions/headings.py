@@ -1,17 +1,20 @@
-"""Is a part of a passage a heading or the name of something, and no statement?"""
+"""Where the sentences of a passage are, and whether one is a heading and no statement."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from ...text.quantities import quantities
 from ...text.words import STOPWORDS
+from ..spans import sentence_spans
 from ..support.clauses import AUXILIARIES
 from ..support.forms import root
 from ..support.sentences import VERBAL
 from ..support.vocabulary import listed_roots, opposites
 from ..table_rows import is_row
 
+_LABEL = re.compile(r"(?<=[.)\]] )(?=[A-Z]{5,}(?:[ /&]+[A-Z]+)*: )")  # "… falls. CONCLUSIONS: …"
 _ENDED = re.compile(r"[.!?;…][\"”’')\]]*(?:\s?\[[\d, –-]+\])?\Z")
 _BULLET = re.compile(r"\s*(?:[-*•–]|\d{1,3}[.)]|\(\w\))\s+\Z")
 _WORD = re.compile(r"[^\W\d_]+(?:['’]\w+)?")
@@ -26,6 +29,15 @@ _VERB_BEFORE = re.compile(r"\s+(?:no|not|the|an?|that|its|their|significant\w*)\
 _NOUNS = ("s", "ed", "ing", "ion", "ment")
 _LONG = 4  # letters of a word that has a capital in a title
 _LEAST_LONG = 3  # such words in a title
+
+
+def sentence_places(text: str) -> list[tuple[int, int]]:
+    """Character spans of the sentences of a text; a label of a structured abstract begins one."""
+    found = []
+    for start, end in sentence_spans(text):
+        cuts = [start, *(one.start() for one in _LABEL.finditer(text, start, end)), end]
+        found += [(a, a + len(text[a:b].rstrip())) for a, b in pairwise(cuts)]
+    return found
 
 
 def is_heading(text: str, start: int, end: int) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from ..support.forms import base_of_denied, root
-from ..support.sentences import Clause, Term
+from ..support.sentences import Term
 from ..support.tables import listed
 from ..support.vocabulary import listed_roots, opposites, synonyms
-from .claims import NOTHING, PREFERRED, content, names
+from .claims import NOTHING, PREFERRED, Claim, content, names, qualifies
+from .subjects import implied_topics
 
 _WORD = re.compile(r"[^\W_]+(?:['’]t\b)?")
 _FIGURE = re.compile(
@@ -83,17 +84,19 @@ def hints(text: str) -> Hints:
 
 
 class Wanted:
-    """The words with which a statement may be said: its terms in all their forms."""
+    """The words with which a claim may be said: its terms in all their forms."""
 
-    def __init__(self, clauses: Sequence[Clause]) -> None:
-        self._terms = [_forms(term) for one in clauses for term in content(one)]
+    def __init__(self, claim: Claim) -> None:
+        clauses = claim.sentence.clauses
+        implied = [_forms(term) for term in implied_topics(claim)]
+        self._terms = [_forms(term) for one in clauses for term in content(one)] + implied
         named = [
             _forms(term)
             for one in clauses[:1]
             for term in content(one)
             if names(term) and term.word not in NOTHING
         ]
-        self._names = named if len(clauses) == 1 else named[:1]
+        self._names = (named if len(clauses) == 1 else named[:1]) + implied
 
     def may_be_in(self, here: frozenset[str], around: frozenset[str]) -> bool:
         """Tell whether a sentence may be about the statement.
@@ -112,7 +115,9 @@ class Wanted:
 
 
 def _forms(term: Term) -> list[frozenset[str]]:
-    """The roots of the words with which a term may be said."""
+    """The roots of the words with which a term, or the opposite of a quality, may be said."""
+    if qualifies(term):
+        return [frozenset({one}) for axis, _ in opposites()[term.roots[0]] for one in _axes()[axis]]
     groups = (_entries()[group] for group in term.concepts)
     telling = frozenset(term.roots) - listed_roots("light") or frozenset(term.roots)
     return [telling, *(entry for entries in groups for entry in entries)]
@@ -125,6 +130,16 @@ def _entries() -> dict[int, list[frozenset[str]]]:
     for entry, groups in synonyms().items():
         for group in groups:
             found.setdefault(group, []).append(frozenset(entry))
+    return found
+
+
+@cache
+def _axes() -> dict[str, list[str]]:
+    """By axis of `opposites`, the roots of its words."""
+    found: dict[str, list[str]] = {}
+    for name, directed in opposites().items():
+        for axis, _ in directed:
+            found.setdefault(axis, []).append(name)
     return found
 
 

@@ -19,10 +19,11 @@ _FORBIDS = re.compile(
 )
 _CONDITION = re.compile(r"\b(?:if|when|where|in|with|unless|once|while)\b[^,]*$")
 _TURNED = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
-_A_DAY = re.compile(  # "in any 24 hours", "in a day"
+_A_DAY = re.compile(  # "in any 24 hours", "in a day", "in 24 hours", not "within 24 hours of birth"
     r"\b(?:in|within|over|during|per) (?:(?:any|each|every|one|an?|any one) \S+ ?hours?|an? day)"
+    r"|\b(?:in|over|during|per|every) 24 ?(?:hours?|h)\b(?! (?:of|after|before|from|following)\b)"
 )
-_WINDOW = 20  # characters before a quantity
+_WINDOW = 20  # characters before and after a quantity
 _UNIT = r"dose|injection|infusion|attack|episode|session|procedure|meal|application|intake"
 _ONCE = re.compile(
     rf"\bsingle\b|\b(?:per|each|every|any one|one) (?:{_UNIT})\b|\bat (?:a|one|any one) time\b"
@@ -37,9 +38,11 @@ def figures(part: Part) -> list[Quantity]:
 
 
 def _is_a_day(part: Part, one: Quantity) -> bool:
-    text = part.sentence.lower
-    is_day = one.dimension == "time" and one.low == one.high == 1.0
-    return is_day and _A_DAY.search(text[max(0, one.start - _WINDOW) : one.end]) is not None
+    if one.dimension != "time" or not one.low == one.high == 1.0:
+        return False
+    text = part.sentence.lower[max(0, one.start - _WINDOW) : one.end + _WINDOW]
+    found = _A_DAY.search(text)
+    return found is not None and found.start() < min(one.start, _WINDOW) + one.end - one.start
 
 
 def bounded(part: Part, quantity: Quantity) -> Quantity:

@@ -21,7 +21,7 @@ from .told import is_sure
 # disease is rare and its complications are frequent.
 _AXES = frozenset(
     {"do", "change", "benefit", "cause", "act", "presence", "harm", "worth", "contents", "response",
-     "live", "openness", "gainweight", "curable", "reversible", "known", "speed"}
+     "live", "openness", "gainweight", "curable", "reversible", "permanence", "known", "speed"}
 )  # fmt: skip
 _EFFECTS = frozenset({"change", "benefit", "cause", "act"})
 _DEGREES = ("change", "benefit")
@@ -72,6 +72,7 @@ _LEAST_DENIED = 0.6  # share of what one clause denies that the other has to say
 # See `Difference`. Directions need more: what raises a thing and what lowers it are often two.
 _LEAST_SAID, _LEAST_HERE = 0.75, 0.6
 _WORD = re.compile(r"[a-z]+")
+_NEXT_WORD = re.compile(r"\s+([a-z]+)")
 
 Directions = dict[str, list[tuple[str, int]]]  # see `Clause.directions`
 
@@ -122,23 +123,32 @@ def _in_names(part: Part) -> frozenset[str]:
     return frozenset(one for term in named for one in term.roots)
 
 
-def opposite_stance(one: Part, other: Part) -> Difference | None:
+def opposite_stance(one: Part, other: Part, both_quoted: bool = False) -> Difference | None:
     """What the source says, if it is the opposite of what a clause about the same thing says.
 
     Args:
         one: the statement.
         other: the source.
+        both_quoted: whether an answer quotes both, so that it rests on two that disagree.
     """
     ours, theirs = _Side(one), _Side(other)
-    if not (ours.is_plain and theirs.is_plain and same_figures(one, other)):
+    if not (ours.is_plain and theirs.is_plain and same_figures(one, other, both_quoted)):
         return None
     if _leave_room(ours, theirs) or not _differ(ours, theirs):
         return None
     if ours.is_negative == theirs.is_negative:
-        reason = _opposed(ours, theirs)
-        return (
-            Difference(reason, least_said=_LEAST_SAID, least_here=_LEAST_HERE) if reason else None
+        pair = _opposed(ours, theirs)
+        if pair is None:
+            return None
+        said = [_word(side, name) for side, name in ((ours, pair[0]), (theirs, pair[1]))]
+        reason = f"the source says “{said[1]}”, not “{said[0]}”"
+        axes = {axis for one in pair for axis, _ in opposites().get(one, ())}
+        # "Is safe" is said of one use of a thing, "is reversible" of all of it.
+        is_state = (
+            "do" not in axes and _is_predicate(ours, pair[0]) and _is_predicate(theirs, pair[1])
         )
+        opposed = frozenset(pair if is_state else ())
+        return Difference(reason, int(is_state), _LEAST_SAID, _LEAST_HERE, opposed)
     if ours.is_negative:
         without = "the source says it without “not”"
         reason = without if ours.denials else "the source reports a difference"
@@ -175,34 +185,43 @@ def _leave_room(ours: _Side, theirs: _Side) -> bool:
     )
 
 
-def _opposed(ours: _Side, theirs: _Side) -> str:
-    """What two clauses that deny nothing say of one axis: "raises" and "lowers".
+def _opposed(ours: _Side, theirs: _Side) -> tuple[str, str] | None:
+    """The roots of what two clauses that deny nothing say of one axis: "raises" and "lowers".
 
     "Greater improvement" is no increase: of change and benefit, both have to name the same.
     """
     one, two = ours.clause, theirs.clause
     if ours.is_negative or any((a in one.directions) != (a in two.directions) for a in _DEGREES):
-        return ""
+        return None
     for axis in one.directions.keys() & two.directions.keys():
         signs = [{sign for _, sign in clause.directions[axis]} for clause in (one, two)]
         if signs[0] | signs[1] == {1, -1} and not signs[0] & signs[1]:
-            return _says(theirs, two.directions[axis][0][0], ours, one.directions[axis][0][0])
+            return one.directions[axis][0][0], two.directions[axis][0][0]
     for a, b in ((ours, theirs), (theirs, ours)):
         for word in a.clause.denied:  # "unreliable" and "reliable"
             base = base_of_denied(word)
             if base in _WORD.findall(b.text) and base not in _WORD.findall(a.sentence.lower):
-                pair = (base, word) if a is ours else (word, base)
-                return f"the source says “{pair[0]}”, not “{pair[1]}”"
-    return ""
+                own, other = (word, base) if a is ours else (base, word)
+                return root(own), root(other)
+    return None
 
 
-def _says(theirs: _Side, word: str, ours: _Side, own: str) -> str:
-    """The reason of two words, which are given as roots."""
-    said, not_said = (
-        next((one for one in _WORD.findall(side.text) if root(one) == name), name)
-        for side, name in ((theirs, word), (ours, own))
-    )
-    return f"the source says “{said}”, not “{not_said}”"
+def _word(side: _Side, name: str) -> str:
+    """The word of a clause with a root."""
+    return next((one for one in _WORD.findall(side.text) if root(one) == name), name)
+
+
+def _is_predicate(side: _Side, name: str) -> bool:
+    """Whether a clause says a quality of its subject: "is irreversible", not "irreversible damage".
+
+    Args:
+        name: the root of the quality.
+    """
+    found = next((one for one in _WORD.finditer(side.text) if root(one[0]) == name), None)
+    if found is None or not _IS.search(side.text[: found.start()]):
+        return False
+    after = _NEXT_WORD.match(side.text, found.end())
+    return after is None or after[1] in STOPWORDS
 
 
 def _quoted(side: _Side) -> str:

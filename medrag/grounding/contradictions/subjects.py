@@ -18,6 +18,7 @@ from .claims import (
     Sayings,
     content,
     is_decisive,
+    is_plain,
     is_topic,
     names,
     refers,
@@ -40,31 +41,48 @@ def shared(one: Part, other: Part, difference: Difference) -> float:
         other: the source.
         difference: in what they differ.
     """
-    own, theirs = _about(one), _about(other)
+    own, theirs = (_about(part, difference) for part in (one, other))
     held, back = _held(own, other.claim.known), _held(theirs, one.claim.known)
     if held is None or back is None or _decisive(own) != _decisive(theirs):
         return 0.0
-    here = [term for term in own if other.claim.here.have(term)]
-    alike = {term.roots for term in (*held, *_subject_before(one.claim))}
+    titled = Sayings.of_terms(_topics(other.claim) if difference.alike else [])
+    here = [term for term in own if other.claim.here.have(term) or titled.have(term)]
     if (
         min(_share(held, own), _share(back, theirs)) < difference.least_said
         or _share(here, own) < difference.least_here
-        or len(alike) + difference.alike < _LEAST_TERMS
+        or _alike(one.claim, held, back, difference) < _LEAST_TERMS
+        or (difference.opposed and _differ_in_topics(one.claim, other.claim))
         or _differ_in_sides(one, other)
         or not _is_resolved(one.claim, own, other.claim)
         or not _is_resolved(other.claim, theirs, one.claim)
         or differ_in_circumstances(one, other)
     ):
         return 0.0
-    return (len(held) + len(back)) / (len(own) + len(theirs))
+    return _share([*held, *back], [*own, *theirs])
+
+
+def _alike(claim: Claim, held: Sequence[Term], back: Sequence[Term], difference: Difference) -> int:
+    """How many terms, quantities and kinds of them two clauses share.
+
+    Args:
+        claim: the statement.
+        held, back: the terms of the statement and of the source that the other says.
+    """
+    own = {term.roots for term in (*held, *_subject_before(claim))}
+    if difference.alike:
+        return difference.alike + max(len(own), len({term.roots for term in back}))
+    return len(own)
 
 
 def _share(some: Sequence[Term], terms: Sequence[Term]) -> float:
     return len(some) / len(terms) if terms else 1.0
 
 
-def _about(part: Part) -> list[Term]:
-    """What a clause is about, with its conditions; a later one has the subject of the first."""
+def _about(part: Part, difference: Difference) -> list[Term]:
+    """What a clause is about, with its conditions; a later one has the subject of the first.
+
+    A topic that only the title names is a part of it, if more than the topic is alike.
+    """
     clauses = part.sentence.clauses
     subject = content(clauses[0])[:1] if part.clause is not clauses[0] else []
     conditions = (
@@ -72,7 +90,19 @@ def _about(part: Part) -> list[Term]:
         for one in clauses
         if one is not part.clause and _CONDITION.match(part.sentence.lower, one.start)
     )
-    return [*subject, *content(part.clause), *(t for one in conditions for t in content(one))]
+    terms = [*subject, *content(part.clause), *(t for one in conditions for t in content(one))]
+    own = [term for term in terms if not difference.opposed.issuperset(term.roots)]
+    return [*own, *implied_topics(part.claim)] if difference.alike else own
+
+
+def implied_topics(claim: Claim) -> list[Term]:
+    """The topics of the title, if a claim leaves its subject to it."""
+    named = any(map(_names_subject, (claim.sentence, *claim.before)))
+    return [] if named else [one for one in _topics(claim) if not claim.here.have(one)]
+
+
+def _topics(claim: Claim) -> list[Term]:
+    return [term for title in claim.title for term in title.terms if is_topic(term)]
 
 
 def _held(terms: Sequence[Term], known: Sayings) -> list[Term] | None:
@@ -123,10 +153,8 @@ def _is_resolved(one: Claim, own: Sequence[Term], other: Claim) -> bool:
     """
     if not _knows(other.known, _subject_before(one)):
         return False
-    if not any(map(_names_subject, (one.sentence, *one.before))):
-        topics = (term for title in one.title for term in title.terms if is_topic(term))
-        if not _knows(other.known, topics):
-            return False
+    if not _knows(other.known, implied_topics(one)):
+        return False
     named = [term for term in own if names(term)]
     if not named and not _names_in((*one.before, *one.heading)):
         return False
@@ -145,6 +173,15 @@ def _subject_before(claim: Claim) -> list[Term]:
     return [term for title in claim.title for term in title.terms if not term.light]
 
 
+def _differ_in_topics(one: Claim, other: Claim) -> bool:
+    """Whether a title names topics of which the other claim knows none.
+
+    The harm that one drug does is reversible, that of another is not.
+    """
+    topics = (_topics(one), other.known), (_topics(other), one.known)
+    return any(terms and not any(map(known.have, terms)) for terms, known in topics)
+
+
 def _names_subject(sentence: Sentence) -> bool:
     """Whether a sentence names a topic, and before its auxiliary if it has one."""
     words = (one for one in _WORD.finditer(sentence.lower) if one[0] in AUXILIARIES)
@@ -154,7 +191,7 @@ def _names_subject(sentence: Sentence) -> bool:
 
 def _names_in(sentences: Sequence[Sentence]) -> list[Term]:
     """The names in headings, whose capitals say nothing."""
-    return [t for one in sentences for t in one.terms if not t.light and is_name(t)]
+    return [t for one in sentences for t in one.terms if not is_plain(t) and is_name(t)]
 
 
 def _limits_in(heading: Sequence[Sentence]) -> list[Term]:
