@@ -17,7 +17,7 @@ _UNIT = (
     r"(?:(?P<{0}>kilograms?|kilos?|kgs?|g|years?|yrs?|y|months?|mo|weeks?|wks?|days?|d"
     r"|ml\s?(?:/|per)\s?min(?:ute)?(?:\s?/\s?1[.,]73\s?m(?:2|²|\^2)?)?|%)(?![A-Za-z0-9_/]))"
 )
-_NUMBER = r"\d+(?:[.,]\d+)?"
+_NUMBER = r"(?<!\d)\d{1,12}(?!\d)(?:[.,]\d{1,12})?"  # longer ones are no values
 _SIGNS = {
     ">=": r">=|≥|⩾|at least|no(?:t)? less than|greater than or equal to|from",
     "<=": r"<=|≤|⩽|at most|no(?:t)? more than|less than or equal to|up to(?: and including)?",

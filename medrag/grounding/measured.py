@@ -23,7 +23,7 @@ _GENERAL = frozenset(
     )
 )
 _STEPS = frozenset(map(stem, ("score", "grade", "stage", "class", "category", "point", "number")))
-_NUMBER = r"\d+(?:[.,]\d+)?"
+_NUMBER = r"(?<!\d)\d{1,12}(?!\d)(?:[.,]\d{1,12})?"  # longer ones are no values
 _SIGN = (
     r"(?P<more>>=?|≥|over|above|more than|greater than|at least|exceeding)"
     r"|(?P<less><=?|≤|under|below|less than|at most)"

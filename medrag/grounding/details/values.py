@@ -14,7 +14,7 @@ from ..table_rows import excludes, holds_numbers, is_row
 from .kinds import Span
 from .mentions import Mentions
 
-_NUMBER = r"\d+(?:[.,]\d+)?"
+_NUMBER = r"(?<!\d)\d{1,12}(?!\d)(?:[.,]\d{1,12})?"  # longer ones are no values
 _UNIT = r"(?:%|(?:[µμmk]?(?:mol|g|l|IU|U|Pa|eq)|mmHg)(?:/[\w.²]+)*(?![\w/]))"
 _VALUE = re.compile(
     r"\b(?P<name>[A-Za-z][\w-]{2,})\s+(?:(?:level|count|value|score)\s+)?"
