@@ -95,6 +95,7 @@ _NAME_BEFORE = re.compile(
     r"|\b(?:type|grade|stage|phase|class|table|figure|fig\.|factor|vitamin|hepatitis|ref)\s$",
     re.I,
 )
+_FRACTION_LENGTH = 40  # characters; more than any fraction in words
 _NAME_WINDOW = 20  # characters; more than any beginning of a name
 
 
@@ -109,9 +110,11 @@ class Number(NamedTuple):
 def next_number(text: str, at: int) -> Number | None:
     """The first number or fraction from a character on."""
     number = _NUMBER.search(text, at)
-    fraction = _FRACTION.search(text, at)
+    # One that begins behind the number is not looked for: that would take time squared.
+    end = number.start() + _FRACTION_LENGTH if number else len(text)
+    fraction = _FRACTION.search(text, at, end)
     while fraction and not _is_fraction(text, fraction):
-        fraction = _FRACTION.search(text, fraction.end())
+        fraction = _FRACTION.search(text, fraction.end(), end)
     if fraction and (not number or fraction.start() <= number.start()):
         some = (fraction["some"] or "one").lower()
         count = 1.0 if some in ("a", "an") else _WORD_VALUES[some]

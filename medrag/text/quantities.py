@@ -67,7 +67,9 @@ _SHORT = re.compile(  # "for 6/52" is 6 weeks
     re.I,
 )
 _SHORT_OF = {"7": 1.0, "52": 7.0, "12": days_in("month")}
-_POINT = re.compile(r"(?P<word>\S*)\s*\b(?P<unit>day|week|month|year|hour|minute)s?[ -]$", re.I)
+_POINT = re.compile(
+    r"(?<!\S)(?P<word>\S*)\s*\b(?P<unit>day|week|month|year|hour|minute)s?[ -]$", re.I
+)
 _NO_POINT = frozenset(
     {"a", "an", "per", "each", "every", "few", "several", "half", "once", "twice"}
 )

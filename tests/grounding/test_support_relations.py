@@ -122,3 +122,71 @@ def test_what_is_effective_may_be_avoided_in_others() -> None:
     assert check_support(
         "Rest improves symptoms.", "Patients should avoid exercise; rest improves symptoms."
     ).supported
+
+
+_MORTALITY = "Torsalin reduced admissions for heart failure but not all-cause mortality."
+_PLACENTA = "Ramolor crosses the placenta, whereas torsalin does not."
+_DOSES = "Give 1 g of torsalin to adults and 50 mg/kg to children."
+_LIMITED = "Statins are offered to adults with a 10-year risk of 10% or more."
+_TARGET = "Target saturation is 88-92% in patients at risk of hypercapnic respiratory failure."
+_BLEEDS = "Apixaban caused fewer major bleeds than warfarin."
+_FIRST = "Valproate is avoided in the first three months of pregnancy."
+
+
+@pytest.mark.parametrize(
+    ("source", "statement", "expected"),
+    [
+        (_MORTALITY, "Torsalin reduced all-cause mortality.", False),
+        (_MORTALITY, "Torsalin reduced admissions for heart failure.", True),
+        (_MORTALITY, "Torsalin did not reduce all-cause mortality.", True),
+        (_MORTALITY, "Torsalin did not reduce admissions for heart failure.", False),
+        ("Protamine, not vitamin K, reverses heparin.", "Vitamin K reverses heparin.", False),
+        ("Protamine, not vitamin K, reverses heparin.", "Protamine reverses heparin.", True),
+        (_PLACENTA, "Torsalin crosses the placenta.", False),
+        (_PLACENTA, "Torsalin does not cross the placenta.", True),
+        (_PLACENTA, "Ramolor crosses the placenta.", True),
+    ],
+)
+def test_one_of_two_is_affirmed_and_the_other_denied(
+    source: str, statement: str, expected: bool
+) -> None:
+    assert check_support(statement, source).supported is expected
+
+
+@pytest.mark.parametrize(
+    ("source", "statement", "expected"),
+    [
+        (_DOSES, "Give 50 mg/kg of torsalin to adults.", False),
+        (_DOSES, "Give 50 mg/kg of torsalin to children.", True),
+        (_DOSES, "Give 1 g of torsalin to adults.", True),
+        (_LIMITED, "Statins are offered to all adults.", False),
+        (_LIMITED, _LIMITED, True),
+        ("Children without a spleen need prophylaxis.", "All children need prophylaxis.", False),
+        ("Infants receive vitamin K at birth.", "All infants receive vitamin K.", True),
+        (_TARGET, "Target saturation is 88-92% in acutely ill adults.", False),
+        (_TARGET, _TARGET, True),
+        (
+            "Torsalin is used in heart failure with reduced ejection fraction.",
+            "Torsalin is used in heart failure with preserved ejection fraction.",
+            False,
+        ),
+    ],
+)
+def test_whom_a_statement_is_about(source: str, statement: str, expected: bool) -> None:
+    assert check_support(statement, source).supported is expected
+
+
+@pytest.mark.parametrize(
+    ("source", "statement", "expected"),
+    [
+        (_BLEEDS, "Warfarin caused more major bleeds than apixaban.", True),
+        (_BLEEDS, "Apixaban caused more major bleeds than warfarin.", False),
+        (_BLEEDS, "Warfarin caused fewer major bleeds than apixaban.", False),
+        (_FIRST, "Valproate is avoided in the first trimester.", True),
+        (_FIRST, "Valproate is avoided in the third trimester.", False),
+    ],
+)
+def test_comparisons_turned_round_and_trimesters(
+    source: str, statement: str, expected: bool
+) -> None:
+    assert check_support(statement, source).supported is expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -229,3 +231,10 @@ def test_any_text_has_quantities_within_it(text: str) -> None:
         assert one.low != one.low or one.low <= one.high
         assert one.sign in ("", "<", "<=", ">", ">=")
     assert [one.start for one in found] == sorted(one.start for one in found)
+
+
+@pytest.mark.parametrize("text", ["5-10-15-20-", "1,1,", "1 ", "1.", "5 mg or 10 mg "])
+def test_the_time_grows_with_the_length_of_the_text(text: str) -> None:
+    start = time.perf_counter()
+    quantities(text * (10_000 // len(text)))
+    assert time.perf_counter() - start < 3.0

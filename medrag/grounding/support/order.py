@@ -72,6 +72,8 @@ _IMPERATIVE = re.compile(r"(?:^|[,:;]|\band|\bthen)\s*$")
 _CAUSING = frozenset(
     map(root, ("cause", "lead", "result", "produce", "induce", "trigger", "precipitate", "provoke"))
 )
+_SIGN_OF = {"more": 1, "higher": 1, "greater": 1, "fewer": -1, "less": -1, "lower": -1}
+_MORE_OR_LESS = re.compile(rf"\b({'|'.join(_SIGN_OF)})\b(?=[^.;]* than\b)")
 Key = int | str  # a group of synonyms, or the roots of a term
 
 
@@ -105,11 +107,19 @@ def role_differences(comparison: Comparison) -> Iterator[str]:
     for clause, other, sentence in comparison.aligned:
         if clause.negations and (other.negations or other.no_change):
             continue  # neither does it
+        if _compared_back(comparison.statement.lower, sentence.lower):
+            continue
         theirs = roles_in(sentence, other)
         for role in roles_in(comparison.statement, clause) if theirs else ():
             same = (one for one in theirs if one.verb == role.verb)
             if any(_are_exchanged(role, one) for one in same) or _acts_back(role, theirs):
                 yield OTHER_ROLES
+
+
+def _compared_back(one: str, other: str) -> bool:
+    """Whether one text has more of what the other has less of: "fewer falls than with B"."""
+    signs = [{_SIGN_OF[word] for word in _MORE_OR_LESS.findall(text)} for text in (one, other)]
+    return {1} in signs and {-1} in signs
 
 
 def _acts_back(role: Role, theirs: Sequence[Role]) -> bool:

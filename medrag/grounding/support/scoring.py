@@ -22,6 +22,7 @@ from .order import order_differences, role_differences, subject_differences
 from .polarity import absence_differences, denied_terms, polarity_differences
 from .populations import slot_differences
 from .quotation import quotation_difference
+from .scope import scope_differences
 from .sentences import Sentence, Term
 from .vocabulary import is_organ, is_particular, listed_roots, opposites
 from .windows import Passage, Window
@@ -151,6 +152,7 @@ def _differences(comparison: Comparison) -> Iterator[str]:
         absence_differences,
         denied_terms,
         slot_differences,
+        scope_differences,
         label_differences,
         kind_differences,
         paired_differences,
