@@ -14,7 +14,7 @@ _MISSED_STOP = re.compile(r"(?<=[a-z\d)%\]]{2}\.) +(?=[A-Z][a-z]+ [a-z\d])")
 # "5.5 mmol/L. It", "every 8 h. It", "vitamin C. It": the splitter takes the letter for an initial.
 _AFTER_LETTER = re.compile(
     r"(?:(?<=/[A-Za-z]\.)|(?<=\d [A-Za-z]\.)|(?<=\b[Vv]itamin [A-K]\.)|(?<=\b[Tt]ype [A-D]\.)"
-    r"|(?<=\b[Gg]roup [A-D]\.)) +(?=[A-Z][A-Za-z]+ )"
+    r"|(?<=\b[Gg]roup [A-D]\.)) +(?=[A-Z][A-Za-z]+:? )"
 )
 
 

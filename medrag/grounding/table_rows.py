@@ -15,6 +15,7 @@ from .bands import Band, Quantity, band, numbers, quantities
 from .measured import placed
 
 _LABEL = 60  # characters; a longer beginning of a line is no label
+_SENTENCE = re.compile(r"[.?!)] [A-Z]")  # the label of an abstract's part follows a sentence
 _FOR_WHOM = re.compile(
     r"\b(?:age|weight|e?gfr|clearance|crcl|gestation\w*|group|patients?|child\w*|infants?"
     r"|neonates?|adults?)\b",
@@ -25,7 +26,7 @@ _FOR_WHOM = re.compile(
 def is_row(line: str) -> bool:
     """Tell whether a line of text is a row that names its columns."""
     cells = line.split("; ")
-    return len(cells) > 1 and sum(": " in cell for cell in cells) > 1
+    return len(cells) > 1 and sum(not _SENTENCE.search(name) for name in columns(line)) > 1
 
 
 def columns(row: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medrag.grounding.evidence import weigh
+from medrag.grounding.spans import sentence_spans
 from medrag.grounding.table_rows import excludes, holds_numbers, is_row
 from medrag.ingestion import TextEmbedder
 from medrag.types import Hit
@@ -28,6 +29,21 @@ BANDS = [
         ("", False),
     ],
 )
+ABSTRACT = (
+    "RESULTS: Falls occurred in 312 of 620 (50.3%) with vitamin D (95% CI 0.9 to 1.1; P=0.78). The "
+    "level rose to 75 nmol/L. CONCLUSIONS: Vitamin D did not reduce falls; METHODS: none."
+)
+
+
+def test_an_abstract_is_no_row_and_is_split_at_its_labels() -> None:
+    assert not is_row(ABSTRACT)
+    said = [ABSTRACT[start:end] for start, end in sentence_spans(ABSTRACT)]
+    assert said[1:] == [
+        "The level rose to 75 nmol/L.",
+        "CONCLUSIONS: Vitamin D did not reduce falls; METHODS: none.",
+    ]
+
+
 def test_lines_that_are_rows(line: str, row: bool) -> None:
     assert is_row(line) is row
 
