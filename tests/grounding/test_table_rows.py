@@ -18,17 +18,6 @@ BANDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("line", "row"),
-    [
-        ("Drug: Aspirin; Dose: 75 mg", True),
-        ("Adults; Drug: Aspirin; Dose: 75 mg", True),
-        ("Note: rest; ice", False),
-        ("It helps; it is cheap.", False),
-        ("Dose: 75 mg", False),
-        ("", False),
-    ],
-)
 ABSTRACT = (
     "RESULTS: Falls occurred in 312 of 620 (50.3%) with vitamin D (95% CI 0.9 to 1.1; P=0.78). The "
     "level rose to 75 nmol/L. CONCLUSIONS: Vitamin D did not reduce falls; METHODS: none."
@@ -44,6 +33,17 @@ def test_an_abstract_is_no_row_and_is_split_at_its_labels() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        ("Drug: Aspirin; Dose: 75 mg", True),
+        ("Adults; Drug: Aspirin; Dose: 75 mg", True),
+        ("Note: rest; ice", False),
+        ("It helps; it is cheap.", False),
+        ("Dose: 75 mg", False),
+        ("", False),
+    ],
+)
 def test_lines_that_are_rows(line: str, row: bool) -> None:
     assert is_row(line) is row
 
