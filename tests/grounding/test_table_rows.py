@@ -20,7 +20,7 @@ BANDS = [
 
 ABSTRACT = (
     "RESULTS: Falls occurred in 312 of 620 (50.3%) with vitamin D (95% CI 0.9 to 1.1; P=0.78). The "
-    "level rose to 75 nmol/L. CONCLUSIONS: Vitamin D did not reduce falls; METHODS: none."
+    "level rose to 75 nmol/L. CONCLUSIONS: Vitamin D did not reduce falls."
 )
 
 
@@ -29,7 +29,7 @@ def test_an_abstract_is_no_row_and_is_split_at_its_labels() -> None:
     said = [ABSTRACT[start:end] for start, end in sentence_spans(ABSTRACT)]
     assert said[1:] == [
         "The level rose to 75 nmol/L.",
-        "CONCLUSIONS: Vitamin D did not reduce falls; METHODS: none.",
+        "CONCLUSIONS: Vitamin D did not reduce falls.",
     ]
 
 
