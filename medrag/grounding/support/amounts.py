@@ -30,6 +30,9 @@ from .sentences import Sentence
 from .times import LIVED, is_interval, is_opposite_time, sense_of
 
 _SIGN_WORDS = {"<": "below ", "<=": "at most ", ">": "above ", ">=": "at least ", "": ""}
+_END_NEAR = re.compile(
+    r"\b(?:max(?:imum|imal)?|min(?:imum|imal)?|limit|ceiling|exceed(?:ed|ing)?)\b[^;.]{0,40}\Z"
+)
 _UPPER = re.compile(r"\s*max|.*\b(?:max(?:imum)?|upper|limit)\b", re.I)
 _LOWER = re.compile(r"\s*min|.*\b(?:min(?:imum)?|lower)\b", re.I)
 _LIMIT = re.compile(r"\bmax|\bmin", re.I)
@@ -83,7 +86,7 @@ def quantity_differences(comparison: Comparison) -> Iterator[str]:
         is_open = wanted.sign and not limit and not bounded
         if any(number_of(wanted) == number_of(one) for one, _ in given):
             is_open = False  # 50 mg are not 50 mg/kg
-        if is_open and any(_lies_within(wanted, one) for one, _ in given):
+        if is_open and any(_lies_within(wanted, one) and not _is_end(one, s) for one, s in given):
             continue
         if any(wanted.equals(one) for one in around) or is_derived(statement, wanted, window):
             continue
@@ -208,6 +211,11 @@ def _is_in_band(statement: Sentence, wanted: Quantity, given: Quantity, source: 
 def _bounds_too(wanted: Quantity, given: Quantity) -> bool:
     """Whether the source has a bound of its own in the direction of the statement's."""
     return wanted.sign[:1] == given.sign[:1] and dimension(wanted) == dimension(given)
+
+
+def _is_end(given: Quantity, source: Sentence) -> bool:
+    """Whether a source calls a value a limit, without a sign: "Maximum in 24 hours: 4 g"."""
+    return _END_NEAR.search(source.lower[: given.begin]) is not None
 
 
 def _lies_within(wanted: Quantity, given: Quantity) -> bool:
