@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from medrag.grounding.stance import stance
@@ -453,3 +455,98 @@ def test_a_clause_that_denies_the_verb_of_the_question(
 ) -> None:
     sentence = f"A blood test shows contact with the germ but {told}."
     assert stance(question, [sentence]) == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "expected"),
+    [
+        ("Can women on lithium breastfeed?", "Women on lithium are advised to bottle-feed.", "no"),
+        ("Can an MRI be done with a pacemaker?", "A pacemaker precludes MRI.", "no"),
+        ("Are antibiotics useful in a cold?", "Antibiotics are of no value in a cold.", "no"),
+        ("Can ramolor capsules be opened?", "Ramolor capsules are swallowed whole.", "no"),
+        ("Is screening recommended?", "The panel recommends against screening.", "no"),
+        ("Should surgery be delayed in sepsis?", "Surgery should be delayed in sepsis.", "yes"),
+        ("Is a vaccine contraindicated in fever?", "The vaccine is best deferred in fever.", "yes"),
+        ("Can ramolor be continued in asthma?", "There is no reason to stop ramolor.", "yes"),
+        ("Should ramolor be stopped in asthma?", "There is no reason to stop ramolor.", "no"),
+        ("Is ramolor safe in lactation?", "Ramolor in lactation does not affect the baby.", "yes"),
+        ("Does ramolor affect the pulse?", "Ramolor does not affect the pulse.", "no"),
+        ("Is ramolor used for cystitis?", "Ramolor is reserved for sepsis.", "unclear"),
+        ("Is ramolor used for sepsis?", "Ramolor is reserved for sepsis.", "yes"),
+        ("Is a biopsy necessary to diagnose it?", "Serology alone is enough to diagnose it.", "no"),
+        ("Is there an antidote to ramolor?", "There is no specific antidote to ramolor.", "no"),
+        ("Is there an antidote to ramolor?", "An antidote to ramolor is available.", "yes"),
+    ],
+)  # fmt: skip
+def test_verdicts_in_other_words(question: str, sentence: str, expected: str) -> None:
+    assert stance(question, [sentence]) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "expected"),
+    [
+        ("Can ramolor be stopped abruptly?", "Ramolor is withdrawn gradually.", "no"),
+        ("Can ramolor be stopped gradually?", "Ramolor is stopped gradually.", "yes"),
+        ("Does it reverse ramolor completely?", "It reverses ramolor only in part.", "no"),
+        ("Is ramolor begun during an attack?", "It is begun after the attack has settled.", "no"),
+        ("Is ramolor given during labour?", "Ramolor is given during labour.", "yes"),
+    ],
+)
+def test_another_manner_or_time(question: str, sentence: str, expected: str) -> None:
+    assert stance(question, [sentence]) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("Falls occurred in 7.0% with zinc and 7.1% with oil, 95% CI 0.87 to 1.10.", "no"),
+        ("Falls occurred in 3.0% with zinc and 7.1% with oil, 95% CI 0.37 to 0.80.", "yes"),
+        ("Falls were 27.0% with zinc and 25.0% with placebo.", "unclear"),
+        ("Zinc reduced falls from 27.0% to 25.0%.", "yes"),
+    ],
+)
+def test_numbers_without_a_verdict(told: str, expected: str) -> None:
+    assert stance("Does zinc reduce falls?", [told]) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "expected"),
+    [
+        ("Does vitamin K reverse heparin?", "Protamine, not vitamin K, reverses heparin.", "no"),
+        ("Does protamine reverse heparin?", "Protamine, not vitamin K, reverses heparin.", "yes"),
+        (
+            "Does heparin cross the placenta?",
+            "Warfarin crosses the placenta, whereas heparin does not.",
+            "no",
+        ),
+        (
+            "Does warfarin cross the placenta?",
+            "Warfarin crosses the placenta, whereas heparin does not.",
+            "yes",
+        ),
+        (
+            "Should patients rest in bed?",
+            "Patients should stay active rather than rest in bed.",
+            "no",
+        ),
+        (
+            "Does ramolor lower mortality in patients without oxygen?",
+            "Ramolor lowers mortality in patients on oxygen but not in those without.",
+            "no",
+        ),
+        (
+            "Does ramolor lower mortality in patients on oxygen?",
+            "Ramolor lowers mortality in patients on oxygen but not in those without.",
+            "yes",
+        ),
+        ("Does zinc relieve pain?", "Zinc relieved pain, but not in the placebo group.", "yes"),
+    ],
+)
+def test_one_of_two_is_affirmed(question: str, sentence: str, expected: str) -> None:
+    assert stance(question, [sentence]) == expected
+
+
+def test_a_sentence_with_many_quantities_takes_no_long() -> None:
+    start = time.perf_counter()
+    stance("Is 5 mg of ramolor safe in pregnancy?", ["5 mg or 10 mg " * 500])
+    assert time.perf_counter() - start < 5.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -620,3 +621,10 @@ def test_another_amount_is_found(source: str, statement: str) -> None:
 def test_many_quantities_are_compared_in_a_moment() -> None:
     text = " ".join(f"{n} mg every {n} hours for {n} weeks, {n} of {n + 5}," for n in range(1, 60))
     assert check_support(text[:1900], text).score <= 1.0
+
+
+@pytest.mark.parametrize("text", ["(a) ", "It falls. ", "5-10-15-20-", "a but not b, "])
+def test_odd_sources_take_no_long(text: str) -> None:
+    start = time.perf_counter()
+    check_support("Give 5 mg of aspirin daily.", text * (10_000 // len(text)))
+    assert time.perf_counter() - start < 4.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from ...text.quantities import quantities
 from ...text.words import stem, terms, words
@@ -19,6 +20,8 @@ from .topic import asks_use, is_about, share_of
 # Least share of the subjects of the question in a sentence. Chosen on half of PubMedQA and BioASQ.
 _SHARED = 0.15  # that carries a stance
 _VERY = 0.9  # of a sentence that is about the very thing asked
+_LONGEST = 2_000  # characters of a sentence that are read
+_MOST_SIDES = 50  # of a sentence that are compared with the value asked
 _AS_NEAR = 0.6  # of the share of the nearest sentence: "B is not safe" says nothing about A
 # A sentence that goes on about what the one before is about.
 _GOES_ON = re.compile(
@@ -41,6 +44,7 @@ def stance(question: str, sentences: Sequence[str]) -> str:
     asked = read_question(question)
     if not asked.yes_no:
         return ""
+    sentences = [one[:_LONGEST] for one in sentences]
     subjects = {stem(word) for word in asked.subjects}
     shares = _shares(asked, subjects, sentences)
     spoken = [
@@ -119,7 +123,7 @@ def _by_value(asked: Question, subjects: set[str], sentences: Sequence[str]) -> 
     if not quantities(asked.text):
         return ""
     within, beyond = set[str](), set[str]()
-    found = [side for one in sentences for side in sides(asked.text, one)]
+    found = [side for one in sentences for side in islice(sides(asked.text, one), _MOST_SIDES)]
     found = [side for side in found if asks_use(asked) or is_of_point(asked.text, side.text)]
     for value in {side.value for side in found}:
         own = [side for side in found if side.value == value]

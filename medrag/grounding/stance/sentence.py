@@ -13,10 +13,13 @@ from ...text.words import stem, terms, words
 from ..question import NOT_FORBIDDEN, Question, allows, forbids
 from ..roles import Role, role_of
 from ..support.clauses import AUXILIARIES
+from ..support.contrasts import contrast
+from ..support.sentences import parse
 from ..table_rows import is_row
 from . import cells
 from .directions import asks_effect, denies_other_way, prefixed, turn
 from .topic import asks_use, in_other_circumstances, share_of
+from .verdicts import verdict
 
 # Least share of the subjects of the question in a sentence or clause.
 _SHARED_WAY = 0.5  # in a clause that goes the other way
@@ -128,7 +131,7 @@ _NOT_SAME = re.compile(
     re.I,
 )
 _ASKS_INFLUENCE = re.compile(r"\b(?:influenc|affect|alter|chang|prevents?\b|differ)", re.I)
-_CONTROL = re.compile(r"\b(?:placebo|sham|untreated|no treatment)\b", re.I)
+_CONTROL = re.compile(r"\b(?:placebo|sham|untreated|no[ -]treatment|controls?)\b", re.I)
 _ASKS_DENIAL = re.compile(
     r"\b(?:not|never|ineffective|unnecessary|unsafe|contra-?indicat\w*|avoid\w*"
     r"|unable|fails?|failed|lack\w*|absence|independent|unrelated|obsolete)\b|n['’]t\b",
@@ -154,6 +157,16 @@ _PLAIN = re.compile(r"\W*(yes|no)[.,:;!]", re.I)
 
 def says(asked: Question, subjects: set[str], sentence: str) -> str:
     """What one sentence says to the question; "" if it only introduces."""
+    if both := contrast(sentence):  # "A but not B": the question is about the one or the other
+        if _CONTROL.search(both.other.text) or not both.is_of_other(parse(asked.text)):
+            return _says(asked, subjects, both.affirmed)
+        told = _says(asked, subjects, both.denied)
+        return {"yes": "no", "no": "yes"}.get(told, told)
+    return _says(asked, subjects, sentence)
+
+
+def _says(asked: Question, subjects: set[str], sentence: str) -> str:
+    """What a sentence that draws no contrast says to the question."""
     if plain := _PLAIN.match(sentence):
         return "yes" if plain[1].lower() == "yes" else "no"
     sentence = re.sub(r"[*_~]+", "", sentence)
@@ -168,6 +181,8 @@ def says(asked: Question, subjects: set[str], sentence: str) -> str:
         return ""
     if _UNCLEAR.search(sentence) or _leaves_open(asked, sentence):
         return "unclear"
+    if told := verdict(asked, sentence):
+        return told
     clauses = _CLAUSES.split(_NO_DENIAL.sub(" ", sentence))
     if is_row(sentence):
         clauses = clauses[1:]  # the first cell is what the row is about
@@ -225,6 +240,8 @@ def _nearest(asked: Question, subjects: set[str], clauses: Sequence[str]) -> str
     subject = " ".join(opening[:verb])
 
     def shared(clause: str) -> float:
+        if asks_use(asked) and COMBINED.search(clause):
+            return 1.0  # "A raises B; the combination is avoided"
         first = (clause.split() or [""])[0].lower()
         inherits = clause is not clauses[0] and first in AUXILIARIES
         return share_of(subjects, f"{subject} {clause}" if inherits else clause)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from ...text.quantities import Quantity, quantities
@@ -61,7 +62,8 @@ class Side(NamedTuple):
     exact: bool
 
 
-def asked_values(question: str) -> list[tuple[Quantity, ...]]:
+@lru_cache(maxsize=256)
+def asked_values(question: str) -> tuple[tuple[Quantity, ...], ...]:
     """The single values that a question asks about; "145/95 mmHg" is one of two numbers.
 
     Of two values of one dimension ("5 or 10 mg") none is the one that is meant.
@@ -72,13 +74,13 @@ def asked_values(question: str) -> list[tuple[Quantity, ...]]:
         if one[0].dimension != "rate" and not _BEFORE_NOUN.search(one[0].text)
     ]
     dimensions = [one[0].dimension for one in found]
-    return [
+    return tuple(
         one
         for one in found
         if all(not number.sign and number.low == number.high for number in one)
         and dimensions.count(one[0].dimension) == 1
         and (one[0].dimension or _GIVEN.search(question[: one[0].begin]))
-    ]
+    )
 
 
 def draws_line(sentence: str) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .sentences import Sentence, parse
 
+_MOST = 0.5  # share of the words of what is denied
 _LONGEST = 1_000  # characters of a sentence that is read for a contrast
 _STOPS = r"(?=\s*(?:[;.]|, (?:and|but|which|so)\b|$))"
 # "reduced admissions but not mortality", "stay active rather than rest in bed"
@@ -51,8 +52,11 @@ class Contrast(NamedTuple):
     other: Sentence
 
     def is_of_other(self, text: Sentence) -> bool:
-        """Tell whether a text names what is denied, and no more of what is affirmed."""
-        return _share(self.other, self.one, text) > _share(self.one, self.other, text)
+        """Tell whether a text names most of what is denied, and less of what is affirmed."""
+        if "without" in self.other.words and "without" not in self.one.words:
+            return "without" in text.words
+        other = _share(self.other, self.one, text)
+        return other >= _MOST and other > _share(self.one, self.other, text)
 
 
 @lru_cache(maxsize=1024)
@@ -74,6 +78,8 @@ def contrast(sentence: str) -> Contrast | None:
         return None
     kept = _counterpart(before, found["other"])
     other = re.sub(r"\bthose\b", "patients", found["other"])
+    if other.endswith("without"):  # "in patients on oxygen but not in those without"
+        other = f"{other} {kept.split()[-1]}" if kept else other
     after = sentence[found.end() :]
     return _contrast(
         before + after, f"{before[: len(before) - len(kept)]}{other}{after}", kept, other

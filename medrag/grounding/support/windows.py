@@ -24,6 +24,7 @@ _FORBIDS = re.compile(
 )
 _HEADING = 8  # words in a heading, at most
 _PARAGRAPH = re.compile(r"[ \t]*\n[ \t]*\n")
+_BEFORE = 20  # sentences before a window that are its context, at most
 _SIZE = 3  # sentences in a window, at most
 REFERS = re.compile(
     r"\s*(?:it|its|they|them|their|theirs|this|these|that(?! of)"
@@ -158,7 +159,7 @@ def read(source: str, title: str, section: str) -> Passage:
         back = first
         while linked[back]:
             back -= 1
-        context = [*heading, *reversed(sentences[back:first])]
+        context = [*heading, *reversed(sentences[max(back, first - _BEFORE) : first])]
         last = first + 1
         if not tells[first]:
             continue
