@@ -12,7 +12,7 @@ from itertools import chain, product
 
 from ..grounding import check_support
 from ..grounding.contradictions import find_contradictions
-from ..grounding.question import read_question
+from ..grounding.question import groups, read_question
 from ..grounding.support.alignment import Comparison, matches
 from ..grounding.support.amounts import quantity_differences
 from ..grounding.support.forms import root
@@ -25,9 +25,10 @@ from ..text import split_sentences
 from ..text.quantities import quantities
 from ..text.words import terms
 from ..types import AnswerSentence, Hit
-from .focus import drugs
+from .focus import CAUSING, NO_VERBS, drugs
 
 _TELLING, _SAME_WORDS = 4, 0.75  # terms of a statement; share of them that a reference has
+_LONGEST = 80  # terms of a sentence of a reference; longer ones are rows of tables
 # What else the support check finds may only be left out: a condition, a "may", a name.
 _REAL: tuple[Callable[[Comparison], Iterator[str]], ...] = (
     quantity_differences,
@@ -46,12 +47,10 @@ _LABEL = re.compile(
     r"|\b(?P<noun>types?|factors?|vitamins?|hepatitis|kinase|stage|grade|class|interleukin"
     r"|ha?emophilia|complement|chromosome|interferon)[ -](?P<name>\d{1,2}[A-Za-z]?|[IVX]{1,4}"
     r"|[A-K]\d{0,2}|alpha|beta|gamma)\b|\b(?P<antibody>Ig)(?P<class>[ADEGM])\d?\b"
+    r"|\b(?P<metal>[Cc]alcium|[Ss]odium|[Pp]otassium|[Mm]agnesium|[Zz]inc|[Ff]errous|[Ss]ilver)"
+    r" (?P<salt>(?!(?:des|in|out|be|prov)\w?ide|despite|state|rate)\w{3,}(?:ate|ide|ite|ium))\b"
 )
 _SAME_STEM = {"interleukin": "il", "haemophilia": "hemophilia"}
-_CAUSING = frozenset(map(root, ("cause", "lead", "produce", "induce", "trigger", "provoke")))
-_NO_VERBS = (
-    "ly", "ment", "ments", "tion", "tions", "sion", "sions", "or", "ors", "er", "ers", "ing",
-)  # fmt: skip
 _BY = re.compile(r"\s+(?:\w+ly\s+)?by\b")
 _QUOTED = re.compile(r"“(\w+)”")
 _IS_DONE = re.compile(r"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?\Z")
@@ -73,6 +72,7 @@ def difference(question: str, reference: str, first: str, said: Sequence[str]) -
         _other_labels(question, first, " ".join(said)),
         _other_routes(question, first, " ".join(said)),
         _other_drugs(question, first, " ".join(said)),
+        _other_people(question, first, " ".join(said)),
     )
     return next(filter(None, found), "")
 
@@ -88,7 +88,9 @@ def contradicts(statement: str, reference: str) -> str:
         return found[0].reason
     said = parse(statement)
     sentences = [parse(one) for one in split_sentences(reference)]
-    near = [one for one in sentences if _share(said, one) >= _SAME_WORDS]
+    near = [
+        one for one in sentences if len(one.terms) <= _LONGEST and _share(said, one) >= _SAME_WORDS
+    ]
     if any(exchanged(said, one) for one in near):
         return "the reference says it the other way round"
     support = check_support(statement, reference) if near else None
@@ -147,9 +149,9 @@ def _roles(sentence: Sentence) -> Iterator[tuple[str, frozenset[str], frozenset[
         text = sentence.lower[clause.start : clause.end]
         for one in re.finditer(r"[a-z]{3,}", text):
             verb = root(one[0])
-            if verb in _CAUSING:
+            if verb in CAUSING:
                 verb = "cause"
-            elif verb not in listed_roots("transitive") or one[0].endswith(_NO_VERBS):
+            elif verb not in listed_roots("transitive") or one[0].endswith(NO_VERBS):
                 continue
             by = _BY.match(text, one.end())
             if _OF_WHICH.search(text[: one.start()]) or (
@@ -204,9 +206,9 @@ def _labels(text: str) -> dict[str, set[str]]:
     """By lower-case word, the numbers and letters that follow it."""
     found: dict[str, set[str]] = {}
     for one in _LABEL.finditer(text):
-        stem = (one["stem"] or one["noun"] or one["antibody"]).lower()
+        stem = (one["stem"] or one["noun"] or one["antibody"] or one["metal"]).lower()
         stem = stem if stem == "hepatitis" else stem.removesuffix("s")
-        label = (one["label"] or one["name"] or one["class"]).lower()
+        label = (one["label"] or one["name"] or one["class"] or one["salt"]).lower()
         found.setdefault(_SAME_STEM.get(stem, stem), set()).add(label)
     return found
 
@@ -232,3 +234,12 @@ def _other_drugs(question: str, reference: str, said: str) -> Iterator[str]:
     )
     if wanted and given and not any(matches(x, answered.roots, answered.concepts) for x in wanted):
         yield f"the reference says “{wanted[0].word}”, not “{given[0].word}”"
+
+
+def _other_people(question: str, reference: str, said: str) -> Iterator[str]:
+    """Whether an answer only names people whom a reference does not: women for men."""
+    asked, wanted, given = map(groups, (question, reference, said))
+    for axis in ("sex", "state"):
+        right, others = (one.get(axis, frozenset()) for one in (wanted, given))
+        if axis not in asked and right and others and right.isdisjoint(others):
+            yield f"the reference says “{min(right)}”, not “{min(others)}”"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, dropwhile
 
 from ..grounding.candidates import has_verb
-from ..grounding.question import fits, groups
+from ..grounding.question import fits, forbids, groups
 from ..grounding.support.alignment import is_name, matches
-from ..grounding.support.forms import is_technical
+from ..grounding.support.forms import is_technical, root
 from ..grounding.support.sentences import Clause, Sentence, Term, parse
-from ..text.words import words
+from ..grounding.support.vocabulary import listed_roots, opposites
+from ..text.words import terms, words
 
 _PRONOUN = re.compile(r"\b(?:its?|they|their|this|these|such|with|by|to|than)\b", re.I)
 _NOBODY = 2  # what `fits` says of a text that names nobody
@@ -40,6 +43,46 @@ _TITLE = re.compile(
     r"|myths?|(?:and|with) (?:its|their|friends?|more)|what(?:'s| is) new|state of the art)\b",
     re.I,
 )
+_PREFIXES = (("hyper", "hypo"), ("macro", "micro"), ("tachy", "brady"))
+_JOINTS = re.compile(
+    r";\s+|,\s+(?=(?:and|while|whereas|followed by)\b)|\s+(?=(?:whereas|followed by)\b)"
+)
+_FOLLOWS = re.compile(r"(?:and |while |whereas )?followed by\b", re.I)
+# How a clause begins that goes on about what the one before it is about.
+_GOES_ON = re.compile(
+    r"(?:(?:and|while|whereas|then) )*(?:(?:it|its|they|their|this|these|those|both|who|which)\b"
+    r"|an? \w+ (?:for|that|which|used)\b"
+    r"|the \w+ (?:is|are|was|were|can|may|has|have|then|\w{3,}s)\b)",
+    re.I,
+)
+_POINTS_BACK = re.compile(r"\b(?:its?|their|them)\b", re.I)
+_JOINED = re.compile(r"(?:(?:and|while|whereas|then) )+", re.I)
+_LESSER = re.compile(  # what a clause says that does not answer: "rarely X", "another is X"
+    r"\b(?:not?|never|neither|nor|cannot|without|rare\w*|seldom|sometimes|occasional\w*|less"
+    r"|second|third|also|another|other|former\w*|alternativ\w*)\b|n['’]t\b",
+    re.I,
+)
+_IS_SO = re.compile(r"\s+(?:do|does|did|is|are|was|were)\W*\Z", re.I)  # "Naloxone does."
+_PREPOSITION = re.compile(r"\W*(?:in|for|with|after|before|at|on|if|when|yes|no)\b", re.I)
+CAUSING = frozenset(map(root, ("cause", "lead", "produce", "induce", "trigger", "provoke")))
+NO_VERBS = (
+    "ly", "ment", "ments", "tion", "tions", "sion", "sions", "or", "ors", "er", "ers", "ing",
+)  # fmt: skip
+_BARE = 2  # words of a question that a bare name at the beginning weighs as much as
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A clause of an answer.
+
+    Attributes:
+        weight: how many of the question's words say that it answers.
+        bare: whether it only names something, at the beginning.
+    """
+
+    text: str
+    weight: int
+    bare: bool = False
 
 
 def about(question: str, known: Iterable[str], text: str) -> str:
@@ -59,7 +102,11 @@ def about(question: str, known: Iterable[str], text: str) -> str:
     kept, meant = [], True
     for clause in said.clauses:
         named = groups(said.text[clause.start : clause.end])
-        if fits(whom, named) == 0 or _other_drug(asked, wanted, said, clause):
+        if (
+            fits(whom, named) == 0
+            or _other_drug(asked, wanted, said, clause)
+            or _is_opposite(asked, wanted, clause)
+        ):
             meant = False
         elif fits(whom, named) > _NOBODY and named:
             meant = True  # until then, "and repeated after an hour" goes with what is before it
@@ -78,8 +125,74 @@ def is_title(text: str) -> bool:
 
 
 def is_bare_name(text: str) -> bool:
-    """Tell whether a text only names something: "Naloxone."."""
-    return len(words(text)) <= _SHORT and not has_verb(text) and any(map(is_technical, words(text)))
+    """Tell whether a text only names something: "Naloxone.", or says that it does."""
+    named = words(_IS_SO.sub("", text))
+    return len(named) <= _SHORT and not has_verb(" ".join(named)) and any(map(is_technical, named))
+
+
+def is_elliptic(text: str) -> bool:
+    """Tell whether a text answers with a name and an auxiliary: "Naloxone does."."""
+    return is_bare_name(text) and _IS_SO.search(text) is not None
+
+
+def roles(question: str, names: Iterable[str], text: str) -> list[Role]:
+    """The clauses of a statement, weighed: of two things named, the one with the question's
+    predicate is the answer ("A causes it, and B is harmless").
+
+    A clause that only goes on about the one before it belongs to it. A clause about the question's
+    subject ("Pellagra is rare"), a denial, or what is said to be second weighs nothing.
+
+    Args:
+        names: of what is asked for; their words are no part of the predicate.
+    """
+    asked = {*terms(question)} - {term for name in names for term in terms(name)}
+    clauses: list[str] = []
+    for part in filter(None, _JOINTS.split(text)):
+        if clauses and _goes_on(part, asked):
+            clauses[-1] = f"{clauses[-1]}, {part}"
+        else:
+            clauses.append(part)
+    refused = forbids(question)
+    first = Role(clauses[0], _BARE, bare=True) if clauses and _is_bare(clauses[0]) else None
+    weighed = [Role(one, _weight(one, asked, refused)) for one in clauses]
+    return [first, *weighed[1:]] if first else weighed
+
+
+def _goes_on(part: str, asked: set[str]) -> bool:
+    """Whether a part of a sentence has no subject of its own."""
+    if _FOLLOWS.match(part):
+        return False
+    own = _JOINED.sub("", part, count=1)
+    if not _has_predicate(own) or _GOES_ON.match(part) or has_verb((own.split() or [""])[0]):
+        return True
+    return _POINTS_BACK.search(part) is not None and not asked.isdisjoint(terms(part))
+
+
+def _has_predicate(text: str) -> bool:
+    """Whether a text has a verb, if only one like "rises" or "treats"."""
+    return has_verb(text) or any(map(_is_verb, words(text)[1:]))
+
+
+def _is_verb(word: str) -> bool:
+    own = "" if word.endswith(NO_VERBS) else root(word)
+    return own in listed_roots("transitive") or own in CAUSING or own in opposites()
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a clause only names something, technical or not: "The ulnar nerve"."""
+    named = _IS_SO.sub("", text)
+    return (
+        len(words(named)) <= _SHORT and not _has_predicate(named) and not _PREPOSITION.match(named)
+    )
+
+
+def _weight(clause: str, asked: set[str], refused: bool) -> int:
+    """How many of the question's words a clause has, if it says more than their subject."""
+    found = terms(clause)
+    said = dropwhile(lambda one: one in asked and not _is_verb(one), found)
+    if asked.isdisjoint(said) or (not refused and _LESSER.search(clause)):
+        return 0
+    return len(asked.intersection(found))
 
 
 def drugs(sentence: Sentence) -> list[Term]:
@@ -99,6 +212,22 @@ def _other_drug(
         return False
     before = said.text[clause.start : subject.start]
     return not has_verb(before) and _PRONOUN.search(before) is None
+
+
+def _is_opposite(asked: Sentence, wanted: Iterable[Sentence], clause: Clause) -> bool:
+    """Whether a clause is about the opposite of something in the question: "hyper-" for "hypo-"."""
+    said = {term.word for term in clause.terms}
+    turned = {_turned(term.word) for term in asked.terms if term.word not in said} - {""}
+    return any(
+        term.word in turned and not any(matches(term, one.roots, one.concepts) for one in wanted)
+        for term in clause.terms
+    )
+
+
+def _turned(word: str) -> str:
+    """A word with the opposite prefix; "" if it has none."""
+    pairs = chain(_PREFIXES, ((other, one) for one, other in _PREFIXES))
+    return next((new + word[len(old) :] for old, new in pairs if word.startswith(old)), "")
 
 
 def _other_number(asked: dict[str, set[str]], given: dict[str, set[str]]) -> bool:

@@ -22,8 +22,8 @@ from ..text.quantities import quantities
 from ..text.words import STOPWORDS, terms, words
 from ..types import Answer, Example, QuestionKind
 from .differences import contradicts, difference
-from .focus import about, is_bare_name, is_title
-from .naming import Said, denied_terms, measured_terms
+from .focus import about, is_bare_name, is_elliptic, is_title, roles
+from .naming import TEXT, Said, denied_terms, measured_terms
 
 # Bounds for texts, chosen on 143 answers that were read by hand: docs/evaluation.md.
 LEAD = 40  # words of a reference that an answer is compared with: its first sentences
@@ -106,10 +106,11 @@ def judge(example: Example, answer: Answer) -> Verdict:
         return Verdict(False, Basis.form, "it is about others than the question")
     if things:
         # "Naloxone. It was compared with X." answers naloxone.
-        first = [*filter(is_bare_name, fitting[:1])] if len(things) == 1 else []
-        return _by_names(things, Said(first or fitting, example.question))
+        whole = is_bare_name if len(things) == 1 else is_elliptic
+        first = [*filter(whole, fitting[:1])]
+        return _by_names(things, first or fitting, example.question)
     if example.nuggets:
-        return _by_nuggets(example.nuggets, fitting)
+        return _by_nuggets(example.nuggets, fitting, example.question)
     references = [text for text in (example.answer, *example.alternatives) if text]
     if references:
         told = _told(example.question, answer, fitting)
@@ -206,28 +207,55 @@ def _is_asked(names: Sequence[str], question: str) -> bool:
     return " or " not in question and any(map(asked.names, names))
 
 
-def _by_names(things: Sequence[Sequence[str]], said: Said) -> Verdict:
+def _by_names(things: Sequence[Sequence[str]], fitting: Sequence[str], question: str) -> Verdict:
+    said = Said(fitting, question)
     held = [next(filter(said.names, names), None) for names in things]
     score = sum(name is not None for name in held) / len(things)
     if len(things) == 1:
+        if held[0] and _has_other_role(things[0], fitting, question):
+            why = f"it names {held[0]}, but answers something else"
+            return Verdict(False, Basis.exact, why)
         why = f"it names {held[0]}" if held[0] else f"it does not name {things[0][0]}"
     else:
         why = f"it names {sum(name is not None for name in held)} of {len(things)}"
     return Verdict(score >= _SHARE, Basis.exact, why, score)
 
 
-def _by_nuggets(nuggets: Sequence[str], said: Sequence[str]) -> Verdict:
-    held = [nugget for nugget in nuggets if holds_nugget(nugget, said)]
+def _has_other_role(names: Sequence[str], fitting: Sequence[str], question: str) -> bool:
+    """Whether something else is said to be what is asked for, wherever a thing is named."""
+    names = [one for one in names if len(one) <= TEXT]
+    naming = [one for one in fitting if any(map(Said([one], question).names, names))]
+    return bool(naming) and all(_is_beside(names, one, question) for one in naming)
+
+
+def _is_beside(names: Sequence[str], text: str, question: str) -> bool:
+    """Whether a thing is only named in clauses of a statement that answer less than others."""
+    clauses = roles(question, names, text)
+    naming = [one for one in clauses if any(map(Said([one.text], question).names, names))]
+    if not naming or (clauses[0] in naming and clauses[0].bare):
+        return False
+    return max(one.weight for one in naming) < max(one.weight for one in clauses)
+
+
+def _by_nuggets(nuggets: Sequence[str], said: Sequence[str], question: str) -> Verdict:
+    held = [nugget for nugget in nuggets if holds_nugget(nugget, said, question)]
     score = len(held) / len(nuggets)
     why = f"it holds {len(held)} of {len(nuggets)} nuggets"
     return Verdict(score >= _SHARE, Basis.nuggets, why, score)
 
 
-def holds_nugget(nugget: str, said: Iterable[str]) -> bool:
-    """Whether statements say most of a nugget with all its quantities, and do not contradict it."""
+def holds_nugget(nugget: str, said: Iterable[str], question: str = "") -> bool:
+    """Whether statements say most of a nugget with all its quantities, and do not contradict it.
+
+    What they deny counts only if the nugget denies something, too.
+    """
     said = list(said)
-    wanted = measured_terms(nugget)
-    shared = wanted & {term for text in said for term in measured_terms(text)}
+    wanted, denies = measured_terms(nugget), _NEGATED.search(nugget) is not None
+    shared = wanted & {
+        term
+        for text in said
+        for term in measured_terms(text) - (set() if denies else denied_terms(text, question))
+    }
     if not wanted or len(shared) < _NUGGET * len(wanted) or not Said(said).has_quantities(nugget):
         return False
     return not any(contradicts(_step(text, nugget), nugget) for text in said)

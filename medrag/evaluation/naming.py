@@ -13,6 +13,7 @@ from ..text.quantities import Quantity, quantities
 from ..text.words import STOPWORDS, fold, stem, terms, words
 
 _LONG_NAME, _OF_NAME = 2, 0.75  # content words of a name from which on so many of them do
+TEXT = 300  # characters from which on a name is a text
 _ROOT = 5  # letters that two forms of a word share at least
 # What may follow these letters: "mutat-ed", "mutat-ion". No endings of drugs, enzymes or diseases
 # are here: "predniso-ne" and "predniso-lone" are two names, "gastri-c" and "gastri-tis" as well.
@@ -41,6 +42,7 @@ _PART_ENDS = re.compile(rf",(?=\s|\Z)|{_CLAUSE_ENDS.pattern}", re.I)
 _CONTRACTED = re.compile(r"n['’]t\b", re.I)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b", re.I)
+_SIDE = re.compile(r"\W*(?:(?P<before>before|prior|earlier)|after|later|following)\b", re.I)
 _NEAR = 100  # characters before and after a name in which it may be denied
 _DENIED_BEFORE = re.compile(
     r"\b(?:not|no|never|neither|nor|cannot|without|except|unlike|excluding|whether|avoid(?:ed|ing|s)?"
@@ -60,7 +62,8 @@ _EXCLUDED_AFTER = re.compile(
     r"(?:contraindicated|avoided|ineffective|unsuitable|inappropriate|stopped|discontinued"
     r"|withheld|excluded|absent|useless|worthless|pointless|futile|unhelpful|powerless|inactive"
     r"|inert|obsolete|outdated|abandoned|superseded|withdrawn|disproved|disproven|refuted"
-    r"|negative|unsafe|unnecessary|ruled out))\b"
+    r"|(?<!gram )negative|unsafe|unnecessary|ruled out"
+    r"|(?:replaced|changed|switched) (?:by|with|to|for)))\b"
 )
 _FAILS_AFTER = re.compile(
     r"\A(?:\w+ ){0,5}?(?:fail(?:s|ed|ing)?\b|lack(?:s|ed)? (?:any )?(?:\w+ )?(?:efficacy|effect"
@@ -82,8 +85,9 @@ _ASIDE = re.compile(
     r"\b(?:(?P<effect>(?:side|adverse|unwanted|toxic) effects?|harms?|toxicity|complaints?"
     r"|allerg(?:y|ic|ies)|hypersensitiv\w+)(?: \w+){0,2}? (?:of|to|from|with|among)"
     r"|(?P<head>intoleran\w+|resistan(?:ce|t)|compared|comparisons?|tested|similar"
-    r"|contrast|differ(?:s|ent)?|distinguished|confused|mistaken|homologous|half life|price|cost)"
-    r"(?: \w+){0,3}? (?:of|to|with|from|for|against)|(?P<verb>tolerat(?:e|es|ing)|resembl\w+"
+    r"|contrast|next|adjacent|related|differ(?:s|ent)?|distinguished|confused|mistaken|homologous"
+    r"|half life|price|cost)"
+    r"(?: \w+){0,3}? (?:of|to|with|from|for|against)|(?P<verb>beside|tolerat(?:e|es|ing)|resembl\w+"
     r"|mimic(?:s|ked)?)|(?:which|that|who) (?P<relative>interacts?|competes?|binds?) (?:with|to))"
     rf"(?: (?:those|that) (?:who take|caused by|of|with))?{_REST}"
 )
@@ -110,17 +114,26 @@ class Said:
         # "Epidermal growth factor (EGF) family" is read with and without what is in brackets.
         forms = dict.fromkeys(form for text in texts for form in (text, _BRACKETS.sub(" ", text)))
         self._sentences = [_Sentence(form, question) for form in forms]
+        self._texts = texts
 
     def names(self, name: str) -> bool:
         """Whether it gives a name with its quantities, and does not deny it.
 
-        A short name has to be there word for word; of a longer one, most words near each other.
+        A short name has to be there word for word; of a longer one, most words near each other; of
+        one as long as a text, most words anywhere.
         """
+        if len(name) > TEXT:
+            wanted = measured_terms(name)
+            held = wanted & {term for text in self._texts for term in measured_terms(text)}
+            return len(held) >= _OF_NAME * len(wanted) and self.has_quantities(name)
         return any(sentence.names(form) for form in _forms(name) for sentence in self._sentences)
 
     def has_quantities(self, text: str) -> bool:
-        """Whether it gives every quantity of a text."""
-        return all(any(one.gives(its) for one in self._sentences) for its in quantities(text))
+        """Whether it gives every quantity of a text, on the same side: "5 days before"."""
+        return all(
+            any(one.gives(its, text[its.end :]) for one in self._sentences)
+            for its in quantities(text)
+        )
 
 
 def measured_terms(text: str) -> set[str]:
@@ -146,6 +159,7 @@ class _Sentence:
         self._text = text
         # Who asks what must not be used is answered by a denial.
         self._asked = None if forbids(question) else {*terms(question)}
+        self._quantities = quantities(text)
         self._folded = _folded(text)
         self.words = words(self._folded)
         self._places = [*_places(self._folded, self.words)]
@@ -169,14 +183,19 @@ class _Sentence:
             return bool(measured)
         return any(self._names_at(at, form, content) for at in range(len(self.words)))
 
-    def gives(self, wanted: Quantity) -> bool:
-        """Whether it gives a quantity in any unit, and neither denies nor bounds it otherwise."""
+    def gives(self, wanted: Quantity, follows: str = "") -> bool:
+        """Whether it gives a quantity in any unit, and neither denies nor bounds it otherwise.
+
+        Args:
+            follows: what follows the quantity where it is wanted.
+        """
         return any(
             one.dimension == wanted.dimension
             and one.same_value(wanted)
             and not (one.sign and wanted.sign and one.sign[0] != wanted.sign[0])
+            and {_side(follows), _side(self._text[one.end :])} != {"before", "after"}
             and not self._is_denied(self._text[: one.begin], self._text[one.end :])
-            for one in quantities(self._text)
+            for one in self._quantities
         )
 
     def denies(self, start: int, end: int, aside: bool = True) -> bool:
@@ -238,6 +257,12 @@ class _Sentence:
         what = words(denied["what"] or "")
         about = [one for one in terms(denied["what"] or "") if one not in _ANYWHERE][:2]
         return not about or what[0] in _USE or not self._asked.isdisjoint(about)
+
+
+def _side(follows: str) -> str:
+    """ "before" or "after", as what follows a time says; "" if it says neither."""
+    found = _SIDE.match(follows)
+    return "" if not found else "before" if found["before"] else "after"
 
 
 def _folded(text: str) -> str:

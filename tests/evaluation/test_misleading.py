@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -183,6 +184,117 @@ def test_what_is_forbidden_or_allowed_is_said_without_a_stance(
     for wanted in ("yes", "no"):
         known: dict[str, Any] = {"kind": QuestionKind.yes_no, "exact": ((wanted,),)}
         assert is_right(text, question, **known) is (wanted == said)
+
+
+ROLES = [
+    ("Which drug should be stopped 48 hours before iodinated contrast?", "metformin",
+     ["Metformin should be stopped, and ramipril may be continued.",
+      "Contrast can harm the kidneys, and metformin should be stopped before it."],
+     ["Ramipril should be stopped, and metformin may be continued."]),
+    ("Which drug is first line for Lyme disease?", "doxycycline",
+     ["Doxycycline; amoxicillin is used for children with Lyme disease.",
+      "Doxycycline is given, and amoxicillin is an alternative for children with Lyme disease."],
+     ["Amoxicillin is first line; doxycycline is reserved for those who cannot take it."]),
+    ("What is the most common cause of pneumonia?", "Streptococcus pneumoniae",
+     ["Streptococcus pneumoniae, followed by Mycoplasma pneumoniae."],
+     ["Mycoplasma pneumoniae is the most common cause, followed by Streptococcus pneumoniae."]),
+    ("Which organism causes whooping cough?", "Bordetella pertussis",
+     ["Bordetella pertussis is a gram-negative coccobacillus, and it causes whooping cough.",
+      "Whooping cough is an infection of the airways, and Bordetella pertussis causes it.",
+      "It is caused by a bacterium. The germ is Bordetella pertussis.",
+      "A small gram-negative bacterium, which is called Bordetella pertussis.",
+      "Bordetella pertussis spreads in droplets, and the bacterium causes whooping cough."],
+     ["Haemophilus influenzae causes whooping cough, and Bordetella pertussis is harmless."]),
+    ("Which enzyme is inhibited by allopurinol?", "xanthine oxidase",
+     ["Allopurinol lowers uric acid, and it does so by blocking xanthine oxidase."],
+     ["Allopurinol inhibits cyclooxygenase, whereas xanthine oxidase breaks down purines."]),
+    ("Which nerve is compressed in carpal tunnel syndrome?", "median nerve",
+     ["The median nerve; the ulnar nerve is spared.",
+      "The carpal tunnel is narrow, and the median nerve is compressed in it."],
+     ["The ulnar nerve; the median nerve is spared.",
+      "The ulnar nerve, which runs beside the median nerve."]),
+    ("Which drug reverses heparin?", "protamine",
+     ["Vitamin K does not reverse heparin; protamine does."],
+     ["Vitamin K reverses heparin; protamine does not."]),
+    ("Which gene is mutated in cystic fibrosis?", "CFTR",
+     ["CFTR, on chromosome 7."],
+     ["The gene next to CFTR on chromosome 7 is mutated most often."]),
+    ("Which drug is first line for hypertension in pregnancy?", "labetalol",
+     ["Ramipril should be replaced by labetalol."],
+     ["Labetalol should be replaced by ramipril."]),
+    ("What is the maximum daily dose of paracetamol?", "4 g",
+     ["1 g every four to six hours; at most 4 g a day."],
+     ["1 g every four hours; the 4 g limit does not apply to healthy adults."]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "exact", "right", "wrong"), ROLES)
+def test_of_two_things_named_the_one_with_the_predicate_is_the_answer(
+    question: str, exact: str, right: list[str], wrong: list[str]
+) -> None:
+    for text in (*right, *wrong):
+        assert is_right(text, question, **names(exact)) is (text in right), text
+
+
+def test_after_a_name_and_an_auxiliary_other_names_answer_no_more() -> None:
+    known = names("amiodarone", "sotalol", kind="list")
+    question = "Which drugs prolong the QT interval?"
+    later = "Amiodarone is monitored by thyroid tests; sotalol is cleared by the kidneys."
+    assert is_right(f"Amlodipine does. {later}", question, **known) is False
+    assert is_right(f"Amiodarone does. {later}", question, **known)
+
+
+@pytest.mark.parametrize(
+    ("question", "reference", "right", "wrong"),
+    [
+        ("Who is offered a scan of the aorta?", "Men aged 65 are offered an ultrasound scan.",
+         "In the year they turn 65, men are offered an ultrasound scan.",
+         "Women aged 65 are offered an ultrasound scan."),
+        ("Who needs 5 mg of folic acid?", "Pregnant women with epilepsy need 5 mg daily.",
+         "Women with epilepsy who are pregnant need 5 mg daily.",
+         "Breastfeeding women with epilepsy need 5 mg daily."),
+        ("What protects the heart in hyperkalaemia?",
+         "Calcium gluconate is given to stabilise the myocardium.",
+         "Intravenous calcium is given to stabilise the myocardium.",
+         "Calcium resonium is given to stabilise the myocardium."),
+    ],
+)  # fmt: skip
+def test_other_people_or_another_salt_is_a_difference(
+    question: str, reference: str, right: str, wrong: str
+) -> None:
+    assert is_right(right, question, answer=reference)
+    assert is_right(wrong, question, answer=reference) is False
+
+
+@pytest.mark.parametrize(
+    ("question", "nuggets", "right", "wrong"),
+    [
+        ("What causes microcytic anaemia?", ("iron deficiency", "thalassaemia"),
+         "Iron deficiency is the commonest cause; thalassaemia comes next.",
+         "Iron deficiency and thalassaemia cause macrocytic anaemia."),
+        ("What causes microcytic anaemia?", ("iron deficiency",),
+         "Iron deficiency is likely if ferritin is low.",
+         "Iron deficiency is excluded by a normal ferritin."),
+        ("When is warfarin stopped?", ("stop 5 days before surgery",),
+         "It should be stopped five days before surgery and restarted on the same evening.",
+         "It is continued until the day of surgery and restarted five days later."),
+    ],
+)  # fmt: skip
+def test_a_nugget_is_not_held_if_denied_or_said_of_the_opposite(
+    question: str, nuggets: tuple[str, ...], right: str, wrong: str
+) -> None:
+    assert is_right(right, question, nuggets=nuggets)
+    assert is_right(wrong, question, nuggets=nuggets) is False
+
+
+def test_a_text_of_thousands_of_words_is_judged_at_once() -> None:
+    row = "; ".join(f"drug {n} at {n} mg for {n % 9 + 2} days" for n in range(1, 120))
+    other = row.replace("mg", "g")
+    started = time.process_time()
+    for known in (names(row), {"answer": row}):
+        assert is_right(row, "What are the doses?", **known)
+    assert is_right(other, "What are the doses?", **names(row)) is False
+    assert time.process_time() - started < 10
 
 
 def test_the_question_at_the_start_of_a_reference_is_not_what_is_wanted() -> None:
