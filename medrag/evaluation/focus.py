@@ -59,7 +59,7 @@ _POINTS_BACK = re.compile(r"\b(?:its?|their|them)\b", re.I)
 _JOINED = re.compile(r"(?:(?:and|while|whereas|then) )+", re.I)
 _LESSER = re.compile(  # what a clause says that does not answer: "rarely X", "another is X"
     r"\b(?:not?|never|neither|nor|cannot|without|rare\w*|seldom|sometimes|occasional\w*|less"
-    r"|second|third|also|another|other|former\w*|alternativ\w*)\b|n['’]t\b",
+    r"|second|third|many|several|various|also|another|other|former\w*|alternativ\w*)\b|n['’]t\b",
     re.I,
 )
 _IS_SO = re.compile(r"\s+(?:do|does|did|is|are|was|were)\W*\Z", re.I)  # "Naloxone does."
@@ -189,7 +189,8 @@ def _is_bare(text: str) -> bool:
 def _weight(clause: str, asked: set[str], refused: bool) -> int:
     """How many of the question's words a clause has, if it says more than their subject."""
     found = terms(clause)
-    said = dropwhile(lambda one: one in asked and not _is_verb(one), found)
+    rest = found[1:] if found and found[0] in asked else found
+    said = dropwhile(lambda one: one in asked and not _is_verb(one), rest)
     if asked.isdisjoint(said) or (not refused and _LESSER.search(clause)):
         return 0
     return len(asked.intersection(found))
