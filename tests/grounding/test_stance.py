@@ -473,6 +473,7 @@ def test_a_clause_that_denies_the_verb_of_the_question(
         ("Does ramolor affect the pulse?", "Ramolor does not affect the pulse.", "no"),
         ("Is ramolor used for cystitis?", "Ramolor is reserved for sepsis.", "unclear"),
         ("Is ramolor used for sepsis?", "Ramolor is reserved for sepsis.", "yes"),
+        ("Can ramolor be taken with juice?", "Juice raises ramolor; avoid the combination.", "no"),
         ("Is a biopsy necessary to diagnose it?", "Serology alone is enough to diagnose it.", "no"),
         ("Is there an antidote to ramolor?", "There is no specific antidote to ramolor.", "no"),
         ("Is there an antidote to ramolor?", "An antidote to ramolor is available.", "yes"),

@@ -241,7 +241,7 @@ def _nearest(asked: Question, subjects: set[str], clauses: Sequence[str]) -> str
 
     def shared(clause: str) -> float:
         if asks_use(asked) and COMBINED.search(clause):
-            return 1.0  # "A raises B; the combination is avoided"
+            return 2.0  # before any other: "A raises B; the combination is avoided"
         first = (clause.split() or [""])[0].lower()
         inherits = clause is not clauses[0] and first in AUXILIARIES
         return share_of(subjects, f"{subject} {clause}" if inherits else clause)
