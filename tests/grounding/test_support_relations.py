@@ -190,3 +190,10 @@ def test_comparisons_turned_round_and_trimesters(
     source: str, statement: str, expected: bool
 ) -> None:
     assert check_support(statement, source).supported is expected
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("4 g", True), ("8 g", False), ("3 g", False)])
+def test_a_looser_bound_is_not_borne_out_by_a_limit(limit: str, expected: bool) -> None:
+    row = "Patient: Adults; Maximum in 24 hours: 4 g"
+    statement = f"Adults are given at most {limit} of aspirin a day."
+    assert check_support(statement, row, title="Aspirin").supported is expected
