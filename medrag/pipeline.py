@@ -210,8 +210,8 @@ class RAGPipeline:
             answer = step.answer
             if not answer.abstained and answer.confidence < threshold:
                 held_back = (
-                    f"an answer was held back: its confidence is {answer.confidence:.2f}, and "
-                    f"{threshold:.2f} is needed"
+                    f"an answer was held back, because {answer.confidence:.2f} is below the "
+                    f"threshold of {threshold:.2f}"
                 )
                 answer = replace(
                     _refusal(question, answer.confidence, answer.hits),
@@ -233,7 +233,8 @@ class RAGPipeline:
         evidence = weigh(question, vector, hits, self._sentences, retriever.rarity, self._reader)
         before = signals_before(question, hits, evidence)
         calibration, _ = self.calibration
-        possible = calibration.probability({**before, **best_after(calibration.weight)})
+        best = best_after(question, hits, retriever.rarity, calibration.weight)
+        possible = calibration.probability({**before, **best})
         warnings = self._warnings(question, hits, calibration, before)
         generator = self._open_generator() if evidence else None
         # A model is not asked to write what could not be shown. To quote costs nothing.

@@ -21,6 +21,7 @@ _AGREE = 5  # pieces of evidence after the best one that may say the same
 _ROW_SLOPE, _ROW_INTERCEPT = 1.0, -0.37
 KNOWN_BEFORE = 9  # signals, the first ones
 EITHER_WAY = frozenset({"asks yes or no", "asks for a quantity", "words asked"})
+_WORDS_SAID = "words of the question in the answer"
 _UNREAD = -4.0  # the logit of evidence where no model reads, or there is none
 
 
@@ -60,12 +61,11 @@ def signals_after(question: str, answer: Answer, rarity: Rarity) -> dict[str, fl
         rarity: weight of a word, larger for words that few chunks contain.
     """
     asked = read_question(question)
-    weights = {stem(word): rarity(word) for word in asked.topic}
     kept = [one for one in answer.sentences if one.supported]
     headings = " ".join(f"{one.title} {one.section}" for one in answer.sources)
     said = f"{headings} {' '.join(one.text for one in kept)}"
     return {
-        "words of the question in the answer": share_said(weights, said),
+        _WORDS_SAID: share_said(_weights(asked, rarity), said),
         "support": min((one.support for one in kept), default=0.0),
         "statements kept": len(kept) / len(answer.sentences) if answer.sentences else 0.0,
         "details given": float(not answer.missing),
@@ -73,14 +73,24 @@ def signals_after(question: str, answer: Answer, rarity: Rarity) -> dict[str, fl
     }
 
 
-def best_after(weight: Callable[[str], float]) -> dict[str, float]:
+def best_after(
+    question: str, hits: Sequence[Hit], rarity: Rarity, weight: Callable[[str], float]
+) -> dict[str, float]:
     """The signals of an answer that could not be better, for a bound on the confidence.
+
+    What no hit says, no answer can say that is supported.
 
     Args:
         weight: of a signal, by its name.
     """
-    names = signals_after("", Answer("", "", True, 0.0, (), ()), lambda word: 1.0)
-    return {name: float(weight(name) > 0.0) for name in names}
+    names = signals_after("", Answer("", "", True, 0.0, (), ()), rarity)
+    said = " ".join(f"{hit.title} {hit.section} {hit.text}" for hit in hits)
+    words = share_said(_weights(read_question(question), rarity), said)
+    return {name: float(weight(name) > 0.0) for name in names} | {_WORDS_SAID: words}
+
+
+def _weights(asked: Question, rarity: Rarity) -> dict[str, float]:
+    return {stem(word): rarity(word) for word in asked.topic}
 
 
 def _logit(evidence: Evidence | None) -> float:

@@ -201,7 +201,9 @@ def test_the_packaged_calibrations_belong_to_the_default_settings(
     after = signals_after("What is gout?", Answer("", "", True, 0.0, (), ()), lambda word: 1.0)
     assert calibration.names == (*before, *after)
     assert len(before) == KNOWN_BEFORE == len(calibration.spread)
-    assert {*best_after(lambda name: 1.0)} == {*after}
+    best = best_after("What is gout?", [], lambda word: 1.0, lambda name: 1.0)
+    assert {*best} == {*after}
+    assert best["words of the question in the answer"] == 0.0  # no hit has any
     json.dumps(calibration.scores)
 
 
