@@ -90,7 +90,7 @@ class GeneratorConfig:
 class GroundingConfig:
     """When an answer counts as supported."""
 
-    min_confidence: float = 0.2  # below it the pipeline abstains; 0..1
+    min_confidence: float = 0.15  # below it the pipeline abstains; 0..1
     min_support: float = 0.5  # `Support.score` from which on a statement is supported; 0..1
     keep_unsupported: bool = False  # True: keep unsupported statements in the answer, marked
     # Model that reads the six best candidates with the question: "packaged", a folder or a hub id;
