@@ -551,3 +551,23 @@ def test_a_sentence_with_many_quantities_takes_no_long() -> None:
     start = time.perf_counter()
     stance("Is 5 mg of ramolor safe in pregnancy?", ["5 mg or 10 mg " * 500])
     assert time.perf_counter() - start < 5.0
+
+
+def test_a_sentence_without_what_is_asked_does_not_overrule_one_with_it() -> None:
+    said = [
+        "Ototoxicity is due to loss of hair cells and is usually irreversible.",
+        "Gentamicin causes ototoxicity and nephrotoxicity.",
+    ]
+    assert stance("Is gentamicin ototoxicity reversible?", said) == "no"
+    assert stance("Is gentamicin ototoxicity irreversible?", said) == "yes"
+
+
+def test_an_empty_cell_denies_nothing_and_a_target_defines_no_disease() -> None:
+    row = (
+        "eGFR (mL/min/1.73 m2): below 30; Maximum daily dose: contraindicated; "
+        "Monitoring: not applicable"
+    )
+    assert stance("Is metformin contraindicated with an eGFR of 25?", [row]) == "yes"
+    target = ["Target blood pressure is 135/85 mmHg or below."]
+    assert stance("Is a blood pressure of 130/80 mmHg hypertension?", target) == ""
+    assert stance("Is a blood pressure of 145/95 mmHg hypertension?", target) == ""

@@ -30,6 +30,9 @@ _GOES_ON = re.compile(
     r"(?! (?:study|trial|review|paper|article|case|report|analysis))",
     re.I,
 )
+_NO_VALUE = re.compile(r"; [^:;]+: (?:not applicable|n/?a)\b(?=;|\Z)", re.I)  # a cell
+_TARGET = re.compile(r"\b(?:targets?|goals?|aim)\b", re.I)
+_ROOT = 6  # letters that forms of a word share
 _EXCEPT = re.compile(
     r"\b(?:unless|except(?:ions?)?|apart from|other than)\b(?P<rest>.*)", re.I | re.S
 )
@@ -44,13 +47,13 @@ def stance(question: str, sentences: Sequence[str]) -> str:
     asked = read_question(question)
     if not asked.yes_no:
         return ""
-    sentences = [one[:_LONGEST] for one in sentences]
+    sentences = [_NO_VALUE.sub("", one[:_LONGEST]) for one in sentences]
     subjects = {stem(word) for word in asked.subjects}
     shares = _shares(asked, subjects, sentences)
     spoken = [
         (share, one)
         for share, one in zip(shares, sentences, strict=True)
-        if is_about(question, one)
+        if is_about(question, one) and not _is_target(asked, one)
     ]
     said = [
         (share, answer, one)
@@ -68,6 +71,8 @@ def _decided(asked: Question, said: Sequence[tuple[float, str, str]]) -> str:
     A sentence says yes as long as it denies nothing. So a denial counts for more, unless a yes is
     about the very thing asked: then a denial that is too leaves it open, and another says nothing.
     """
+    if any(_has_last(asked, text) for _, _, text in said):  # "reversible", also in "irreversible"
+        said = [one for one in said if one[1] != "yes" or _has_last(asked, one[2])]
     nearest = max((share for share, _, _ in said), default=0.0)
     near = [one for one in said if one[0] >= _AS_NEAR * nearest]
     found = [answer for _, answer, _ in near]
@@ -86,6 +91,18 @@ def _decided(asked: Question, said: Sequence[tuple[float, str, str]]) -> str:
         return "no"
     no = max(share for share, answer, _ in near if answer == "no")
     return "unclear" if no >= _VERY * yes else "yes"
+
+
+def _has_last(asked: Question, sentence: str) -> bool:
+    """Whether a sentence has the last thing that a question names, which is what it asks."""
+    last = asked.subjects[-1] if asked.subjects else ""
+    return any(word.endswith(last) or word[:_ROOT] == last[:_ROOT] for word in words(sentence))
+
+
+def _is_target(asked: Question, sentence: str) -> bool:
+    """Whether a sentence gives a target, and a value may be a disease: "Is it hypertension?"."""
+    about_disease = quantities(asked.text) and names_something((asked.subjects or [""])[-1])
+    return bool(about_disease and _TARGET.search(sentence) and not _TARGET.search(asked.text))
 
 
 def _shares(asked: Question, subjects: set[str], sentences: Sequence[str]) -> list[float]:
