@@ -309,3 +309,15 @@ def _names(got: tuple[str, ...], detail: str) -> bool:
     """Whether any of the details named is the one that is missing, or part of it."""
     wanted = detail.lower()
     return any(wanted in one.lower() or one.lower() in wanted for one in got)
+
+
+def test_statements_that_each_lack_something_are_no_whole_answer() -> None:
+    question = "What is the starting dose of lithium?"
+    levels = "Levels are taken 12 hours after the last dose, weekly until stable."
+    target = "The target serum lithium is 0.6 to 0.8 mmol/L for maintenance."
+    assert missing_details(question, [levels, target], "Lithium") != ()
+    # One that has all of it is enough, and so are the halves of a question of two parts.
+    dose = "Lithium is started at 400 mg at night."
+    assert missing_details(question, [levels, dose], "Lithium") == ()
+    both = "What is the starting dose of lithium, and how often are levels taken?"
+    assert missing_details(both, [dose, levels], "Lithium") == ()

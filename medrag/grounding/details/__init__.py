@@ -20,7 +20,7 @@ from .manner import missing_manner
 from .mentions import Mentions
 from .named import missing_names, other_name
 from .outcomes import missing_outcomes
-from .parts import missing_parts, questions_apart
+from .parts import each_part, missing_parts, questions_apart
 from .reasons import missing_reasons
 from .values import missing_values
 
@@ -47,6 +47,7 @@ _VERB = re.compile(
     re.I,
 )
 _CLAUSE = re.compile(r"\b(?:because|since|which|who|that|if|when|unless|after|as)\b.*", re.I | re.S)
+_GOES_ON = re.compile(r"\W*(?:it|its|they|their|these|this|that|he|she)\b", re.I)
 _REPLY = 14  # words of a bare reply, at most
 
 
@@ -64,7 +65,12 @@ def missing_details(question: str, answer: Sequence[str], context: str = "") -> 
     """
     if asks_definition(question):
         return ()
-    return _names(question, _missing(question, answer, context))
+    missing = _names(question, _missing(question, answer, context))
+    if missing or any(map(_GOES_ON.match, answer)) or any(each_part(question)):
+        return missing
+    # Statements that each lack something do not make one answer, unless one goes on about another.
+    alone = [_names(question, _missing(question, [one], context)) for one in answer]
+    return alone[0] if alone and all(alone) else ()
 
 
 def other_subject(question: str, answer: Sequence[str], context: str = "") -> str:
