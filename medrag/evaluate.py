@@ -36,7 +36,6 @@ from .types import Example, Rejected
 METRICS, REPORT, PLOT, BIOGEN = "metrics.json", "report.html", "metrics.png", "biogen.json"
 _SAMPLES = "samples/questions.jsonl"
 _OF_BENCHMARK = ["medrag", "dense", "lexical", "bm25-first-sentence", "dense-first-sentence"]
-
 _REJECTED = 20  # lines of a question file of which metrics.json says why they cannot be used
 
 

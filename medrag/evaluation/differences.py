@@ -17,7 +17,12 @@ from ..grounding.support.alignment import Comparison, matches
 from ..grounding.support.amounts import quantity_differences
 from ..grounding.support.forms import root
 from ..grounding.support.kinds import kind_differences, paired_differences
-from ..grounding.support.order import order_differences, role_differences, subject_differences
+from ..grounding.support.order import (
+    CAUSING,
+    order_differences,
+    role_differences,
+    subject_differences,
+)
 from ..grounding.support.polarity import denied_terms, polarity_differences
 from ..grounding.support.sentences import Clause, Sentence, parse
 from ..grounding.support.vocabulary import listed_roots, opposites
@@ -25,7 +30,7 @@ from ..text import split_sentences
 from ..text.quantities import quantities
 from ..text.words import terms
 from ..types import AnswerSentence, Hit
-from .focus import CAUSING, NO_VERBS, drugs
+from .focus import NO_VERBS, drugs
 
 _TELLING, _SAME_WORDS = 4, 0.75  # terms of a statement; share of them that a reference has
 _LONGEST = 80  # terms of a sentence of a reference; longer ones are rows of tables

@@ -10,7 +10,9 @@ from itertools import chain, dropwhile
 from ..grounding.candidates import has_verb
 from ..grounding.question import fits, forbids, groups
 from ..grounding.support.alignment import is_name, matches
+from ..grounding.support.drugs import names_drug
 from ..grounding.support.forms import is_technical, root
+from ..grounding.support.order import CAUSING
 from ..grounding.support.sentences import Clause, Sentence, Term, parse
 from ..grounding.support.vocabulary import listed_roots, opposites
 from ..text.words import terms, words
@@ -18,17 +20,6 @@ from ..text.words import terms, words
 _PRONOUN = re.compile(r"\b(?:its?|they|their|this|these|such|with|by|to|than)\b", re.I)
 _NOBODY = 2  # what `fits` says of a text that names nobody
 _SHORT, _LONGEST_TITLE = 6, 10  # words of a bare name, and of a title that only announces
-# How the international names of drugs end, and those of some older ones.
-_DRUG = re.compile(
-    r"[a-z]{2,}(?:pril|sartan|olol|alol|terol|statin|azole|tidine|[aei]dine|mab|n[ei]b|tinib|xaban"
-    r"|gatran|grel|cillin|m[iy]cin|oxacin|cycline|vir|dipine|zosin|semide|tanide|thiazide|clazide"
-    r"|pamide|samide|gliptin|gliflozin|glitazone|formin|glutide|natide|reotide|parin|farin|irin"
-    r"|igoxin|azepam|zolam|barbital|toin|caine|triptan|setron|oxetine|pramine|triptyline|idone"
-    r"|apine|azine|coxib|profen|fenac|dronate|lukast|tropium|[lns]isone|olone|asone|onide|actone"
-    r"|curium|phylline|quine|oxone|zumab|[nrt][ae]cept|penem|uracil|trexate|oprim|urinol|uxostat"
-    r"|chicine|dopa|giline|capone|fibrate|orphine|codone|fentanil|fentanyl|etam|igine|giban|ramine"
-    r"|phenamine|renaline|nephrine|darone|setin)"
-)
 _NUMBERED = re.compile(
     r"\b(?P<noun>[a-z]{4,})[ -](?P<number>\d{1,2}[a-z]?|[ivx]{1,4})\b"
     r"(?!\s*(?:%|[mµ]?c?g\b|m?l\b|mmhg|/|\.\d|,\d|to\b|or\b|-|–|\w+ly\b|times\b|hours?\b"
@@ -64,7 +55,6 @@ _LESSER = re.compile(  # what a clause says that does not answer: "rarely X", "a
 )
 _IS_SO = re.compile(r"\s+(?:do|does|did|is|are|was|were)\W*\Z", re.I)  # "Naloxone does."
 _PREPOSITION = re.compile(r"\W*(?:in|for|with|after|before|at|on|if|when|yes|no)\b", re.I)
-CAUSING = frozenset(map(root, ("cause", "lead", "produce", "induce", "trigger", "provoke")))
 NO_VERBS = (
     "ly", "ment", "ments", "tion", "tions", "sion", "sions", "or", "ors", "er", "ers", "ing",
 )  # fmt: skip
@@ -252,4 +242,4 @@ def _numbered(text: str) -> dict[str, set[str]]:
 
 
 def _is_drug(term: Term) -> bool:
-    return _DRUG.fullmatch(term.word.removesuffix("s")) is not None and is_name(term)
+    return names_drug(term.word) and is_name(term)

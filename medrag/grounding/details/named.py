@@ -13,34 +13,12 @@ from typing import NamedTuple
 
 from ...text.words import words
 from ..question import Question
-from ..support.forms import is_technical, root, roots
-from ..support.vocabulary import Kinds, is_organ, is_particular, kinds, synonyms
+from ..support.drugs import covers, drug_classes, names_drug
+from ..support.forms import is_technical, root
+from ..support.vocabulary import is_organ, is_particular, kinds, synonyms
 from .kinds import Span
 from .mentions import Mentions, without
 
-# Classes of drugs in the table of kinds.
-_CLASSES = (
-    "antibiotic", "penicillin", "cephalosporin", "macrolide", "fluoroquinolone", "tetracycline",
-    "aminoglycoside", "antiviral", "antifungal", "antimalarial", "antiretroviral", "statin",
-    "ace inhibitor", "angiotensin receptor blocker", "beta-blocker", "calcium-channel blocker",
-    "diuretic", "proton pump inhibitor", "h2 blocker", "nsaid", "opioid", "analgesic",
-    "benzodiazepine", "antidepressant", "ssri", "antipsychotic", "antiepileptic", "corticosteroid",
-    "bronchodilator", "antihistamine", "antiemetic", "anticoagulant", "doac",
-    "low molecular weight heparin", "antiplatelet", "bisphosphonate", "sulfonylurea",
-    "sglt2 inhibitor", "dpp-4 inhibitor", "glp-1 receptor agonist", "monoclonal antibody",
-    "chemotherapy", "immunosuppressant", "laxative",
-)  # fmt: skip
-# Stems of international names of drugs that no class in that table has.
-_DRUG = re.compile(
-    r"(?:nib|cept|rsen|xaban|gatran|fenacin|tidine|trexate|mustine|platin|taxel|rubicin|ciclib"
-    r"|parib|zomib|degib|vaptan|sentan|triptan|fibrate|dronate|barbital|ytoin|odone|ridone|apine"
-    r"|azine|oxacin|[mk]acin|mycin|micin|cycline|caine|curium|flurane|azosin|[df]afil|lukast|terol"
-    r"|tropium|dopa|giline|capone|pexole|semide|lactone|darone|cainide|prost|glitazone|glinide"
-    r"|formin|gabatrin|tiracetam|purinol|chicine|rolimus|sporine?|thioprine|prim|oxazole"
-    r"|bendazole|quantel|mectin|gabalin|bapentin|lithium|insulin|thyroxine"
-    r"|dacin|(?<!t)oxin|digitoxin|[oa]lol|oxone|trexone|mazenil|pizole|fylline|vastatin|morphone"
-    r"|idone|ridol|ergoline|tamine|bactam|nidazole|fenone)\Z"
-)
 _DISEASE = re.compile(
     r"(?:itis|(?<!gn)(?<!opt)(?<!mit)(?<!hypn)(?<!stom)osis|[aeo]emia|omas?"
     r"|[aeo]pathy|algia|uria|penia|plegia|rrh?o?ea|iasis|epsy|asthenia"
@@ -206,26 +184,9 @@ def _is_drug(word: str) -> bool | None:
         return None  # a class, such as "carcinoma", is said in too many ways
     if word.endswith("ing") or len(word) <= _SHORT:
         return None  # "grafting"
-    if any(_covers(kind, plain, groups) for kind in _drugs()) or _DRUG.search(word.rstrip("s")):
+    if names_drug(word):
         return True
     return False if _DISEASE.search(word) or any(map(is_particular, groups)) else None
-
-
-@cache
-def _drugs() -> tuple[Kinds, ...]:
-    """What is a kind of the classes of drugs."""
-    wide = {group for name in _CLASSES for group in synonyms().get(roots(name), ())}
-    return tuple(kinds()[group] for group in wide if group in kinds())
-
-
-def _covers(kind: Kinds, plain: str, groups: frozenset[int]) -> bool:
-    """Whether something with a root and groups of synonyms is a kind of something."""
-    return (
-        not kind.groups.isdisjoint(groups)
-        or plain in kind.roots
-        or bool(kind.endings and plain.endswith(kind.endings))
-        or bool(kind.beginnings and plain.startswith(kind.beginnings))
-    )
 
 
 def _is_named(name: Name, said: Mentions) -> bool:
@@ -285,13 +246,13 @@ def _is_replaced(
 def _share_class(one: Name, other: Name) -> bool:
     """Whether two drugs are of one class."""
     pairs = [(root(name.word), Mentions(name.word).groups) for name in (one, other)]
-    return any(all(_covers(kind, *pair) for pair in pairs) for kind in _drugs())
+    return any(all(covers(kind, *pair) for pair in pairs) for kind in drug_classes())
 
 
 def _by_class(name: Name, said: Mentions) -> bool:
     """Whether a text speaks of a class that a name is one of."""
     plain, groups = root(name.word), Mentions(name.word).groups
-    return any(_covers(kinds()[wide], plain, groups) for wide in said.groups if wide in kinds())
+    return any(covers(kinds()[wide], plain, groups) for wide in said.groups if wide in kinds())
 
 
 def _has_sibling(name: Name, others: Sequence[Name]) -> bool:
@@ -308,7 +269,7 @@ def _narrowed(text: str) -> str:
     for at in range(2, len(parts), 2):
         before, word = (Mentions(parts[n]) for n in (at - 2, at))
         wide = [kinds()[one] for one in word.groups if one in kinds() and not is_organ(one)]
-        if before.roots and any(_covers(kind, before.roots[-1], before.groups) for kind in wide):
+        if before.roots and any(covers(kind, before.roots[-1], before.groups) for kind in wide):
             parts[at] = ""
     return "".join(parts)
 

@@ -69,7 +69,7 @@ _IS_A = re.compile(r"\b(?:is|are|was|were)\s+(?:an?\s+|the\s+)?(?:[a-z-]+\s+){0,
 _AGENTS = dict(pair.split("=") for pair in listed("agents"))  # "inhibitor": "inhibit"
 _BY_WHOM = re.compile(r"\s+by\b")
 _IMPERATIVE = re.compile(r"(?:^|[,:;]|\band|\bthen)\s*$")
-_CAUSING = frozenset(
+CAUSING = frozenset(
     map(root, ("cause", "lead", "result", "produce", "induce", "trigger", "precipitate", "provoke"))
 )
 _SIGN_OF = {"more": 1, "higher": 1, "greater": 1, "fewer": -1, "less": -1, "lower": -1}
@@ -323,7 +323,7 @@ def _verb(name: str) -> str:
     for axis, sign in opposites().get(name, ()):
         if axis == "change":
             return "rise" if sign > 0 else "fall"
-    if name in _CAUSING:
+    if name in CAUSING:
         return "cause"
     groups = synonyms().get((name,))
     return str(min(groups)) if groups else name
