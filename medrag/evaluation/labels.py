@@ -229,8 +229,8 @@ def notes(summary: Summary) -> list[str]:
         found.append(f"the confidence was fitted on {plural(count, 'other question')} of the set")
     if calibration := summary.get("unlike"):
         found.append(
-            "the questions are unlike those that the confidence was calibrated on "
-            f"({calibration}): evaluation.calibrate=true calibrates it on them"
+            f"the questions are unlike those that the confidence was calibrated on ({calibration})"
+            + ("" if summary.get("calibrated_on") else ": try evaluation.calibrate=true")
         )
     if count := summary.get("lines_rejected"):
         why = "; ".join(summary.get("rejected", ())[:3])
