@@ -28,7 +28,7 @@ from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import MAX_QUESTION, Retriever, check_question
 from .retrieval.cross_encoder import READER
 from .retrieval.pairs import CrossEncoder
-from .stores import IndexReader, check_embedder, open_index
+from .stores import Filter, IndexReader, check_embedder, open_index
 from .types import Answer, AnswerSentence, Citation, Evidence, Hit
 
 _EVEN = 0.5  # of two sources that disagree, one at most is right
@@ -121,22 +121,37 @@ class RAGPipeline:
         return self._retriever().index
 
     @property
+    def generator(self) -> Generator:
+        """What writes the answers; the configured one is opened at first use."""
+        if self._shared_generator is not None:
+            return self._shared_generator
+        with self._lock:
+            if self._generator is None:
+                self._generator = open_generator(self.config.generator)
+            return self._generator
+
+    @property
     def generator_name(self) -> str:
         """What writes the answers: the configured kind, or the class of one that was passed in."""
         own = self._shared_generator
         return self.config.generator.kind.value if own is None else type(own).__name__
 
-    def retrieve(self, question: str, k: int | None = None) -> list[Hit]:
+    def retrieve(
+        self, question: str, k: int | None = None, where: Filter | str | None = None
+    ) -> list[Hit]:
         """The best chunks for a question, without an answer.
 
         Args:
             k: how many; `retriever.k` by default.
+            where: search only documents that pass this filter ("year >= 2015"), and
+                `retriever.filter` as well; see docs/filters.md.
 
         Raises:
             QuestionError: the question is empty or too long.
+            ConfigError: the filter cannot be read, or names a field that no document has.
             ArtefactError: there is no usable index.
         """
-        return self._retriever().retrieve(question, k)
+        return self._retriever().retrieve(question, k, where)
 
     @overload
     def query(self, question: str, *, stream: Literal[False] = False) -> Answer: ...
@@ -236,7 +251,7 @@ class RAGPipeline:
         best = best_after(question, hits, retriever.rarity, calibration.weight)
         possible = calibration.probability({**before, **best})
         warnings = self._warnings(question, hits, calibration, before)
-        generator = self._open_generator() if evidence else None
+        generator = self.generator if evidence else None
         # A model is not asked to write what could not be shown. To quote costs nothing.
         if generator is None or (generator.reads_messages and possible < least):
             sure = possible if evidence else 0.0
@@ -369,14 +384,6 @@ class RAGPipeline:
             retriever, self._opened = self._opened, None
             self._calibration = None  # it is kept with the index
         del retriever  # outside the lock, because the last reference closes the files
-
-    def _open_generator(self) -> Generator:
-        if self._shared_generator is not None:
-            return self._shared_generator
-        with self._lock:
-            if self._generator is None:
-                self._generator = open_generator(self.config.generator)
-            return self._generator
 
     def _prompt_for(
         self,

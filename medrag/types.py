@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 Metadata = Mapping[str, Any]
 
@@ -156,6 +156,7 @@ class Hit:
         header: the caption of the table that `text` continues, or "".
         flags: what to know before relying on the text; see `Flag`.
         duplicates: ids of other documents that were found with the same text.
+        evidence: type of evidence that the document is, see `EvidenceType`; "" if unknown.
     """
 
     chunk_id: int
@@ -173,6 +174,7 @@ class Hit:
     header: str = ""
     flags: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ class Citation:
         marker: the n of `[n]` in the answer text, from 1.
         text: the span; `cleaned[start:end] == text` in the cleaned text of `document`.
         score: how well the span supports the statement that cites it, in [0, 1].
-        flags: as in `Hit`.
+        flags, duplicates, evidence: as in `Hit`.
     """
 
     marker: int
@@ -279,6 +281,17 @@ class Citation:
     url: str
     score: float
     flags: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
+    evidence: str = ""
+
+    @classmethod
+    def of(cls, hit: Hit, start: int, end: int, marker: int, score: float) -> Self:
+        """A span of a hit, `hit.text[start:end]`, as a source."""
+        return cls(
+            marker, hit.document, hit.title, hit.text[start:end], hit.start + start,
+            hit.start + end, hit.page, hit.section, hit.url, score, hit.flags, hit.duplicates,
+            hit.evidence,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

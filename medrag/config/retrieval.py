@@ -45,6 +45,8 @@ class RetrieverConfig:
     k: int = 5  # hits returned
     candidates: int = 50  # hits taken from vectors and from words before fusion
     dense_weight: float = 0.9  # weight of vectors in fusion, 0..1; see docs/benchmarks.md
+    # Search only documents that pass, e.g. "year >= 2015 and journal = Lancet*"; docs/filters.md.
+    filter: str = ""
     # Model that reads the first 20 hits again: "packaged", a folder or a hub id; "" for none.
     reranker: str = ""
 

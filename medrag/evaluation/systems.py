@@ -170,11 +170,8 @@ class FirstSentence:
         headings = [words(one) for one in (hit.title, *hit.section.split(" > "))]
         sentences = [*filter(None, map(str.strip, split_sentences(hit.text)))] or [hit.text]
         text = next((one for one in sentences if words(one) not in headings), sentences[0])
-        at = hit.start + hit.text.index(text)
-        source = Citation(
-            1, hit.document, hit.title, text, at, at + len(text), hit.page, hit.section, hit.url,
-            1.0, hit.flags,
-        )  # fmt: skip
+        at = hit.text.index(text)
+        source = Citation.of(hit, at, at + len(text), 1, 1.0)
         # BM25 has no upper bound; a cosine has.
         sure = hit.score / (1.0 + hit.score) if hit.similarity is None else max(0.0, hit.similarity)
         return Draft(

@@ -79,19 +79,8 @@ def ground(
         for hit, start, end in places:
             key = (hit.document, hit.start + start, hit.start + end)
             if key not in citations:
-                citations[key] = Citation(
-                    marker=len(citations) + 1,
-                    document=hit.document,
-                    title=hit.title,
-                    text=hit.text[start:end],
-                    start=hit.start + start,
-                    end=hit.start + end,
-                    page=hit.page,
-                    section=hit.section,
-                    url=hit.url,
-                    score=score,
-                    flags=hit.flags,
-                )
+                marker = len(citations) + 1
+                citations[key] = Citation.of(hit, start, end, marker, score)
             if citations[key].marker not in markers:
                 markers.append(citations[key].marker)
         parts.append(f"{statement.text} {' '.join(f'[{marker}]' for marker in markers)}")

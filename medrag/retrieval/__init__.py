@@ -13,7 +13,7 @@ from more_itertools import chunked
 from ..config import RetrieverConfig, RetrieverMode
 from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
-from ..stores import Filter, IndexReader
+from ..stores import Filter, IndexReader, both, parse_filter
 from ..text.cleaning import clean_text
 from ..text.duplicates import SHORT, Wording, same_text_key
 from ..text.words import STOPWORDS, words
@@ -58,6 +58,7 @@ class Retriever:
     ) -> None:
         self.index = index
         self._config = config
+        self._where = parse_filter(config.filter)
         if reranker is None and config.reranker:
             reranker = CrossEncoderReranker(config.reranker)
         self._reranker = reranker
@@ -73,17 +74,18 @@ class Retriever:
         )
 
     def retrieve(
-        self, question: str, k: int | None = None, where: Filter | None = None
+        self, question: str, k: int | None = None, where: Filter | str | None = None
     ) -> list[Hit]:
         """The best chunks for a question, best first.
 
         Args:
             k: how many at most; `retriever.k` by default.
-            where: search only the chunks that pass this filter.
+            where: search only documents that pass this filter, an expression or one that was
+                parsed, and `retriever.filter` as well.
 
         Raises:
             QuestionError: the question is empty or too long.
-            ConfigError: `k` is below 1.
+            ConfigError: `k` is below 1, or the filter cannot be read or names an unknown field.
             ArtefactError: the index is damaged.
             ModelError: the reranker cannot be loaded.
         """
@@ -91,8 +93,12 @@ class Retriever:
         k = self._config.k if k is None else k
         if k < 1:
             raise ConfigError(f"k={k} cannot be used: give 1 or more")
+        where = both(self._where, parse_filter(where) if isinstance(where, str) else where)
         # At most the number of chunks: a search allocates memory for as many as it is asked for.
-        chunks = self.index.counts.chunks
+        index = self.index
+        chunks = index.counts.chunks if where is None else index.count_passing(where)
+        if not chunks:
+            return []
         depth = min(max(k, self._config.candidates), chunks)
         wanted = depth if self._reranker else k
         while True:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config import IndexConfig
+from .filters import Filter, both, in_documents, parse_filter
 from .protocols import (
     QUARANTINED,
     Changes,
     Content,
     Counts,
     EmbedderRecord,
+    Field,
     FileState,
-    Filter,
     IndexManifest,
     IndexReader,
     IndexSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "Content",
     "Counts",
     "EmbedderRecord",
+    "Field",
     "FileState",
     "Filter",
     "IndexManifest",
@@ -44,9 +46,12 @@ __all__ = [
     "Scored",
     "Vector",
     "VectorsRecord",
+    "both",
     "check_embedder",
+    "in_documents",
     "open_index",
     "open_store",
+    "parse_filter",
 ]
 
 

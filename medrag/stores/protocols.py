@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ..embedding import Embedder
 from ..errors import ConfigError, FormatError, MismatchError
 from ..manifest import REBUILD_INDEX, Manifest, read_manifest
 from ..types import Chunk, Deleted, Document, Hit, Rejected
+from .filters import Filter
 
 if TYPE_CHECKING:
     from ..ingestion.corpus import Away, SourceFile
@@ -195,15 +196,16 @@ class IndexManifest:
 # --- reading --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which chunks a search may return; it is applied inside the search, never after the cut.
+class Field(NamedTuple):
+    """What an index knows of one field of its documents.
 
     Attributes:
-        documents: ids of the documents whose chunks may be found.
+        kind: "number", "date" or "text"; what most of its values are.
+        example: one of its values, in the form in which it is compared.
     """
 
-    documents: frozenset[str]
+    kind: str
+    example: str
 
 
 class IndexReader(Protocol):
@@ -227,10 +229,21 @@ class IndexReader(Protocol):
     def embedder(self) -> EmbedderRecord: ...
 
     def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
-        """The `k` chunks nearest to a query [dimension], by cosine."""
+        """The `k` chunks nearest to a query [dimension], by cosine.
+
+        Args:
+            where: search only the chunks of documents that pass. Here and below, a filter that
+                names a field that no document has raises ConfigError.
+        """
 
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Scored:
         """The `k` best chunks by BM25 over title, section and text."""
+
+    def fields(self) -> Mapping[str, Field]:
+        """What a filter can ask for: all fields of the documents, by name."""
+
+    def count_passing(self, where: Filter) -> int:
+        """How many chunks are in documents that pass a filter."""
 
     def word_frequency(self, word: str) -> int:
         """In how many chunks a word, or another form of its stem, occurs."""

@@ -14,7 +14,7 @@ from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.progress import console
 from medrag.retrieval import Retriever
-from medrag.stores import Filter, open_index
+from medrag.stores import in_documents, open_index
 from tests.ingestion.test_pubmed import record, relation
 
 Build = Callable[[], BuildReport]
@@ -116,5 +116,5 @@ def test_the_second_of_two_equal_documents_is_a_duplicate(retriever: Retriever) 
     question = "What eases an attack of gout?"
     (best, *_) = retriever.retrieve(question)
     assert (best.document, best.flags, best.duplicates) == ("one.txt", (), ("two.txt",))
-    (second,) = retriever.retrieve(question, where=Filter(frozenset({"two.txt"})))
+    (second,) = retriever.retrieve(question, where=in_documents({"two.txt"}))
     assert (second.document, second.flags) == ("two.txt", ("duplicate",))

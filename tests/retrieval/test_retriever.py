@@ -19,7 +19,7 @@ from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.ingestion.chunking import Chunker
 from medrag.retrieval import Retriever, convex_combination
-from medrag.stores import Filter
+from medrag.stores import Filter, in_documents
 from medrag.stores.local.database import DATABASE, Database
 from medrag.stores.local.index import Index
 from medrag.stores.local.snapshot import Snapshot
@@ -367,7 +367,7 @@ def test_a_filter_reaches_every_search(
 
     recorded("search_vectors")
     recorded("search_words")
-    where = Filter(frozenset({"zinc.txt"}))
+    where = in_documents({"zinc.txt"})
     Retriever(index, embedder, RetrieverConfig(mode=mode)).retrieve("zinc tablet", where=where)
     assert given == [where] * (2 if mode is RetrieverMode.hybrid else 1)
 

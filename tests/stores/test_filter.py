@@ -19,7 +19,7 @@ from medrag.config import IndexKind
 from medrag.errors import ArtefactError
 from medrag.indexing import BuildReport
 from medrag.ingestion import TextEmbedder
-from medrag.stores import Filter, IndexReader, open_index
+from medrag.stores import IndexReader, in_documents, open_index
 from medrag.stores.local import vectors as vectors_module
 from medrag.stores.local.vectors import VectorIndex, write_vectors
 
@@ -127,7 +127,7 @@ def test_words_are_found_among_the_selected_documents(
     chunks = {chunk for id_ in chosen for chunk in index.document_chunk_ids(id_)}
     every = index.search_words(words, index.counts.chunks)
     wanted = [(chunk, score) for chunk, score in every if chunk in chunks]
-    found = index.search_words(words, k, Filter(chosen))
+    found = index.search_words(words, k, in_documents(chosen))
     # Chunks with equal scores may be cut in any order.
     assert [score for _, score in found] == [score for _, score in wanted[:k]]
     assert set(found) <= set(wanted)
@@ -137,10 +137,10 @@ def test_a_filter_of_documents_filters_both_sides(
     index: IndexReader, embedder: TextEmbedder
 ) -> None:
     (query,) = embedder.embed_queries(["How is gout treated?"])
-    where = Filter(frozenset({"asthma.md", "rows.jsonl#1", "unknown"}))
+    where = in_documents({"asthma.md", "rows.jsonl#1", "unknown"})
     chunks = {*index.document_chunk_ids("asthma.md"), *index.document_chunk_ids("rows.jsonl#1")}
     assert {chunk for chunk, _ in index.search_vectors(query, 50, where)} == chunks
     assert {chunk for chunk, _ in index.search_words(["treated"], 50, where)} <= chunks
     assert index.search_words(["asthma"], 50, where)
-    nothing = Filter(frozenset())
+    nothing = in_documents(())
     assert index.search_vectors(query, 5, nothing) == index.search_words(["gout"], 5, nothing) == []

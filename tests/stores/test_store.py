@@ -20,7 +20,7 @@ from medrag import PipelineConfig
 from medrag.errors import FormatError, MismatchError
 from medrag.indexing import BuildReport
 from medrag.manifest import MANIFEST, SCHEMA, fingerprint, write_manifest
-from medrag.stores import Filter, open_index, open_store
+from medrag.stores import in_documents, open_index, open_store
 from medrag.stores.local.index import Index
 
 Build = Callable[[], BuildReport]
@@ -155,7 +155,7 @@ def test_an_index_is_closed_when_nothing_refers_to_it(build: Build, config: Pipe
     build()
     index = Index(config.index.dir)
     query = index.chunk_vectors([1])[1]
-    assert index.search_vectors(query, 1, Filter(frozenset(index.document_ids())))
+    assert index.search_vectors(query, 1, in_documents(index.document_ids()))
     gc.disable()  # it would also free an index that refers to itself, but later
     try:
         del index

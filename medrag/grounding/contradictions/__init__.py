@@ -167,20 +167,7 @@ class _Passage:
 
     def cite(self, clash: _Clash, marker: int) -> Citation:
         """The sentence as a source."""
-        document, start, end = self.place(clash)
-        return Citation(
-            marker=marker,
-            document=document,
-            title=self.hit.title,
-            text=self.hit.text[clash.start : clash.end],
-            start=start,
-            end=end,
-            page=self.hit.page,
-            section=self.hit.section,
-            url=self.hit.url,
-            score=round(clash.score, 3),
-            flags=self.hit.flags,
-        )
+        return Citation.of(self.hit, clash.start, clash.end, marker, round(clash.score, 3))
 
     def _may_contradict(self, at: int, said: _Said) -> bool:
         """Whether a sentence is worth taking apart, by its words alone."""

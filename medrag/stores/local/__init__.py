@@ -15,6 +15,7 @@ from ...manifest import MANIFEST, fsync_path, write_manifest
 from ..protocols import Content, FileState, IndexManifest, IndexSettings, Origin
 from .database import DATABASE, NEVER, Database
 from .directory import build_lock, generation_folder, remove_unheld, writing
+from .fields import FIELDS, write_fields
 from .index import Index
 from .lexical import WORDS, write_words
 from .snapshot import Snapshot
@@ -115,11 +116,12 @@ class LocalWriter(Store):
         size = content.counts.chunks, settings.embedder.dimension
         rows = snapshot.all_vectors()
         vectors = write_vectors(folder / VECTORS, snapshot.identity, rows, *size, settings.kind)
-        base = None
-        if before:
-            words = generation_folder(self._directory, before.generation) / WORDS
-            base = words, Snapshot(self, before.generation)
-        write_words(folder / WORDS, snapshot, base)
+        older = Snapshot(self, before.generation) if before else None
+        for name, write in ((WORDS, write_words), (FIELDS, write_fields)):
+            base = None
+            if older:
+                base = generation_folder(self._directory, older.generation) / name, older
+            write(folder / name, snapshot, base)
         fsync_path(folder)
         fsync_path(folder.parent)
         self.seal(self.build)

@@ -7,20 +7,27 @@ import os
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Lock
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import MismatchError
 from ...manifest import REBUILD_INDEX, fsync_path
-from ..protocols import Filter, Scored, Vector
+from ..filters import Filter
+from ..protocols import Field, Scored, Vector
 from .database import DATABASE, Database
 from .directory import generation_folder, hold_current, is_sealed, scratch, writing
+from .fields import FIELDS, FieldIndex, write_fields
 from .lexical import WORDS, WordIndex, write_words
 from .snapshot import Snapshot
 from .vectors import VECTORS, VectorIndex, write_vectors
+
+_SELECTIONS = 8  # filters whose chunks are remembered
 
 _log = logging.getLogger(__name__)
 
@@ -51,9 +58,7 @@ class Index(Snapshot):
             pinned = store, self.manifest.generation, self.counts.documents
             super().__init__(*pinned)
             self._opening = Lock()
-            # Both sides of a search ask for the same selection. Not a method of `self`: an index
-            # that refers to itself is not freed, and so not closed, when it is dropped.
-            self._selected = lru_cache(maxsize=4)(Snapshot(*pinned).chunk_ids)
+            self._selections: dict[Filter, NDArray[np.int64]] = {}
             # One that is dropped without being closed must not hold its generation forever.
             self._close = weakref.finalize(self, opened.pop_all().close)
 
@@ -84,16 +89,33 @@ class Index(Snapshot):
     # --- IndexReader ------------------------------------------------------------------------
 
     def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
-        selected = None if where is None else self._selected(where.documents)
-        scores, ids = self.vectors.search(query, k, selected)
+        scores, ids = self.vectors.search(query, k, self._selected(where))
         return list(zip(ids.tolist(), scores.tolist(), strict=True))
 
     def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Scored:
-        selected = None if where is None else self._selected(where.documents)
-        return self.words.search(words, k, selected)
+        return self.words.search(words, k, self._selected(where))
 
     def word_frequency(self, word: str) -> int:
         return self.words.frequency(word)
+
+    def fields(self) -> dict[str, Field]:
+        return self._fields.fields()
+
+    def count_passing(self, where: Filter) -> int:
+        chunks = self._selected(where)
+        return self.counts.chunks if chunks is None else len(chunks)
+
+    def _selected(self, where: Filter | None) -> NDArray[np.int64] | None:
+        """Ids of the chunks that pass a filter; kept, because both sides of a search ask for it."""
+        if where is None:
+            return None
+        found = self._selections.get(where)
+        if found is None:
+            found = self._fields.chunk_ids(where)
+            if len(self._selections) >= _SELECTIONS:
+                self._selections.clear()
+            self._selections[where] = found
+        return found
 
     # --- derived files ----------------------------------------------------------------------
 
@@ -118,13 +140,26 @@ class Index(Snapshot):
             write_vectors(path, self.identity, self.all_vectors(), *size, kind)
 
         with self._derived(VECTORS, write) as path:
-            exact = Snapshot(self._database, self.generation).chunk_vectors  # see `_selected`
+            # Not a method of `self`: an index that refers to itself is not freed, and so not
+            # closed, when it is dropped.
+            exact = Snapshot(self._database, self.generation).chunk_vectors
             return VectorIndex(path, kind, exact)
 
     @cached_property
     def _words(self) -> WordIndex:
         with self._derived(WORDS, lambda path: write_words(path, self, None)) as path:
             return WordIndex(path)
+
+    @property
+    def _fields(self) -> FieldIndex:
+        """What filters are looked up in, opened on first use."""
+        with self._opening:
+            return self._opened_fields
+
+    @cached_property
+    def _opened_fields(self) -> FieldIndex:
+        with self._derived(FIELDS, lambda path: write_fields(path, self, None)) as path:
+            return FieldIndex(path)
 
     @contextmanager
     def _derived(self, name: str, write: Callable[[Path], None]) -> Iterator[Path]:
@@ -135,7 +170,10 @@ class Index(Snapshot):
             yield path
             return
         kept = os.access(folder, os.W_OK)
-        _log.warning(
+        # An index that an older version has made lacks some of them.
+        is_news = path.exists() or name in (VECTORS, WORDS)
+        _log.log(
+            logging.WARNING if is_news else logging.INFO,
             "%s is missing or damaged; rebuilding it from the store%s",
             path,
             "" if kept else f", in {gettempdir()}, for this process only",

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from itertools import chain
 from typing import TypeVar
 
 import numpy as np
 from more_itertools import chunked
 from numpy.typing import NDArray
 
+from ...text.evidence_types import evidence_type
 from ...types import PASSAGE_FLAGS, Flag, Hit
 from ..protocols import Content, Counts
 from .database import ChunkRow, Database, DocumentRow
@@ -113,29 +113,19 @@ class Snapshot:
         starts = json.loads(self._chunk(row.chunk_ids[place - 1]).page_starts)
         return next((page for start, page in reversed(starts) if start <= offset), None)
 
-    def chunk_ids(self, documents: Iterable[str]) -> NDArray[np.int64]:
-        """Ids of all chunks of some documents, sorted; unknown documents have none."""
-        ids = chain.from_iterable(row.chunk_ids for row in self._named(documents))
-        return np.sort(np.fromiter(ids, dtype=np.int64))
-
     def _document(self, id_: str) -> DocumentRow | None:
-        return next(iter(self._named([id_])), None)
-
-    def _named(self, documents: Iterable[str]) -> list[DocumentRow]:
-        """The documents with these ids; unknown ones are left out."""
-        found: list[DocumentRow] = []
-        wanted = list(documents)
-        for ids in chunked(wanted, _IDS):
-            rows = self._database.documents(f"WHERE id IN ({_marks(ids)})", ids)
-            found += [row for row in rows if row.is_in(self.generation)]
-        if len(found) < len(wanted) and not self._names_checked:
+        """The document with this id, or None."""
+        for row in self._database.documents("WHERE id = ?", (id_,)):
+            if row.is_in(self.generation):
+                return row
+        if not self._names_checked:
             # SQLite's indexes have no checksums: a damaged one would pass for an unknown id.
             # The check gives a row for each error that it finds.
             (result,) = next(self._database.select("PRAGMA integrity_check(documents)"))
             if result != "ok":
                 raise self._database.damaged(result)
             self._names_checked = True
-        return found
+        return None
 
     def _documents(self, order: str, missing_in: Snapshot | None = None) -> Iterator[DocumentRow]:
         """The documents of this generation, or those of them that another one lacks."""
@@ -164,6 +154,19 @@ class Snapshot:
             for chunk in self._chunks_of(row):
                 yield chunk.id, row.title, f"{chunk.section} {chunk.header}", chunk.text
 
+    def rows(self) -> Iterator[DocumentRow]:
+        """The documents of this generation, in the order of their keys."""
+        return self._documents("key")
+
+    def openings(self, missing_in: Snapshot | None) -> Iterator[tuple[DocumentRow, str]]:
+        """Every document with its opening, except those that another one holds."""
+        for row in self._documents("key", missing_in):
+            yield row, self.opening(row)
+
+    def opening(self, document: DocumentRow) -> str:
+        """The text of a document's first chunk."""
+        return self._chunk(document.first_chunk).text if document.chunks else ""
+
     def has_more_than(self, other: Snapshot) -> bool:
         """True when something of this generation is not in another one of the same store."""
         return next(self._documents("key", missing_in=other), None) is not None
@@ -176,13 +179,19 @@ class Snapshot:
             rows = self._database.documents(f"WHERE key IN ({_marks(keys)})", keys)
             documents = {row.key: row for row in rows if row.is_in(self.generation)}
             flags = {key: self._flags(row) for key, row in documents.items()}
+            metadata = {key: json.loads(row.metadata) for key, row in documents.items()}
+            evidence = {
+                key: evidence_type(row.title, metadata[key], self.opening(row))
+                for key, row in documents.items()
+            }
             for chunk in chunks:
                 if document := documents.get(chunk.document):
                     found[chunk.id] = Hit(
                         chunk.id, document.id, document.title, chunk.text, chunk.start,
                         chunk.start + len(chunk.text), chunk.page, chunk.section, document.url,
-                        0.0, None, json.loads(document.metadata), chunk.header,
-                        (*flags[document.key], *json.loads(chunk.flags)),
+                        0.0, None, metadata[document.key], chunk.header,
+                        (*flags[document.key], *json.loads(chunk.flags)), (),
+                        evidence[document.key],
                     )  # fmt: skip
         return found
 

@@ -1,0 +1,220 @@
+"""Filters: which documents a search may return, as an expression and as the tree it is read into.
+
+    year >= 2015 and journal = Lancet* and not flags = retracted
+    mesh in (Asthma, "Pulmonary Disease, Chronic Obstructive") or evidence = guideline
+
+A filter says something about whole documents, and a search applies it before it cuts off. Words are
+compared without case and accents; a document passes `=` if any of the values of its field does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NoReturn, TypeAlias
+
+from ..errors import ConfigError
+
+
+class Comparison(StrEnum):
+    """How a condition compares the values of a field with its own."""
+
+    among = "in"  # equal to one of them
+    prefix = "*"  # begins with it; the empty one fits every document that has the field
+    below = "<"
+    at_most = "<="
+    above = ">"
+    at_least = ">="
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one field of a document has to be.
+
+    Attributes:
+        field: its name, in any case.
+        values: one, or several for `among`.
+    """
+
+    field: str
+    comparison: Comparison
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part has to be true; no part fits every document."""
+
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One part at least has to be true; no part fits no document."""
+
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part must not be true; so documents without the field pass `not year < 2015`."""
+
+    part: Filter
+
+
+Filter: TypeAlias = Condition | AllOf | AnyOf | Not
+
+
+def in_documents(ids: Iterable[str]) -> Filter:
+    """The filter that only the documents with these ids pass."""
+    return Condition("document", Comparison.among, tuple(sorted(set(ids))))
+
+
+def both(first: Filter | None, second: Filter | None) -> Filter | None:
+    """The filter that demands what two demand; None demands nothing."""
+    if first is None or second is None:
+        return first if second is None else second
+    return AllOf((first, second))
+
+
+def parse_filter(expression: str) -> Filter | None:
+    """Read a filter expression; None if it is empty.
+
+    Raises:
+        ConfigError: it cannot be read; says where, and how a filter is written.
+    """
+    return _Parser(expression).whole() if expression.strip() else None
+
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+    (?P<quoted>"[^"]*"\*?|'[^']*'\*?)
+    |(?P<sign><=|>=|!=|==|[<>=(),])
+    |(?P<word>[^\s"'<>=!(),][^\s"<>=!(),]*)
+    )""",
+    re.VERBOSE,
+)
+_COMPARISONS = {
+    "<": Comparison.below,
+    "<=": Comparison.at_most,
+    ">": Comparison.above,
+    ">=": Comparison.at_least,
+}
+_EXAMPLE = 'year >= 2015 and journal = Lancet* and mesh in (Asthma, "Lung Diseases")'
+
+
+class _Parser:
+    """Recursive descent: `or` binds weaker than `and`, and `and` weaker than `not`."""
+
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+        self._tokens: list[tuple[str, str]] = []  # (kind, text)
+        place = 0
+        while expression[place:].strip():
+            match = _TOKEN.match(expression, place)
+            if match is None:
+                self._fail(f"“{expression[place:].strip()[:20]}” cannot be read")
+            self._tokens.append((match.lastgroup or "", match[match.lastgroup or 0]))
+            place = match.end()
+
+    def whole(self) -> Filter:
+        found = self._any()
+        if self._tokens:
+            self._fail(f"“{self._tokens[0][1]}” is unexpected")
+        return found
+
+    def _any(self) -> Filter:
+        parts = [self._all()]
+        while self._take("or"):
+            parts.append(self._all())
+        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+
+    def _all(self) -> Filter:
+        parts = [self._one()]
+        while self._take("and"):
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+    def _one(self) -> Filter:
+        if self._take("not"):
+            return Not(self._one())
+        if self._take("("):
+            found = self._any()
+            self._demand(")", "a closing )")
+            return found
+        return self._condition()
+
+    def _condition(self) -> Filter:
+        if not self._tokens or self._tokens[0][0] == "sign":
+            self._fail("the name of a field is missing")
+        field = self._tokens.pop(0)[1].strip("\"'")
+        negated = self._take("not")
+        if self._take("in"):
+            found = _among(field, self._list())
+        elif not negated and (sign := self._next_sign(*_COMPARISONS)):
+            found = Condition(field, _COMPARISONS[sign], (self._value(),))
+        elif not negated and (sign := self._next_sign("=", "==", "!=")):
+            found = _among(field, [self._value()])
+            negated = sign == "!="
+        else:
+            self._fail(f"after {field} comes one of = != < <= > >= in, not in")
+        return Not(found) if negated else found
+
+    def _list(self) -> list[str]:
+        self._demand("(", "a list like (a, b)")
+        values = [self._value()]
+        while self._take(","):
+            values.append(self._value())
+        self._demand(")", "a closing )")
+        return values
+
+    def _value(self) -> str:
+        """A quoted text, or words up to the next sign, `and` or `or`."""
+        if self._tokens and self._tokens[0][0] == "quoted":
+            text = self._tokens.pop(0)[1]
+            star = "*" if text.endswith("*") else ""
+            return text.removesuffix("*")[1:-1] + star
+        words = []
+        while self._tokens and self._tokens[0][0] == "word" and not self._is("and", "or"):
+            words.append(self._tokens.pop(0)[1])
+        if not words:
+            self._fail("a value is missing")
+        return " ".join(words)
+
+    def _is(self, *texts: str) -> bool:
+        if not self._tokens:
+            return False
+        kind, text = self._tokens[0]
+        return kind != "quoted" and text.lower() in texts
+
+    def _take(self, text: str) -> bool:
+        found = self._is(text)
+        if found:
+            self._tokens.pop(0)
+        return found
+
+    def _next_sign(self, *signs: str) -> str:
+        return self._tokens.pop(0)[1] if self._is(*signs) else ""
+
+    def _demand(self, text: str, what: str) -> None:
+        if not self._take(text):
+            self._fail(f"{what} is missing")
+
+    def _fail(self, why: str) -> NoReturn:
+        raise ConfigError(
+            f"the filter “{self._expression}” cannot be read: {why}; write it like {_EXAMPLE}"
+        )
+
+
+def _among(field: str, values: list[str]) -> Filter:
+    """Equality with one of the values, or, for those that end with a star, beginning with one."""
+    exact = tuple(value for value in values if not value.endswith("*"))
+    parts: list[Filter] = [Condition(field, Comparison.among, exact)] if exact else []
+    parts += [
+        Condition(field, Comparison.prefix, (value.rstrip("*"),))
+        for value in values
+        if value.endswith("*")
+    ]
+    return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
