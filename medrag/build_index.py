@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from rich.markup import escape
 from rich.table import Table
 
 from .cli import launch
@@ -48,6 +49,8 @@ def summary_table(report: BuildReport) -> Table:
         if counted:
             most_first = sorted(counted.items(), key=lambda pair: -pair[1])
             table.add_row(name, ", ".join(f"{number:,} {reason}" for reason, number in most_first))
+    for who, group in report.skipped.items():
+        table.add_row("skipped", f"{group.count:,} {who}: {escape(group.names)}")
     if report.notes:
         table.add_row("notes", f"{report.notes:,}  see {report.directory}/notes.jsonl")
     if report.embedder:

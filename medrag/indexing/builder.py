@@ -19,6 +19,7 @@ from ..config import PipelineConfig, Precision
 from ..embedding import Embedder, open_embedder
 from ..errors import ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
+from ..ingestion.written import NOTES, QUARANTINE
 from ..manifest import REBUILD_INDEX, fingerprint
 from ..progress import peak_mb
 from ..stores import IndexWriter, RejectCode, open_store
@@ -32,6 +33,7 @@ from .publishing import (
     write_notes,
     write_quarantine,
 )
+from .reasons import grouped, nothing_usable, skipped_by
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ class IndexBuilder:
         with self._open(rebuild=self._config.index.rebuild) as reader:
             self._embed(reader, reader.mirror(paths))
             if reader.writer.is_empty():
-                raise CorpusError(_nothing_usable(reader.writer, paths))
+                raise CorpusError(self._nothing_usable(reader.writer, paths))
             reader.end_mirror()
             self._publish(reader)
         return reader.report
@@ -196,6 +198,17 @@ class IndexBuilder:
         report.flags, report.left_out = content.flags, content.left_out
         report.quarantined = write_quarantine(self._directory, writer)
         report.notes = write_notes(self._directory, writer, content.fingerprint)
+        report.skipped = skipped_by(
+            (id_, reason) for _, id_, reason in writer.rejected([RejectCode.skipped])
+        )
+
+    def _nothing_usable(self, writer: IndexWriter, paths: list[str]) -> str:
+        """Why there is nothing to publish; the reasons are listed in files all the same."""
+        write_quarantine(self._directory, writer)
+        write_notes(self._directory, writer, "")
+        reasons = grouped((id_, why) for _, id_, why in writer.rejected(list(RejectCode)))
+        listed_in = [str(self._directory / name) for name in (QUARANTINE, NOTES)]
+        return nothing_usable(paths, reasons, listed_in)
 
 
 def _absolute(path: str | Path) -> str:
@@ -204,11 +217,3 @@ def _absolute(path: str | Path) -> str:
     if "://" in given:
         return given
     return os.path.abspath(os.path.expanduser(given))  # noqa: PTH100, PTH111  # links stay links
-
-
-def _nothing_usable(writer: IndexWriter, paths: list[str]) -> str:
-    rejected = writer.rejected(list(RejectCode))
-    nothing = f"no usable document under {', '.join(paths)}"
-    if (first := next(rejected, None)) is None:
-        return nothing
-    return f"{nothing}; first of {1 + sum(1 for _ in rejected)}: {first[1]}: {first[2]}"

@@ -19,6 +19,7 @@ from ..config import (
     PipelineConfig,
 )
 from ..embedding import Embedder
+from ..ingestion.written import NOTES, QUARANTINE
 from ..manifest import replacing_file
 from ..stores import (
     QUARANTINED,
@@ -29,11 +30,10 @@ from ..stores import (
     RejectCode,
     open_store,
 )
+from .reasons import Group
 
 # Raise it when readers, cleaning or chunking give other text for the same input.
 TEXT_VERSION = 4
-QUARANTINE = "quarantine.jsonl"
-NOTES = "notes.jsonl"
 
 _C = TypeVar("_C", bound=PipelineConfig)
 
@@ -53,6 +53,7 @@ class BuildReport:
         kind, recall_at_10: of the vector index; see `VectorsRecord`.
         flags, left_out: see `Content`.
         notes: lines in `notes.jsonl`.
+        skipped: files and folders that hold no document of the user, by who wrote them.
     """
 
     directory: Path
@@ -79,6 +80,7 @@ class BuildReport:
     flags: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: int = 0
+    skipped: Mapping[str, Group] = field(default_factory=dict)
 
     @property
     def embedding_rate(self) -> str:

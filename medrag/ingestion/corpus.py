@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import lzma
 import os
 import shutil
@@ -20,10 +19,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import DocumentError, HttpError
-from ..manifest import MADE_BY, MANIFEST, fingerprint
+from ..manifest import fingerprint
 from ..types import Rejected
 from .files import BOMB, MEGABYTE, RATIO_FROM, RATIO_LIMIT, Unpacked
 from .readers import SUFFIXES
+from .written import NOTES, QUARANTINE, written_file, written_folder
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _MEMBER_LIMIT = 1_000_000  # files in an archive
@@ -40,7 +40,7 @@ _MAX_DOWNLOAD = 2 << 30  # bytes of one document
 _DOWNLOAD_DEADLINE = 3600.0  # seconds for one document, retries included
 _LAST_NS = 2**63 - 1  # the most SQLite can hold; some file systems have later times
 _NOT_UTF8 = "the name is not UTF-8; rename it"
-_MANIFEST_LIMIT = 4 << 20  # bytes of a manifest that medrag may have written
+_BEIR = "part of a BEIR data set"
 # What lies beside the corpus of a BEIR data set; other formats there are documents of the user.
 _BEIR_SUFFIXES = (".jsonl", ".json", ".tsv", ".csv", ".txt", ".md")
 _SUFFIX_OF = {
@@ -94,7 +94,7 @@ class Skipped:
 
     Attributes:
         id: its path inside the entry of `corpus.paths`.
-        reason: what it holds.
+        reason: who wrote it; details follow in brackets, and what to do after a semicolon.
     """
 
     id: str
@@ -105,10 +105,10 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
     """Yield the files under `paths` in sorted order; hold the names of one directory at a time.
 
     Hidden files and directories are skipped, and so is the directory of the index. What medrag and
-    the tools it runs have written, and the parts of a BEIR data set that are not its corpus, are
-    yielded as `Skipped`, unless `paths` name them. An unusable file (an unsupported type) is
-    yielded as `Rejected`. A missing path, an unreadable directory or a URL that cannot be fetched
-    is yielded as `Away`.
+    the tools it runs have written, installed software, and the parts of a BEIR data set that are
+    not its corpus, are yielded as `Skipped`, unless `paths` name them. An unusable file (an
+    unsupported type) is yielded as `Rejected`. A missing path, an unreadable directory or a URL
+    that cannot be fetched is yielded as `Away`.
 
     Args:
         paths: files, directories and `https://` URLs.
@@ -126,13 +126,16 @@ def find_files(paths: Sequence[str], downloads: Path) -> Iterator[SourceFile | R
             path = Path(root).expanduser()
             is_directory = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
-            yield Away(root, "path does not exist", root)
+            yield Away(root, f"path does not exist{_hint(root)}", root)
         except (OSError, ValueError, RuntimeError) as error:  # e.g. a NUL, or an unknown `~user`
             yield Away(root, f"cannot be read: {getattr(error, 'strerror', error)}", root)
         else:
-            if not is_directory:
+            real = path.resolve()
+            if real.parent == index and real.name in (QUARANTINE, NOTES):
+                yield Away(root, "is what a build of this index reports, not a document", root)
+            elif not is_directory:
                 yield _source(path, path.name, root)
-            elif path.resolve() == index:
+            elif real == index:
                 yield Away(root, "is the directory of the index; choose another index.dir", root)
             else:
                 yield from _walk(path, root, index)
@@ -147,7 +150,6 @@ def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Reje
     """Yield the files of a directory, then those of each folder in it, sorted by name."""
     folders = [""]  # ids that end with "/"
     real = directory.resolve()
-    outputs = Path("outputs").resolve()
     while folders:
         inside = folders.pop()
         if (writable := _writable(inside)) != inside:
@@ -156,9 +158,6 @@ def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Reje
         if real / inside == index:
             continue
         folder = inside.rstrip("/")
-        if folder and real / inside == outputs:
-            yield Skipped(folder, "what medrag has written; name it in corpus.paths to read it")
-            continue
         try:
             with os.scandir(directory / inside) as entries:
                 names = sorted(
@@ -168,50 +167,34 @@ def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Reje
         except OSError as error:
             yield Away(folder or root, f"cannot be read: {error.strerror}", root, folder)
             continue
-        if folder and (reason := _written_by_us(directory / inside, names)):
+        if folder and (reason := written_folder(directory / inside, names)):
             yield Skipped(folder, reason)
             continue
         names = [name for name in names if not name.startswith(".")]
         is_beir = "corpus.jsonl" in names and not {"queries.jsonl", "qrels/"}.isdisjoint(names)
         if is_beir and "qrels/" in names:
             names.remove("qrels/")
-            yield Skipped(f"{inside}qrels", "judgements of a BEIR data set, not documents")
+            yield Skipped(f"{inside}qrels", f"{_BEIR} (its judgements)")
         folders += [inside + name for name in reversed(names) if name.endswith("/")]
         for name in names:
             if is_beir and name != "corpus.jsonl" and name.endswith(_BEIR_SUFFIXES):
-                yield Skipped(inside + name, "part of a BEIR data set; its corpus.jsonl is read")
+                yield Skipped(inside + name, f"{_BEIR} (its corpus.jsonl is read)")
             elif not name.endswith("/"):
                 yield _source(Path(f"{directory}/{inside}{name}"), inside + name, root)
 
 
-def _written_by_us(folder: Path, names: Sequence[str]) -> str:
-    """Return what medrag or a tool that it runs has put into a folder with these names, or ""."""
-    if MANIFEST in names and (kind := _artefact_kind(folder / MANIFEST)):
-        return f"a medrag {kind}; name it in corpus.paths to read it"
-    if ".hydra/" in names and (folder / ".hydra/hydra.yaml").is_file():
-        return "the log of a command run by Hydra; name it in corpus.paths to read it"
-    if folder.name == "wandb" and any(n.startswith(("run-", "offline-run-")) for n in names):
-        return "runs tracked by W&B; name it in corpus.paths to read it"
+def _hint(path: str) -> str:
+    """What may be wrong with a path that does not exist, after "; "."""
+    if path.endswith(("'", '"')):
+        return "; leave out the quotes in it"
+    if any(sign in path for sign in "*?["):
+        return "; patterns are not expanded: name the directory above"
+    if "," in path:
+        return "; to name several, write a list: 'corpus.paths=[A,B]'"
     return ""
 
 
-def _artefact_kind(path: Path) -> str:
-    """Return the kind of artefact that a manifest describes; "" if medrag did not write it."""
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MANIFEST_LIMIT:
-            return ""
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return ""
-    signed = {"kind", "fingerprint", "package_version", "checksum"}
-    if not isinstance(content, dict) or not signed <= content.keys():
-        return ""
-    kind = content["kind"]
-    return kind if isinstance(kind, str) and kind in MADE_BY else ""
-
-
-def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
+def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected | Skipped:
     if (writable := _writable(id_)) != id_:
         return Rejected(writable, _NOT_UTF8)
     try:
@@ -221,6 +204,8 @@ def _source(path: Path, id_: str, root: str) -> SourceFile | Rejected:
     if stat.S_ISDIR(status.st_mode):
         return Rejected(id_, "a link to a directory; add its target to corpus.paths")
     if not is_supported(id_):
+        if why := written_file(path):
+            return Skipped(id_, why)
         return Rejected(id_, f"unsupported type; medrag reads {' '.join(_SUPPORTED)}")
     if not stat.S_ISREG(status.st_mode):
         return Rejected(id_, "not a regular file")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,10 +13,7 @@ from typing import Any
 
 import pytest
 
-from medrag import PipelineConfig
-from medrag.indexing import BuildReport
 from medrag.ingestion.corpus import Away, Skipped, SourceFile, find_files, is_supported
-from medrag.manifest import MADE_BY, Manifest, write_manifest
 from medrag.types import Rejected
 
 
@@ -170,65 +167,6 @@ def skipped(*paths: str | Path) -> dict[str, str]:
 
 def read(*paths: str | Path) -> list[str]:
     return [item.id for item in found(*paths) if isinstance(item, SourceFile)]
-
-
-@pytest.mark.parametrize("kind", MADE_BY)
-def test_what_medrag_has_made_is_skipped_and_named(tmp_path: Path, kind: str) -> None:
-    make(tmp_path, "a.txt", "made/rows.jsonl", "made/sub/b.txt", "z/c.txt")
-    write_manifest(tmp_path / "made", Manifest(kind, "f" * 32))
-    assert read(tmp_path) == ["a.txt", "z/c.txt"]
-    assert list(skipped(tmp_path)) == ["made"]
-    assert f"a medrag {kind}" in skipped(tmp_path)["made"]
-    assert read(tmp_path / "made") == ["rows.jsonl", "sub/b.txt"]  # it is named
-
-
-def test_an_index_is_skipped_beside_the_one_that_is_built(
-    build: Callable[[], BuildReport], config: PipelineConfig
-) -> None:
-    build()
-    index = Path(config.index.dir)
-    assert skipped(index.parent)[index.name].startswith("a medrag index")
-
-
-@pytest.mark.parametrize(
-    "manifest",
-    [
-        "",
-        "[" * 100_000,
-        "\x00\xff",
-        "[]",
-        '{"name": "my app", "version": 3}',
-        '{"kind": "index", "files": []}',
-        '{"kind": "trip", "fingerprint": "", "package_version": "1", "checksum": ""}',
-        '{"kind": ["index"], "fingerprint": "", "package_version": "1", "checksum": ""}',
-    ],
-)
-def test_a_manifest_of_something_else_hides_nothing(tmp_path: Path, manifest: str) -> None:
-    make(tmp_path, "notes/a.txt", "pipe/b.txt")
-    (tmp_path / "notes/manifest.json").write_text(manifest)
-    os.mkfifo(tmp_path / "pipe/manifest.json")
-    assert read(tmp_path) == ["notes/a.txt", "pipe/b.txt"]
-    assert not skipped(tmp_path)
-
-
-def test_logs_and_runs_are_skipped_and_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make(
-        tmp_path, "a.txt", "outputs/b.txt", "sub/outputs/c.txt", "runs/1/.hydra/hydra.yaml",
-        "runs/1/d.txt", "wandb/offline-run-2/files/requirements.txt", "study/wandb/e.txt",
-        "mine/.hydra/notes.txt", "mine/f.txt",
-    )  # fmt: skip
-    monkeypatch.chdir(tmp_path)
-    for root in (".", tmp_path):
-        assert read(root) == ["a.txt", "mine/f.txt", "study/wandb/e.txt", "sub/outputs/c.txt"]
-        assert list(skipped(root)) == ["outputs", "runs/1", "wandb"]
-    assert read("outputs", "runs/1") == ["b.txt", "d.txt"]
-
-
-def test_a_root_may_hold_the_log_of_a_command(tmp_path: Path) -> None:
-    make(tmp_path, "a.txt", ".hydra/hydra.yaml")
-    assert read(tmp_path) == ["a.txt"]
 
 
 @pytest.mark.parametrize("other", ["queries.jsonl", "qrels/test.tsv"])
