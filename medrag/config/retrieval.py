@@ -44,7 +44,9 @@ class RetrieverConfig:
     mode: RetrieverMode = RetrieverMode.hybrid
     k: int = 5  # hits returned
     candidates: int = 50  # hits taken from vectors and from words before fusion
-    dense_weight: float = 0.9  # weight of vectors in fusion, 0..1; see docs/benchmarks.md
+    # Weight of vectors against words in fusion, 0..1; see docs/retrieval.md. By default, what was
+    # learned from the index's questions, or 0.85.
+    dense_weight: float | None = None
     # Search only documents that pass, e.g. "year >= 2015 and journal = Lancet*"; docs/filters.md.
     filter: str = ""
     # Model that reads the first 20 hits again: "packaged", a folder or a hub id; "" for none.
@@ -53,7 +55,8 @@ class RetrieverConfig:
     def __post_init__(self) -> None:
         coerce_enums(self)
         at_least(1, "retriever", self, "k", "candidates")
-        share("retriever", self, "dense_weight")
+        if self.dense_weight is not None:
+            share("retriever", self, "dense_weight")
 
 
 class GeneratorKind(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
@@ -15,18 +15,18 @@ from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
 from ..stores import Filter, IndexReader, both, parse_filter
 from ..text.cleaning import clean_text
-from ..text.duplicates import SHORT, Wording, same_text_key
 from ..text.words import STOPWORDS, words
 from ..types import Hit
+from .distinct import Distinct
+from .fusion import READ, Fusion, best_first, convex_combination, refine
 from .reranking import CrossEncoderReranker
 
 MAX_QUESTION = 4000  # characters
 _DEEPER = 8  # times as many candidates, when copies of a text fill them
 _DEEPEST = 5_000  # candidates, at most for that
 _BEHIND = 5  # candidates behind the hits that are looked at, to name copies of the last hits
-_COMPARED = 20  # hits whose words each further one is compared with
-_ALIKE = 0.85  # share of words from which on two hits are alike
-_LOWERED = 0.2  # share of its score that a hit loses if it is like a better one
+# Chunks with the rarest word of a question that are looked up; a word of more is not rare.
+_RARE = 1_000
 
 
 class Reranker(Protocol):
@@ -45,7 +45,9 @@ class Retriever:
             `retriever.reranker` names. Without one, the fused score decides.
 
     Attributes:
+        fusion: how vectors and words count together in hybrid mode.
         query_vector: embeds a question.
+        frequency: in how many chunks a word occurs.
         rarity: the weight of a word: the fewer chunks contain it, the higher.
     """
 
@@ -62,15 +64,19 @@ class Retriever:
         if reranker is None and config.reranker:
             reranker = CrossEncoderReranker(config.reranker)
         self._reranker = reranker
+        self.fusion = Fusion()
+        if config.dense_weight is not None:
+            self.fusion = replace(self.fusion, dense_weight=config.dense_weight)
         # Weighing the evidence needs the same vector again.
         self.query_vector = lru_cache(maxsize=64)(
             lambda text: checked_vectors(
                 embedder.embed_queries([text]), 1, index.embedder.dimension, embedder.name
             )[0]
         )
+        self.frequency = frequency = lru_cache(maxsize=4096)(index.word_frequency)
         chunks = index.counts.chunks
         self.rarity = lru_cache(maxsize=4096)(
-            lambda word: math.log(1.0 + chunks / (1.0 + index.word_frequency(word)))
+            lambda word: math.log(1.0 + chunks / (1.0 + frequency(word)))
         )
 
     def retrieve(
@@ -124,9 +130,9 @@ class Retriever:
             similarity = self._search_vectors(question, depth, where, also=list(bm25))
             scores = similarity
             if mode == RetrieverMode.hybrid:
-                scores = convex_combination(similarity, bm25, self._config.dense_weight)
-        ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
-        distinct = _Distinct()
+                scores = self._fused(question, similarity, bm25, where)
+        ranked = best_first(scores)
+        distinct = Distinct()
         for some in chunked(ranked, wanted + _BEHIND):
             found = self.index.hits(some)
             self._check_all_found(len(found), len(some))
@@ -140,6 +146,31 @@ class Retriever:
             if distinct.different >= wanted:
                 break
         return distinct.hits()[:wanted], distinct.copies
+
+    def _fused(
+        self,
+        question: str,
+        similarity: dict[int, float],
+        bm25: dict[int, float],
+        where: Filter | None,
+    ) -> dict[int, float]:
+        """Scores of the candidates by vectors, words, and what the best ones have in common."""
+        scores = convex_combination(similarity, bm25, self.fusion.dense_weight)
+        best = best_first(scores)[:READ]
+        vectors = self.index.chunk_vectors(best)
+        self._check_all_found(len(vectors), len(best))
+        query = self.query_vector(question)
+        with_rarest = self._with_rarest(question, where)
+        return refine(self.fusion, scores, bm25, query, vectors, with_rarest)
+
+    def _with_rarest(self, question: str, where: Filter | None) -> set[int]:
+        """Chunks with the word of a question that fewest chunks have; none if many have it."""
+        found = {word: self.frequency(word) for word in words(question) if word not in STOPWORDS}
+        rare = [word for word, count in found.items() if 0 < count <= _RARE]
+        if not rare:
+            return set()
+        rarest = min(rare, key=found.__getitem__)
+        return {chunk for chunk, _ in self.index.search_words([rarest], _RARE, where)}
 
     def _search_words(self, question: str, depth: int, where: Filter | None) -> dict[int, float]:
         wanted = [word for word in words(question) if word not in STOPWORDS] or words(question)
@@ -166,55 +197,6 @@ class Retriever:
             )
 
 
-class _Distinct:
-    """Hits of which no two say the same, made from hits that are added best first.
-
-    A hit in nearly the same words as a better one may still say something else (another drug,
-    another ward). It is kept, but its score is lowered, so that others are seen as well.
-
-    Attributes:
-        copies: how many hits said the same as an earlier one.
-        different: how many hits do not even resemble a better one.
-    """
-
-    def __init__(self) -> None:
-        self.copies = self.different = 0
-        self._hits: dict[bytes, Hit] = {}
-        self._wordings: list[Wording] = []
-        self._documents: dict[bytes, dict[str, None]] = {}  # of copies, in order
-
-    def add(self, hit: Hit) -> None:
-        """Add the next best hit."""
-        key = _text_key(hit)
-        if key in self._hits:
-            self.copies += 1
-            if hit.document != self._hits[key].document:
-                self._documents.setdefault(key, {})[hit.document] = None
-            return
-        wording = Wording(hit.text)
-        seen = self._wordings[:_COMPARED]
-        if any(wording.shared(other) >= _ALIKE for other in seen):
-            hit = replace(hit, score=hit.score - _LOWERED * abs(hit.score))
-        else:
-            self.different += 1
-            self._wordings.append(wording)
-        self._hits[key] = hit
-
-    def hits(self) -> list[Hit]:
-        """The hits, best first, each with the documents of its copies."""
-        hits = [
-            replace(hit, duplicates=tuple(self._documents.get(key, ())))
-            for key, hit in self._hits.items()
-        ]
-        return sorted(hits, key=lambda hit: -hit.score)  # stable: equal scores keep their order
-
-
-def _text_key(hit: Hit) -> bytes:
-    """Equal for hits that say the same; a short text says it by its title and metadata, too."""
-    about = f"{hit.title}\n{hit.metadata}\n" if len(hit.text) < SHORT else ""
-    return same_text_key("\n".join((about, hit.section, hit.header, hit.text)))
-
-
 def check_question(question: str) -> str:
     """The question cleaned like the texts in an index: plain spaces, nothing invisible.
 
@@ -229,28 +211,3 @@ def check_question(question: str) -> str:
             f"the question has {len(question)} characters; the limit is {MAX_QUESTION}"
         )
     return question
-
-
-def convex_combination(
-    similarity: Mapping[int, float], bm25: Mapping[int, float], dense_weight: float
-) -> dict[int, float]:
-    """Fused score in [0, 1] of every candidate, by chunk id.
-
-    Both scores are scaled between their theoretical minimum (cosine -1, BM25 0) and the best
-    candidate, then averaged by weight. Bruch, Gai and Ingber 2023, "An Analysis of Fusion
-    Functions for Hybrid Retrieval" (TOIS 42), found this better and more stable than fusing ranks,
-    which ignores how far apart two candidates are.
-
-    Args:
-        similarity: cosine of every candidate with the query.
-        bm25: BM25 score of the candidates that share a word with the query.
-        dense_weight: weight of the cosine, 0..1.
-    """
-    best_cosine = max(similarity.values(), default=0.0)
-    best_bm25 = max(bm25.values(), default=0.0)
-    fused = {}
-    for chunk, cosine in similarity.items():
-        dense = (cosine + 1.0) / (best_cosine + 1.0) if best_cosine > -1.0 else 0.0
-        lexical = bm25.get(chunk, 0.0) / best_bm25 if best_bm25 > 0.0 else 0.0
-        fused[chunk] = dense_weight * dense + (1.0 - dense_weight) * lexical
-    return fused

@@ -18,7 +18,7 @@ from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.indexing import BuildReport, IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.ingestion.chunking import Chunker
-from medrag.retrieval import Retriever, convex_combination
+from medrag.retrieval import Retriever
 from medrag.stores import Filter, in_documents
 from medrag.stores.local.database import DATABASE, Database
 from medrag.stores.local.index import Index
@@ -369,37 +369,5 @@ def test_a_filter_reaches_every_search(
     recorded("search_words")
     where = in_documents({"zinc.txt"})
     Retriever(index, embedder, RetrieverConfig(mode=mode)).retrieve("zinc tablet", where=where)
-    assert given == [where] * (2 if mode is RetrieverMode.hybrid else 1)
-
-
-# --- fusion -----------------------------------------------------------------------------------
-
-
-def test_fusion_by_hand() -> None:
-    fused = convex_combination({1: 0.8, 2: 0.4, 3: -1.0}, {2: 6.0, 3: 3.0}, 0.75)
-    assert fused == pytest.approx({1: 0.75, 2: 0.75 * 1.4 / 1.8 + 0.25, 3: 0.125})
-
-
-SIMILARITY = st.dictionaries(st.integers(1, 9), st.floats(-1, 1), max_size=9)
-BM25 = st.dictionaries(st.integers(1, 9), st.floats(0, 40), max_size=9)
-
-
-@settings(deadline=None)
-@given(SIMILARITY, BM25, st.floats(0, 1))
-def test_fused_scores_are_shares_and_the_ends_are_one_side(
-    similarity: dict[int, float], bm25: dict[int, float], weight: float
-) -> None:
-    # As the retriever calls it: every candidate has a cosine, some have BM25.
-    bm25 = {chunk: score for chunk, score in bm25.items() if chunk in similarity}
-    fused = convex_combination(similarity, bm25, weight)
-    assert fused.keys() == similarity.keys()
-    assert all(-1e-9 <= score <= 1 + 1e-9 for score in fused.values())
-    dense = convex_combination(similarity, bm25, 1.0)
-    lexical = convex_combination(similarity, bm25, 0.0)
-    for a in similarity:
-        assert fused[a] == pytest.approx(weight * dense[a] + (1 - weight) * lexical[a])
-        for b in similarity:
-            if similarity[a] > similarity[b]:
-                assert dense[a] >= dense[b]
-            if bm25.get(a, 0.0) > bm25.get(b, 0.0):
-                assert lexical[a] >= lexical[b]
+    assert given and all(one is where for one in given)
+    assert len(given) >= (2 if mode is RetrieverMode.hybrid else 1)
