@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from . import interrupts as interrupts  # first: it sees to Ctrl-C during the imports below
+
+# isort: split
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -1,91 +1,86 @@
-"""Ask the index: `python -m medrag.ask "QUESTION"`, or without one for questions in turn."""
+"""Ask the index: `medrag ask "QUESTION"`, or without one for questions in turn."""
 
 from __future__ import annotations
 
+import difflib
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
-
+from .answer_view import show
 from .certificates import certify, write
-from .cli import launch, split_words, take_option
+from .cli import OPTIONS, OPTIONS_WITH_VALUE, fail, launch, sets, take_option
 from .config import Config
-from .errors import ConfigError, QuestionError
+from .dialogue import converse
+from .errors import ConfigError
 from .indexing import with_embedder_of_index
 from .pipeline import RAGPipeline
 from .progress import console
-from .types import Answer, AnswerStatus, Citation, Flag
+from .types import Answer
 
-# Answers go to standard output, so that they can be piped; progress goes to standard error.
-_out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+HELP = """\
+medrag ask "QUESTION" [NAME=VALUE ...]   one answer, with its sources
+medrag ask [NAME=VALUE ...]              questions in turn, with follow-ups; type "help" there
 
-# Flags of sources that are said before the answer, and in which words.
-_DOUBTS = {
-    Flag.concern: "under an expression of concern",
-    Flag.superseded: "superseded by a newer version",
-    Flag.corrected: "corrected by a later notice",
-    Flag.low_ocr_confidence: "a scan that was hard to read",
-}
-_STANCES = {"yes": "it says yes", "no": "it says no", "unclear": "neither yes nor no"}
-# What the answer itself shows.
-_PLAIN = (AnswerStatus.answered, AnswerStatus.abstained)
+  medrag ask "What is the maximum dose of metformin?"
+  medrag ask "Is aspirin safe in pregnancy?" --where "year >= 2015"
+  medrag ask "What is gout?" --certificate gout.json
+  medrag ask < questions.txt > answers.txt
+
+Options:
+  --where FILTER      search only documents that pass, as in
+                      "year >= 2015 and journal = Lancet*"
+  --certificate FILE  also write what the answer rests on; medrag verify checks it
+  --                  what follows is the question, whatever it looks like
+  --cfg job           show all settings; --help-all also shows their groups
+  -h, --help          show this
+
+Settings that matter, with their defaults:
+  index.dir=outputs/index        where the index is
+  retriever.k=5                  passages that are searched for the answer
+  grounding.min_confidence=0.15  below it no answer is shown
+  grounding.target_risk=0        share of answers that may be wrong; 0: not set
+  generator=extractive           who writes: extractive quotes; hf, openai: a model
+  generator.max_sentences=2      sentences in an answer (extractive)
+
+Quote a question: the shell keeps ? * ' = and the like for itself. An argument
+with a space, or one that names no setting, is a question or a part of it.
+Not medical advice."""
+_OPTION = re.compile(r"--?[A-Za-z]\S*")  # but not "-5", nor "-5 dioptres, which lens?"
+_HELP_OPTIONS = ("-h", "--help", "--help-all")
+_OPTIONS = ("--certificate", "--where", *_HELP_OPTIONS, *sorted(OPTIONS))
 
 
-def show(answer: Answer) -> None:
-    """Print an answer with its sources and the exact text of each."""
-    for source in answer.sources:
-        if doubts := [words for flag, words in _DOUBTS.items() if flag in source.flags]:
-            _out.print(f"\n[red]Careful: source {source.marker} is {', '.join(doubts)}.[/red]")
-    style = "yellow" if answer.abstained else "bold"
-    _out.print(f"\n[{style}]{escape(answer.answer)}[/{style}]")
-    status = "" if answer.status in _PLAIN else f" · {answer.status}"
-    stance = f" · {_STANCES[answer.stance]}" if answer.stance else ""
-    _out.print(f"[dim]confidence {answer.confidence:.2f}{status}{stance}[/dim]")
-    if answer.missing:
-        _out.print(f"[yellow]not said: {escape(', '.join(answer.missing))}[/yellow]")
-    for warning in answer.warnings:
-        _out.print(f"[yellow]{escape(warning)}[/yellow]")
-    _out.print()
-    if answer.abstained and answer.hits:
-        nearest = list(dict.fromkeys(hit.title or hit.document for hit in answer.hits))[:3]
-        _out.print(f"[dim]nearest documents: {escape('; '.join(nearest))}[/dim]\n")
-    for source in answer.sources:
-        _show_source(source)
-    for other in answer.contradicting:
-        _out.print(
-            f"[red]says otherwise than “{escape(other.statement)}”:[/red] {escape(other.reason)}"
-        )
-        _show_source(other.source)
-    for sentence in answer.sentences:
-        if not sentence.supported:
-            _out.print(
-                f"[yellow]removed ({escape(sentence.reason)}):[/yellow] {escape(sentence.text)}"
+def split_question(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Separate the question from settings and options: its words are what sets nothing.
+
+    Returns:
+        The question, or None if there is none, and the other arguments.
+
+    Raises:
+        ConfigError: there is no such option.
+    """
+    words, settings, rest = list[str](), list[str](), list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name = argument.partition("=")[0]
+        if argument == "--":  # what follows is the question, whatever it looks like
+            words, rest = [*words, *rest], []
+        elif name in _OPTIONS:
+            settings.append(argument)
+            if argument in OPTIONS_WITH_VALUE:
+                settings, rest = [*settings, *rest[:1]], rest[1:]
+        elif _OPTION.fullmatch(argument):
+            near = difflib.get_close_matches(name, _OPTIONS, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(
+                f"unknown option {argument}; {meant}--help shows them; put a question that begins "
+                "with a dash after --"
             )
-    if count := answer.stray_markers:
-        one = "a marker of a passage that was not given"
-        many = f"{count} markers of passages that were not given"
-        _out.print(f"[yellow]removed: {one if count == 1 else many}[/yellow]")
-
-
-def _show_source(source: Citation) -> None:
-    place = [source.document]
-    if source.page is not None:
-        place.append(f"page {source.page}")
-    if source.section:
-        place.append(source.section)
-    place.append(f"characters {source.start}–{source.end}")
-    _out.print(f"[cyan]\\[{source.marker}][/cyan] [bold]{escape(source.title)}[/bold]")
-    _indented(escape(f"“{source.text}”"))
-    _indented(f"[dim]{escape(' · '.join(place))}[/dim]")
-    if source.flags:
-        _indented(f"[yellow]{escape(', '.join(source.flags))}[/yellow]")
-
-
-def _indented(text: str) -> None:
-    # Padding wraps at the terminal's width; piped output is not wrapped.
-    _out.print(f"    {text}" if _out.soft_wrap else Padding(text, (0, 0, 0, 4)))
+        else:
+            (settings if sets(argument) else words).append(argument)
+    return (" ".join(words) if words else None), settings
 
 
 def run(config: Config, question: str, certificate: Path | None = None) -> Answer:
@@ -105,48 +100,25 @@ def run(config: Config, question: str, certificate: Path | None = None) -> Answe
     return answer
 
 
-def converse(config: Config) -> None:
-    """Answer questions until an empty line or the end of the input."""
-    with RAGPipeline(with_embedder_of_index(config)) as rag:
-        _out.print(
-            f"{rag.index.counts.documents:,} documents in {rag.index.location}. Ask a question, or "
-            "enter an empty line to quit. Not medical advice."
-        )
-        while True:
-            try:
-                question = input("\n? ") if sys.stdin.isatty() else sys.stdin.readline()
-            except (EOFError, KeyboardInterrupt):
-                break
-            if not question.strip():
-                break
-            try:
-                show(rag.query(question))
-            except QuestionError as error:
-                _out.print(f"[red]{escape(str(error))}[/red]")
-
-
-def split_question(arguments: list[str]) -> tuple[str | None, list[str]]:
-    """Separate the question from Hydra's overrides: its words are the arguments that set nothing.
-
-    Returns:
-        The question, or None if there is none, and the other arguments.
-    """
-    words, settings = split_words(arguments)
-    return (" ".join(words) if words else None), settings
-
-
-def main(config: Config, question: str | None, certificate: str | None) -> None:
+def main(
+    config: Config, question: str | None, certificate: str | None, where: str | None = None
+) -> None:
     """Answer a question, or start a dialogue if there is none.
 
     Raises:
-        ConfigError: `--certificate` lacks its file or its question.
+        ConfigError: `--certificate` lacks its file or its question, or `--where` its filter.
     """
     if certificate == "":
         raise ConfigError("--certificate needs a file; write --certificate FILE")
+    if where == "":
+        raise ConfigError('--where needs a filter; write e.g. --where "year >= 2015"')
+    if where is not None:
+        config.retriever.filter = where
     if question is not None:
         run(config, question, Path(certificate) if certificate else None)
     elif certificate is None:
-        converse(config)
+        with RAGPipeline(with_embedder_of_index(config)) as rag:
+            converse(rag)
     else:
         raise ConfigError(
             f"--certificate {certificate} is for one answer, not for a dialogue; give a question: "
@@ -154,9 +126,22 @@ def main(config: Config, question: str | None, certificate: str | None) -> None:
         )
 
 
-if __name__ == "__main__":
-    certificate, rest = take_option(sys.argv[1:], "--certificate")
-    question, settings = split_question(rest)
+def start(arguments: Sequence[str]) -> None:
+    """Run the stage with the arguments of the shell."""
+    certificate, rest = take_option(arguments, "--certificate")
+    where, rest = take_option(rest, "--where")
+    try:
+        question, settings = split_question(rest)
+    except ConfigError as error:
+        fail(error)
+    if "-h" in settings or "--help" in settings:
+        print(HELP)
+        return
+    settings = ["--help" if one == "--help-all" else one for one in settings]
     # A question is not a run worth keeping: one log for all, and no copy of the configuration.
     sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/ask", "hydra.output_subdir=null", *settings]
-    launch(lambda config: main(config, question, certificate))
+    launch(lambda config: main(config, question, certificate, where), stopped="stopped")
+
+
+if __name__ == "__main__":
+    start(sys.argv[1:])

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from rich.markup import escape
-
 from .config import Config
 from .errors import ConfigError, MedragError
+from .interrupts import end_at_once, interruptible
 from .progress import console
+from .terminal import finish_output, plain, prepare_streams
 
-# Hydra's options that take the next argument as their value.
-_OPTIONS_WITH_VALUE = frozenset(
+_CONTINUED = "stopped; finished work is saved, and the same command continues it"
+# Hydra's options; these take the next argument as their value.
+OPTIONS_WITH_VALUE = frozenset(
     """
     --cfg -c --package -p --config-path -cp --config-name -cn --config-dir -cd --info -i
     --experimental-rerun --shell-completion -sc
     """.split()  # noqa: SIM905
 )
+OPTIONS = OPTIONS_WITH_VALUE | frozenset(
+    "--help -h --hydra-help --version --resolve --run -r --multirun -m".split()  # noqa: SIM905
+)
+
+_SETTING = re.compile(r"(?P<sign>(?:\+\+?|~)?)(?P<name>[A-Za-z_][\w./@:-]*)=.*", re.S)
 
 
 def conf_dir() -> str:
@@ -61,12 +69,17 @@ def to_config(composed: Any) -> Config:
     return config
 
 
-def launch(stage: Callable[[Config], object]) -> None:
+def launch(stage: Callable[[Config], object], stopped: str = _CONTINUED) -> None:
     """Run a stage under Hydra with the overrides on the command line.
 
+    Args:
+        stopped: what is said after Ctrl-C.
+
     Exit status: 0 on success, 1 for an internal error (with its traceback), 2 for an error that the
-    user can fix (in one line), 130 after Ctrl-C.
+    user can fix (in one line), 130 after Ctrl-C, 141 if the reader of the results has gone.
     """
+    end_at_once()  # until the stage begins
+    prepare_streams()
     import hydra
 
     # OpenMP threads spin while they wait, which makes torch several times slower on shared cores.
@@ -78,13 +91,11 @@ def launch(stage: Callable[[Config], object]) -> None:
     @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")
     def main(composed: Any) -> None:
         # Caught here, because Hydra would print a traceback and exit with status 1.
-        try:
-            stage(to_config(composed))
-        except MedragError as error:
-            fail(error)
-        except KeyboardInterrupt:
-            console.print("stopped; finished work is saved, and the same command continues it")
-            sys.exit(130)
+        with interruptible(stopped):
+            try:
+                stage(to_config(composed))
+            except MedragError as error:
+                fail(error)
 
     options, overrides = split_options(sys.argv[1:])
     try:
@@ -94,6 +105,7 @@ def launch(stage: Callable[[Config], object]) -> None:
     # argparse does not take overrides on both sides of an option.
     sys.argv[1:] = [*options, *overrides]
     main()
+    finish_output()
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -101,30 +113,32 @@ def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     options: list[str] = []
     others: list[str] = []
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        is_option = argument.startswith("-") or before in _OPTIONS_WITH_VALUE
+        is_option = argument.startswith("-") or before in OPTIONS_WITH_VALUE
         (options if is_option else others).append(argument)
     return options, others
 
 
 def split_words(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separate what sets nothing, such as the words of a question, from settings and options."""
+    """Separate what sets nothing, such as the name of a file, from settings and options."""
     settings, others = split_options(arguments)
     words: list[str] = []
     for argument in others:
-        name = argument.partition("=")[0].lstrip("+~")
-        plain = name.replace(".", "").replace("_", "").replace("/", "")
-        (settings if "=" in argument and plain.isalnum() else words).append(argument)
+        (settings if _SETTING.fullmatch(argument) else words).append(argument)
     return words, settings
 
 
 def take_option(arguments: Sequence[str], name: str) -> tuple[str | None, list[str]]:
     """Take an option of a stage's own out of its arguments: NAME VALUE, or NAME=VALUE.
 
+    What follows "--" is no option.
+
     Returns:
         Its value (None if the option is not there, "" if its value is missing), and the rest.
     """
     for place, argument in enumerate(arguments):
         before, after = list(arguments[:place]), list(arguments[place + 1 :])
+        if argument == "--":
+            break
         if argument == name:
             return (after or [""])[0], before + after[1:]
         if argument.startswith(f"{name}="):
@@ -132,9 +146,32 @@ def take_option(arguments: Sequence[str], name: str) -> tuple[str | None, list[s
     return None, list(arguments)
 
 
+def sets(argument: str) -> bool:
+    """Whether an argument among the words of a question sets something, or means to.
+
+    NAME=VALUE does, if the name is that of a setting. So does a name that was misspelt, but only if
+    nothing has a space: "retriver.k=3", not "is x=3 bad?".
+    """
+    found = _SETTING.fullmatch(argument)
+    if not found or (argument.endswith("?") and " " in argument):
+        return False
+    if found["sign"]:
+        return True
+    name = found["name"]
+    first = re.split(r"[./@]", name)[0]
+    groups = [*_settings_of(Config), "hydra", "experiment"]
+    if any(one.isspace() for one in argument):
+        return _is_known(name)
+    return (
+        first in groups
+        or bool(difflib.get_close_matches(first, groups, 1, 0.8))
+        or name in _leaves()
+    )
+
+
 def fail(error: MedragError) -> None:
     """Print an error and exit with status 2."""
-    console.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
+    console.print(f"[bold red]error:[/bold red] {plain(str(error))}", soft_wrap=True)
     sys.exit(2)
 
 
@@ -188,15 +225,46 @@ def check_overrides(overrides: Sequence[str], sweep: bool = False) -> None:
                 raise ConfigError(f"{argument}: {reason}") from error
 
 
+def _is_known(name: str) -> bool:
+    try:
+        _check_name(name)
+    except ConfigError:
+        return re.split(r"[/.]", name)[0] in ("hydra", "experiment")
+    return True
+
+
+def _settings_of(node: Any) -> list[str]:
+    return [field.name for field in fields(node)] if is_dataclass(node) else []
+
+
+@cache
+def _leaves() -> dict[str, str]:
+    """Full names of the settings by the last part of their names."""
+    found: dict[str, str] = {}
+
+    def visit(node: Any, before: str) -> None:
+        for name in _settings_of(node):
+            below = get_type_hints(node)[name]
+            if is_dataclass(below):
+                visit(below, f"{before}{name}.")
+            else:
+                found.setdefault(name, f"{before}{name}")
+
+    visit(Config, "")
+    return found
+
+
 def _check_name(name: str) -> None:
     node: Any = Config
     seen: list[str] = []
     for part in name.split("."):
-        names = [field.name for field in fields(node)] if is_dataclass(node) else []
+        names = _settings_of(node)
         if part not in names:
             where = ".".join(seen) or "the top level"
-            near = difflib.get_close_matches(part, names, n=1)
-            meant = f"did you mean {'.'.join([*seen, near[0]])}? " if near else ""
+            near = [".".join([*seen, one]) for one in difflib.get_close_matches(part, names, n=1)]
+            if part == name and part in _leaves():
+                near = [_leaves()[part]]
+            meant = f"did you mean {near[0]}? " if near else ""
             has = f"{where} has: {', '.join(names)}" if names else f"{where} is a single value"
             raise ConfigError(f"unknown setting {name}; {meant}{has}")
         seen.append(part)

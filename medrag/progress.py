@@ -1,7 +1,8 @@
-"""Progress on the terminal: rate, time left and memory."""
+"""The consoles, and progress on the terminal: rate, time left and memory."""
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import (
@@ -23,15 +25,41 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from .terminal import reader_has_gone
 
-class _Console(Console):
+
+class _Progress(Console):
     def on_broken_pipe(self) -> None:
         """Keep working when the reader of a pipe has gone."""
         self.quiet = True
 
 
+class _Results(Console):
+    def on_broken_pipe(self) -> None:
+        """Nobody reads the rest: `… | head -1`."""
+        reader_has_gone()
+
+
+def _colours() -> Literal["auto"] | None:
+    """No codes at all where colours are not wanted (https://no-color.org), not even for bold."""
+    return None if os.environ.get("NO_COLOR") else "auto"
+
+
 # Progress and summaries go to standard error: standard output is for results.
-console = _Console(stderr=True)
+console = _Progress(stderr=True, emoji=False, color_system=_colours())
+
+
+def results(soft_wrap: bool = False, width: int | None = None) -> Console:
+    """A console for results, on standard output.
+
+    Args:
+        soft_wrap: leave it to the terminal to wrap lines.
+        width: of a line, in columns; the terminal's by default.
+    """
+    return _Results(
+        highlight=False, emoji=False, soft_wrap=soft_wrap, width=width, color_system=_colours()
+    )
+
 
 # Takes the units done since the last call, and optionally a short note, such as a loss.
 Advance = Callable[..., None]
@@ -58,7 +86,7 @@ def progress(description: str, total: float, unit: str) -> Iterator[Advance]:
     Yields:
         A function to call with the units done since its last call.
     """
-    if console.is_terminal:
+    if console.is_terminal and not console.is_dumb_terminal:
         with _bar() as bar:
             task = bar.add_task(description, total=total, unit=unit, note="")
 
@@ -67,7 +95,11 @@ def progress(description: str, total: float, unit: str) -> Iterator[Advance]:
                 if note:
                     bar.update(task, note=note)
 
-            yield advance
+            try:
+                yield advance
+            except BaseException:
+                bar.live.transient = True  # a bar that stands still says nothing
+                raise
     else:
         yield _line_printer(description, total, unit)
 

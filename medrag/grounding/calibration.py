@@ -73,6 +73,11 @@ class Calibration:
         """The weight of a signal; 0 if it is not used."""
         return dict(zip(self.names, self.weights, strict=True)).get(name, 0.0)
 
+    def shares(self, signals: Signals) -> dict[str, float]:
+        """What each signal adds to the logit of the probability; an average one adds 0."""
+        added = np.multiply(self.weights, self._scaled(signals))
+        return dict(zip(self.names, added.tolist(), strict=True))
+
     def is_unlike(self, signals: Signals) -> bool:
         """Whether a question is farther from the calibration than each of its own questions.
 

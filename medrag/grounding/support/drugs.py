@@ -43,6 +43,12 @@ def drug_classes() -> tuple[Kinds, ...]:
     return tuple(kinds()[group] for group in wide if group in kinds())
 
 
+@cache
+def drug_class_names() -> frozenset[str]:
+    """The roots of the classes that one word names: "statin"."""
+    return frozenset(root(name) for name in _CLASSES if name.isalpha())
+
+
 def covers(kind: Kinds, plain: str, groups: frozenset[int]) -> bool:
     """Tell whether something with a root and groups of synonyms is a kind of something."""
     return (

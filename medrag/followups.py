@@ -1,0 +1,346 @@
+"""Make a follow-up question stand alone: "and in children?" → "What is the dose … in children?".
+
+The rules read the question before it. They change nothing where there is a doubt, because a wrong
+subject is worse than a question that finds nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .errors import HttpError, ModelError
+from .generation import Generator
+from .generation.markers import EXPLICIT
+from .generation.prompts import rewriting_prompt
+from .grounding.question import GROUPS, groups, is_question, read_question
+from .grounding.support.forms import root
+from .subjects import Subject, is_drug, subjects
+from .text.numbers import WORD_NUMBER
+from .text.words import fold, words
+
+_AUXILIARY = r"(?:is|are|was|were|do|does|did|can|could|should|would|will|may|might|must|has|have)"
+_ASKING = rf"(?:what|which|who|whose|when|where|why|how|{_AUXILIARY})"
+_LED = re.compile(
+    r"\W*(?:(?:and|but|or|so|also|then|ok(?:ay)?)\b[,\s]+)*(?:(?:what|how) about\b|what of\b)?\s*",
+    re.I,
+)
+_PREPOSITION = r"(?:in|for|during|with|after|before|while|when|on|at|by|under)"
+_PHRASE = re.compile(rf"{_PREPOSITION}\s+\S", re.I)
+_NUMBER = re.compile(rf"\d+(?:[.,]\d+)*|\b(?:{WORD_NUMBER})\b")
+_LONGEST = 400  # characters of a question that a model writes
+_MOST = 7  # words of a phrase that completes another question
+
+# --- pronouns -------------------------------------------------------------------------------------
+
+_WHOSE = re.compile(
+    rf"\b(?:its|their)\s+((?:[\w-]+\s+){{0,2}}?[\w-]+)(?=\s*\?|$|\s+{_PREPOSITION}\b|\s+{_AUXILIARY}\b)",
+    re.I,
+)
+_THE_DRUG = re.compile(
+    r"\b(?:this|that|the|these|those) (?P<noun>drug|medicine|medication|tablet|antibiotic|vaccine"
+    r"|disease|condition|illness|disorder|infection)s?\b(?!\s+(?:of|for|that|which|with|called)\b)",
+    re.I,
+)
+_CONDITIONS = ("disease", "condition", "illness", "disorder", "infection")
+_PRONOUN = re.compile(
+    rf"\b(?:it|they|them)\b(?!['’])"
+    rf"|(?<=\b)(?:this|that|these|those)(?=\s*\?|\s*$|\s+(?:be|safe|common|rare|work|cause|spread"
+    rf"|{_PREPOSITION}|\w+(?:ed|en|ous|able|ible|ary))\b)",
+    re.I,
+)
+_WANTED = re.compile(r"\W*(?:which|what) $", re.I)
+_PLURAL = re.compile(r"(?:they|them|their|these|those)\b", re.I)
+# "it" that stands for what follows: "is it safe to give aspirin", "how long does it take to …".
+_EMPTY_IT = re.compile(
+    r"\bit (?:be )?(?:\w+ly )?\w+ (?:to|that|if|when|for)\b|\bit (?:take|matter|mean|help)s?\b"
+    r"|\btime (?:is|was) it\b",
+    re.I,
+)
+
+# --- sides ----------------------------------------------------------------------------------------
+
+_OF_DRUGS = (
+    r"dos(?:e|es|age|ing)|(?:side|adverse) (?:effects?|events?)|interactions?|contra-?indications?"
+    r"|mechanism(?: of action)?|half-life|route|onset|overdose|antidote|cautions?|monitoring"
+)
+_OF_CONDITIONS = (
+    r"symptoms?|signs?|signs and symptoms|causes?|treatments?|therapy|management|diagnosis"
+    r"|prognosis|outlook|prevention|complications?|risk factors?|prevalence|incidence|stages"
+    r"|incubation period|cure"
+)
+_QUALITY = (
+    r"(?:usual|normal|recommended|maximum|minimum|highest|starting|initial|daily|common|main|first"
+    r"|first-line|best|serious|early|long-term|total|most) "
+)
+_SIDE = (
+    rf"(?P<quality>(?:{_QUALITY}){{0,3}})(?:(?P<drug>{_OF_DRUGS})|(?P<condition>{_OF_CONDITIONS}))"
+)
+_SIDE_ALONE = re.compile(
+    rf"(?:the\s+|its\s+|their\s+)?{_SIDE}(?P<rest>\s+{_PREPOSITION}\b.*)?", re.I
+)
+_SIDE_ASKED = re.compile(rf"\bthe {_SIDE}\b(?!\s+(?:of|to|against)\b)", re.I)
+_PLURAL_SIDE = re.compile(r"(?:[\w-]*[^s])s$|signs and symptoms$", re.I)
+
+# What is said of drugs only, and of conditions only.
+_SAID_OF_DRUGS = re.compile(
+    rf"\b(?:safe|safely|given|taken?|taking|used?|prescribed|stop(?:ped)?|continued|started|crushed"
+    rf"|combined|interact|work|placenta|addictive|tolerated|licensed|{_OF_DRUGS})\b",
+    re.I,
+)
+_SAID_OF_CONDITIONS = re.compile(
+    rf"\b(?:contagious|infectious|inherited|hereditary|curable|cured|treated|diagnosed|spread|catch"
+    rf"|caught|genetic|caused|prevented|fatal|{_OF_CONDITIONS})\b",
+    re.I,
+)
+
+# --- question words alone -------------------------------------------------------------------------
+
+_WORD = re.compile(r"(?:for )?(how (?:long|often|much|soon|many times)|why|when)", re.I)
+_ASKS_ACT = re.compile(r"\b(?:\w{3,}(?:ed|en)|give|take|last|use|stop|start|be)\b", re.I)
+_ASKS_IF = re.compile(rf"{_AUXILIARY}\b", re.I)
+
+
+def standalone(question: str, before: str) -> str:
+    """A question in words that stand alone; unchanged if it does, or if there is a doubt.
+
+    Args:
+        before: the question before it, which stands alone.
+    """
+    text = question.strip()
+    led = _LED.match(text)
+    body = text[led.end() :] if led else text
+    named = subjects(before)
+    if found := _with_subject(body, named, before) or _completed(text, body, named, before):
+        full = _sentence(found)
+        return question if full.lower() == _sentence(before).lower() else full
+    return question
+
+
+def leaves_out(question: str) -> bool:
+    """Whether a question seems to need the one before it: it names nothing, or has a pronoun."""
+    body = _LED.sub("", question.strip(), count=1)
+    named = subjects(body)
+    if not named or _THE_DRUG.search(body) or _WHOSE.search(body):
+        return True
+    pronoun = _PRONOUN.search(body)
+    if pronoun:
+        return pronoun.start() < named[0].start and not _EMPTY_IT.search(body)
+    return body != question.strip() and not re.match(rf"{_ASKING}\b", body, re.I)
+
+
+def _with_subject(text: str, named: list[Subject], before: str) -> str | None:
+    """A question with the subject of the one before in the place of its pronoun."""
+    own = subjects(text)
+    if found := _THE_DRUG.search(text):
+        if any(one.start <= found.end() + 1 for one in own):  # "the drug colchicine"
+            return None
+        is_drug = found["noun"].lower() not in _CONDITIONS
+        fitting = [one for one in named if one.is_drug == is_drug and (is_drug or one.is_known)]
+        return _put(text, found, fitting[0].text) if len(fitting) == 1 else None
+    found = _WHOSE.search(text) or _PRONOUN.search(text)
+    if found is None or found.start() == 0 or not is_question(text.rstrip(" ?") + "?"):
+        return None
+    if any(one.start < found.start() for one in own) or (own and _EMPTY_IT.search(text)):
+        return None
+    subject = _subject(text, named, before)
+    if subject is None or (_PLURAL.match(found[0]) and not subject.is_plural):
+        return None
+    if found.re is _WHOSE:
+        return _put(text, found, f"the {found[1]} of {subject.text}")
+    return _put(text, found, subject.text)
+
+
+def _subject(text: str, named: list[Subject], before: str) -> Subject | None:
+    """What a follow-up is about: the one thing named before, or the one of which it can be said."""
+    of_drugs, of_conditions = _SAID_OF_DRUGS.search(text), _SAID_OF_CONDITIONS.search(text)
+    # "Which statins …": the answer names them.
+    named = [one for one in named if not _WANTED.match(before[: one.start])]
+    if len(named) == 1:
+        (one,) = named
+        doubtful = of_conditions and not of_drugs if one.is_drug else of_drugs and one.is_known
+        return None if doubtful and not (of_drugs and of_conditions) else one
+    if bool(of_drugs) == bool(of_conditions):
+        return None
+    fitting = [one for one in named if one.is_drug == bool(of_drugs)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _completed(text: str, body: str, named: list[Subject], before: str) -> str | None:
+    """What a few words ask, completed from the question before."""
+    bare = body.rstrip(" ?!.")
+    led = body != text
+    if not bare or not named:
+        return None
+    if found := _WORD.fullmatch(bare):
+        return _asked_with(found[1], named, before)
+    if found := _SIDE_ALONE.fullmatch(bare):
+        return _side(found, named)
+    if re.match(rf"(?!when\b){_ASKING}\b", bare, re.I):
+        return None if body.lower().startswith(("what if", "how about")) else _sided(body, named)
+    if len(bare.split()) > _MOST or re.search(rf"\b(?!when\b){_ASKING}\b", bare, re.I):
+        return None
+    if _PHRASE.match(bare) or bare.lower().startswith("of "):
+        return _with_phrase(bare, named, before)
+    return _replaced(bare, named, before) if led else None
+
+
+def _side(found: re.Match[str], named: list[Subject]) -> str | None:
+    """ "the dose" → "What is the dose of metformin?" """
+    subject = _of_kind(named, is_drug=found["drug"] is not None)
+    if subject is None:
+        return None
+    side = f"{found['quality']}{found['drug'] or found['condition']}"
+    verb = "are" if _PLURAL_SIDE.search(side) and not side.endswith("is") else "is"
+    return f"What {verb} the {side} of {subject.text}{found['rest'] or ''}?"
+
+
+def _sided(text: str, named: list[Subject]) -> str | None:
+    """ "What is the dose in children?" → "What is the dose of metformin in children?" """
+    found = _SIDE_ASKED.search(text)
+    if found is None:
+        return None
+    of_drug = found["drug"] is not None
+    rest, own = text[found.end() :], subjects(text)
+    in_phrase = _PHRASE.match(rest.lstrip()) and all(one.start > found.end() for one in own)
+    if own and (not of_drug or not in_phrase or any(one.is_drug for one in own)):
+        return None
+    subject = _of_kind(named, of_drug)
+    return None if subject is None else f"{text[: found.end()]} of {subject.text}{rest}"
+
+
+def _of_kind(named: list[Subject], is_drug: bool) -> Subject | None:
+    """The one thing that was named and has such a side; what is in no table may have any."""
+    known = [one for one in named if one.is_drug == is_drug and one.is_known]
+    if not known and len(named) == 1 and not named[0].is_known:
+        return named[0]
+    return known[0] if len(known) == 1 else None
+
+
+def _asked_with(word: str, named: list[Subject], before: str) -> str | None:
+    """ "How long?" after "Should aspirin be given?" → "How long should aspirin be given?" """
+    first = before.strip()
+    if _ASKS_IF.match(first):
+        auxiliary, _, rest = first.partition(" ")
+        if word.lower() == "how much":
+            drug = named[0]
+            if (
+                not drug.is_drug
+                or drug.start != len(before) - len(before.lstrip()) + len(auxiliary) + 1
+            ):
+                return None
+            return f"{word} {drug.text} {auxiliary.lower()}{before[drug.end :]}"
+        if word.lower() != "why" and not _ASKS_ACT.search(rest):
+            return None
+        return f"{word} {auxiliary.lower()} {rest}"
+    drug = named[0]
+    after = before[drug.end :].rstrip(" ?")
+    is_plain = len(named) == 1 and drug.is_drug and read_question(before).about_dose
+    if not is_plain or word.lower() == "why" or (after and not _PHRASE.match(after.lstrip())):
+        return None
+    return f"{word} is {drug.text} given{after}?"
+
+
+def _with_phrase(phrase: str, named: list[Subject], before: str) -> str | None:
+    """ "In children": in the place of what the question before says of them, or at its end."""
+    phrase = phrase[0].lower() + phrase[1:]
+    preposition = phrase.split()[0]
+    asked, own = groups(phrase), subjects(phrase)
+    if any(one.is_drug for one in own):
+        return None
+    for axis in asked:
+        if found := _group(before, axis):
+            return _put(before, found, phrase)
+    for one in named:  # "in gout" for "in asthma"
+        if own and not one.is_drug and before[: one.start].lower().endswith(f" {preposition} "):
+            return f"{before[: one.start]}{phrase.split(maxsplit=1)[1]}{before[one.end :]}"
+    if preposition == "of":
+        return None
+    return f"{before.rstrip(' ?.')} {phrase}?"
+
+
+def _group(text: str, axis: str) -> re.Match[str] | None:
+    """The words that name a group of people, with their preposition."""
+    for pattern in GROUPS[axis].values():
+        found = re.search(
+            rf"\b(?:(?:in|for|during|by|to)\s+)(?:(?:an?|the)\s+)?{pattern.pattern}"
+            r"(?:\s+(?:women|patients|people|mothers))?",
+            text,
+            re.I,
+        )
+        if found:
+            return found
+    return None
+
+
+def _replaced(name: str, named: list[Subject], before: str) -> str | None:
+    """ "Ibuprofen" in the place of the aspirin that the question before asks about."""
+    own, plain = subjects(name), re.sub(r"^(?:the|an?)\s+", "", name, flags=re.I)
+    if not own:
+        asked = groups(name)
+        if len(asked) != 1 or len(plain.split()) > 3:
+            return None
+        (axis,) = asked
+        found = _group(before, axis)
+        preposition = found[0].split()[0] if found else "in"
+        phrase = f"{preposition} {plain}"
+        return _put(before, found, phrase) if found else f"{before.rstrip(' ?.')} {phrase}?"
+    if len(own) != 1 or own[0].text.lower() != plain.lower():
+        return None
+    drugs = [one for one in named if one.is_drug]
+    others = [one for one in named if not one.is_drug]
+    if own[0].is_drug:
+        fitting = drugs or [one for one in others if not one.is_known]
+    else:
+        fitting = [one for one in others if one.is_known == own[0].is_known]
+    if len(fitting) != 1:
+        return None
+    return f"{before[: fitting[0].start]}{plain}{before[fitting[0].end :]}"
+
+
+def _put(text: str, found: re.Match[str], words: str) -> str:
+    return f"{text[: found.start()]}{words}{text[found.end() :]}"
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:].rstrip(" .")
+    return text if text.endswith("?") or not is_question(text) else f"{text}?"
+
+
+# --- with a model ---------------------------------------------------------------------------------
+
+
+def in_full(question: str, before: str, generator: Generator) -> str:
+    """As `standalone`, but a chat model writes the question, if one is configured.
+
+    What it writes is used only if it is one question that keeps the numbers and the drugs.
+    Otherwise the rules decide.
+    """
+    by_rule = standalone(question, before)
+    if not generator.reads_messages or not (by_rule != question or leaves_out(question)):
+        return by_rule
+    try:
+        reply = generator.generate(rewriting_prompt(question, before))
+    except (ModelError, HttpError):  # the answer needs the model, too, and will say so
+        return by_rule
+    written = " ".join(EXPLICIT.sub("", reply.text).split()).strip('"“” ')
+    return written if _keeps(written, question, before, by_rule) else by_rule
+
+
+def _keeps(written: str, question: str, before: str, by_rule: str) -> bool:
+    """Whether a model wrote one question, with the numbers and drugs that were asked about."""
+    if not is_question(written) or written.count("?") > 1 or len(written) > _LONGEST:
+        return False
+    for named in (_numbers, _drugs):
+        asked = named(by_rule if by_rule != question else question)
+        known = asked if by_rule != question else asked | named(before)
+        if not asked <= named(written) <= known:
+            return False
+    return True
+
+
+def _numbers(text: str) -> set[str]:
+    return {*_NUMBER.findall(fold(text))}
+
+
+def _drugs(text: str) -> set[str]:
+    return {root(word) for word in words(text) if is_drug(word)}
