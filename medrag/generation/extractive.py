@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ..config import GeneratorConfig
-from ..text.duplicates import Wording
+from ..text.duplicates import Wording, said
 from ..text.words import terms
 from .prompts import REFUSAL, Pieces, Prompt, Reply, without_markers
 
@@ -64,7 +64,7 @@ def _repeats(text: str, other: str) -> bool:
     row, other_row = _ROW.match(text), _ROW.match(other)
     if row and other_row and row["column"] == other_row["column"] and row[0] != other_row[0]:
         return False  # rows of a table about two things
-    if text in other or other in text or Wording(text).shared(Wording(other)) == 1.0:
+    if text in other or other in text or Wording(said(text)).shared(Wording(said(other))) == 1.0:
         return True
     mine, its = set(terms(text)), set(terms(other))
     shorter = min(len(mine), len(its))

@@ -101,10 +101,10 @@ def same_text_key(text: str) -> bytes:
     copies of a text apart: the number or letter of a copy, version, page or visit, ids, and dates
     with the time beside them. Every other word, number and sign counts.
     """
-    return blake2b("\0".join(_said(text)).encode(errors="replace"), digest_size=16).digest()
+    return blake2b("\0".join(said(text)).encode(errors="replace"), digest_size=16).digest()
 
 
-def _said(text: str) -> list[str]:
+def said(text: str) -> list[str]:
     """The words, numbers and signs of a text, without what tells copies apart."""
     if not text.isascii():
         text = _DASH.sub("-", _RAISED.sub(r" ^\g<0> ", text))
@@ -141,10 +141,12 @@ class Wording:
 
     A number counts with the word after it ("25 mg"), but not alone: it may be of a ward or a copy.
     In a text of few words, everything counts.
+
+    Args:
+        tokens: of `said`.
     """
 
-    def __init__(self, text: str) -> None:
-        tokens = _said(text)
+    def __init__(self, tokens: list[str]) -> None:
         if len(tokens) < _FEW:
             tokens = [" ".join(tokens)]
         numbers = {n for n, token in enumerate(tokens) if token[:1].isdigit()}

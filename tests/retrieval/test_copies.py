@@ -10,7 +10,7 @@ import pytest
 from medrag import CacheConfig, CorpusConfig, IndexConfig, PipelineConfig, RAGPipeline
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
-from medrag.text.duplicates import Wording
+from medrag.text.duplicates import Wording, said
 
 Ask = Callable[[dict[str, str]], RAGPipeline]
 
@@ -69,6 +69,41 @@ def test_notes_that_differ_in_a_dose_are_both_found(ask: Ask) -> None:
         assert {hit.document for hit in hits} == {"low.md", "high.md"}
 
 
+GUIDE = (
+    "Teicoplanin is loaded with 6 mg/kg every 12 hours in adults with bone infection. The trough "
+    "concentration is measured before the fourth dose and is kept above 15 mg/L. Renal function is "
+    "checked twice a week, and the line is flushed after each dose of teicoplanin by the nurse. "
+    "Blood counts are taken at the start of the course and at the end of it."
+)
+LONGER = f"{GUIDE} The pharmacist is told of each course by the team on the same day."
+
+
+def test_the_text_that_says_more_stands_for_both(ask: Ask) -> None:
+    notes = {
+        "short": GUIDE,
+        "longer": LONGER,
+        "typo": GUIDE.replace("concentration", "concnetration"),
+    }
+    with ask({name: f"# Teicoplanin\n\n{text}" for name, text in notes.items()} | OTHERS) as rag:
+        hits = rag.retrieve("teicoplanin loading in adults with bone infection", 5)
+        (hit,) = [hit for hit in hits if hit.document not in ("levels.md", "infusion.md")]
+        assert hit.document == "longer.md"
+        assert hit.text.endswith(LONGER)
+        assert set(hit.duplicates) == {"short.md", "typo.md"}
+        assert [hit.score for hit in hits] == sorted((one.score for one in hits), reverse=True)
+
+
+def test_a_ward_in_a_heading_keeps_both(ask: Ask) -> None:
+    notes = {
+        "north": f"# North\n\n## Children\n\n{GUIDE}",
+        "south": f"# South\n\n## Adults\n\n{GUIDE}",
+    }
+    with ask(notes | OTHERS) as rag:
+        hits = rag.retrieve("teicoplanin loading in adults with bone infection", 5)
+        assert {"north.md", "south.md"} <= {hit.document for hit in hits}
+        assert not any(hit.duplicates for hit in hits)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "least", "most"),
     [
@@ -81,4 +116,4 @@ def test_notes_that_differ_in_a_dose_are_both_found(ask: Ask) -> None:
     ],
 )
 def test_shared_wording(one: str, other: str, least: float, most: float) -> None:
-    assert least <= Wording(one).shared(Wording(other)) <= most
+    assert least <= Wording(said(one)).shared(Wording(said(other))) <= most
