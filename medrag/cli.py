@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from .config import Config
+from .config.overrides import with_lists
 from .errors import ConfigError, MedragError
 from .interrupts import end_at_once, interruptible
 from .progress import console
@@ -97,7 +98,8 @@ def launch(stage: Callable[[Config], object], stopped: str = _CONTINUED) -> None
             except MedragError as error:
                 fail(error)
 
-    options, overrides = split_options(sys.argv[1:])
+    options, given = split_options(sys.argv[1:])
+    overrides = [with_lists(argument) for argument in given]
     try:
         check_overrides(overrides, sweep="--multirun" in options or "-m" in options)
     except ConfigError as error:

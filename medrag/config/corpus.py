@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from os import PathLike, fspath
 
 from .checks import at_least, coerce_enums, positive, require
 
@@ -30,11 +32,26 @@ class FieldsConfig:
     url: str = ""  # usual: url
 
 
+def path_list(given: object) -> list[str]:
+    """One path, or any number of them, as a list of texts.
+
+    Raises:
+        ConfigError: something else was given.
+    """
+    paths = [given] if isinstance(given, str | PathLike) else given
+    named = [*paths] if isinstance(paths, Iterable) and not isinstance(paths, bytes) else [None]
+    texts = [fspath(path) for path in named if isinstance(path, str | PathLike)]
+    right = len(texts) == len(named) and all(texts)
+    require(right, "corpus.paths", given, "give a path or URL, or a list of them")
+    return texts
+
+
 @dataclass
 class CorpusConfig:
     """Which documents are read, and within which limits."""
 
-    paths: list[str] = field(default_factory=list)  # files, directories or https:// URLs
+    # Files, directories or https:// URLs; one may be given as it is, without a list.
+    paths: list[str] = field(default_factory=list)
     fields: FieldsConfig = field(default_factory=FieldsConfig)
     strict: bool = False  # True: an unusable document stops the build
     max_document_mb: int = 200  # largest PDF, DOCX or HTML file, in megabytes
@@ -46,9 +63,7 @@ class CorpusConfig:
 
     def __post_init__(self) -> None:
         coerce_enums(self)
-        given: object = self.paths  # may be anything when it comes from Python
-        right = not isinstance(given, str) and all(str(path) for path in self.paths)
-        require(right, "corpus.paths", self.paths, "give a list of files, directories or URLs")
+        self.paths = path_list(self.paths)
         at_least(1, "corpus", self, "max_document_mb", "max_archive_mb")
         at_least(0, "corpus", self, "workers")
         at_least(64, "corpus", self, "max_parser_mb")

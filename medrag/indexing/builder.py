@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..config import PipelineConfig, Precision
+from ..config.corpus import path_list
 from ..embedding import Embedder, open_embedder
 from ..errors import ConfigError, CorpusError, MismatchError
 from ..ingestion.chunking import Chunker
@@ -69,13 +70,14 @@ class IndexBuilder:
             MismatchError: the index was made with other settings and `index.rebuild` is off.
             BusyError: another process is building into the same directory.
         """
-        if not self._config.corpus.paths:
+        given = path_list(self._config.corpus.paths)  # it may have been set after its check
+        if not given:
             raise CorpusError(
                 "corpus.paths is empty; name files or directories: "
                 "python -m medrag.build_index 'corpus.paths=[DIR]'"
             )
         # One name for "notes", "notes/" and "~/notes": files are known by it when they are away.
-        paths = [_absolute(path) for path in self._config.corpus.paths]
+        paths = [_absolute(path) for path in given]
         with self._open(rebuild=self._config.index.rebuild) as reader:
             self._embed(reader, reader.mirror(paths))
             if reader.writer.is_empty():
