@@ -7,6 +7,7 @@ import runpy
 import sys
 
 from . import __version__
+from .terminal import finish_output, prepare_streams
 
 # (stage, what it is given, what it makes), in the order in which data flows.
 COMMANDS = (
@@ -24,18 +25,18 @@ STAGES = tuple(dict.fromkeys(stage for stage, _, _ in COMMANDS))
 def overview() -> str:
     """The commands, as they are printed if no stage is named."""
     lines = [
-        f"  {f'python -m medrag.{stage} {given}':<53}  {makes}" for stage, given, makes in COMMANDS
+        f"  python -m medrag.{stage} {given}\n      {makes}" for stage, given, makes in COMMANDS
     ]
     return "\n".join(
         [
-            f"medrag {__version__} — from medical documents to grounded, cited answers. "
+            f"medrag {__version__} — from medical documents to grounded, cited answers.",
             "Not medical advice.",
             "",
             *lines,
             "",
-            "`medrag STAGE …` is short for `python -m medrag.STAGE …`. Write settings as "
-            "NAME=VALUE.",
-            "`--cfg job` shows all of them, `--help` the choices.",
+            "`medrag STAGE …` is short for `python -m medrag.STAGE …`. Write settings as",
+            "NAME=VALUE. `--cfg job` shows all of them, `--help` the choices;",
+            "`medrag ask --help` says how to ask.",
         ]
     )
 
@@ -44,7 +45,9 @@ def main() -> None:
     """Run the stage that the first argument names; exit with status 2 if there is no such stage."""
     stage, *arguments = sys.argv[1:] or ["--help"]
     if stage in ("-h", "--help"):
+        prepare_streams()
         print(overview())
+        finish_output()
         return
     if stage not in STAGES:
         from .cli import fail

@@ -13,7 +13,7 @@ from .terminal import plain
 from .types import Answer, AnswerStatus, Citation, Flag, Hit
 
 # Answers go to standard output, so that they can be piped; progress goes to standard error.
-out = results(soft_wrap=not sys.stdout.isatty())
+out = results(soft_wrap=not (sys.stdout and sys.stdout.isatty()))
 
 # Flags of sources that are said before the answer, and in which words.
 _DOUBTS = {

@@ -17,11 +17,12 @@ from .errors import ConfigError
 from .indexing import with_embedder_of_index
 from .pipeline import RAGPipeline
 from .progress import console
+from .terminal import finish_output
 from .types import Answer
 
 HELP = """\
-medrag ask "QUESTION" [NAME=VALUE ...]   one answer, with its sources
-medrag ask [NAME=VALUE ...]              questions in turn, with follow-ups; type "help" there
+medrag ask "QUESTION" [NAME=VALUE ...]  one answer, with its sources
+medrag ask [NAME=VALUE ...]             questions in turn, with follow-ups
 
   medrag ask "What is the maximum dose of metformin?"
   medrag ask "Is aspirin safe in pregnancy?" --where "year >= 2015"
@@ -31,7 +32,7 @@ medrag ask [NAME=VALUE ...]              questions in turn, with follow-ups; typ
 Options:
   --where FILTER      search only documents that pass, as in
                       "year >= 2015 and journal = Lancet*"
-  --certificate FILE  also write what the answer rests on; medrag verify checks it
+  --certificate FILE  also write what the answer rests on, for medrag verify
   --                  what follows is the question, whatever it looks like
   --cfg job           show all settings; --help-all also shows their groups
   -h, --help          show this
@@ -41,7 +42,7 @@ Settings that matter, with their defaults:
   retriever.k=5                  passages that are searched for the answer
   grounding.min_confidence=0.15  below it no answer is shown
   grounding.target_risk=0        share of answers that may be wrong; 0: not set
-  generator=extractive           who writes: extractive quotes; hf, openai: a model
+  generator=extractive           who writes: it quotes; hf and openai are models
   generator.max_sentences=2      sentences in an answer (extractive)
 
 Quote a question: the shell keeps ? * ' = and the like for itself. An argument
@@ -136,6 +137,7 @@ def start(arguments: Sequence[str]) -> None:
         fail(error)
     if "-h" in settings or "--help" in settings:
         print(HELP)
+        finish_output()
         return
     settings = ["--help" if one == "--help-all" else one for one in settings]
     # A question is not a run worth keeping: one log for all, and no copy of the configuration.

@@ -1,4 +1,4 @@
-"""Ctrl-C in the shell: one line and status 130, from the first import to the last thread.
+"""Ctrl-C in the shell, and pipes that close: no traceback, from the first import to the end.
 
 The package imports this module before all others, so that Ctrl-C during the imports of a stage is
 handled, too. It does nothing in a program that only uses the package.
@@ -21,9 +21,11 @@ def end_at_once() -> None:
 
     `KeyboardInterrupt` would not do: in the middle of an import it may come out as any error.
     A process that ignores Ctrl-C, such as one in the background, goes on to ignore it.
+    A reader that goes away, as in `--cfg job | head -1`, ends it, too, as it ends other commands.
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 @contextmanager
@@ -40,6 +42,7 @@ def interruptible(message: str) -> Iterator[None]:
         stopped = True
         raise KeyboardInterrupt
 
+    pipes = signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a connection that breaks is an error
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, stop)
@@ -54,6 +57,7 @@ def interruptible(message: str) -> Iterator[None]:
     finally:
         if not stopped:
             signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGPIPE, pipes)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

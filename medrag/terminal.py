@@ -10,8 +10,6 @@ import unicodedata
 from io import TextIOWrapper
 from typing import NoReturn
 
-from rich.markup import escape
-
 _READABLE = "medrag.readable"  # name of the error handler below
 _PIPE_CLOSED = 141  # what a shell reports for a command whose reader has gone: 128 + SIGPIPE
 _SIGNS = {
@@ -50,7 +48,8 @@ def prepare_streams() -> None:
 def finish_output() -> None:
     """Write what is left for standard output; see `reader_has_gone`."""
     try:
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except BrokenPipeError:
         reader_has_gone()
 
@@ -66,6 +65,8 @@ def plain(text: str) -> str:
 
     What the encoding of standard output lacks is replaced here, before lines are wrapped.
     """
+    from rich.markup import escape
+
     shown = "".join(map(_harmless, text))
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return escape(shown.encode(encoding, _READABLE).decode(encoding))

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from . import __version__
@@ -20,7 +18,9 @@ from .cli import launch, split_words
 from .config import IndexConfig
 from .errors import ConfigError, MedragError
 from .manifest import model_identity
+from .progress import results
 from .stores import IndexReader, open_index
+from .terminal import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,29 +126,24 @@ _STYLES = {Verdict.holds: "green", Verdict.broken: "red", Verdict.unknown: "yell
 
 def show(verification: Verification) -> None:
     """Print retractions first, then a line for each finding, and the conclusion."""
-    out = Console(highlight=False)
+    out = results()
     narrow = out.is_terminal
     if not narrow:  # what is piped has one line for each finding
-        out = Console(highlight=False, width=100_000)
+        out = results(width=100_000)
     for sentence in verification.careful:
-        out.print(f"[bold red]{_plain(sentence)}[/bold red]")
+        out.print(f"[bold red]{plain(sentence)}[/bold red]")
     question = textwrap.shorten(verification.certificate.question, 200, placeholder=" …")
-    out.print(f"[bold]{_plain(question)}[/bold]")
-    out.print(f"[dim]answered {_plain(verification.certificate.created_at)}[/dim]\n")
+    out.print(f"[bold]{plain(question)}[/bold]")
+    out.print(f"[dim]answered {plain(verification.certificate.created_at)}[/dim]\n")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(max_width=28 if narrow else None, overflow="fold")
     table.add_column(overflow="fold")
     for one in verification.findings:
         verdict = f"[{_STYLES[one.verdict]}]{one.verdict}[/]"
-        table.add_row(verdict, _plain(one.subject), _plain(one.reason))
+        table.add_row(verdict, plain(one.subject), plain(one.reason))
     out.print(table)
     out.print(f"\n[bold]{verification.conclusion}[/bold]")
-
-
-def _plain(text: str) -> str:
-    """Text from elsewhere for the terminal: nothing in it is markup or a control code."""
-    return escape("".join(one if one.isprintable() else "·" for one in text))
 
 
 def main(files: Sequence[str], index: IndexConfig | None) -> None:
@@ -170,4 +165,4 @@ if __name__ == "__main__":
     is_named = any(one.lstrip("+").startswith("index.dir=") for one in settings)
     # A check is not a run worth keeping: one log for all, and no copy of the configuration.
     sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/verify", "hydra.output_subdir=null", *settings]
-    launch(lambda config: main(files, config.index if is_named else None))
+    launch(lambda config: main(files, config.index if is_named else None), stopped="stopped")

@@ -1,20 +1,22 @@
-"""What `medrag.ask` shows, what `--certificate` needs, and how `medrag STAGE` starts a stage."""
+"""What `medrag.ask` shows, what is a question to it, and how `medrag STAGE` starts a stage."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from medrag.ask import main, show, split_question
-from medrag.cli import take_option
+from medrag.cli import check_overrides, take_option
 from medrag.config import Config
-from medrag.errors import ConfigError
+from medrag.errors import ArtefactError, ConfigError
 from medrag.generation.prompts import REFUSAL, Reply
 from medrag.grounding import ground
 from medrag.grounding.statements import parse_reply
@@ -81,7 +83,112 @@ def test_nothing_is_said_where_nothing_was_removed(capsys: pytest.CaptureFixture
     assert "removed" not in shown(Reply("Allopurinol lowers uric acid [1]."), capsys)
 
 
-# ------------------------------------------------------------------ --certificate
+def told(answer: Answer, capsys: pytest.CaptureFixture[str]) -> str:
+    show(answer)
+    return capsys.readouterr().out
+
+
+def source(**changes: object) -> Citation:
+    known = Citation(1, "a.txt", "A", "Give 3 g.", 0, 9, None, "", "", 1.0)
+    return replace(known, **changes)  # type: ignore[arg-type]
+
+
+def test_a_source_shows_all_that_is_known_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("tables as lines", "OCR", "expression of concern", "retracted")
+    url = f"https://example.org/{'long/' * 30}a"
+    one = source(
+        url=url, flags=flags, duplicates=("b.txt", "c.txt"), evidence="systematic review", page=2
+    )
+    lines = told(Answer("Q?", "Give 3 g. [1]", False, 0.4, (one,), (HIT,)), capsys).splitlines()
+    assert "Careful: source 1 is retracted, under an expression of concern." in lines
+    assert f"    {url}" in lines
+    assert "    also in b.txt, c.txt" in lines
+    assert "    a.txt · page 2 · characters 0–9 · systematic review" in lines
+    assert f"    {', '.join(flags)}" in lines
+    plain = told(Answer("Q?", "Give 3 g. [1]", False, 0.4, (source(),), (HIT,)), capsys)
+    assert "Careful" not in plain
+    assert "also in" not in plain
+    assert "http" not in plain
+
+
+def test_the_nearest_documents_show_their_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    hits = (
+        replace(HIT, flags=("retracted",)),
+        replace(HIT, chunk_id=2, flags=("OCR", "retracted")),
+        replace(HIT, chunk_id=3, title="", document="b.txt"),
+    )
+    said = told(Answer("Q?", REFUSAL, True, 0.1, (), hits), capsys)
+    assert "nearest documents: Gout (retracted, OCR); b.txt\n" in said
+
+
+def test_a_document_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = source(text="a\x1b]0;b\x07 [bold]c[/bold] 1:100: d", title="\u202eA", document="x\ny")
+    said = told(Answer("Q?", "a\x1b[2J [1]", False, 0.4, (bad,), (HIT,)), capsys)
+    assert not {"\x1b", "\x07", "\u202e"} & set(said)
+    assert "[bold]c[/bold] 1:100: d" in said
+
+
+# ------------------------------------------------------------------ the question
+
+ASKED = [
+    (["-5 dioptres, what lens?"], "-5 dioptres, what lens?", []),
+    (["HbA1c>=7=bad?"], "HbA1c>=7=bad?", []),
+    (["What is a.b=c in genetics?"], "What is a.b=c in genetics?", []),
+    (["a.b=c"], "a.b=c", []),
+    (["Is", "BMI=30", "bad?"], "Is BMI=30 bad?", []),
+    (["p=0.05"], "p=0.05", []),
+    (['"Is it [safe], (really) {so}?"'], '"Is it [safe], (really) {so}?"', []),
+    (["Does retriever.k=3 mean 3 hits?"], "Does retriever.k=3 mean 3 hits?", []),
+    (["generator=hf or openai, which is better?"], "generator=hf or openai, which is better?", []),
+    (["+5=x"], "+5=x", []),
+    (["--help me with asthma"], "--help me with asthma", []),
+    (["-c is what in statistics?"], "-c is what in statistics?", []),
+    (["what", "about", "-5", "?"], "what about -5 ?", []),
+    (["-"], "-", []),
+    (["--", "--help"], "--help", []),
+    (["retriever.k=3", "--", "index.dir=x", "--"], "index.dir=x --", ["retriever.k=3"]),
+    (["index.dir=/my notes/index", "Why?"], "Why?", ["index.dir=/my notes/index"]),
+    (["--cfg", "job"], None, ["--cfg", "job"]),
+    (["--cfg=job", "-m"], None, ["--cfg=job", "-m"]),
+    # a misspelt name is one; the error comes later
+    (["retriver.k=3", "Why?"], "Why?", ["retriver.k=3"]),
+    (["retriever.kk=3"], None, ["retriever.kk=3"]),
+    (["k=3", "Why?"], "Why?", ["k=3"]),
+    (["++new.name=1"], None, ["++new.name=1"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "question", "settings"), ASKED)
+def test_what_sets_nothing_is_the_question(
+    arguments: list[str], question: str | None, settings: list[str]
+) -> None:
+    assert split_question(arguments) == (question, settings)
+
+
+@pytest.mark.parametrize(
+    ("argument", "meant"),
+    [
+        ("--certificat", "did you mean --certificate? "),
+        ("--wher=year", "did you mean --where? "),
+        ("--halp", "did you mean --help? "),
+        ("--xyzzy", ""),
+        ("-q", ""),
+    ],
+)
+def test_an_unknown_option_is_an_error_with_the_nearest_one(argument: str, meant: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        split_question(["What is gout?", argument])
+    assert str(caught.value).startswith(f"unknown option {argument}; {meant}")
+
+
+def test_a_misspelt_setting_names_the_near_one() -> None:
+    for argument, near in (("retriver.k=3", "retriever"), ("k=3", "retriever.k")):
+        _, settings = split_question([argument])
+        with pytest.raises(ConfigError, match=rf"did you mean {near}\?"):
+            check_overrides(settings)
+
+
+# ------------------------------------------------------------------ --certificate and --where
 
 
 @pytest.mark.parametrize(
@@ -94,6 +201,7 @@ def test_nothing_is_said_where_nothing_was_removed(capsys: pytest.CaptureFixture
         (["--certificate=", "why?"], "", ["why?"]),
         (["--certificates", "why?"], None, ["--certificates", "why?"]),
         ([], None, []),
+        (["--", "--certificate", "a"], None, ["--", "--certificate", "a"]),
     ],
 )
 def test_the_file_of_a_certificate_is_found(
@@ -122,10 +230,49 @@ def test_a_certificate_needs_a_question_and_a_file(
         main(Config(), question, certificate)
 
 
+def test_a_filter_needs_a_value_and_is_one() -> None:
+    with pytest.raises(ConfigError, match="--where needs a filter"):
+        main(Config(), "What is gout?", None, "")
+    config = Config()
+    config.index.dir = "nowhere"
+    with pytest.raises(ArtefactError):
+        main(config, "What is gout?", None, "year >= 2015 and journal = Lancet*")
+    assert config.retriever.filter == "year >= 2015 and journal = Lancet*"
+
+
 # ------------------------------------------------------------------ medrag STAGE
 
 
-def medrag(where: Path, *arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_says_how_to_ask_and_fits_a_terminal(option: str, tmp_path: Path) -> None:
+    done = medrag(tmp_path, "ask", option)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith('medrag ask "QUESTION"')
+    assert max(map(len, lines)) <= 80
+    assert len(lines) < 40
+    for name in ("--where", "--certificate", "--cfg job", "retriever.k=", "Not medical advice"):
+        assert name in done.stdout
+    settings = re.findall(r"^  ([a-z_.]+)=(\S+) ", done.stdout, re.MULTILINE)
+    assert len(settings) > 4
+    for name, value in settings:  # the defaults are those of the configuration
+        found: object = Config()
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert str(getattr(found, "kind", found)).removesuffix(".0") == value
+    assert "Choices, given as GROUP=CHOICE" in medrag(tmp_path, "ask", "--help-all").stdout
+
+
+def test_the_overview_fits_any_terminal(tmp_path: Path) -> None:
+    done = medrag(tmp_path, environment={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "documents -> outputs/index" in done.stdout
+
+
+def medrag(
+    where: Path, *arguments: str, code: str = "", environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """`medrag …` as the installed script runs it, then more code."""
     script = f"import sys; from medrag.__main__ import main; main(); {code}"
     return subprocess.run(
@@ -135,7 +282,7 @@ def medrag(where: Path, *arguments: str, code: str = "") -> subprocess.Completed
         text=True,
         timeout=60,
         cwd=where,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | (environment or {}),
         check=False,
     )
 

@@ -1,0 +1,79 @@
+"""Runs a command in a pseudo-terminal, types into it, and gives what a person would see."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import struct
+import sys
+import termios
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fcntl import ioctl
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
+_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
+
+
+@dataclass(frozen=True)
+class Session:
+    """How a command ended, and all that it wrote; `text` has no codes of the terminal."""
+
+    status: int
+    raw: str
+
+    @property
+    def text(self) -> str:
+        return _CODES.sub("", self.raw).replace("\r\n", "\n")
+
+
+def in_terminal(
+    arguments: Sequence[str],
+    typed: Sequence[tuple[str | float, str]],
+    where: Path,
+    columns: int = 80,
+    **environment: str,
+) -> Session:
+    """Run `python ARGUMENTS` in a terminal.
+
+    Args:
+        typed: pairs of what to wait for and what to type then. A text is waited for in what has
+            been written since the last typing, a number is a time in seconds.
+    """
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(where)
+        kept = {"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", "TERM": "xterm"}
+        kept |= {"HOME": str(where), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+        kept |= {"XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"]}
+        os.execve(sys.executable, [sys.executable, *arguments], kept | environment)
+    ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    raw, seen, waiting = b"", 0, list(typed)
+    started = since = time.monotonic()
+    while time.monotonic() - started < 60:
+        if waiting:
+            wanted, keys = waiting[0]
+            is_time = time.monotonic() - since >= wanted if isinstance(wanted, float) else None
+            if is_time or (isinstance(wanted, str) and wanted.encode() in raw[seen:]):
+                seen, since = len(raw), time.monotonic()
+                os.write(terminal, keys.encode())
+                del waiting[0]
+        if select.select([terminal], [], [], 0.01)[0]:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:  # Linux: the process has ended
+                break
+            if not piece:
+                break
+            raw += piece
+    else:
+        os.kill(process, 9)
+    os.close(terminal)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    assert not waiting, f"never seen: {waiting[0][0]!r} in {raw[-2000:]!r}"
+    return Session(status, raw.decode(errors="replace"))
