@@ -78,7 +78,7 @@ def _harmless(sign: str) -> str:
         return sign
     if sign.isspace():
         return " "
-    return "" if unicodedata.category(sign) == "Cf" else "\ufffd"
+    return {"Cf": "", "Cc": "·"}.get(unicodedata.category(sign), "\ufffd")
 
 
 def _readable(error: UnicodeError) -> tuple[str, int]:
