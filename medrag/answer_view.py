@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from rich.padding import Padding
@@ -36,7 +37,7 @@ def show(answer: Answer) -> None:
         if doubts := [words for flag, words in _DOUBTS.items() if flag in source.flags]:
             out.print(f"\n[red]Careful: source {source.marker} is {', '.join(doubts)}.[/red]")
     style = "yellow" if answer.abstained else "bold"
-    out.print(f"\n[{style}]{plain(answer.answer)}[/{style}]")
+    out.print(f"\n[{style}]{plain(answer.answer, lines=True)}[/{style}]")
     status = "" if answer.status in _PLAIN else f" · {answer.status}"
     stance = f" · {_STANCES[answer.stance]}" if answer.stance else ""
     out.print(f"[dim]confidence {answer.confidence:.2f}{plain(status + stance)}[/dim]")
@@ -138,7 +139,7 @@ def _nearest(hits: Sequence[Hit]) -> str:
 
 def _show_source(source: Citation) -> None:
     out.print(f"[cyan]\\[{source.marker}][/cyan] [bold]{plain(source.title)}[/bold]")
-    _indented(plain(f"“{source.text}”"))
+    _indented(plain(f"“{source.text}”", lines=True))
     _show_place(source, [])
 
 
@@ -163,4 +164,7 @@ def _show_place(found: Hit | Citation, before: Sequence[str]) -> None:
 
 def _indented(text: str) -> None:
     # Padding wraps at the terminal's width; piped output is not wrapped.
-    out.print(f"    {text}" if out.soft_wrap else Padding(text, (0, 0, 0, 4)))
+    if out.soft_wrap:
+        out.print(textwrap.indent(text, "    "))
+    else:
+        out.print(Padding(text, (0, 0, 0, 4)))

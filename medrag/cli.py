@@ -173,7 +173,7 @@ def sets(argument: str) -> bool:
 
 def fail(error: MedragError) -> None:
     """Print an error and exit with status 2."""
-    console.print(f"[bold red]error:[/bold red] {plain(str(error))}", soft_wrap=True)
+    console.print(f"[bold red]error:[/bold red] {plain(str(error), lines=True)}", soft_wrap=True)
     sys.exit(2)
 
 

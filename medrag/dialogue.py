@@ -41,7 +41,7 @@ class Dialogue:
         if command in ("", "quit", "exit"):
             return False
         if command == "help":
-            out.print(f"\n{plain(_HELP)}")
+            out.print(f"\n{plain(_HELP, lines=True)}")
         elif command == "sources":
             self._show_sources()
         elif command == "why" and question == said:
@@ -61,7 +61,7 @@ class Dialogue:
         try:
             answer = self._rag.query(question)
         except (QuestionError, ModelError, HttpError) as error:  # the next one may do
-            out.print(f"[red]{plain(str(error))}[/red]")
+            out.print(f"[red]{plain(str(error), lines=True)}[/red]")
             return
         self._last = answer
         show(answer)

@@ -29,7 +29,7 @@ _SIGNS = {
     "─": "-", "━": "-", "═": "=", "│": "|", "┃": "|", "\ufffd": "?",
 }  # fmt: skip
 _MICRO = "µμ"
-_KEPT = "\n\u200c\u200d"  # ends of lines, and joiners, which belong to the spelling
+_KEPT = "\u200c\u200d"  # joiners belong to the spelling
 _GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (?:FINAL )?(\w+)")
 _UNIT = re.compile(r"(?:g|[lLmsVAUMNK]|mol|kat|Ci|Gy|Sv)(?![a-z]{2})")
 
@@ -60,14 +60,19 @@ def reader_has_gone() -> NoReturn:
     sys.exit(_PIPE_CLOSED)
 
 
-def plain(text: str) -> str:
+def plain(text: str, lines: bool = False) -> str:
     """Text from elsewhere for the terminal: nothing in it is markup or a control code.
 
     What the encoding of standard output lacks is replaced here, before lines are wrapped.
+
+    Args:
+        lines: keep the ends of lines; where one line is expected, another one could pretend to be
+            said by medrag.
     """
     from rich.markup import escape
 
-    shown = "".join(map(_harmless, text))
+    parts = text.split("\n") if lines else [text]
+    shown = "\n".join("".join(map(_harmless, part)) for part in parts)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return escape(shown.encode(encoding, _READABLE).decode(encoding))
 
@@ -76,7 +81,7 @@ def _harmless(sign: str) -> str:
     """A character, unless it controls the terminal or the direction of the line."""
     if sign.isprintable() or sign in _KEPT:
         return sign
-    if sign.isspace():
+    if sign.isspace() and sign not in "\n\r\v\f":
         return " "
     return {"Cf": "", "Cc": "·"}.get(unicodedata.category(sign), "\ufffd")
 

@@ -52,7 +52,9 @@ def test_an_encoding_keeps_what_it_has(
 
 
 def test_nothing_in_a_text_controls_the_terminal() -> None:
-    assert plain("a\x1b[31mb\x07\u202ec\u2066\n\t[red]d") == "a·[31mb·c\n \\[red]d"
+    hostile = "a\x1b[31mb\x07\u202ec\u2066\n\t[red]d"
+    assert plain(hostile) == "a·[31mb·c· \\[red]d"
+    assert plain(hostile, lines=True) == "a·[31mb·c\n \\[red]d"
     assert plain("می\u200cشود") == "می\u200cشود"  # the joiner belongs to the word
 
 
