@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .checks import at_least, coerce_enums, key_env, positive, share
@@ -49,6 +49,9 @@ class RetrieverConfig:
     dense_weight: float | None = None
     # Search only documents that pass, e.g. "year >= 2015 and journal = Lancet*"; docs/filters.md.
     filter: str = ""
+    # Types of evidence, best first ("guideline", "systematic review"), whose hits rank a little
+    # higher; docs/retrieval.md lists them.
+    prefer: list[str] = field(default_factory=list)
     # Model that reads the first 20 hits again: "packaged", a folder or a hub id; "" for none.
     reranker: str = ""
 

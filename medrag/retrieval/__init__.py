@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
@@ -13,12 +13,13 @@ from more_itertools import chunked
 from ..config import RetrieverConfig, RetrieverMode
 from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
-from ..stores import Filter, IndexReader, both, parse_filter
+from ..stores import Filter, IndexReader, Vector, both, parse_filter
 from ..text.cleaning import clean_text
 from ..text.words import STOPWORDS, words
 from ..types import Hit
 from .distinct import Distinct
-from .fusion import READ, Fusion, best_first, convex_combination, refine
+from .fusion import READ, Candidates, Fusion, best_first, fuse
+from .preference import Preference
 from .reranking import CrossEncoderReranker
 
 MAX_QUESTION = 4000  # characters
@@ -64,6 +65,7 @@ class Retriever:
         if reranker is None and config.reranker:
             reranker = CrossEncoderReranker(config.reranker)
         self._reranker = reranker
+        self._preference = Preference(config.prefer)
         self.fusion = Fusion()
         if config.dense_weight is not None:
             self.fusion = replace(self.fusion, dense_weight=config.dense_weight)
@@ -121,23 +123,21 @@ class Retriever:
         self, question: str, depth: int, wanted: int, where: Filter | None
     ) -> tuple[list[Hit], int]:
         """The best of `depth` chunks, one of each text, and how many copies were passed over."""
-        mode = self._config.mode
-        bm25 = {} if mode == RetrieverMode.dense else self._search_words(question, depth, where)
-        if mode == RetrieverMode.lexical:
-            similarity: dict[int, float] = {}
-            scores = bm25
-        else:
-            similarity = self._search_vectors(question, depth, where, also=list(bm25))
-            scores = similarity
-            if mode == RetrieverMode.hybrid:
-                scores = self._fused(question, similarity, bm25, where)
+        similarity, scores = self._scored(question, depth, where)
         ranked = best_first(scores)
+        boosts = self._preference.boosts(scores[ranked[0]]) if ranked else {}
+        # A hit of a preferred type may come from behind.
+        size = max(wanted + _BEHIND, READ if boosts else 0)
         distinct = Distinct()
-        for some in chunked(ranked, wanted + _BEHIND):
+        for some in chunked(ranked, size):
             found = self.index.hits(some)
             self._check_all_found(len(found), len(some))
             hits = [
-                replace(found[chunk], score=scores[chunk], similarity=similarity.get(chunk))
+                replace(
+                    hit := found[chunk],
+                    score=scores[chunk] + boosts.get(hit.evidence, 0.0),
+                    similarity=similarity.get(chunk),
+                )
                 for chunk in some
             ]
             # Equal scores by name: ids depend on the order in which documents came.
@@ -147,21 +147,38 @@ class Retriever:
                 break
         return distinct.hits()[:wanted], distinct.copies
 
-    def _fused(
-        self,
-        question: str,
-        similarity: dict[int, float],
-        bm25: dict[int, float],
-        where: Filter | None,
-    ) -> dict[int, float]:
-        """Scores of the candidates by vectors, words, and what the best ones have in common."""
-        scores = convex_combination(similarity, bm25, self.fusion.dense_weight)
-        best = best_first(scores)[:READ]
-        vectors = self.index.chunk_vectors(best)
-        self._check_all_found(len(vectors), len(best))
-        query = self.query_vector(question)
-        with_rarest = self._with_rarest(question, where)
-        return refine(self.fusion, scores, bm25, query, vectors, with_rarest)
+    def _scored(
+        self, question: str, depth: int, where: Filter | None
+    ) -> tuple[Mapping[int, float], Mapping[int, float]]:
+        """Cosine and score of each candidate, by chunk id; no cosine if only words are searched."""
+        mode = self._config.mode
+        if mode == RetrieverMode.lexical:
+            return {}, self._search_words(question, depth, where)
+        if mode == RetrieverMode.dense:
+            similarity = self._search_vectors(question, depth, where, also=[])
+            return similarity, similarity
+        found = self.candidates(question, depth, where)
+        return found.similarity, fuse(self.fusion, found, self.vectors)
+
+    def candidates(self, question: str, depth: int, where: Filter | None = None) -> Candidates:
+        """What vectors and words find for a question, `depth` chunks each."""
+        bm25 = self._search_words(question, depth, where)
+        return Candidates(
+            query=self.query_vector(question),
+            similarity=self._search_vectors(question, depth, where, also=list(bm25)),
+            bm25=bm25,
+            with_rarest=self._with_rarest(question, where),
+        )
+
+    def vectors(self, chunks: Sequence[int]) -> Mapping[int, Vector]:
+        """Vectors [dimension] of chunks, by id.
+
+        Raises:
+            ArtefactError: the index lacks one.
+        """
+        vectors = self.index.chunk_vectors(chunks)
+        self._check_all_found(len(vectors), len(chunks))
+        return vectors
 
     def _with_rarest(self, question: str, where: Filter | None) -> set[int]:
         """Chunks with the word of a question that fewest chunks have; none if many have it."""
@@ -183,9 +200,7 @@ class Retriever:
         query = self.query_vector(question)
         similarity = dict(self.index.search_vectors(query, depth, where))
         missing = [chunk for chunk in also if chunk not in similarity]
-        vectors = self.index.chunk_vectors(missing)
-        self._check_all_found(len(vectors), len(missing))
-        for chunk, vector in vectors.items():
+        for chunk, vector in self.vectors(missing).items():
             similarity[chunk] = float(vector @ query)
         return similarity
 

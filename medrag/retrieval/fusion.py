@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,37 @@ class Fusion:
     dense_weight: float = 0.85
     feedback: float = 0.4
     rare_word: float = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What was found for a question.
+
+    Attributes:
+        query: vector [dimension] of the question.
+        similarity: cosine of every candidate with the question, by chunk id.
+        bm25: BM25 score of the candidates that share a word with it.
+        with_rarest: chunks that have the question's rarest word.
+    """
+
+    query: Vector
+    similarity: Mapping[int, float]
+    bm25: Mapping[int, float]
+    with_rarest: Collection[int]
+
+
+def fuse(
+    fusion: Fusion,
+    found: Candidates,
+    read_vectors: Callable[[Sequence[int]], Mapping[int, Vector]],
+) -> dict[int, float]:
+    """Fused score of every candidate, by chunk id: near 1 for the best one.
+
+    Args:
+        read_vectors: gives the vectors [dimension] of some chunks.
+    """
+    scores = convex_combination(found.similarity, found.bm25, fusion.dense_weight)
+    return refine(fusion, scores, found, read_vectors(best_first(scores)[:READ]))
 
 
 def convex_combination(
@@ -63,12 +94,7 @@ def best_first(scores: Mapping[int, float]) -> list[int]:
 
 
 def refine(
-    fusion: Fusion,
-    scores: Mapping[int, float],
-    bm25: Mapping[int, float],
-    query: Vector,
-    vectors: Mapping[int, Vector],
-    with_rarest: Collection[int],
+    fusion: Fusion, scores: Mapping[int, float], found: Candidates, vectors: Mapping[int, Vector]
 ) -> dict[int, float]:
     """Scores by what the best candidates have in common, and by the question's rarest word.
 
@@ -79,9 +105,7 @@ def refine(
 
     Args:
         scores: of `convex_combination`, for every candidate.
-        query: vector [dimension] of the question.
-        vectors: vectors [dimension] of the best candidates; those behind them stay behind.
-        with_rarest: the candidates that have the rarest word.
+        vectors: of the best candidates; those behind them stay behind.
     """
     read = [chunk for chunk in best_first(scores) if chunk in vectors]
     if not read:
@@ -90,14 +114,14 @@ def refine(
     models = [scores[chunk] for chunk in read[:_MODELS]]
     shares = np.array([math.exp(_STEEPNESS * (score - models[0])) for score in models])
     towards = (shares / shares.sum()) @ rows[: len(models)]
-    moved = (1.0 - fusion.feedback) * query + fusion.feedback * towards
+    moved = (1.0 - fusion.feedback) * found.query + fusion.feedback * towards
     length = float(np.linalg.norm(moved))
     if length > 0.0:
         moved = moved / length
     similarity = dict(zip(read, (rows @ moved).tolist(), strict=True))
-    refined = convex_combination(similarity, bm25, fusion.dense_weight)
+    refined = convex_combination(similarity, found.bm25, fusion.dense_weight)
     for chunk in read:
-        if chunk in with_rarest:
+        if chunk in found.with_rarest:
             refined[chunk] += fusion.rare_word
     last, lowest = scores[read[-1]], min(refined.values())
     for chunk, score in scores.items():

@@ -13,10 +13,10 @@ from medrag import CorpusConfig, IndexConfig, PipelineConfig, RetrieverConfig
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.retrieval import Retriever
-from medrag.retrieval.fusion import Fusion, best_first, convex_combination, refine
+from medrag.retrieval.fusion import Candidates, Fusion, best_first, convex_combination, fuse, refine
 from medrag.stores import open_index
 
-FRONT, UP = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+FRONT = np.array([1, 0], np.float32)
 
 
 def direction(angle: float) -> np.ndarray:
@@ -68,7 +68,8 @@ def refined(
     similarity = {chunk: float(vector @ FRONT) for chunk, vector in vectors.items()}
     scores = convex_combination(similarity, {}, fusion.dense_weight)
     read = {chunk: v for chunk, v in vectors.items() if chunk not in (unread or set())}
-    return refine(fusion, scores, {}, FRONT, read, with_rarest or set())
+    found = Candidates(FRONT, similarity, {}, with_rarest or set())
+    return refine(fusion, scores, found, read)
 
 
 def test_a_candidate_near_the_best_ones_overtakes_one_that_is_far_from_them() -> None:
@@ -99,8 +100,9 @@ def test_candidates_whose_vectors_were_not_read_stay_behind_in_their_order() -> 
 
 
 def test_candidates_in_the_opposite_direction_and_none_at_all_are_no_error() -> None:
-    assert refine(Fusion(), {}, {}, FRONT, {}, set()) == {}
-    opposite = refine(Fusion(1.0, 0.5, 0.0), {1: 0.0}, {}, FRONT, {1: -FRONT}, set())
+    assert fuse(Fusion(), Candidates(FRONT, {}, {}, set()), lambda _: {}) == {}
+    against = Candidates(FRONT, {1: -1.0}, {}, set())
+    opposite = fuse(Fusion(1.0, 0.5, 0.0), against, lambda _: {1: -FRONT})
     assert np.isfinite(opposite[1])
 
 
