@@ -47,7 +47,7 @@ def show(answer: Answer) -> None:
         out.print(f"[yellow]{plain(warning)}[/yellow]")
     out.print()
     if answer.abstained and answer.hits:
-        out.print(f"[dim]nearest documents: {plain(_nearest(answer.hits))}[/dim]\n")
+        out.print(f"[dim]nearest documents: {plain(_nearest(answer.hits))}[/dim]")
     for source in answer.sources:
         _show_source(source)
     for other in answer.contradicting:

@@ -36,16 +36,17 @@ class Dialogue:
     def reply(self, line: str) -> bool:
         """Print what is said to a line; False if it ends the dialogue."""
         said = line.strip()
-        question = self._in_full(said)
-        command = said.lower().removesuffix("?")
+        command = said.lower()
         if command in ("", "quit", "exit"):
             return False
-        if command == "help":
+        if command in ("help", "help?"):
             out.print(f"\n{plain(_HELP, lines=True)}")
-        elif command == "sources":
+        elif command in ("sources", "sources?"):
             self._show_sources()
-        elif command == "why" and question == said:
+        elif command == "why":
             self._show_reasons()
+        elif (question := self._in_full(said)) == said and command == "why?":
+            self._show_reasons()  # it asks about nothing that the last question said
         else:
             self._ask(question, said)
         return True
@@ -99,9 +100,15 @@ def converse(rag: RAGPipeline) -> None:
             "enter an empty line to quit; help says more. Not medical advice."
         )
     )
-    for line in _typed() if sys.stdin.isatty() else sys.stdin:
-        if not dialogue.reply(line):
-            break
+    if not sys.stdin.isatty():
+        for line in sys.stdin:
+            if not dialogue.reply(line):
+                break
+        return
+    for line in _typed():
+        with _without_echo():
+            if not dialogue.reply(line):
+                break
 
 
 def _typed() -> Iterator[str]:
@@ -120,6 +127,24 @@ def _typed() -> Iterator[str]:
             except KeyboardInterrupt:
                 print(file=sys.stderr)  # leaves the line that was begun
                 raise
+
+
+@contextmanager
+def _without_echo() -> Iterator[None]:
+    """What is typed while an answer is made is shown at the next prompt, not within the answer."""
+    try:
+        import termios
+    except ImportError:
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = termios.tcgetattr(sys.stdin)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 @contextmanager

@@ -111,8 +111,7 @@ def standalone(question: str, before: str) -> str:
     body = text[led.end() :] if led else text
     named = subjects(before)
     if found := _with_subject(body, named, before) or _completed(text, body, named, before):
-        full = _sentence(found)
-        return question if full.lower() == _sentence(before).lower() else full
+        return _sentence(found)
     return question
 
 

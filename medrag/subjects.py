@@ -115,4 +115,7 @@ def _subject(question: str, tokens: list[re.Match[str]]) -> Subject:
         start = kind.start()
     drug = any(is_drug(token[0]) for token in tokens)
     known = drug or any(names_something(token[0].lower()) for token in tokens)
-    return Subject(question[start:end], start, end, drug, known)
+    name = question[start:end]
+    if drug and start == 0 and name.istitle():  # only because it begins the question
+        name = name.lower()
+    return Subject(name, start, end, drug, known)

@@ -43,7 +43,7 @@ def in_terminal(
 
     Args:
         typed: pairs of what to wait for and what to type then. A text is waited for in what has
-            been written since the last typing, a number is a time in seconds.
+            been written after what was waited for before, a number is a time in seconds.
     """
     process, terminal = pty.fork()
     if process == 0:
@@ -58,9 +58,13 @@ def in_terminal(
     while time.monotonic() - started < 60:
         if waiting:
             wanted, keys = waiting[0]
-            is_time = time.monotonic() - since >= wanted if isinstance(wanted, float) else None
-            if is_time or (isinstance(wanted, str) and wanted.encode() in raw[seen:]):
-                seen, since = len(raw), time.monotonic()
+            if isinstance(wanted, float):
+                found = seen if time.monotonic() - since >= wanted else -1
+            else:
+                found = raw.find(wanted.encode(), seen)
+            if found >= 0:
+                seen = found + (0 if isinstance(wanted, float) else len(wanted.encode()))
+                since = time.monotonic()
                 os.write(terminal, keys.encode())
                 del waiting[0]
         if select.select([terminal], [], [], 0.01)[0]:

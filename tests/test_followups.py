@@ -363,7 +363,7 @@ def test_several_follow_ups_in_turn() -> None:
         said.append(question)
     assert said[0] == "What is the dose of paracetamol in children?"
     assert said[1] == "ibuprofen?"  # a word alone may be a search of its own
-    assert said[2:] == ["and ibuprofen?", "Is ibuprofen safe in pregnancy?"]
+    assert said[2:] == ["Ibuprofen?", "Is ibuprofen safe in pregnancy?"]
 
 
 def test_names_are_found_whole() -> None:
