@@ -2,54 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Literal, Self, overload
 
-from .config import PipelineConfig
+from .answering import Answerer, Draft, refusal
+from .config import GeneratorKind, PipelineConfig
 from .embedding import Embedder, open_embedder
-from .errors import ConfigError
+from .errors import ConfigError, QuestionError
 from .generation import Generator, open_generator
-from .generation.prompts import REFUSAL, Prompt, Reply, build_prompt, without_markers
-from .grounding import check_support, ground
+from .generation.prompts import Prompt, build_prompt
 from .grounding.calibration import Calibration, calibration_key, load_calibration, packaged
-from .grounding.contradictions import find_contradictions
-from .grounding.details import missing_details, other_subject
-from .grounding.evidence import SentenceVectors, is_retracted, weigh
-from .grounding.signals import best_after, signals_after, signals_before
-from .grounding.stance import stance
-from .grounding.statements import parse_reply
+from .grounding.evidence import SentenceVectors
 from .grounding.verifier import EntailmentVerifier
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
-from .retrieval import MAX_QUESTION, Retriever, check_question
+from .retrieval import Retriever, check_question
 from .retrieval.cross_encoder import READER
 from .retrieval.pairs import CrossEncoder
-from .stores import Filter, IndexReader, check_embedder, open_index
-from .types import Answer, AnswerSentence, Citation, Evidence, Hit
+from .stores import Filter, IndexReader, check_embedder, open_index, parse_filter
+from .types import Answer, Hit
 
-_EVEN = 0.5  # of two sources that disagree, one at most is right
-_OPPOSING = 10  # passages that are searched with each statement, for what says otherwise
+__all__ = ["Draft", "PipelineStats", "RAGPipeline"]
+
+_REMEMBERED = 1000  # latest times that the statistics are made of
+_THREADS = 4  # at once, by default, for a batch
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """What would be answered, before it is decided whether it is shown.
+class PipelineStats:
+    """What a pipeline answers from, and how it has gone since it was made.
 
     Attributes:
-        answer: a refusal only if nothing could be written or nothing of it is supported.
-        signals: what its confidence is computed from, by name.
-        retrieve_ms: how long the search took, in milliseconds.
+        index: where the index is.
+        generation: of the index; every build that changes something publishes a new one.
+        embedder, generator: by name.
+        calibrated: whether the confidence is calibrated for this embedder and reader.
+        questions: asked so far; `repeated` of them were answered from memory.
+        abstained: how many of them were not answered.
+        retrieve_ms, query_ms: median time of the latest 1,000 searches and whole answers, in
+            milliseconds; 0.0 before the first. `query_ms_p95`: 19 of 20 answers took at most this.
     """
 
-    answer: Answer
-    signals: Mapping[str, float]
-    retrieve_ms: float = 0.0
+    index: str
+    generation: int
+    documents: int
+    chunks: int
+    embedder: str
+    generator: str
+    calibrated: bool
+    questions: int
+    repeated: int
+    abstained: int
+    retrieve_ms: float
+    query_ms: float
+    query_ms_p95: float
 
 
 class RAGPipeline:
@@ -84,6 +99,12 @@ class RAGPipeline:
         self._verifier = EntailmentVerifier(model) if model else None
         self._calibration: tuple[Calibration, bool] | None = None
         self._warned = False  # that it belongs to another reader
+        # Answers by what decides them, the least recently used first.
+        self._answers: OrderedDict[tuple[object, ...], Answer] = OrderedDict()
+        self._counts: Counter[str] = Counter()
+        self._times: dict[str, deque[float]] = {
+            name: deque(maxlen=_REMEMBERED) for name in ("retrieve", "query")
+        }
 
     @classmethod
     def open(cls, directory: str | Path) -> Self:
@@ -151,33 +172,94 @@ class RAGPipeline:
             ConfigError: the filter cannot be read, or names a field that no document has.
             ArtefactError: there is no usable index.
         """
-        return self._retriever().retrieve(question, k, where)
+        started = time.perf_counter()
+        hits = self._retriever().retrieve(question, k, where)
+        self._times["retrieve"].append(time.perf_counter() - started)
+        return hits
+
+    async def aretrieve(
+        self, question: str, k: int | None = None, where: Filter | str | None = None
+    ) -> list[Hit]:
+        """`retrieve` in a thread, so that the event loop goes on."""
+        return await asyncio.to_thread(self.retrieve, question, k, where)
 
     @overload
-    def query(self, question: str, *, stream: Literal[False] = False) -> Answer: ...
+    def query(
+        self, question: str, where: Filter | str | None = None, *, stream: Literal[False] = False
+    ) -> Answer: ...
 
     @overload
-    def query(self, question: str, *, stream: Literal[True]) -> Iterator[str | Answer]: ...
+    def query(
+        self, question: str, where: Filter | str | None = None, *, stream: Literal[True]
+    ) -> Iterator[str | Answer]: ...
 
-    def query(self, question: str, *, stream: bool = False) -> Answer | Iterator[str | Answer]:
+    def query(
+        self, question: str, where: Filter | str | None = None, *, stream: bool = False
+    ) -> Answer | Iterator[str | Answer]:
         """Answer a question from the index, or say that the documents do not contain the answer.
 
+        The same question is answered from memory (`cache.answers`) until the index or a setting
+        changes.
+
         Args:
+            where: see `retrieve`.
             stream: return an iterator over the text as the generator writes it, in pieces, and at
                 the end the `Answer`. Only the answer is verified: it may lack parts of the text.
                 Abandoning the iterator stops the generator.
 
         Raises:
             QuestionError: the question is empty or too long.
+            ConfigError: see `retrieve`.
             ArtefactError: there is no usable index.
             ModelError, HttpError: the generator or the verifier cannot be loaded or reached.
         """
-        steps = self._answer(check_question(question), stream)
+        wanted = parse_filter(where) if isinstance(where, str) else where
+        steps = self._answer(check_question(question), wanted, stream)
         if stream:
             return steps
         (answer,) = steps
         assert isinstance(answer, Answer)
         return answer
+
+    async def aquery(self, question: str, where: Filter | str | None = None) -> Answer:
+        """`query` in a thread, so that the event loop goes on."""
+        return await asyncio.to_thread(self.query, question, where)
+
+    def query_batch(
+        self,
+        questions: Iterable[str],
+        where: Filter | str | None = None,
+        *,
+        threads: int = _THREADS,
+    ) -> list[Answer]:
+        """Answer many questions, several at once; the answers are in the order of the questions.
+
+        A question that cannot be asked (empty, too long) does not stop the others: its answer is a
+        refusal with a warning that says why.
+
+        Args:
+            where: see `retrieve`.
+            threads: how many at once.
+
+        Raises:
+            As `query`, but no QuestionError.
+        """
+        if threads < 1:
+            raise ConfigError(f"threads={threads} cannot be used: give 1 or more")
+
+        def ask(question: str) -> Answer:
+            try:
+                return self.query(question, where)
+            except QuestionError as error:
+                return replace(refusal(question, 0.0, ()), warnings=(str(error),))
+
+        with ThreadPoolExecutor(threads, "medrag-query") as pool:
+            waiting = [pool.submit(ask, question) for question in questions]
+            try:
+                return [one.result() for one in waiting]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def draft(self, question: str) -> Draft:
         """What would be answered whatever the confidence: for evaluation and calibration.
@@ -185,9 +267,62 @@ class RAGPipeline:
         Raises:
             As `query`.
         """
-        *_, draft = self._steps(check_question(question), stream=False, least=0.0)
+        steps = self._answerer().steps(check_question(question), None, stream=False, least=0.0)
+        *_, draft = steps
         assert isinstance(draft, Draft)
         return draft
+
+    def warmup(self) -> None:
+        """Open the index and load every model now, so that the first question is a fast one.
+
+        Raises:
+            As `query`.
+        """
+        # A text of the index is a question that surely brings something to read. One who passed
+        # in a generator, or pays for each request, did not ask for a reply.
+        question = check_question(next(self.index.texts())[:200])
+        is_free = self.config.generator.kind != GeneratorKind.openai
+        least = 0.0 if is_free and self._shared_generator is None else 2.0
+        for _ in self._answerer().steps(question, None, stream=False, least=least):
+            pass
+
+    def refresh(self) -> bool:
+        """Open the latest generation of the index if it is not the opened one; tells whether.
+
+        With `index.follow`, this is done before every question.
+        """
+        with self._lock:
+            is_old = self._opened is not None and not self._opened.index.is_current()
+        if is_old:
+            self._close_index()
+        return is_old
+
+    def stats(self) -> PipelineStats:
+        """What this pipeline answers from, and how it has gone so far.
+
+        Raises:
+            ArtefactError: there is no usable index.
+        """
+        index = self.index
+        _, is_calibrated = self.calibration
+        with self._lock:
+            counts = dict(self._counts)
+            times = {name: sorted(times) for name, times in self._times.items()}
+        return PipelineStats(
+            index=index.location,
+            generation=index.generation,
+            documents=index.counts.documents,
+            chunks=index.counts.chunks,
+            embedder=self._embedder.name,
+            generator=self.generator_name,
+            calibrated=is_calibrated,
+            questions=counts.get("questions", 0),
+            repeated=counts.get("repeated", 0),
+            abstained=counts.get("abstained", 0),
+            retrieve_ms=_milliseconds(times["retrieve"], 0.5),
+            query_ms=_milliseconds(times["query"], 0.5),
+            query_ms_p95=_milliseconds(times["query"], 0.95),
+        )
 
     @property
     def threshold(self) -> float:
@@ -215,10 +350,28 @@ class RAGPipeline:
             )
         return threshold
 
-    def _answer(self, question: str, stream: bool) -> Iterator[str | Answer]:
+    def _answer(self, question: str, where: Filter | None, stream: bool) -> Iterator[str | Answer]:
         """Yield the pieces of the reply, if they are streamed, and then the answer."""
+        started = time.perf_counter()
+        answerer = self._answerer()
+        index = answerer.retriever.index
+        # One that was passed in may write something else each time.
+        remembers = self._shared_generator is None and self.config.cache.answers > 0
+        key = (question, where, index.fingerprint, index.generation, repr(self.config))
+        with self._lock:
+            self._counts["questions"] += 1
+            known = self._answers.get(key)
+            if known is not None:
+                self._answers.move_to_end(key)
+                self._counts["repeated"] += 1
+                self._counts["abstained"] += known.abstained
+        if known is not None:
+            if stream:
+                yield known.answer
+            yield known
+            return
         threshold = self.threshold
-        for step in self._steps(question, stream, threshold):
+        for step in answerer.steps(question, where, stream, threshold):
             if isinstance(step, str):
                 yield step
                 continue
@@ -229,112 +382,33 @@ class RAGPipeline:
                     f"threshold of {threshold:.2f}"
                 )
                 answer = replace(
-                    _refusal(question, answer.confidence, answer.hits),
+                    refusal(question, answer.confidence, answer.hits),
                     warnings=(*answer.warnings, held_back),
                 )
+            with self._lock:
+                self._counts["abstained"] += answer.abstained
+                self._times["retrieve"].append(step.retrieve_ms / 1000)
+                self._times["query"].append(time.perf_counter() - started)
+                if remembers:
+                    self._answers[key] = answer
+                    if len(self._answers) > self.config.cache.answers:
+                        self._answers.popitem(last=False)
             yield answer
 
-    def _steps(self, question: str, stream: bool, least: float) -> Iterator[str | Draft]:
-        """Yield the pieces of the reply, if they are streamed, and then the draft.
-
-        Args:
-            least: the confidence below which no reply is worth writing.
-        """
+    def _answerer(self) -> Answerer:
+        """What answers one question, to its end from one generation of the index."""
         retriever = self._retriever()
-        started = time.perf_counter()
-        hits = retriever.retrieve(question)
-        retrieve_ms = 1000 * (time.perf_counter() - started)
-        vector = retriever.query_vector(question)
-        evidence = weigh(question, vector, hits, self._sentences, retriever.rarity, self._reader)
-        before = signals_before(question, hits, evidence)
         calibration, _ = self.calibration
-        best = best_after(question, hits, retriever.rarity, calibration.weight)
-        possible = calibration.probability({**before, **best})
-        warnings = self._warnings(question, hits, calibration, before)
-        generator = self.generator if evidence else None
-        # A model is not asked to write what could not be shown. To quote costs nothing.
-        if generator is None or (generator.reads_messages and possible < least):
-            sure = possible if evidence else 0.0
-            answer = replace(_refusal(question, sure, hits), warnings=warnings)
-            yield Draft(answer, before, retrieve_ms)
-            return
-        prompt = self._prompt_for(generator, question, hits, evidence)
-        if stream:
-            reply = yield from generator.stream(prompt)
-        else:
-            reply = generator.generate(prompt)
-        answer = self._grounded(retriever, prompt, reply, hits)
-        after = signals_after(question, answer, retriever.rarity)
-        certainty = calibration.probability({**before, **after})
-        if answer.contradicting:
-            certainty = min(certainty, _EVEN)
-        answer = replace(answer, confidence=certainty, warnings=(*warnings, *answer.warnings))
-        yield Draft(answer, {**before, **after}, retrieve_ms)
-
-    def _grounded(
-        self, retriever: Retriever, prompt: Prompt, reply: Reply, hits: Sequence[Hit]
-    ) -> Answer:
-        """The answer that a reply makes, once each statement is checked; its confidence is 0."""
-        question, config = prompt.question, self.config.grounding
-        quotes = (text for item in prompt.evidence for text in (item.lead, item.text))
-        verbatim = {without_markers(text) for text in quotes}
-        parsed = parse_reply(reply, len(prompt.contexts), verbatim)
-        check = self._verifier or check_support
-        grounded = ground(
-            parsed.statements, hits, config.min_support, check, config.keep_unsupported
+        return Answerer(
+            self.config,
+            self._embedder,
+            retriever,
+            self._sentences,
+            self._reader,
+            self._verifier,
+            calibration,
+            lambda: self.generator,
         )
-        sentences = grounded.sentences + parsed.removed
-        stray = parsed.stray_markers
-        if not grounded.citations:
-            return replace(_refusal(question, 0.0, hits, sentences), stray_markers=stray)
-        sources = tuple(
-            replace(source, page=retriever.index.page_at(source.document, source.start))
-            for source in grounded.citations
-        )
-        supported = [one.text for one in sentences if one.supported]
-        headings = " · ".join(_headings(source, hits) for source in sources)
-        if other := other_subject(question, supported, headings):
-            refusal = _refusal(question, 0.0, hits, sentences)
-            said = f"what was found is about something else, not about {other}"
-            return replace(refusal, stray_markers=stray, warnings=(said,))
-        return Answer(
-            question=question,
-            answer=grounded.text,
-            abstained=False,
-            confidence=0.0,
-            sources=sources,
-            hits=tuple(hits),
-            sentences=sentences,
-            stance=stance(question, supported),
-            stray_markers=stray,
-            missing=missing_details(question, supported, headings),
-            contradicting=find_contradictions(
-                sentences, _opposing(retriever, supported, hits), sources
-            ),
-        )
-
-    def _warnings(
-        self,
-        question: str,
-        hits: Sequence[Hit],
-        calibration: Calibration,
-        before: Mapping[str, float],
-    ) -> tuple[str, ...]:
-        found = []
-        tokens, limit = self._embedder.count_tokens(question), self._embedder.max_tokens
-        if tokens > limit:
-            found.append(
-                f"the question has {tokens} tokens; the search by meaning read the first {limit}"
-            )
-        if calibration.is_unlike(before):
-            found.append(
-                f"the question is unlike those that the confidence was calibrated on "
-                f"({calibration.questions})"
-            )
-        retracted = dict.fromkeys(hit.title or hit.document for hit in hits if is_retracted(hit))
-        if retracted:
-            found.append(f"not used, because it is retracted: {'; '.join(retracted)}")
-        return tuple(found)
 
     def prompt(self, question: str, hits: Sequence[Hit]) -> Prompt:
         """The prompt for a chat model: the question and as many hits as fit the token budget."""
@@ -367,6 +441,8 @@ class RAGPipeline:
 
     def _retriever(self) -> Retriever:
         """Searches the opened index; a query uses the same one to its end."""
+        if self.config.index.follow:
+            self.refresh()
         with self._lock:
             if self._opened is None:
                 index = open_index(self.config.index)
@@ -383,26 +459,8 @@ class RAGPipeline:
         with self._lock:
             retriever, self._opened = self._opened, None
             self._calibration = None  # it is kept with the index
+            self._answers.clear()
         del retriever  # outside the lock, because the last reference closes the files
-
-    def _prompt_for(
-        self,
-        generator: Generator,
-        question: str,
-        hits: Sequence[Hit],
-        evidence: Sequence[Evidence],
-    ) -> Prompt:
-        if not generator.reads_messages:
-            return Prompt(question, tuple(hits), [], evidence=tuple(evidence))
-        prompt = self.prompt(question, hits)
-        if prompt.left_out:
-            _log.warning(
-                "%d of %d passages did not fit generator.context_tokens=%d and were left out",
-                prompt.left_out,
-                len(hits),
-                self.config.generator.context_tokens,
-            )
-        return replace(prompt, evidence=tuple(evidence))
 
     @property
     def calibration(self) -> tuple[Calibration, bool]:
@@ -430,29 +488,6 @@ class RAGPipeline:
             return self._calibration
 
 
-def _headings(source: Citation, hits: Sequence[Hit]) -> str:
-    """What a source stands under: title, sections, and the header of its table."""
-    headers = (
-        hit.header
-        for hit in hits
-        if hit.document == source.document and hit.start <= source.start < hit.end
-    )
-    return " · ".join((source.title, source.section, next(headers, "")))
-
-
-def _opposing(retriever: Retriever, statements: Sequence[str], hits: Sequence[Hit]) -> list[Hit]:
-    """Passages that may say otherwise: those of the question, and those near a statement."""
-    found = {hit.chunk_id: hit for hit in hits}
-    for text in statements:
-        for hit in retriever.retrieve(text[:MAX_QUESTION], _OPPOSING):
-            found.setdefault(hit.chunk_id, hit)
-    return [hit for hit in found.values() if not is_retracted(hit)]
-
-
-def _refusal(
-    question: str,
-    certainty: float,
-    hits: Sequence[Hit],
-    sentences: tuple[AnswerSentence, ...] = (),
-) -> Answer:
-    return Answer(question, REFUSAL, True, certainty, (), tuple(hits), sentences)
+def _milliseconds(times: Sequence[float], share: float) -> float:
+    """The time that a share of sorted times in seconds do not exceed; 0.0 if there are none."""
+    return round(1000 * times[min(len(times) - 1, int(share * len(times)))], 2) if times else 0.0

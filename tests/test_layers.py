@@ -19,8 +19,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
 ORDER = """
     interrupts errors config types decoding hardware manifest tracking terminal progress text
     metrics
-    clients ingestion embedding stores indexing retrieval generation grounding pipeline
-    certificates certificate_checks dataset finetuning evaluation
+    clients ingestion embedding stores indexing retrieval generation grounding answering
+    pipeline integrations certificates certificate_checks dataset finetuning evaluation
     answer_view subjects followups dialogue
     cli build_index build_dataset train evaluate ask verify __main__
 """.split()  # noqa: SIM905

@@ -111,7 +111,7 @@ _PRECISIONS = {
 
 @dataclass
 class CacheConfig:
-    """Where vectors are cached for all indexes, so that no text is embedded twice."""
+    """Where vectors are cached for all indexes, and how many answers a pipeline remembers."""
 
     # A file on a local disk ("~/.cache" is $XDG_CACHE_HOME if that is set); redis://, rediss:// or
     # unix:// for a Redis server; "" for no cache. To keep a password out of run records, write
@@ -120,8 +120,10 @@ class CacheConfig:
     # Size limit of the file in gigabytes (1e9 bytes); the least recently used vectors are removed
     # first. Redis has its own limit, `maxmemory`.
     max_gb: float = 2.0
+    answers: int = 256  # answers that a pipeline remembers while the index stays; 0: none
 
     def __post_init__(self) -> None:
+        at_least(0, "cache", self, "answers")
         scheme, separator, _ = self.embeddings.partition("://")
         # The error shows only the scheme: a password may follow it.
         require(

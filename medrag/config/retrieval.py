@@ -32,6 +32,7 @@ class IndexConfig:
     dir: str = "outputs/index"
     kind: IndexKind = IndexKind.auto
     rebuild: bool = False  # True: replace a damaged index, or one made with other settings
+    follow: bool = False  # True: an open pipeline looks for a newer generation at every question
 
     def __post_init__(self) -> None:
         coerce_enums(self)

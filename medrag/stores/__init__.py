@@ -8,12 +8,14 @@ from ..config import IndexConfig
 from .filters import Filter, both, in_documents, parse_filter
 from .protocols import (
     QUARANTINED,
+    Alternatives,
     Changes,
     Content,
     Counts,
     EmbedderRecord,
     Field,
     FileState,
+    FusionRecord,
     IndexManifest,
     IndexReader,
     IndexSettings,
@@ -29,6 +31,7 @@ from .protocols import (
 
 __all__ = [
     "QUARANTINED",
+    "Alternatives",
     "Changes",
     "Content",
     "Counts",
@@ -36,6 +39,7 @@ __all__ = [
     "Field",
     "FileState",
     "Filter",
+    "FusionRecord",
     "IndexManifest",
     "IndexReader",
     "IndexSettings",

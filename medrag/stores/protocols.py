@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float32]
 # (chunk id, score), best first
 Scored = list[tuple[int, float]]
+# Ways to say one thing, each as the words that it needs; the first is that of a question.
+Alternatives = tuple[tuple[str, ...], ...]
 
 
 # --- what an index was made with, and what it holds -----------------------------------------------
@@ -91,6 +93,20 @@ class VectorsRecord:
     recall_at_10: float
 
 
+@dataclass(frozen=True, slots=True)
+class FusionRecord:
+    """How vectors and words count together, as learned from questions; see `retrieval.fusion`.
+
+    Attributes:
+        fitted_on: which questions, how many, and what was gained on others.
+    """
+
+    dense_weight: float
+    feedback: float
+    rare_word: float
+    fitted_on: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class IndexSettings:
     """The settings an index is made with.
@@ -116,6 +132,7 @@ class IndexManifest:
         fingerprint: hash of the content and of the settings that decide it.
         generation: number of the published generation.
         store: id of the store that the index was published from.
+        fusion: what was learned from questions, for this embedder; later generations keep it.
     """
 
     fingerprint: str
@@ -124,6 +141,7 @@ class IndexManifest:
     content: Content
     settings: IndexSettings
     vectors: VectorsRecord
+    fusion: FusionRecord | None = None
 
     def to_manifest(self) -> Manifest:
         """As it is written to `manifest.json`."""
@@ -137,6 +155,7 @@ class IndexManifest:
                 "flags": dict(self.content.flags),
                 "left_out": dict(self.content.left_out),
                 "vectors": asdict(self.vectors),
+                **({"fusion": asdict(self.fusion)} if self.fusion else {}),
                 **asdict(self.settings),
             },
             # No files: those of a generation carry checksums, and are rebuilt from the store.
@@ -185,6 +204,7 @@ class IndexManifest:
                 ),
                 settings,
                 replace(VectorsRecord(**vectors), kind=IndexKind(vectors["kind"])),
+                FusionRecord(**given["fusion"]) if given.get("fusion") else None,
             )
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise FormatError(
@@ -217,6 +237,7 @@ class IndexReader(Protocol):
     Attributes:
         location: where the index is kept, as people know it.
         fingerprint: of the index; artefacts made from it name it as their parent.
+        generation: number of the published generation.
     """
 
     @property
@@ -224,9 +245,13 @@ class IndexReader(Protocol):
     @property
     def fingerprint(self) -> str: ...
     @property
+    def generation(self) -> int: ...
+    @property
     def counts(self) -> Counts: ...
     @property
     def embedder(self) -> EmbedderRecord: ...
+    @property
+    def fusion(self) -> FusionRecord | None: ...
 
     def search_vectors(self, query: Vector, k: int, where: Filter | None = None) -> Scored:
         """The `k` chunks nearest to a query [dimension], by cosine.
@@ -236,8 +261,13 @@ class IndexReader(Protocol):
                 names a field that no document has raises ConfigError.
         """
 
-    def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Scored:
-        """The `k` best chunks by BM25 over title, section and text."""
+    def search_words(
+        self, words: Sequence[str | Alternatives], k: int, where: Filter | None = None
+    ) -> Scored:
+        """The `k` best chunks by BM25 over title, section and text.
+
+        Of alternatives, the one that scores best in a chunk counts.
+        """
 
     def fields(self) -> Mapping[str, Field]:
         """What a filter can ask for: all fields of the documents, by name."""
@@ -247,6 +277,15 @@ class IndexReader(Protocol):
 
     def word_frequency(self, word: str) -> int:
         """In how many chunks a word, or another form of its stem, occurs."""
+
+    def near_words(self, word: str) -> list[tuple[str, int]]:
+        """(word, chunks) of the words that begin or end like one and are about as long."""
+
+    def meanings(self, names: Sequence[str]) -> list[tuple[str, str, int]]:
+        """(name, meaning, chunks) for what the texts themselves say that some names stand for."""
+
+    def names_of(self, meanings: Sequence[str]) -> list[tuple[str, str, int]]:
+        """(name, meaning, chunks) for the names that the texts give to some meanings."""
 
     def hits(self, chunk_ids: Sequence[int]) -> dict[int, Hit]:
         """The chunks with these ids, by id; scores are 0."""
@@ -268,6 +307,9 @@ class IndexReader(Protocol):
 
     def texts(self) -> Iterator[str]:
         """Every chunk's text, in id order."""
+
+    def is_current(self) -> bool:
+        """Whether nothing was published since it was opened; fast."""
 
     def close(self) -> None:
         """Close the index; a second call does nothing."""
@@ -527,6 +569,17 @@ class IndexStore(Protocol):
         Raises:
             ArtefactError: there is none, or it cannot be read.
             MismatchError: the place holds something else, or another format.
+        """
+
+    def keep_fusion(self, fusion: FusionRecord | None) -> None:
+        """Keep with the published index how hits are fused; None goes back to the default.
+
+        Readers that are open do not see it.
+
+        Raises:
+            ArtefactError, MismatchError: see `manifest`.
+            BusyError: another process is building.
+            DiskError: the disk is full or not writable.
         """
 
     def open_reader(self) -> IndexReader:

@@ -8,11 +8,12 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import ArtefactError, ConfigError, FormatError, MismatchError
 from ...manifest import MANIFEST, fsync_path, write_manifest
-from ..protocols import Content, FileState, IndexManifest, IndexSettings, Origin
+from ..protocols import Content, FileState, FusionRecord, IndexManifest, IndexSettings, Origin
 from .database import DATABASE, NEVER, Database
 from .directory import build_lock, generation_folder, remove_unheld, writing
 from .fields import FIELDS, write_fields
@@ -20,6 +21,7 @@ from .index import Index
 from .lexical import WORDS, write_words
 from .snapshot import Snapshot
 from .store import ADDED_BY_HAND, Store
+from .terms import TERMS, write_terms
 from .vectors import VECTORS, write_vectors
 
 _log = logging.getLogger(__name__)
@@ -33,6 +35,11 @@ class LocalStore:
 
     def manifest(self) -> IndexManifest:
         return IndexManifest.read(self._directory)
+
+    def keep_fusion(self, fusion: FusionRecord | None) -> None:
+        with writing(self._directory), build_lock(self._directory):
+            changed = replace(self.manifest(), fusion=fusion)
+            write_manifest(self._directory, changed.to_manifest())
 
     def open_reader(self) -> Index:
         return Index(self._directory)
@@ -117,7 +124,7 @@ class LocalWriter(Store):
         rows = snapshot.all_vectors()
         vectors = write_vectors(folder / VECTORS, snapshot.identity, rows, *size, settings.kind)
         older = Snapshot(self, before.generation) if before else None
-        for name, write in ((WORDS, write_words), (FIELDS, write_fields)):
+        for name, write in ((WORDS, write_words), (FIELDS, write_fields), (TERMS, write_terms)):
             base = None
             if older:
                 base = generation_folder(self._directory, older.generation) / name, older
@@ -126,7 +133,10 @@ class LocalWriter(Store):
         fsync_path(folder.parent)
         self.seal(self.build)
         store = self.get_meta("id") or ""
-        made = IndexManifest(fingerprint, self.build, store, content, settings, vectors)
+        last = self.previous
+        is_same_space = last and last.settings.embedder.fingerprint == settings.embedder.fingerprint
+        fusion = last.fusion if last and is_same_space else None
+        made = IndexManifest(fingerprint, self.build, store, content, settings, vectors, fusion)
         write_manifest(self._directory, made.to_manifest())
         return made
 

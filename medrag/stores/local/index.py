@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import MismatchError
-from ...manifest import REBUILD_INDEX, fsync_path
+from ...manifest import MANIFEST, REBUILD_INDEX, fsync_path
 from ..filters import Filter
-from ..protocols import Field, Scored, Vector
+from ..protocols import Alternatives, Field, Scored, Vector
 from .database import DATABASE, Database
 from .directory import generation_folder, hold_current, is_sealed, scratch, writing
 from .fields import FIELDS, FieldIndex, write_fields
 from .lexical import WORDS, WordIndex, write_words
 from .snapshot import Snapshot
+from .terms import TERMS, TermIndex, write_terms
 from .vectors import VECTORS, VectorIndex, write_vectors
 
 _SELECTIONS = 8  # filters whose chunks are remembered
@@ -46,11 +47,13 @@ class Index(Snapshot):
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         self._place = self.directory.absolute()  # the working directory may change
+        self._published = _stamp(self._place)  # before it is read: then none is missed
         self.manifest, held = hold_current(self.directory)
         self.location = str(self.directory)
         self.fingerprint = self.manifest.fingerprint
         self.counts = self.manifest.content.counts
         self.embedder = self.manifest.settings.embedder
+        self.fusion = self.manifest.fusion
         with ExitStack() as opened:
             opened.callback(os.close, held)
             store = opened.enter_context(Database(self.directory / DATABASE, read_only=True))
@@ -76,6 +79,9 @@ class Index(Snapshot):
                 f"together, with {DATABASE}-wal if there is one, or run the build again"
             )
 
+    def is_current(self) -> bool:
+        return _stamp(self._place) == self._published
+
     def close(self) -> None:
         """Close the store, and let builds remove this generation; a second call does nothing."""
         self._close()
@@ -92,11 +98,22 @@ class Index(Snapshot):
         scores, ids = self.vectors.search(query, k, self._selected(where))
         return list(zip(ids.tolist(), scores.tolist(), strict=True))
 
-    def search_words(self, words: Sequence[str], k: int, where: Filter | None = None) -> Scored:
+    def search_words(
+        self, words: Sequence[str | Alternatives], k: int, where: Filter | None = None
+    ) -> Scored:
         return self.words.search(words, k, self._selected(where))
 
     def word_frequency(self, word: str) -> int:
         return self.words.frequency(word)
+
+    def near_words(self, word: str) -> list[tuple[str, int]]:
+        return self.terms.near_words(word)
+
+    def meanings(self, names: Sequence[str]) -> list[tuple[str, str, int]]:
+        return self.terms.meanings(names)
+
+    def names_of(self, meanings: Sequence[str]) -> list[tuple[str, str, int]]:
+        return self.terms.names_of(meanings)
 
     def fields(self) -> dict[str, Field]:
         return self._fields.fields()
@@ -161,6 +178,17 @@ class Index(Snapshot):
         with self._derived(FIELDS, lambda path: write_fields(path, self, None)) as path:
             return FieldIndex(path)
 
+    @property
+    def terms(self) -> TermIndex:
+        """The words and what they stand for, opened on first use."""
+        with self._opening:
+            return self._terms
+
+    @cached_property
+    def _terms(self) -> TermIndex:
+        with self._derived(TERMS, lambda path: write_terms(path, self, None)) as path:
+            return TermIndex(path)
+
     @contextmanager
     def _derived(self, name: str, write: Callable[[Path], None]) -> Iterator[Path]:
         """A file of this generation to open; rebuilt from the store if it is missing or damaged."""
@@ -187,3 +215,12 @@ class Index(Snapshot):
                 rebuilt.replace(path)
                 fsync_path(folder)
             yield path if kept else rebuilt
+
+
+def _stamp(directory: Path) -> tuple[int, ...]:
+    """Changes whenever something is published in a directory."""
+    try:
+        found = (directory / MANIFEST).stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size

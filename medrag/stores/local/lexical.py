@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import gettempdir
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...text.words import MARKS, UNSPACED, searchable
+from ..protocols import Alternatives
 from .directory import is_sealed, scratch, seal, writing
 from .snapshot import Snapshot
 
@@ -101,19 +102,23 @@ class WordIndex:
         self._analyzer = _analyzer()
 
     def search(
-        self, words: Sequence[str], k: int, among: NDArray[np.int64] | None = None
+        self, words: Sequence[str | Alternatives], k: int, among: NDArray[np.int64] | None = None
     ) -> list[tuple[int, float]]:
         """BM25 over title, section and text: (chunk id, score), best first.
 
         Args:
             words: chunks with any of them, or another form of its stem, are found. A single letter
-                of a script without spaces is found in any word; that adds 1 to the score.
+                of a script without spaces is found in any word; that adds 1 to the score. Of
+                alternatives, the one that scores best counts. All words of each are needed, except
+                of the first: those count one by one, as in a question.
             among: ids of the chunks that may be found, sorted; all by default.
         """
         from tantivy import Occur, Query
 
-        stems = dict.fromkeys(stem for word in words for stem in self._stems(word))
-        query = Query.boolean_query([(Occur.Should, self._query(stem)) for stem in stems])
+        plain = [word for word in words if isinstance(word, str)]
+        parts = self._queries(plain)
+        parts += [self._best_of(ways) for ways in words if not isinstance(ways, str)]
+        query = Query.boolean_query([(Occur.Should, part) for part in parts])
         everything = max(1, self._searcher.num_docs)
         depth = min(k, everything)
         while True:
@@ -138,6 +143,18 @@ class WordIndex:
     def _stems(self, word: str) -> list[str]:
         stems: list[str] = self._analyzer.analyze(_in_letters(word))
         return stems
+
+    def _queries(self, words: Iterable[str]) -> list[Query]:
+        stems = dict.fromkeys(stem for word in words for stem in self._stems(word))
+        return [self._query(stem) for stem in stems]
+
+    def _best_of(self, ways: Alternatives) -> Query:
+        from tantivy import Occur, Query
+
+        asked, *others = (self._queries(way) for way in ways)
+        each = [Query.boolean_query([(Occur.Should, part) for part in asked])]
+        each += [Query.boolean_query([(Occur.Must, part) for part in parts]) for parts in others]
+        return Query.disjunction_max_query(each)
 
     def _query(self, stem: str) -> Query:
         from tantivy import Query
