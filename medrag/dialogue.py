@@ -11,8 +11,8 @@ from platformdirs import user_state_dir
 
 from .answer_view import out, show, show_hits, show_reasons
 from .errors import HttpError, ModelError, QuestionError
-from .followups import in_full
 from .pipeline import RAGPipeline
+from .rewriting import in_full
 from .terminal import plain
 from .types import Answer
 

@@ -8,15 +8,8 @@ from __future__ import annotations
 
 import re
 
-from .errors import HttpError, ModelError
-from .generation import Generator
-from .generation.markers import EXPLICIT
-from .generation.prompts import rewriting_prompt
 from .grounding.question import GROUPS, groups, is_question, read_question
-from .grounding.support.forms import root
-from .subjects import Subject, is_drug, subjects
-from .text.numbers import WORD_NUMBER
-from .text.words import fold, words
+from .subjects import Subject, subjects
 
 _AUXILIARY = r"(?:is|are|was|were|do|does|did|can|could|should|would|will|may|might|must|has|have)"
 _ASKING = rf"(?:what|which|who|whose|when|where|why|how|{_AUXILIARY})"
@@ -26,8 +19,6 @@ _LED = re.compile(
 )
 _PREPOSITION = r"(?:in|for|during|with|after|before|while|when|on|at|by|under)"
 _PHRASE = re.compile(rf"{_PREPOSITION}\s+\S", re.I)
-_NUMBER = re.compile(rf"\d+(?:[.,]\d+)*|\b(?:{WORD_NUMBER})\b")
-_LONGEST = 400  # characters of a question that a model writes
 _MOST = 7  # words of a phrase that completes another question
 
 # --- pronouns -------------------------------------------------------------------------------------
@@ -48,12 +39,20 @@ _PRONOUN = re.compile(
     rf"|{_PREPOSITION}|\w+(?:ed|en|ous|able|ible|ary))\b)",
     re.I,
 )
-_WANTED = re.compile(r"\W*(?:which|what) $", re.I)
+# Before what the question is not about: "which statins …" the answer names, "antidote to heparin".
+_NO_SUBJECT = re.compile(r"^\W*(?:which|what) $|\b(?:to|than|instead of) (?:the )?$", re.I)
 _PLURAL = re.compile(r"(?:they|them|their|these|those)\b", re.I)
 # "it" that stands for what follows: "is it safe to give aspirin", "how long does it take to …".
 _EMPTY_IT = re.compile(
-    r"\bit (?:be )?(?:\w+ly )?\w+ (?:to|that|if|when|for)\b|\bit (?:take|matter|mean|help)s?\b"
-    r"|\btime (?:is|was) it\b",
+    r"\bit (?:be )?(?:\w+ly )?\w+ (?:to|that|if|when|for)\b|\bit (?:take|matter|mean|help)s?\b",
+    re.I,
+)
+# Here it never stands for a subject, "safe to take" and the like apart.
+_NEVER_SUBJECT = re.compile(
+    r"\btime (?:is|was) it\b|\bit (?:be )?an? [\w ]+? (?:to|that|if)\b"
+    r"|\bit (?:true|right|correct|possible|worth|ok|okay|enough|time)\b"
+    r"|\bit \w+ to (?!(?:be|take|use|give|stop|start|eat|drink|have|treat|cure|catch|get"
+    r"|diagnose|prevent|combine|crush|work|act)\b)",
     re.I,
 )
 
@@ -79,7 +78,20 @@ _SIDE_ALONE = re.compile(
     rf"(?:the\s+|its\s+|their\s+)?{_SIDE}(?P<rest>\s+{_PREPOSITION}\b.*)?", re.I
 )
 _SIDE_ASKED = re.compile(rf"\bthe {_SIDE}\b(?!\s+(?:of|to|against)\b)", re.I)
+_QUALITIES = re.compile(rf"(?:{_QUALITY[:-1]})", re.I)
+_SIDE_OF = re.compile(rf"\bthe (?:{_QUALITY})*(?P<side>{_OF_DRUGS}|{_OF_CONDITIONS})\b", re.I)
 _PLURAL_SIDE = re.compile(r"(?:[\w-]*[^s])s$|signs and symptoms$", re.I)
+
+# Groups of people, with what belongs to their names.
+_PEOPLE = [
+    re.compile(
+        rf"\b(?P<preposition>(?:in|for|during|by|to)\s+)?(?:(?:an?|the)\s+)?{pattern.pattern}"
+        r"(?:\s+(?:women|patients|people|mothers))?",
+        re.I,
+    )
+    for patterns in GROUPS.values()
+    for pattern in patterns.values()
+]
 
 # What is said of drugs only, and of conditions only.
 _SAID_OF_DRUGS = re.compile(
@@ -123,7 +135,8 @@ def leaves_out(question: str) -> bool:
         return True
     pronoun = _PRONOUN.search(body)
     if pronoun:
-        return pronoun.start() < named[0].start and not _EMPTY_IT.search(body)
+        is_empty = _EMPTY_IT.search(body) or _NEVER_SUBJECT.search(body)
+        return pronoun.start() < named[0].start and not is_empty
     return body != question.strip() and not re.match(rf"{_ASKING}\b", body, re.I)
 
 
@@ -141,6 +154,8 @@ def _with_subject(text: str, named: list[Subject], before: str) -> str | None:
         return None
     if any(one.start < found.start() for one in own) or (own and _EMPTY_IT.search(text)):
         return None
+    if _NEVER_SUBJECT.search(text):
+        return None
     subject = _subject(text, named, before)
     if subject is None or (_PLURAL.match(found[0]) and not subject.is_plural):
         return None
@@ -152,8 +167,7 @@ def _with_subject(text: str, named: list[Subject], before: str) -> str | None:
 def _subject(text: str, named: list[Subject], before: str) -> Subject | None:
     """What a follow-up is about: the one thing named before, or the one of which it can be said."""
     of_drugs, of_conditions = _SAID_OF_DRUGS.search(text), _SAID_OF_CONDITIONS.search(text)
-    # "Which statins …": the answer names them.
-    named = [one for one in named if not _WANTED.match(before[: one.start])]
+    named = [one for one in named if not _NO_SUBJECT.search(before[: one.start])]
     if len(named) == 1:
         (one,) = named
         doubtful = of_conditions and not of_drugs if one.is_drug else of_drugs and one.is_known
@@ -242,47 +256,39 @@ def _asked_with(word: str, named: list[Subject], before: str) -> str | None:
 def _with_phrase(phrase: str, named: list[Subject], before: str) -> str | None:
     """ "In children": in the place of what the question before says of them, or at its end."""
     phrase = phrase[0].lower() + phrase[1:]
-    preposition = phrase.split()[0]
-    asked, own = groups(phrase), subjects(phrase)
+    preposition, _, what = phrase.partition(" ")
+    own = subjects(phrase)
     if any(one.is_drug for one in own):
         return None
-    for axis in asked:
-        if found := _group(before, axis):
-            return _put(before, found, phrase)
+    if groups(phrase) and (found := _group(before)):
+        return _put(before, found, phrase if found["preposition"] else what)
     for one in named:  # "in gout" for "in asthma"
         if own and not one.is_drug and before[: one.start].lower().endswith(f" {preposition} "):
-            return f"{before[: one.start]}{phrase.split(maxsplit=1)[1]}{before[one.end :]}"
+            return f"{before[: one.start]}{what}{before[one.end :]}"
     if preposition == "of":
         return None
     return f"{before.rstrip(' ?.')} {phrase}?"
 
 
-def _group(text: str, axis: str) -> re.Match[str] | None:
+def _group(text: str) -> re.Match[str] | None:
     """The words that name a group of people, with their preposition."""
-    for pattern in GROUPS[axis].values():
-        found = re.search(
-            rf"\b(?:(?:in|for|during|by|to)\s+)(?:(?:an?|the)\s+)?{pattern.pattern}"
-            r"(?:\s+(?:women|patients|people|mothers))?",
-            text,
-            re.I,
-        )
-        if found:
-            return found
-    return None
+    found = (pattern.search(text) for pattern in _PEOPLE)
+    return next((one for one in found if one), None)
 
 
 def _replaced(name: str, named: list[Subject], before: str) -> str | None:
     """ "Ibuprofen" in the place of the aspirin that the question before asks about."""
     own, plain = subjects(name), re.sub(r"^(?:the|an?)\s+", "", name, flags=re.I)
+    if found := _QUALITIES.fullmatch(plain):  # "and the maximum?"
+        side = _SIDE_OF.search(before)
+        return _put(before, side, f"the {found[0]} {side['side']}") if side else None
     if not own:
-        asked = groups(name)
-        if len(asked) != 1 or len(plain.split()) > 3:
+        if not groups(name) or len(plain.split()) > 3:
             return None
-        (axis,) = asked
-        found = _group(before, axis)
-        preposition = found[0].split()[0] if found else "in"
-        phrase = f"{preposition} {plain}"
-        return _put(before, found, phrase) if found else f"{before.rstrip(' ?.')} {phrase}?"
+        people = _group(before)
+        preposition = people["preposition"] or "" if people else "in "
+        phrase = f"{preposition}{plain}"
+        return _put(before, people, phrase) if people else f"{before.rstrip(' ?.')} {phrase}?"
     if len(own) != 1 or own[0].text.lower() != plain.lower():
         return None
     drugs = [one for one in named if one.is_drug]
@@ -303,43 +309,3 @@ def _put(text: str, found: re.Match[str], words: str) -> str:
 def _sentence(text: str) -> str:
     text = text[:1].upper() + text[1:].rstrip(" .")
     return text if text.endswith("?") or not is_question(text) else f"{text}?"
-
-
-# --- with a model ---------------------------------------------------------------------------------
-
-
-def in_full(question: str, before: str, generator: Generator) -> str:
-    """As `standalone`, but a chat model writes the question, if one is configured.
-
-    What it writes is used only if it is one question that keeps the numbers and the drugs.
-    Otherwise the rules decide.
-    """
-    by_rule = standalone(question, before)
-    if not generator.reads_messages or not (by_rule != question or leaves_out(question)):
-        return by_rule
-    try:
-        reply = generator.generate(rewriting_prompt(question, before))
-    except (ModelError, HttpError):  # the answer needs the model, too, and will say so
-        return by_rule
-    written = " ".join(EXPLICIT.sub("", reply.text).split()).strip('"“” ')
-    return written if _keeps(written, question, before, by_rule) else by_rule
-
-
-def _keeps(written: str, question: str, before: str, by_rule: str) -> bool:
-    """Whether a model wrote one question, with the numbers and drugs that were asked about."""
-    if not is_question(written) or written.count("?") > 1 or len(written) > _LONGEST:
-        return False
-    for named in (_numbers, _drugs):
-        asked = named(by_rule if by_rule != question else question)
-        known = asked if by_rule != question else asked | named(before)
-        if not asked <= named(written) <= known:
-            return False
-    return True
-
-
-def _numbers(text: str) -> set[str]:
-    return {*_NUMBER.findall(fold(text))}
-
-
-def _drugs(text: str) -> set[str]:
-    return {root(word) for word in words(text) if is_drug(word)}

@@ -17,6 +17,7 @@ _TOKEN = re.compile(r"[^\W_](?:[\w'’.-]*\w)?")
 # What the table of drug classes does not list, and what is said instead of a name.
 _DRUGS = frozenset("insulin lithium iron vaccine statin antibiotic steroid".split())  # noqa: SIM905
 # Nouns that complete a name but are none.
+_OF = re.compile(r" of (?:the )?", re.I)
 _TYPE = re.compile(r"\b(?:type|stage|grade) (?:\d|[IVX]+) $", re.I)  # before a name
 _COMPLETING = frozenset(
     """
@@ -43,6 +44,7 @@ _SAID = frozenset(
     tablet tablets water question answer source sources
     side effect effects true false found against versus vs towards than there
     drug drugs medicine medicines medication medications condition conditions first-line
+    second-line third-line incubation period
     """.split()  # noqa: SIM905
 )
 
@@ -89,7 +91,22 @@ def subjects(question: str) -> list[Subject]:
         else:
             found.append([token])
             previous = token
-    return [_subject(question, tokens) for tokens in found]
+    named = [_subject(question, tokens) for tokens in found]
+    return _joined(question, named)
+
+
+def _joined(question: str, named: list[Subject]) -> list[Subject]:
+    """ "Cancer of the lung" is one name; of "course of measles" only the measles are."""
+    kept: list[Subject] = []
+    for one in named:
+        before = kept[-1] if kept else None
+        if before and _OF.fullmatch(question[before.end : one.start]) and not before.is_drug:
+            kept.pop()
+            if before.is_known and not one.is_drug:
+                whole = question[before.start : one.end]
+                one = Subject(whole, before.start, one.end, False, True)
+        kept.append(one)
+    return kept
 
 
 @cache

@@ -21,7 +21,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from medrag import RAGPipeline, check_support
-from medrag.ask import show
+from medrag.answer_view import show
 from medrag.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parent.parent

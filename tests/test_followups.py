@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from medrag.errors import ModelError
-from medrag.followups import in_full, standalone
+from medrag.followups import standalone
 from medrag.generation.prompts import Pieces, Prompt, Reply
+from medrag.rewriting import in_full
 from medrag.subjects import subjects
 
 # (the question before, the follow-up, the follow-up in full)
@@ -266,6 +267,111 @@ COMPLETED = [
         "Why is clopidogrel given after a stent?",
     ),
     ("What is metformin?", "tell me more about it", "Tell me more about metformin"),
+    (
+        "What is the usual dose of ramipril?",
+        "And the maximum?",
+        "What is the maximum dose of ramipril?",
+    ),
+    (
+        "What is the usual dose of ramipril?",
+        "what about the maximum dose?",
+        "What is the maximum dose of ramipril?",
+    ),
+    ("What is atrial fibrillation?", "how is it managed?", "How is atrial fibrillation managed?"),
+    ("What is atrial fibrillation?", "what causes it?", "What causes atrial fibrillation?"),
+    ("What is atrial fibrillation?", "what causes this?", "What causes atrial fibrillation?"),
+    ("What is atrial fibrillation?", "who gets it?", "Who gets atrial fibrillation?"),
+    (
+        "How is pneumonia treated in adults?",
+        "and in pregnant women?",
+        "How is pneumonia treated in pregnant women?",
+    ),
+    (
+        "How is pneumonia treated in adults?",
+        "what about elderly patients?",
+        "How is pneumonia treated in elderly patients?",
+    ),
+    (
+        "What is the dose of morphine?",
+        "and for a 70-year-old?",
+        "What is the dose of morphine for a 70-year-old?",
+    ),
+    (
+        "Is warfarin safe in pregnancy?",
+        "and while breastfeeding?",
+        "Is warfarin safe while breastfeeding?",
+    ),
+    ("Is warfarin safe in pregnancy?", "and apixaban?", "Is apixaban safe in pregnancy?"),
+    ("Is warfarin safe in pregnancy?", "or heparin?", "Is heparin safe in pregnancy?"),
+    (
+        "What is the first-line treatment for hypertension?",
+        "in black patients?",
+        "What is the first-line treatment for hypertension in black patients?",
+    ),
+    (
+        "What is the first-line treatment for hypertension?",
+        "and diabetes?",
+        "What is the first-line treatment for diabetes?",
+    ),
+    (
+        "What is the incubation period of measles?",
+        "and of mumps?",
+        "What is the incubation period of mumps?",
+    ),
+    ("What is the incubation period of measles?", "how is it spread?", "How is measles spread?"),
+    (
+        "What is the incubation period of measles?",
+        "complications?",
+        "What are the complications of measles?",
+    ),
+    (
+        "Does allopurinol prevent gout attacks?",
+        "what is its dose?",
+        "What is the dose of allopurinol?",
+    ),
+    (
+        "Does allopurinol prevent gout attacks?",
+        "how long must it be taken?",
+        "How long must allopurinol be taken?",
+    ),
+    ("What is the antidote to heparin?", "and warfarin?", "What is the antidote to warfarin?"),
+    (
+        "Should children with croup get dexamethasone?",
+        "and adults?",
+        "Should adults with croup get dexamethasone?",
+    ),
+    (
+        "What is the recommended dose of vitamin D?",
+        "and in winter?",
+        "What is the recommended dose of vitamin D in winter?",
+    ),
+    ("What is psoriasis?", "is it an autoimmune disease?", "Is psoriasis an autoimmune disease?"),
+    ("What is psoriasis?", "does it run in families?", "Does psoriasis run in families?"),
+    ("What is psoriasis?", "what are its triggers?", "What are the triggers of psoriasis?"),
+    ("What is cancer of the pancreas?", "is it curable?", "Is cancer of the pancreas curable?"),
+    (
+        "How much paracetamol can adults take?",
+        "and children?",
+        "How much paracetamol can children take?",
+    ),
+    ("Is penicillin allergy common?", "how is it tested?", "How is penicillin allergy tested?"),
+    ("What is cellulitis?", "Is it an emergency?", "Is cellulitis an emergency?"),
+    (
+        "What is cellulitis?",
+        "If it spreads, what should I do?",
+        "If cellulitis spreads, what should I do?",
+    ),
+    (
+        "What is cellulitis?",
+        "what happens when it is not treated?",
+        "What happens when cellulitis is not treated?",
+    ),
+    ("What is cellulitis?", "What makes it worse?", "What makes cellulitis worse?"),
+    (
+        "What is cellulitis?",
+        "How long until it gets better?",
+        "How long until cellulitis gets better?",
+    ),
 ]
 
 # (the question before, a question that stands alone or leaves a doubt)
@@ -335,6 +441,45 @@ UNCHANGED = [
     ("What is eczema?", "ok"),
     ("Can aspirin be given with warfarin?", "Is it safe?"),
     ("What is eczema?", "What is the antidote to paracetamol?"),
+    ("Can clarithromycin be taken with simvastatin?", "why not?"),
+    ("What is atrial fibrillation?", "who is at risk?"),
+    ("How is pneumonia treated?", "and if the patient is allergic to penicillin?"),
+    ("What are the side effects of prednisolone?", "are there any in children?"),
+    ("Is warfarin safe in pregnancy?", "what should be used instead?"),
+    ("Is warfarin safe in pregnancy?", "Does heparin cross the placenta?"),
+    ("What is the first-line treatment for hypertension?", "and second-line?"),
+    ("What is the first-line treatment for hypertension?", "when should it be started?"),
+    ("What is the incubation period of measles?", "is there a vaccine for it?"),
+    ("Does allopurinol prevent gout attacks?", "does febuxostat?"),
+    ("Does allopurinol prevent gout attacks?", "And does colchicine prevent them?"),
+    ("What is the antidote to heparin?", "what is its half-life?"),
+    ("Should children with croup get dexamethasone?", "what dose?"),
+    ("Is sertraline safe in children?", "In what dose?"),
+    ("What is a migraine?", "Can I take aspirin for it?"),
+    ("What is a migraine?", "is this normal in pregnancy?"),
+    ("What is a migraine?", "That's all"),
+    ("What is a migraine?", "It is raining"),
+    ("What is a migraine?", "How about we talk about asthma instead?"),
+    ("What is a migraine?", "what are the red flags for headache?"),
+    ("What is a migraine?", "what is the dose of sumatriptan?"),
+    ("What is the dose of sumatriptan?", "and is that the same in the elderly?"),
+    ("What is the dose of sumatriptan?", "what is the treatment?"),
+    ("Is lithium safe?", "What level is toxic?"),
+    ("What is the target INR for warfarin?", "how often should it be checked?"),
+    ("What is psoriasis?", "Which creams help?"),
+    ("What is psoriasis?", "treatment options?"),
+    ("What is psoriasis?", "how does methotrexate help?"),
+    ("What is psoriasis?", "Is it true?"),
+    ("How much paracetamol can adults take?", "how often?"),
+    ("What vaccines are given in pregnancy?", "are they safe?"),
+    ("When is insulin needed in type 2 diabetes?", "and type 1?"),
+    ("When is insulin needed in type 2 diabetes?", "how is it stored?"),
+    ("What is cellulitis?", "what antibiotics are used?"),
+    ("What is cellulitis?", "Who discovered penicillin?"),
+    ("What is cellulitis?", "Is it ok to swim?"),
+    ("What is cellulitis?", "Is it a good idea to drink milk with tetracycline?"),
+    ("What is cellulitis?", "Does it help to raise the leg?"),
+    ("What is cellulitis?", "What should the patient know?"),
 ]
 
 

@@ -17,11 +17,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
 # Packages and single files of medrag/, in the order data flows. Each imports only from itself and
 # from earlier ones. Add new ones here.
 ORDER = """
-    interrupts errors config types decoding hardware manifest tracking terminal progress text
+    interrupts errors config notebook types decoding hardware manifest tracking terminal progress text
     metrics
     clients ingestion embedding stores indexing retrieval generation grounding answering
     pipeline integrations certificates certificate_checks dataset finetuning evaluation
-    answer_view subjects followups dialogue
+    answer_view subjects followups rewriting dialogue
     cli build_index build_dataset train evaluate ask verify __main__
 """.split()  # noqa: SIM905
 
