@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from .notebook import answer_html, citation_html, hit_html
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Metadata = Mapping[str, Any]
 
@@ -176,6 +181,17 @@ class Hit:
     duplicates: tuple[str, ...] = ()
     evidence: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        return _fields_as_json(self)
+
+    def __repr__(self) -> str:
+        flags = f", {', '.join(self.flags)}" if self.flags else ""
+        return f"Hit({_span(self)}, score {self.score:.3f}{flags}: {_short(self.text)})"
+
+    def _repr_html_(self) -> str:
+        return hit_html(self.to_dict())
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -293,6 +309,17 @@ class Citation:
             hit.evidence,
         )  # fmt: skip
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        return _fields_as_json(self)
+
+    def __repr__(self) -> str:
+        flags = f", {', '.join(self.flags)}" if self.flags else ""
+        return f"Citation([{self.marker}] {_span(self)}{flags}: {_short(self.text)})"
+
+    def _repr_html_(self) -> str:
+        return citation_html(self.to_dict())
+
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
@@ -372,6 +399,48 @@ class Answer:
     def flags(self) -> tuple[str, ...]:
         """The flags of all sources, each once: what to know before relying on the answer."""
         return tuple(dict.fromkeys(flag for source in self.sources for flag in source.flags))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON has it, with `status`, `unsupported` and `flags`."""
+        derived = {"unsupported": list(self.unsupported), "flags": list(self.flags)}
+        return {**_fields_as_json(self), "status": self.status.value, **derived}
+
+    def __repr__(self) -> str:
+        number = len(self.sources)
+        sources = "1 source" if number == 1 else f"{number} sources"
+        about = f"{self.status.value}, confidence {self.confidence:.2f}, {sources}"
+        return f"Answer({about}: {_short(self.answer)})"
+
+    def _repr_html_(self) -> str:
+        return answer_html(self.to_dict())
+
+
+def _fields_as_json(record: DataclassInstance) -> dict[str, Any]:
+    return {one.name: _as_json(getattr(record, one.name)) for one in fields(record)}
+
+
+def _as_json(value: Any) -> Any:
+    """Dataclasses as objects and tuples as lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _fields_as_json(value)
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(part) for part in value]
+    return value
+
+
+_SHOWN = 80  # characters of a text in a `repr`
+
+
+def _short(text: str) -> str:
+    """The beginning of a text, on one line, in quotes."""
+    line = " ".join(text.split())
+    return f"“{line}”" if len(line) <= _SHOWN else f"“{line[: _SHOWN - 2].rstrip()} …”"
+
+
+def _span(found: Hit | Citation) -> str:
+    return f"{found.document} {found.start}–{found.end}"
 
 
 class QuestionKind(StrEnum):
