@@ -278,8 +278,8 @@ class RAGPipeline:
         Raises:
             As `query`.
         """
-        # A text of the index is a question that surely brings something to read. One who passed
-        # in a generator, or pays for each request, did not ask for a reply.
+        # A text of the index is a question that surely brings something to read. A chat model that
+        # was passed in, or is paid for each request, is not asked.
         question = check_question(next(self.index.texts())[:200])
         is_free = self.config.generator.kind != GeneratorKind.openai
         least = 0.0 if is_free and self._shared_generator is None else 2.0

@@ -145,6 +145,7 @@ def test_warmup_opens_the_index_and_calls_no_generator_that_was_passed_in(
 ) -> None:
     build()
     generator = Counting()
+    generator.reads_messages = True  # like one that is paid for each reply
     with RAGPipeline(config, embedder, generator) as rag:
         rag.warmup()
         assert generator.calls == 0
