@@ -16,7 +16,7 @@ from .dataset.questions import DocumentNames, questions_hash, read_questions
 from .dataset.rows import Row, count_rows, make_rows, save_rows, write_card
 from .errors import QuestionError
 from .generation.prompts import build_messages
-from .manifest import Artefact, Parent, model_identity
+from .manifest import Artefact, Parent, model_identity, read_manifest
 from .pipeline import RAGPipeline
 from .progress import console, progress
 from .tracking import track
@@ -85,6 +85,7 @@ def _artefact(config: Config, index: Parent) -> Artefact:
     settings = {
         "dataset": dataset,
         "retriever": {**asdict(config.retriever), "reranker": reranker},
+        "fusion": read_manifest(Path(config.index.dir), "index").settings.get("fusion"),
         "context_tokens": config.generator.context_tokens,
     }
     return Artefact(

@@ -26,6 +26,7 @@ from .evaluation.records import Record
 from .evaluation.report import changes_table, metrics_table, plot
 from .evaluation.summary import SECTIONS, summarise
 from .evaluation.systems import System, calibrations, identity, read_systems
+from .evaluation.tuning import tune_fusion
 from .indexing import IndexBuilder, with_embedder_of_index
 from .manifest import Artefact, Parent, fingerprint
 from .pipeline import RAGPipeline
@@ -66,13 +67,15 @@ def run(config: Config) -> EvaluationReport:
     config, benchmark = _prepared(config)
     systems = read_systems(config, config.evaluation.systems)
     unseen, rejected = _questions(config, systems, benchmark)
-    fitted, asked = (
-        halves(unseen.examples) if config.evaluation.calibrate else ([], unseen.examples)
-    )
+    fitted, asked = list[Example](), unseen.examples
+    if config.evaluation.calibrate or config.evaluation.tune_fusion:
+        fitted, asked = halves(unseen.examples)
     with RAGPipeline(config) as rag:
         # A document that was removed since is a reason for a change, and no misspelt name.
         gone = documents_of(config) if config.evaluation.against else ()
         DocumentNames(rag.index).require(unseen.examples, gone)
+        # First: confidence depends on the hits.
+        tuning = tune_fusion(config, fitted, asked) if config.evaluation.tune_fusion else None
         index = Parent(config.index.dir, rag.index.fingerprint)
         evaluation = _artefact(config, systems, {"index": index, **unseen.models})
         if evaluation.found():
@@ -84,7 +87,9 @@ def run(config: Config) -> EvaluationReport:
             track(config.tracking, "evaluate", evaluation.settings) as tracked,
         ):
             about = _about(config, benchmark, unseen, rejected) | {"index": _index(config, rag)}
-            if fitted:
+            if tuning:
+                about["fusion"] = tuning.summary()
+            if config.evaluation.calibrate:
                 about["calibrated_on"] = _calibrated(config, rag, fitted, work, evaluation)
             about["calibrations"] = calibrations(systems)
             made_from = fingerprint([evaluation.fingerprint, about["calibrations"]])
@@ -266,6 +271,8 @@ def main(config: Config) -> None:
     """Run the stage and print its table."""
     report = run(config)
     state = " (up to date)" if report.up_to_date else ""
+    if tuning := report.summary.get("fusion"):
+        console.print(tuning["told"])
     console.print(metrics_table(report.summary, f"evaluation in {report.directory}{state}"))
     if against := report.summary.get("against"):
         console.print(changes_table(against))

@@ -57,6 +57,9 @@ class EvaluationConfig:
     against: str = ""
     # Fit the confidence on half of the questions, keep it with the index, report on the others.
     calibrate: bool = False
+    # Learn on half of the questions how vectors and words are fused, keep it with the index if it
+    # gains on the others, and report on those.
+    tune_fusion: bool = False
     ks: list[int] = field(default_factory=lambda: [1, 3, 5, 10])  # cut-offs of recall@k
     limit: int = 0  # evaluate only so many questions, drawn by a hash of their ids; 0: all
     resamples: int = 1000  # of the questions, for bootstrap intervals

@@ -30,7 +30,7 @@ def halves(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     splits = split_by_document(examples, 0.0, 0.5, _SEED)
     if not splits["train"] or not splits["test"]:
         raise ConfigError(
-            f"evaluation.calibrate: the {len(examples)} questions cannot be halved so that no "
+            f"evaluation: the {len(examples)} questions cannot be halved so that no "
             "document is in both halves; give more questions about more documents"
         )
     return splits["train"], splits["test"]

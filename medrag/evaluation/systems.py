@@ -225,8 +225,10 @@ def identity(config: PipelineConfig) -> dict[str, Any]:
         ArtefactError: the index is missing.
     """
     generator, grounding = config.generator, config.grounding
+    index = read_manifest(Path(config.index.dir), "index")
     return {
-        "index": read_manifest(Path(config.index.dir), "index").fingerprint,
+        "index": index.fingerprint,
+        "fusion": index.settings.get("fusion"),
         "embedder": asdict(config.embedder) | {"model": model_identity(config.embedder.model)},
         "retriever": {
             **asdict(config.retriever),

@@ -18,7 +18,7 @@ from ..text.cleaning import clean_text
 from ..text.words import STOPWORDS, words
 from ..types import Hit
 from .distinct import Distinct
-from .fusion import READ, Candidates, Fusion, best_first, fuse
+from .fusion import READ, Candidates, best_first, fuse, fusion_of
 from .preference import Preference
 from .reranking import CrossEncoderReranker
 
@@ -66,9 +66,7 @@ class Retriever:
             reranker = CrossEncoderReranker(config.reranker)
         self._reranker = reranker
         self._preference = Preference(config.prefer)
-        self.fusion = Fusion()
-        if config.dense_weight is not None:
-            self.fusion = replace(self.fusion, dense_weight=config.dense_weight)
+        self.fusion = fusion_of(index.fusion, config.dense_weight)
         # Weighing the evidence needs the same vector again.
         self.query_vector = lru_cache(maxsize=64)(
             lambda text: checked_vectors(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..stores.protocols import Vector
+from ..stores import FusionRecord, Vector
 
 READ = 50  # candidates whose vectors are compared with the best ones
 _MODELS = 3  # of the best candidates the question is moved towards
@@ -30,6 +30,14 @@ class Fusion:
     dense_weight: float = 0.85
     feedback: float = 0.4
     rare_word: float = 0.03
+
+
+def fusion_of(learned: FusionRecord | None, dense_weight: float | None) -> Fusion:
+    """The fusion that an index has learned, or the default; a weight that is set goes before."""
+    fusion = Fusion()
+    if learned:
+        fusion = Fusion(learned.dense_weight, learned.feedback, learned.rare_word)
+    return fusion if dense_weight is None else replace(fusion, dense_weight=dense_weight)
 
 
 @dataclass(frozen=True, slots=True)
