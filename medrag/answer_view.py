@@ -25,6 +25,8 @@ _DOUBTS = {
     Flag.low_ocr_confidence: "a scan that was hard to read",
 }
 _STANCES = {"yes": "it says yes", "no": "it says no", "unclear": "neither yes nor no"}
+# Names of signals that say too little.
+_SIGNALS = {"logit of the first evidence": "what the reader model makes of the first evidence"}
 # What the answer itself shows.
 _PLAIN = (AnswerStatus.answered, AnswerStatus.abstained)
 _NEAREST = 3  # documents that are named if there is no answer
@@ -95,13 +97,14 @@ def show_reasons(
     if held_back:
         out.print("[yellow]held back: the confidence is too low[/yellow]")
     elif answer.abstained:
-        why = "nothing that was written is supported" if answer.sentences else "nothing was found"
-        out.print(f"[yellow]no answer: {why}[/yellow]")
+        out.print(f"[yellow]no answer: {_why_none(answer)}[/yellow]")
+        for warning in answer.warnings:
+            out.print(f"[yellow]{plain(warning)}[/yellow]")
     if answer.sentences:
         out.print("would have said:" if held_back else "statements:")
     for sentence in answer.sentences:
         markers = "".join(f"[{marker}]" for marker in sentence.citations)
-        out.print(f"  {plain(f'{sentence.text} {markers}'.rstrip())}")
+        _indented(plain(f"{sentence.text} {markers}".rstrip()), 2)
         verdict = "supported" if sentence.supported else f"not supported: {sentence.reason}"
         _indented(f"[dim]support {sentence.support:.2f} {plain('·')} {plain(verdict)}[/dim]")
     if answer.missing:
@@ -112,6 +115,12 @@ def show_reasons(
         out.print(f"contradicted by {where}: {plain(other.reason)}")
     out.print(f"confidence {answer.confidence:.2f}; {threshold:.2f} is needed ({setting})")
     _show_signals(signals, calibration)
+
+
+def _why_none(answer: Answer) -> str:
+    if answer.sentences:
+        return "nothing that was written is an answer that the passages support"
+    return "no passage says what is asked" if answer.hits else "nothing was found"
 
 
 def _show_signals(signals: Mapping[str, float], calibration: Calibration) -> None:
@@ -125,7 +134,8 @@ def _show_signals(signals: Mapping[str, float], calibration: Calibration) -> Non
         if told:
             out.print(f"  {verb} by:")
         for name, _ in told:
-            _indented(f"{plain(name)}: {signals[name]:.2f} [dim](mean {average[name]:.2f})[/dim]")
+            words = plain(_SIGNALS.get(name, name))
+            _indented(f"{words}: {signals[name]:.2f} [dim](mean {average[name]:.2f})[/dim]")
 
 
 def _nearest(hits: Sequence[Hit]) -> str:
@@ -162,9 +172,9 @@ def _show_place(found: Hit | Citation, before: Sequence[str]) -> None:
         _indented(f"[yellow]{plain(', '.join(found.flags))}[/yellow]")
 
 
-def _indented(text: str) -> None:
+def _indented(text: str, by: int = 4) -> None:
     # Padding wraps at the terminal's width; piped output is not wrapped.
     if out.soft_wrap:
-        out.print(textwrap.indent(text, "    "))
+        out.print(textwrap.indent(text, by * " "))
     else:
-        out.print(Padding(text, (0, 0, 0, 4)))
+        out.print(Padding(text, (0, 0, 0, by)))
