@@ -11,6 +11,7 @@ from typing import Any
 
 # Flags that are shown with their source only.
 _MINOR = ("ocr", "tables as lines", "hidden text left out", "duplicate")
+_NEAREST = 3  # documents that are named if there is no answer
 _LONG = 600  # characters of a passage that are shown
 # `inherit` and half-transparent greys suit a dark notebook as well as a light one.
 _CARD = (
@@ -30,7 +31,7 @@ def answer_html(answer: Mapping[str, Any]) -> str:
         for flag in source["flags"]
         if flag not in _MINOR
     ]
-    stance = f" · {answer['stance']}" if answer["stance"] else ""
+    stance = f" · it says {answer['stance']}" if answer["stance"] else ""
     about = f"confidence {answer['confidence']:.2f} · {answer['status']}{stance}"
     parts = [
         _line(answer["question"], _QUIET),
@@ -41,6 +42,9 @@ def answer_html(answer: Mapping[str, Any]) -> str:
     ]
     if answer["missing"]:
         parts.append(_line(f"not said: {', '.join(answer['missing'])}", _WARNING))
+    if answer["abstained"] and answer["hits"]:
+        nearest = dict.fromkeys(hit["title"] or hit["document"] for hit in answer["hits"])
+        parts.append(_line(f"nearest documents: {'; '.join([*nearest][:_NEAREST])}", _QUIET))
     parts += [_source(source) for source in answer["sources"]]
     for other in answer["contradicting"]:
         parts.append(
@@ -91,7 +95,8 @@ def _place(found: Mapping[str, Any]) -> str:
 def _title(text: str, url: str) -> str:
     shown = escape(text)
     if url.startswith(("https://", "http://")):  # a document may name any other scheme
-        shown = f'<a href="{escape(url)}" rel="noopener noreferrer" target="_blank">{shown}</a>'
+        style, rel = "color:inherit", "noopener noreferrer"
+        shown = f'<a href="{escape(url)}" style="{style}" rel="{rel}" target="_blank">{shown}</a>'
     return f'<div style="margin-top:.6em"><b>{shown}</b></div>'
 
 

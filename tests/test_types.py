@@ -79,7 +79,8 @@ def test_a_notebook_shows_all_that_a_reader_must_know() -> None:
         assert part in text
     assert "score 0.912 · similarity 0.70" in shown(HIT._repr_html_())
     refused = replace(ANSWER, abstained=True, sources=(), contradicting=(), sentences=())
-    assert "abstained" in shown(refused._repr_html_())
+    text = shown(refused._repr_html_())
+    assert "abstained" in text and "nearest documents: Gout" in text
 
 
 def test_only_web_addresses_become_links() -> None:
