@@ -22,8 +22,8 @@ from medrag.progress import progress
 def stage(config):
     with progress("reading", 10, "files") as advance:
         advance(3)
-        print("begun", file=sys.stderr, flush=True)
         try:
+            print("begun", file=sys.stderr, flush=True)
             time.sleep(30)
         {handler}
 
