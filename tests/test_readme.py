@@ -22,6 +22,7 @@ from hydra import compose, initialize_config_dir
 from medrag.ask import split_question
 from medrag.cli import check_overrides, conf_dir, register_schema, split_options, to_config
 from medrag.config import Config
+from medrag.config.overrides import with_lists
 from medrag.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +72,8 @@ def check_stage(words: list[str]) -> Config:
     assert find_spec(module), f"there is no module {module}"
     if module.endswith(".ask"):
         _, arguments = split_question(arguments)
-    _, overrides = split_options(arguments)
+    _, given = split_options(arguments)
+    overrides = [with_lists(argument) for argument in given]
     check_overrides(overrides)
     register_schema()
     with initialize_config_dir(conf_dir(), version_base="1.3"):
@@ -98,7 +100,7 @@ def test_a_stage_takes_the_settings_it_is_shown_with(name: str) -> None:
     "wrong",
     [
         "python -m medrag.build_index corpus.path=[x]",
-        "python -m medrag.build_index 'corpus.paths=x'",
+        "python -m medrag.build_index 'corpus.paths=x,y'",
         "python -m medrag.train +experiment=qlra",
         "python -m medrag.train experiment=qlora",
         "python -m medrag.ask 'Why?' retriever.k=many",
@@ -199,7 +201,7 @@ def named_settings(page: Path) -> set[str]:
     return {
         name
         for name in found
-        if name.split(".")[0] in groups and not name.endswith((".md", ".py", ".sqlite"))
+        if name.split(".")[0] in groups and not name.endswith((".md", ".py", ".sqlite", ".jsonl"))
     }
 
 
