@@ -77,17 +77,20 @@ class Answerer:
         started = time.perf_counter()
         hits = retriever.retrieve(question, where=where)
         retrieve_ms = 1000 * (time.perf_counter() - started)
+        asked = question
+        # What was found is weighed against what was searched: a name as the index writes it.
+        question = retriever.wording_of(asked).question
         vector = retriever.query_vector(question)
         evidence = weigh(question, vector, hits, self.sentences, retriever.rarity, self.reader)
         before = signals_before(question, hits, evidence)
         best = best_after(question, hits, retriever.rarity, calibration.weight)
         possible = calibration.probability({**before, **best})
-        warnings = self._warnings(question, hits, before, where)
+        warnings = self._warnings(asked, hits, before, where)
         generator = self.open_generator() if evidence else None
         # A model is not asked to write what could not be shown. To quote costs nothing.
         if generator is None or (generator.reads_messages and possible < least):
             sure = possible if evidence else 0.0
-            answer = replace(refusal(question, sure, hits), warnings=warnings)
+            answer = replace(refusal(asked, sure, hits), warnings=warnings)
             yield Draft(answer, before, retrieve_ms)
             return
         prompt = self._prompt_for(generator, question, hits, evidence)
@@ -100,7 +103,12 @@ class Answerer:
         certainty = calibration.probability({**before, **after})
         if answer.contradicting:
             certainty = min(certainty, _EVEN)
-        answer = replace(answer, confidence=certainty, warnings=(*warnings, *answer.warnings))
+        answer = replace(
+            answer,
+            question=asked,
+            confidence=certainty,
+            warnings=(*warnings, *answer.warnings),
+        )
         yield Draft(answer, {**before, **after}, retrieve_ms)
 
     def _grounded(
@@ -168,6 +176,10 @@ class Answerer:
             found.append(
                 f"the question has {tokens} tokens; the search by meaning read the first {limit}"
             )
+        found += [
+            f"read “{written}” as “{read}”"
+            for written, read in self.retriever.wording_of(question).changes
+        ]
         if not hits and (where or self.config.retriever.filter):
             found.append("nothing was found that passes the filter")
         if self.calibration.is_unlike(before):

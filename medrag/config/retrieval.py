@@ -48,6 +48,8 @@ class RetrieverConfig:
     # Weight of vectors against words in fusion, 0..1; see docs/retrieval.md. By default, what was
     # learned from the index's questions, or 0.85.
     dense_weight: float | None = None
+    # Search also for other spellings and names of what is asked; docs/wording.md.
+    wording: bool = True
     # Search only documents that pass, e.g. "year >= 2015 and journal = Lancet*"; docs/filters.md.
     filter: str = ""
     # Types of evidence, best first ("guideline", "systematic review"), whose hits rank a little

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
@@ -21,6 +21,7 @@ from .distinct import Distinct
 from .fusion import READ, Candidates, best_first, fuse, fusion_of
 from .preference import Preference
 from .reranking import CrossEncoderReranker
+from .wording import Rewriter, Rewritten, as_asked
 
 MAX_QUESTION = 4000  # characters
 _DEEPER = 8  # times as many candidates, when copies of a text fill them
@@ -46,6 +47,8 @@ class Retriever:
             `retriever.reranker` names. Without one, the fused score decides.
 
     Attributes:
+        wording_of: a question as it is searched: in words that the index has, and with others for
+            the same; as it was asked without `retriever.wording`.
         fusion: how vectors and words count together in hybrid mode.
         query_vector: embeds a question.
         frequency: in how many chunks a word occurs.
@@ -66,6 +69,8 @@ class Retriever:
             reranker = CrossEncoderReranker(config.reranker)
         self._reranker = reranker
         self._preference = Preference(config.prefer)
+        rewrite = Rewriter(index).rewrite if config.wording else as_asked
+        self.wording_of: Callable[[str], Rewritten] = lru_cache(maxsize=64)(rewrite)
         self.fusion = fusion_of(index.fusion, config.dense_weight)
         # Weighing the evidence needs the same vector again.
         self.query_vector = lru_cache(maxsize=64)(
@@ -162,7 +167,7 @@ class Retriever:
         """What vectors and words find for a question, `depth` chunks each."""
         bm25 = self._search_words(question, depth, where)
         return Candidates(
-            query=self.query_vector(question),
+            query=self.query_vector(self.wording_of(question).embedded),
             similarity=self._search_vectors(question, depth, where, also=list(bm25)),
             bm25=bm25,
             with_rarest=self._with_rarest(question, where),
@@ -180,7 +185,8 @@ class Retriever:
 
     def _with_rarest(self, question: str, where: Filter | None) -> set[int]:
         """Chunks with the word of a question that fewest chunks have; none if many have it."""
-        found = {word: self.frequency(word) for word in words(question) if word not in STOPWORDS}
+        asked = words(self.wording_of(question).question)
+        found = {word: self.frequency(word) for word in asked if word not in STOPWORDS}
         rare = [word for word, count in found.items() if 0 < count <= _RARE]
         if not rare:
             return set()
@@ -188,14 +194,14 @@ class Retriever:
         return {chunk for chunk, _ in self.index.search_words([rarest], _RARE, where)}
 
     def _search_words(self, question: str, depth: int, where: Filter | None) -> dict[int, float]:
-        wanted = [word for word in words(question) if word not in STOPWORDS] or words(question)
+        wanted = self.wording_of(question).searched
         return dict(self.index.search_words(wanted, depth, where)) if wanted else {}
 
     def _search_vectors(
         self, question: str, depth: int, where: Filter | None, also: list[int]
     ) -> dict[int, float]:
         """Cosine of the nearest chunks, and of those that only the word search found."""
-        query = self.query_vector(question)
+        query = self.query_vector(self.wording_of(question).embedded)
         similarity = dict(self.index.search_vectors(query, depth, where))
         missing = [chunk for chunk in also if chunk not in similarity]
         for chunk, vector in self.vectors(missing).items():

@@ -278,6 +278,9 @@ class IndexReader(Protocol):
     def word_frequency(self, word: str) -> int:
         """In how many chunks a word, or another form of its stem, occurs."""
 
+    def phrase_frequency(self, words: Sequence[str]) -> int:
+        """In how many chunks all of some words, or other forms of their stems, occur."""
+
     def near_words(self, word: str) -> list[tuple[str, int]]:
         """(word, chunks) of the words that begin or end like one and are about as long."""
 

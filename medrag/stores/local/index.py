@@ -106,6 +106,9 @@ class Index(Snapshot):
     def word_frequency(self, word: str) -> int:
         return self.words.frequency(word)
 
+    def phrase_frequency(self, words: Sequence[str]) -> int:
+        return self.words.frequency_of_all(words)
+
     def near_words(self, word: str) -> list[tuple[str, int]]:
         return self.terms.near_words(word)
 

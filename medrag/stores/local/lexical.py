@@ -9,6 +9,7 @@ may not be allowed to write there.
 from __future__ import annotations
 
 import errno
+import math
 import re
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -140,6 +141,17 @@ class WordIndex:
         """
         return min(map(self._count, self._stems(word)), default=0)
 
+    def frequency_of_all(self, words: Sequence[str]) -> int:
+        """In how many chunks all of some words, or other forms of their stems, occur."""
+        from tantivy import Occur, Query
+
+        parts = self._queries(words)
+        if not parts:
+            return 0
+        every = Query.boolean_query([(Occur.Must, part) for part in parts])
+        found: Any = self._searcher.search(every, 1)
+        return int(found.count)
+
     def _stems(self, word: str) -> list[str]:
         stems: list[str] = self._analyzer.analyze(_in_letters(word))
         return stems
@@ -151,10 +163,22 @@ class WordIndex:
     def _best_of(self, ways: Alternatives) -> Query:
         from tantivy import Occur, Query
 
-        asked, *others = (self._queries(way) for way in ways)
-        each = [Query.boolean_query([(Occur.Should, part) for part in asked])]
-        each += [Query.boolean_query([(Occur.Must, part) for part in parts]) for parts in others]
+        asked, *others = ways
+        each = [Query.boolean_query([(Occur.Should, part) for part in self._queries(asked)])]
+        most = self._weight(asked)
+        for way in others:
+            every = Query.boolean_query([(Occur.Must, part) for part in self._queries(way)])
+            # Three words for one must not count three times as much.
+            weight = self._weight(way)
+            each.append(Query.boost_query(every, most / weight) if 0 < most < weight else every)
         return Query.disjunction_max_query(each)
+
+    def _weight(self, words: Iterable[str]) -> float:
+        """How much words can add to a score: the sum of BM25's weights of those that occur."""
+        stems = {stem for word in words for stem in self._stems(word)}
+        chunks = self._searcher.num_docs
+        counts = [count for stem in stems if (count := self._count(stem))]
+        return sum(math.log(1 + (chunks - count + 0.5) / (count + 0.5)) for count in counts)
 
     def _query(self, stem: str) -> Query:
         from tantivy import Query
