@@ -94,7 +94,7 @@ def test_no_drug_is_read_as_another_one(written: str, other: str) -> None:
     assert nearest(written, [(other, 50)]) is None
 
 
-@pytest.mark.parametrize("written", ["johansson", "walmart", "skydiving", "kowalski", "xqzzt", "abc"])
+@pytest.mark.parametrize("written", ["johansson", "walmart", "kowalski", "xqzzt", "abc"])
 def test_a_word_that_nothing_is_like_is_left_alone(written: str) -> None:
     assert nearest(written, FOUND) is None
 
