@@ -18,6 +18,7 @@ from .variants import splits, ways
 
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
 _CAPITALS = re.compile(r"\b[A-Z][\w-]*[A-Z][\w-]*")
+_TWO_NAMES = re.compile(r"[A-Z][a-z]{3,}[A-Z][a-z]{3,}")
 _OTHERS = 6  # other ways that are searched for one thing
 _SAME_SOUND = 0.5  # cost of a word that sounds the same and has one other letter
 _SURE = 2  # chunks that hold a way to write something, at least, for it to be no error itself
@@ -85,9 +86,14 @@ class Rewriter:
             written = match[0]
             is_name = not is_loud and not written[1:].islower()  # an abbreviation, a gene
             folded = words(written)
-            if len(folded) != 1 or (is_name and folded[0] not in drug_names()):
+            if len(folded) != 1:
                 return written
-            meant = self._word_meant(folded[0])
+            if _TWO_NAMES.fullmatch(written):  # "GuillainBarre"
+                meant = None if self._chunks(*folded) else self._split(folded[0])
+            elif is_name and folded[0] not in drug_names():
+                return written
+            else:
+                meant = self._word_meant(folded[0])
             if meant is None:
                 return written
             changes[written] = meant
@@ -124,12 +130,14 @@ class Rewriter:
         near = [one for one in self._index.near_words(word) if one[0].isalpha()]
         near += [(name, 0) for name in drug_names() if not self._chunks(name)]
         is_derived = is_made_of_everyday(word)
+        if not is_derived and not names_drug(word) and (parts := self._split(word)):
+            return parts
         if is_derived:  # then only what sounds the same: "dizzyness"
             near = [one for one in near if cost(word, one[0]) <= _SAME_SOUND]
         meant = nearest(word, near)
-        if meant is not None:
-            return meant if self._chunks(meant) else self._name_here(meant) or meant
-        return None if names_drug(word) or is_derived else self._split(word)
+        if meant is None or self._chunks(meant):
+            return meant
+        return self._name_here(meant) or meant
 
     def _is_spelt_otherwise(self, word: str) -> bool:
         return any(self._rate(way) >= _SURE for way in ways((word,)))
@@ -176,19 +184,21 @@ class Rewriter:
     ) -> _Concept:
         if len(phrase) == 1 and phrase[0] in STOPWORDS and not meaning:
             return _Concept((phrase,))
+        own = self._rate(phrase)
         drugs, lay = (self._here(from_table(table, phrase)) for table in ("drugs", "lay"))
         others = [*drugs, *lay, *self._here(one for one in (meaning, abbreviation) if one)]
         if len(phrase) <= 2 and STOPWORDS.isdisjoint(phrase):
-            least = max(_SURE, self._rate(phrase) // _SELDOM)
+            least = max(_SURE, own // _SELDOM) if own else 1
             others += (way for way in ways(phrase) if self._rate(way) >= least)
         found = (phrase, *[way for way in dict.fromkeys(others) if way != phrase][:_OTHERS])
-        own = self._rate(phrase)
         if meaning in found and self._rate(meaning) > own:
             return _Concept(found, " ".join(meaning))
         if drugs and self._rate(best := max(drugs, key=self._rate)) > own:
             return _Concept(found, " ".join(best))
         if lay and self._rate(best := max(lay, key=self._rate)) > _COMMONER * own:
             return _Concept(found, f"{' '.join(phrase)} ({' '.join(best)})")
+        if not own and len(found) > 1:
+            return _Concept(found, " ".join(found[1]))
         return _Concept(found)
 
     def _here(self, found: Iterable[Words]) -> list[Words]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 _LEAST = 5  # letters of a word that has another spelling
-_PART = 3  # letters of each part of a word that is written in two
+_PART = 4  # letters of each part of a word that is written in two
 
 # One spelling, and the other one. Whether the result is a word, only a corpus can tell.
 _SPELLINGS = tuple(
