@@ -67,7 +67,7 @@ def rewriter(index: Index) -> Rewriter:
         ("Is Tilenol safe?", "Is acetaminophen safe?"),
         ("paracetamol for fever", "acetaminophen for fever"),
         ("betablockers and edema", "beta blockers and edema"),
-        ("the BloodPressure", "the blood pressure"),
+        ("which BetaBlockers", "which beta blockers"),
     ],
 )
 def test_what_the_index_lacks_is_read_as_what_it_has(
