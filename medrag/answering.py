@@ -121,7 +121,7 @@ class Answerer:
         parsed = parse_reply(reply, len(prompt.contexts), verbatim)
         check = self.verifier or check_support
         grounded = ground(
-            parsed.statements, hits, config.min_support, check, config.keep_unsupported
+            parsed.statements, prompt.contexts, config.min_support, check, config.keep_unsupported
         )
         sentences = grounded.sentences + parsed.removed
         stray = parsed.stray_markers

@@ -162,6 +162,7 @@ class Hit:
         flags: what to know before relying on the text; see `Flag`.
         duplicates: ids of other documents that were found with the same text.
         evidence: type of evidence that the document is, see `EvidenceType`; "" if unknown.
+        glue: the white space between the chunk before it and this one, as in `Chunk`.
     """
 
     chunk_id: int
@@ -180,6 +181,7 @@ class Hit:
     flags: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     evidence: str = ""
+    glue: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, as JSON has it."""

@@ -103,15 +103,16 @@ def _make_row(
             not in its passages.
     """
     answer = example.answer
-    prompt = rag.prompt(example.question, rag.retrieve(example.question))
+    hits = rag.retrieve(example.question)
+    prompt = rag.prompt(example.question, hits)
     gold = _best_gold(answer, prompt.contexts, documents) if example.answerable else 0
     inserted = False
     if insert_gold and example.answerable and documents:
         passage = _gold_passage(answer, documents, rag)
         if not gold or _held(answer, passage) > _held(answer, prompt.contexts[gold - 1]):
-            prompt = _with_last(passage, prompt, example.question, rag)
+            prompt = _with_last(passage, prompt, hits, example.question, rag)
             gold = _best_gold(answer, prompt.contexts, documents)
-            inserted = passage in prompt.contexts
+            inserted = any(_holds(hit, passage) for hit in prompt.contexts)
     contexts = prompt.contexts
     reply = _cite(answer, contexts, gold) if example.answerable else REFUSAL
     return Row(
@@ -155,13 +156,22 @@ def _cite(answer: str, contexts: Sequence[Hit], gold: int) -> str:
     return " ".join(parts) or answer
 
 
-def _with_last(passage: Hit, prompt: Prompt, question: str, rag: RAGPipeline) -> Prompt:
-    """The prompt with a passage in place of its last one, or of as many as it takes to fit."""
-    fitted = rag.prompt(question, [passage, *prompt.contexts[:-1]])
+def _with_last(
+    passage: Hit, prompt: Prompt, hits: Sequence[Hit], question: str, rag: RAGPipeline
+) -> Prompt:
+    """The prompt with a passage in place of its last hit, or of as many as it takes to fit."""
+    kept = max(0, len(hits) - prompt.left_out - 1)
+    fitted = rag.prompt(question, [passage, *hits[:kept]])
     if not fitted.contexts:  # it does not fit even alone
         return prompt
-    full = rag.prompt(question, [*fitted.contexts[1:], passage])
+    full = rag.prompt(question, [*hits[: kept - fitted.left_out], passage])
     return replace(full, left_out=prompt.left_out + fitted.left_out + full.left_out)
+
+
+def _holds(hit: Hit, passage: Hit) -> bool:
+    return (
+        hit.document == passage.document and hit.start <= passage.start and passage.end <= hit.end
+    )
 
 
 def _held(answer: str, passage: Hit) -> float:

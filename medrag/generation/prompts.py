@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
+from ..retrieval.neighbours import join_neighbours
 from ..types import Evidence, Hit
 from .control import without_control
 from .markers import disarmed
@@ -83,7 +84,8 @@ def build_prompt(
     """Put as many hits, best first, before the question as the token budget allows.
 
     A passage is used whole or left out: half of it could say the opposite. The budget does not
-    include the answer, so a long prompt never shortens the answer.
+    include the answer, so a long prompt never shortens the answer. Neighbours that belong together
+    are one passage, so there may be fewer passages than hits.
 
     Args:
         budget: the most tokens of the whole prompt, as counted by `count_tokens`.
@@ -93,8 +95,9 @@ def build_prompt(
         if count_tokens(_text(question, [*contexts, hit])) > budget:
             break
         contexts.append(hit)
-    messages = build_messages(question, contexts)
-    return Prompt(question, tuple(contexts), messages, len(hits) - len(contexts))
+    left_out = len(hits) - len(contexts)
+    contexts = join_neighbours(contexts)
+    return Prompt(question, tuple(contexts), build_messages(question, contexts), left_out)
 
 
 def build_messages(question: str, contexts: Sequence[Hit]) -> list[Message]:

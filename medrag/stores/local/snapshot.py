@@ -191,7 +191,7 @@ class Snapshot:
                         chunk.start + len(chunk.text), chunk.page, chunk.section, document.url,
                         0.0, None, metadata[document.key], chunk.header,
                         (*flags[document.key], *json.loads(chunk.flags)), (),
-                        evidence[document.key],
+                        evidence[document.key], chunk.glue,
                     )  # fmt: skip
         return found
 
