@@ -80,8 +80,7 @@ def test_the_wheel_has_the_package_and_its_configuration_and_nothing_else(wheel:
     }
     package |= {f"medrag/{name}" for name in DATA}
     package |= {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "medrag/grounding/support/tables").glob("*.txt")
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "medrag").rglob("tables/*.txt")
     }
     conf = {f"medrag/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert len(conf) > 3
