@@ -26,7 +26,7 @@ from .indexing import BuildReport, IndexBuilder, config_from_manifest
 from .retrieval import Retriever, check_question
 from .retrieval.cross_encoder import READER
 from .retrieval.pairs import CrossEncoder
-from .stores import Filter, IndexReader, check_embedder, open_index, parse_filter
+from .stores import Filter, IndexReader, as_filter, check_embedder, open_index
 from .types import Answer, Hit
 
 __all__ = ["Draft", "PipelineStats", "RAGPipeline"]
@@ -85,6 +85,12 @@ class RAGPipeline:
         embedder: Embedder | None = None,
         generator: Generator | None = None,
     ) -> None:
+        given: object = config  # may be anything when it comes from Python
+        if given is not None and not isinstance(given, PipelineConfig):
+            raise ConfigError(
+                f"RAGPipeline({given!r}) cannot be used: give a PipelineConfig, or open an index "
+                "with RAGPipeline.open(DIR)"
+            )
         self.config = config or PipelineConfig()
         self._embedder = embedder or open_embedder(self.config.embedder)
         self._sentences = SentenceVectors(self._embedder)
@@ -107,13 +113,17 @@ class RAGPipeline:
         }
 
     @classmethod
-    def open(cls, directory: str | Path) -> Self:
+    def open(cls, directory: str | Path, config: PipelineConfig | None = None) -> Self:
         """A pipeline over an existing index, with the settings it was built with.
+
+        Args:
+            config: how to search and answer; the settings of documents, chunks and embedder come
+                from the index.
 
         Raises:
             ArtefactError: there is no usable index in `directory`.
         """
-        return cls(config_from_manifest(directory))
+        return cls(config_from_manifest(directory, config))
 
     def __enter__(self) -> Self:
         return self
@@ -213,8 +223,7 @@ class RAGPipeline:
             ArtefactError: there is no usable index.
             ModelError, HttpError: the generator or the verifier cannot be loaded or reached.
         """
-        wanted = parse_filter(where) if isinstance(where, str) else where
-        steps = self._answer(check_question(question), wanted, stream)
+        steps = self._answer(check_question(question), as_filter(where), stream)
         if stream:
             return steps
         (answer,) = steps
@@ -244,6 +253,8 @@ class RAGPipeline:
         Raises:
             As `query`, but no QuestionError.
         """
+        if isinstance(questions, str):
+            raise ConfigError("query_batch takes a list of questions; query takes a single one")
         if threads < 1:
             raise ConfigError(f"threads={threads} cannot be used: give 1 or more")
 
@@ -251,7 +262,7 @@ class RAGPipeline:
             try:
                 return self.query(question, where)
             except QuestionError as error:
-                return replace(refusal(question, 0.0, ()), warnings=(str(error),))
+                return replace(refusal(str(question), 0.0, ()), warnings=(str(error),))
 
         with ThreadPoolExecutor(threads, "medrag-query") as pool:
             waiting = [pool.submit(ask, question) for question in questions]

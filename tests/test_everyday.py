@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from medrag import Answer, PipelineConfig, RAGPipeline
-from medrag.errors import ArtefactError, ConfigError
+from medrag import Answer, PipelineConfig, RAGPipeline, RetrieverConfig
+from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.generation.prompts import Pieces, Prompt, Reply
 from medrag.indexing import BuildReport
 from medrag.ingestion import TextEmbedder
@@ -74,7 +74,9 @@ def test_a_batch_answers_each_question_in_order(rag: RAGPipeline) -> None:
 
 
 def test_a_question_that_cannot_be_asked_does_not_stop_a_batch(rag: RAGPipeline) -> None:
-    first, empty, long, last = rag.query_batch(iter([QUESTIONS[0], " ", "x" * 5000, QUESTIONS[1]]))
+    asked = [QUESTIONS[0], " ", "x" * 5000, float("nan"), QUESTIONS[1]]
+    first, empty, long, missing, last = rag.query_batch(iter(asked))  # type: ignore[arg-type]
+    assert missing.abstained and "the question is nan; give a text" in missing.warnings
     assert not first.abstained and not last.abstained
     assert empty.abstained and "the question is empty" in empty.warnings[0]
     assert long.abstained and "the limit is 4000" in long.warnings[0]
@@ -292,3 +294,29 @@ def test_following_an_index_that_went_is_an_error_until_it_is_back(
             rag.query(QUESTIONS[0])
         manifest.write_text(kept, encoding="utf-8")
         assert not rag.query(QUESTIONS[0]).abstained
+
+
+# --- what people write by mistake -------------------------------------------------------------
+
+
+def test_mistakes_end_in_one_clear_line(rag: RAGPipeline, config: PipelineConfig) -> None:
+    with pytest.raises(ConfigError, match=r"RAGPipeline\.open\(DIR\)"):
+        RAGPipeline(config.index.dir)  # type: ignore[arg-type]
+    with pytest.raises(QuestionError, match="the question is None; give a text"):
+        rag.query(None)  # type: ignore[call-overload]
+    with pytest.raises(ConfigError, match="where=5 cannot be used: give a text like"):
+        rag.retrieve(QUESTIONS[0], where=5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="query takes a single one"):
+        rag.query_batch(QUESTIONS[0])
+    with pytest.raises(ConfigError, match="give a list of types"):
+        RetrieverConfig(prefer="guideline")  # type: ignore[arg-type]
+
+
+def test_an_index_is_opened_with_settings_of_ones_own(rag: RAGPipeline) -> None:
+    own = PipelineConfig(retriever=RetrieverConfig(k=1, filter="document = asthma.md"))
+    own.chunking.max_tokens = 77
+    own.index.follow = True
+    with RAGPipeline.open(rag.config.index.dir, own) as other:
+        assert [hit.document for hit in other.retrieve(QUESTIONS[0])] == ["asthma.md"]
+        assert other.config.index.dir == rag.config.index.dir and other.config.index.follow
+        assert other.config.chunking == rag.config.chunking

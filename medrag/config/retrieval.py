@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .checks import at_least, coerce_enums, key_env, positive, share
+from .checks import at_least, coerce_enums, key_env, positive, require, share
 
 
 class IndexKind(StrEnum):
@@ -61,6 +61,8 @@ class RetrieverConfig:
     def __post_init__(self) -> None:
         coerce_enums(self)
         at_least(1, "retriever", self, "k", "candidates")
+        is_list = not isinstance(self.prefer, str)
+        require(is_list, "retriever.prefer", self.prefer, "give a list of types, best first")
         if self.dense_weight is not None:
             share("retriever", self, "dense_weight")
 

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..config import (
-    CacheConfig,
     CorpusConfig,
     EmbedderConfig,
     EmbedderKind,
-    IndexConfig,
     PipelineConfig,
 )
 from ..embedding import Embedder
@@ -123,20 +121,29 @@ def index_settings(config: PipelineConfig, embedder: Embedder) -> IndexSettings:
     )
 
 
-def config_from_manifest(directory: str | Path) -> PipelineConfig:
+def config_from_manifest(
+    directory: str | Path, config: PipelineConfig | None = None
+) -> PipelineConfig:
     """The settings an index was built with, for opening it again, maybe on another machine.
+
+    Args:
+        config: how to answer; its settings of documents, chunks and embedder are not used, except
+            on what the embedder runs.
 
     Raises:
         ArtefactError: no index there.
     """
-    index = IndexConfig(dir=str(directory))
+    given = config or PipelineConfig()
+    index = replace(given.index, dir=str(directory))
     made_with = open_store(index).manifest().settings
-    return PipelineConfig(
+    hardware = {name: getattr(given.embedder, name) for name in _HARDWARE}
+    return replace(
+        given,
         corpus=CorpusConfig(fields=made_with.fields),
         chunking=made_with.chunking,
-        embedder=_portable(made_with.embedder_config),
+        embedder=replace(_portable(made_with.embedder_config), **hardware),
         # An index built without the cache is also updated without it.
-        cache=CacheConfig() if made_with.cache else CacheConfig(embeddings=""),
+        cache=given.cache if made_with.cache else replace(given.cache, embeddings=""),
         index=replace(index, kind=made_with.kind),
     )
 
@@ -152,11 +159,12 @@ def with_embedder_of_index(config: _C) -> _C:
     if config.embedder.model or config.embedder.kind != EmbedderKind.local:
         return config
     made_with = _portable(open_store(config.index).manifest().settings.embedder_config)
-    hardware = {
-        name: getattr(config.embedder, name)
-        for name in ("device", "backend", "precision", "batch_tokens")
-    }
+    hardware = {name: getattr(config.embedder, name) for name in _HARDWARE}
     return replace(config, embedder=replace(made_with, **hardware))
+
+
+# What an embedder runs on; the vectors are the same.
+_HARDWARE = ("device", "backend", "precision", "batch_tokens")
 
 
 def _portable(made_with: EmbedderConfig) -> EmbedderConfig:

@@ -13,7 +13,7 @@ from more_itertools import chunked
 from ..config import RetrieverConfig, RetrieverMode
 from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
-from ..stores import Filter, IndexReader, Vector, both, parse_filter
+from ..stores import Filter, IndexReader, Vector, as_filter, both, parse_filter
 from ..text.cleaning import clean_text
 from ..text.words import STOPWORDS, words
 from ..types import Hit
@@ -104,7 +104,7 @@ class Retriever:
         k = self._config.k if k is None else k
         if k < 1:
             raise ConfigError(f"k={k} cannot be used: give 1 or more")
-        where = both(self._where, parse_filter(where) if isinstance(where, str) else where)
+        where = both(self._where, as_filter(where))
         # At most the number of chunks: a search allocates memory for as many as it is asked for.
         index = self.index
         chunks = index.counts.chunks if where is None else index.count_passing(where)
@@ -220,8 +220,11 @@ def check_question(question: str) -> str:
     """The question cleaned like the texts in an index: plain spaces, nothing invisible.
 
     Raises:
-        QuestionError: it is empty or too long.
+        QuestionError: it is empty or too long, or no text at all.
     """
+    given: object = question  # may be anything when it comes from Python
+    if not isinstance(given, str):
+        raise QuestionError(f"the question is {given!r}; give a text")
     question = clean_text(question)
     if not question:
         raise QuestionError('the question is empty; ask e.g. "What is first-line treatment of …?"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..config import IndexConfig
-from .filters import Filter, both, in_documents, parse_filter
+from .filters import Filter, as_filter, both, in_documents, parse_filter
 from .protocols import (
     QUARANTINED,
     Alternatives,
@@ -50,6 +50,7 @@ __all__ = [
     "Scored",
     "Vector",
     "VectorsRecord",
+    "as_filter",
     "both",
     "check_embedder",
     "in_documents",

@@ -88,6 +88,20 @@ def parse_filter(expression: str) -> Filter | None:
     return _Parser(expression).whole() if expression.strip() else None
 
 
+def as_filter(where: Filter | str | None) -> Filter | None:
+    """A filter as it is given: parsed already, or as an expression.
+
+    Raises:
+        ConfigError: it is neither, or cannot be read.
+    """
+    given: object = where  # may be anything when it comes from Python
+    if given is None or isinstance(given, Condition | AllOf | AnyOf | Not):
+        return given
+    if isinstance(given, str):
+        return parse_filter(given)
+    raise ConfigError(f"where={where!r} cannot be used: give a text like {_EXAMPLE}")
+
+
 _TOKEN = re.compile(
     r"""\s*(?:
     (?P<quoted>"[^"]*"\*?|'[^']*'\*?)
