@@ -36,11 +36,24 @@ class Condition:
     Attributes:
         field: its name, in any case.
         values: one, or several for `among`.
+
+    Raises:
+        ConfigError: it cannot be used, made in Python of other values than these.
     """
 
     field: str
     comparison: Comparison
     values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        is_known = self.comparison in list(Comparison)
+        number = len(self.values) if isinstance(self.values, tuple) else -1
+        is_right = number == 1 or (number >= 0 and self.comparison == Comparison.among)
+        if not (is_known and is_right and all(isinstance(one, str) for one in self.values)):
+            raise ConfigError(
+                f"{self} cannot be used: give a Comparison and a tuple of texts, one unless it is "
+                "Comparison.among"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,8 @@ Filter: TypeAlias = Condition | AllOf | AnyOf | Not
 
 def in_documents(ids: Iterable[str]) -> Filter:
     """The filter that only the documents with these ids pass."""
+    if isinstance(ids, str):
+        raise ConfigError(f"in_documents({ids!r}) cannot be used: give a list of ids")
     return Condition("document", Comparison.among, tuple(sorted(set(ids))))
 
 
@@ -85,7 +100,10 @@ def parse_filter(expression: str) -> Filter | None:
     Raises:
         ConfigError: it cannot be read; says where, and how a filter is written.
     """
-    return _Parser(expression).whole() if expression.strip() else None
+    try:
+        return _Parser(expression).whole() if expression.strip() else None
+    except RecursionError:
+        raise ConfigError("the filter has too many brackets inside each other") from None
 
 
 def as_filter(where: Filter | str | None) -> Filter | None:
@@ -104,9 +122,9 @@ def as_filter(where: Filter | str | None) -> Filter | None:
 
 _TOKEN = re.compile(
     r"""\s*(?:
-    (?P<quoted>"[^"]*"\*?|'[^']*'\*?)
+    (?P<quoted>"[^"]*"\*?|'[^']*'\*?|[“”„][^“”"]*[“”"]\*?|‘[^’]*’\*?)
     |(?P<sign><=|>=|!=|==|[<>=(),])
-    |(?P<word>[^\s"'<>=!(),][^\s"<>=!(),]*)
+    |(?P<word>[^\s"'“”„‘`;<>=!(),][^\s"“”`;<>=!(),]*)
     )""",
     re.VERBOSE,
 )
@@ -163,12 +181,16 @@ class _Parser:
     def _condition(self) -> Filter:
         if not self._tokens or self._tokens[0][0] == "sign":
             self._fail("the name of a field is missing")
-        field = self._tokens.pop(0)[1].strip("\"'")
+        kind, field = self._tokens.pop(0)
+        field = field.removesuffix("*")[1:-1] if kind == "quoted" else field
         negated = self._take("not")
         if self._take("in"):
             found = _among(field, self._list())
         elif not negated and (sign := self._next_sign(*_COMPARISONS)):
-            found = Condition(field, _COMPARISONS[sign], (self._value(),))
+            value, is_beginning = self._value()
+            if is_beginning:
+                self._fail("a star goes with = and in only")
+            found = Condition(field, _COMPARISONS[sign], (value,))
         elif not negated and (sign := self._next_sign("=", "==", "!=")):
             found = _among(field, [self._value()])
             negated = sign == "!="
@@ -176,7 +198,7 @@ class _Parser:
             self._fail(f"after {field} comes one of = != < <= > >= in, not in")
         return Not(found) if negated else found
 
-    def _list(self) -> list[str]:
+    def _list(self) -> list[tuple[str, bool]]:
         self._demand("(", "a list like (a, b)")
         values = [self._value()]
         while self._take(","):
@@ -184,18 +206,22 @@ class _Parser:
         self._demand(")", "a closing )")
         return values
 
-    def _value(self) -> str:
-        """A quoted text, or words up to the next sign, `and` or `or`."""
+    def _value(self) -> tuple[str, bool]:
+        """A quoted text, or words up to the next sign, `and` or `or`; and if it is a beginning."""
         if self._tokens and self._tokens[0][0] == "quoted":
             text = self._tokens.pop(0)[1]
-            star = "*" if text.endswith("*") else ""
-            return text.removesuffix("*")[1:-1] + star
+            return text.removesuffix("*")[1:-1], text.endswith("*")
+        if self._is("not", "in"):
+            self._fail(f"“{self._tokens[0][1]}” as a value needs quotes")
         words = []
         while self._tokens and self._tokens[0][0] == "word" and not self._is("and", "or"):
             words.append(self._tokens.pop(0)[1])
         if not words:
             self._fail("a value is missing")
-        return " ".join(words)
+        value = " ".join(words)
+        if "*" in value[:-1]:
+            self._fail("a star may stand only at the end of a value; put others into quotes")
+        return value.removesuffix("*"), value.endswith("*")
 
     def _is(self, *texts: str) -> bool:
         if not self._tokens:
@@ -222,13 +248,13 @@ class _Parser:
         )
 
 
-def _among(field: str, values: list[str]) -> Filter:
-    """Equality with one of the values, or, for those that end with a star, beginning with one."""
-    exact = tuple(value for value in values if not value.endswith("*"))
+def _among(field: str, values: list[tuple[str, bool]]) -> Filter:
+    """Equality with one of the values, or, for those that are beginnings, beginning with one."""
+    exact = tuple(value for value, is_beginning in values if not is_beginning)
     parts: list[Filter] = [Condition(field, Comparison.among, exact)] if exact else []
     parts += [
-        Condition(field, Comparison.prefix, (value.rstrip("*"),))
-        for value in values
-        if value.endswith("*")
+        Condition(field, Comparison.prefix, (value,))
+        for value, is_beginning in values
+        if is_beginning
     ]
     return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))

@@ -222,10 +222,12 @@ class Field(NamedTuple):
     Attributes:
         kind: "number", "date" or "text"; what most of its values are.
         example: one of its values, in the form in which it is compared.
+        is_ordered: whether any of its values is a number or a date.
     """
 
     kind: str
     example: str
+    is_ordered: bool
 
 
 class IndexReader(Protocol):

@@ -78,6 +78,11 @@ def passing(index: IndexReader, expression: str) -> str:
         ("JOURNAL = 'The  Lancet'", "a"),
         ("journal = lancet*", "c"),
         ('journal = "the lan"*', "a"),
+        ('journal = "the lan*"', ""),
+        ("mesh = “uric acid”", "a"),
+        ("mesh = ‘Uric Acid’", "a"),
+        ('journal = "bmj "*', "b"),
+        ('journal = "bmj o "*', ""),
         ("journal in (BMJ*, lancet oncology)", "bc"),
         ("journal = Zeitschrift fur arzte", "d"),
         ("journal = lancet", ""),
@@ -93,6 +98,14 @@ def passing(index: IndexReader, expression: str) -> str:
         ("date <= 2018-12-31", "bc"),
         ("date < 2018", "c"),
         ("date >= 2021", "a"),
+        ("date = 2018-12-31", "b"),
+        ("date = 2018-12", "b"),
+        ("date = 2018", "b"),
+        ("date != 2018", "acd"),
+        ("date >= 1999-06-15", "abc"),
+        ("date < 1999-06-15", ""),
+        ("year >= 2018-12", "abd"),
+        ("year > 2018-12", "ad"),
         ("language = en* or year = 2018", "abc"),
         ("year = 2018 or year = 2021 and language = eng", "ab"),
         ("(year = 2018 or year = 2021) and language = eng", "a"),
@@ -102,6 +115,7 @@ def passing(index: IndexReader, expression: str) -> str:
         ("evidence = guideline", "a"),
         ("evidence = systematic review", "b"),
         ("document = rows.jsonl#a", "a"),
+        ("document = rows.jsonl#A", ""),
         ("source = rows.jsonl", "abcd"),
         ("file = rows*", "abcd"),
         ("flags = retracted", ""),
@@ -121,6 +135,7 @@ def test_what_passes(index: IndexReader, expression: str, documents: str) -> Non
         ("nothing = 1", r"the fields of this index are .*journal \(text\).*year \(number\)"),
         ("journal > 2018", "journal holds text .*compare it with =, in or"),
         ("year > recent", "compare with a number or a date"),
+        ("flags = duplicate", "copies among the hits are one hit anyway"),
     ],
 )
 def test_a_field_that_cannot_be_compared_is_an_error(
@@ -134,10 +149,11 @@ def test_a_field_that_cannot_be_compared_is_an_error(
     "expression",
     ["year", "year >", "year = and", "= 2018", "(year = 2018", "year = 2018)", "year in 2018",
      "year in (2018", "year in ()", "not", "year = 2018 or", "year ~ 3", "year not 2018",
-     "a = 'b", "a = b c = d", "and = 3 and and"],
+     "a = 'b", "a = b c = d", "and = 3 and and", "mesh = *gout*", "mesh = go*ut", "ok = not true",
+     "a = b;", "a = `b`", "year > 20*", "not " * 3000 + "a = b"],
 )  # fmt: skip
 def test_an_expression_that_cannot_be_read_says_how_to_write_it(expression: str) -> None:
-    with pytest.raises(ConfigError, match=r"write it like year >= 2015") as error:
+    with pytest.raises(ConfigError, match=r"write it like year >= 2015|too many brackets") as error:
         parse_filter(expression)
     assert "\n" not in str(error.value)
 
@@ -197,6 +213,69 @@ def test_the_fields_of_an_index_are_listed_with_their_kinds(index: IndexReader) 
     assert kinds["year"] == "number" and kinds["date"] == "date" and kinds["mesh"] == "text"
     assert {"document", "file", "source", "title", "journal", "site.beds"} <= set(kinds)
     assert "text" not in kinds and "id" not in kinds
+
+
+def test_a_value_that_no_document_has_is_said(
+    index: IndexReader, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert passing(index, "not language = engl") == "abcd"
+    assert "no document has language = engl" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: Condition("year", Comparison.above, (2015,)),  # type: ignore[arg-type]
+        lambda: Condition("year", Comparison.above, ()),
+        lambda: Condition("year", Comparison.above, "2015"),  # type: ignore[arg-type]
+        lambda: Condition("year", "about", ("2015",)),  # type: ignore[arg-type]
+        lambda: in_documents("rows.jsonl#a"),
+    ],
+)
+def test_a_filter_that_is_made_wrongly_is_an_error(made: Callable[[], Filter]) -> None:
+    with pytest.raises(ConfigError, match="cannot be used: give a"):
+        made()
+
+
+ODD: list[dict[str, Any]] = [
+    {"id": "Ab", "Publication Date": "2019-03-01", "change": "−8", "code": "10.1", "p": 0.00001},
+    {"id": "aB", "year": "", "date": "20190301", "change": -2, "code": "10.10", "p": 0.3},
+    {"id": "e", "year": "2019-05", "document": "rows.jsonl#Ab", "flags": "retracted", "p": 0.04},
+    {"id": "é", "year": None, "published": 2019, "code": "7", "file": "gout.txt"},
+    {"id": "n", "code": "007", "date": "1 Mar 1998"},
+]
+
+
+@pytest.mark.parametrize(
+    ("expression", "documents"),
+    [
+        ("year = 2019", ["Ab", "aB", "e", "é"]),
+        ("year < 2000", ["n"]),
+        ("change < -5", ["Ab"]),
+        ("p < 0.05", ["Ab", "e"]),
+        ("p = 0.00001", ["Ab"]),
+        ("code = 10.1", ["Ab"]),
+        ("code = 7", ["é"]),
+        ("document = rows.jsonl#Ab", ["Ab"]),
+        ("document = rows.jsonl#e", ["e"]),
+        ("flags = retracted", []),
+        ("metadata.flags = retracted", ["e"]),
+        ("file = gout.txt", []),
+    ],
+)
+def test_values_as_people_write_them(
+    expression: str, documents: list[str], build: Build, corpus: Path, config: PipelineConfig
+) -> None:
+    (corpus / "gout.txt").unlink()
+    rows = [row | {"text": f"Gout, says text {number}."} for number, row in enumerate(ODD)]
+    (corpus / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    build()
+    with open_index(config.index) as index:
+        where = parse_filter(expression)
+        hits = index.hits([chunk for chunk, _ in index.search_words(["gout"], 10, where)])
+        assert sorted(hit.document for hit in hits.values()) == sorted(
+            f"rows.jsonl#{name}" for name in documents
+        )
 
 
 # --- through the pipeline -------------------------------------------------------------------

@@ -7,6 +7,8 @@ The file is derived from the store, like those of FAISS and tantivy.
 from __future__ import annotations
 
 import json
+import logging
+import math
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ import sqlite3
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 from ...errors import ConfigError
 from ...text.evidence_types import evidence_type
 from ...text.words import fold
+from ...types import Flag
 from ..filters import AllOf, AnyOf, Comparison, Condition, Filter
 from ..protocols import Field
 from .database import DocumentRow
@@ -31,6 +35,7 @@ from .directory import SEAL, is_sealed, scratch, seal
 from .snapshot import Snapshot
 
 FIELDS = "fields.sqlite"
+_log = logging.getLogger(__name__)
 _TABLES = """
 CREATE TABLE fields (
     name TEXT PRIMARY KEY, numbers INTEGER, days INTEGER, texts INTEGER, example TEXT
@@ -50,11 +55,13 @@ _LONGEST = 200  # characters of a value that are compared
 _MOST = 1_000  # values of one document
 _LAST = "\U0010ffff"  # sorts after every other character
 
-_NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?")
+_WHOLE = re.compile(r"([-+]?[0-9]+)\.0+")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?(?=$|[t ])")
-_YEAR = re.compile(r"(?<![0-9])(?:1[5-9]|20)[0-9]{2}(?![0-9])")
-# Fields that name a year in documents that have no field `year`.
-_DATES = ("date", "published", "publication_date", "pub_date", "date_published", "created")
+_YEAR = re.compile(r"(?<![0-9])(?:1[5-9]|20)[0-9]{2}(?=[01][0-9][0-3][0-9](?![0-9])|(?![0-9]))")
+# Fields that may name a year, the best first.
+_DATES = ("year", "date", "published", "publication_date", "pub_date", "date_published", "created")
+_EXACT = frozenset(("document", "file"))  # names: their case and accents count
 
 
 def write_fields(path: Path, snapshot: Snapshot, base: tuple[Path, Snapshot] | None) -> None:
@@ -112,7 +119,7 @@ def _flush(database: sqlite3.Connection, held: dict[tuple[str, str], array[int]]
         day = match[0] if (match := _DAY.match(text)) else None
         rows.append((name, text, number, day, keys.tobytes()))
         counts = kinds.setdefault(name, [0, 0, 0, text])
-        counts[0 if number is not None else 1 if day else 2] += 1
+        counts[0 if number is not None else 1 if day else 2] += len(keys)
     database.executemany("INSERT INTO postings VALUES (?, ?, ?, ?, ?)", rows)
     database.executemany(
         "INSERT INTO fields VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
@@ -144,24 +151,30 @@ def _write_live(database: sqlite3.Connection, snapshot: Snapshot) -> None:
 def _values(row: DocumentRow, opening: str) -> Iterator[tuple[str, str]]:
     """(field, value) pairs of a document, as they are compared; the first 1,000."""
     metadata = json.loads(row.metadata)
-    given: dict[str, Any] = {
+    own: dict[str, Any] = {
         "document": row.id,
+        "file": row.file,
         "title": row.title,
         "url": row.url,
-        "file": row.file,
         "flags": json.loads(row.flags),
         "evidence": evidence_type(row.title, metadata, opening),
     }
-    names = {fold(name) for name in metadata}
-    if "source" not in names:
-        given["source"] = row.file
-    if "year" not in names:
-        dates = (str(metadata.get(name, "")) for name in _DATES)
-        given["year"] = next((year[0] for date in dates if (year := _YEAR.search(date))), "")
+    by_name = {re.sub("[ -]", "_", fold(name)): value for name, value in metadata.items()}
+    if not by_name.get("source"):
+        own["source"] = row.file
+    dates = (by_name.get(name) for name in _DATES)
+    years = (_YEAR.search(str(date)) for date in dates if isinstance(date, str | int | float))
+    own["year"] = next((year[0] for year in years if year), "")
+    # What a document calls its file or its flags is not what the index knows by these names.
+    given = {
+        f"metadata.{name}" if fold(name) in own and fold(name) not in _DATES else name: value
+        for name, value in metadata.items()
+    }
     number = 0
-    for name, value in (*_flat("", given), *_flat("", metadata)):
-        if text := comparable(value):
-            yield fold(name), text
+    for name, value in (*_flat("", own), *_flat("", given)):
+        field = fold(name)
+        if text := comparable(field, value):
+            yield field, text
             number += 1
             if number == _MOST:
                 return
@@ -177,14 +190,21 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
             yield from _flat(name, part)
     elif isinstance(value, bool):
         yield name, str(value).lower()
+    elif isinstance(value, float) and math.isfinite(value):
+        yield name, format(Decimal(repr(value)), "f")  # 1e-05 is 0.00001
     elif value is not None:
         yield name, str(value)
 
 
-def comparable(value: str) -> str:
-    """A value as it is compared: folded, with single spaces, cut to 200 characters."""
-    folded = " ".join(fold(value[: 2 * _LONGEST]).split())[:_LONGEST]
-    return folded.encode(errors="replace").decode()
+def comparable(field: str, value: str) -> str:
+    """A value as it is compared: folded, with single spaces, cut to 200 characters.
+
+    The names of documents and files stay as they are.
+    """
+    if field not in _EXACT:
+        value = " ".join(fold(value[: 2 * _LONGEST]).split())[:_LONGEST].replace("−", "-")
+        value = _WHOLE.sub(r"\1", value) if _WHOLE.fullmatch(value) else value
+    return value.encode(errors="replace").decode()
 
 
 class FieldIndex:
@@ -211,7 +231,7 @@ class FieldIndex:
         found = {}
         for name, numbers, days, texts, example in rows:
             kind = max((numbers, "number"), (days, "date"), (texts, "text"))[1]
-            found[name] = Field(kind, example)
+            found[name] = Field(kind, example, numbers + days > 0)
         return found
 
     def chunk_ids(self, where: Filter) -> NDArray[np.int64]:
@@ -244,44 +264,60 @@ class FieldIndex:
 
     def _fitting(self, condition: Condition) -> NDArray[np.int64]:
         name = self._name(condition.field)
+        values = condition.values
+        if name == "flags" and Flag.duplicate in values:
+            raise ConfigError(
+                "a filter cannot use the flag duplicate: copies among the hits are one hit anyway"
+            )
         if condition.comparison is Comparison.among:
-            queries = [_equal(value) for value in map(comparable, condition.values)]
+            queries = [_equal(comparable(name, value)) for value in values]
         elif condition.comparison is Comparison.prefix:
-            start = comparable(condition.values[0])
+            start = comparable(name, values[0]) + (" " if values[0].endswith(" ") else "")
             queries = [("text >= ? AND text < ?", (start, start + _LAST))]
         else:
-            queries = self._ordered(name, condition)
-        parts = [
-            np.frombuffer(documents, np.int64)
-            for which, values in queries
-            for (documents,) in self._select(
-                f"SELECT documents FROM postings WHERE field = ? AND {which}", (name, *values)
-            )
-        ]
+            queries = [self._ordered(name, condition)]
+        parts = [self._documents(name, *query) for query in queries]
+        for value, part in zip(values, parts, strict=False):
+            if not len(part) and condition.comparison in (Comparison.among, Comparison.prefix):
+                star = "*" if condition.comparison is Comparison.prefix else ""
+                _log.warning("no document has %s = %s%s", name, value, star)
         return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
 
-    def _ordered(self, name: str, condition: Condition) -> list[tuple[str, tuple[object, ...]]]:
-        """Queries for `<` and the like; a year or month stands for all its days."""
-        sign, value = condition.comparison.value, comparable(condition.values[0])
-        days = (f"substr(day, 1, {len(value)}) {sign} ?", (value,))
-        queries: list[tuple[str, tuple[object, ...]]]
+    def _documents(self, name: str, which: str, values: tuple[object, ...]) -> NDArray[np.int64]:
+        """Keys of the documents that have such values, in any order."""
+        query = f"SELECT documents FROM postings WHERE field = ? AND {which}"
+        rows = self._select(query, (name, *values))
+        nothing = np.empty(0, np.int64)
+        return np.concatenate([nothing, *(np.frombuffer(row[0], np.int64) for row in rows)])
+
+    def _ordered(self, name: str, condition: Condition) -> tuple[str, tuple[object, ...]]:
+        """A query for `<` and the like.
+
+        Dates are compared as far as both are given: 2018-06 is at least 2018, and no more.
+        """
+        sign, value = condition.comparison.value, comparable(name, condition.values[0])
+        shared = "min(length(day), length(?))"
+        days = f"substr(day, 1, {shared}) {sign} substr(?, 1, {shared})"
         if _DAY.fullmatch(value):
-            queries = [days]
+            # Years stand there as numbers.
+            query = f"({days} OR number BETWEEN 1000 AND 2999 AND number {sign} ?)"
+            found: tuple[str, tuple[object, ...]] = query, (value, value, value, int(value[:4]))
+        elif re.fullmatch("[12][0-9]{3}", value):
+            found = f"({days} OR number {sign} ?)", (value, value, value, float(value))
         elif _NUMBER.fullmatch(value):
-            queries = [(f"number {sign} ?", (float(value),))]
-            queries += [days] if re.fullmatch("[0-9]{4}", value) else []
+            found = f"number {sign} ?", (float(value),)
         else:
             raise ConfigError(
                 f"the filter {name} {sign} {condition.values[0]} cannot be used: compare with a "
                 "number or a date like 2021-03-31; texts are compared with =, in and *"
             )
         field = self.fields().get(name)
-        if field and field.kind == "text":
+        if field and not field.is_ordered:
             raise ConfigError(
                 f"the filter {name} {sign} {condition.values[0]} cannot be used: {name} holds text "
                 f"(“{field.example}”); compare it with =, in or *"
             )
-        return queries
+        return found
 
     def _name(self, asked: str) -> str:
         """The name of a field, which may be written in the singular or the plural."""
@@ -302,9 +338,8 @@ _ALWAYS = frozenset(("document", "title", "url", "file", "source", "year", "flag
 
 
 def _equal(value: str) -> tuple[str, tuple[object, ...]]:
-    # 2019, 2019.0 and "2019" are the same; so the text alone would not do.
-    if _NUMBER.fullmatch(value):
-        return "(text = ? OR number = ?)", (value, float(value))
+    if _DAY.fullmatch(value) or re.fullmatch("[12][0-9]{3}", value):
+        return "(text = ? OR substr(day, 1, length(?)) = ?)", (value, value, value)
     return "text = ?", (value,)
 
 
