@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,70 @@ def test_front_matter_of_every_yaml_shape_is_not_text(tmp_path: Path) -> None:
         document, blocks = read(tmp_path / "f.md", f"---\n{front}{end}\nBody.\n")
         assert (document.title, blocks) == ("Gout", [("", "Body.")])
     assert read(tmp_path / "f.md", "---\n---\nBody.\n")[1] == [("", "Body.")]
+
+
+@pytest.mark.parametrize(
+    ("front", "fields"),
+    [
+        (
+            "mesh: [Pneumonia, Community-Acquired Infections]",
+            {"mesh": ["Pneumonia", "Community-Acquired Infections"]},
+        ),
+        ("tags:\n  - transplant\n  - lung # left\n# all", {"tags": ["transplant", "lung"]}),
+        ("tags:\n- 'a: b'\n-\n  \"c, d\"", {"tags": ["a: b", "c, d"]}),
+        ("tags: [\n  a,\n  'b'\n]\nyear: 2020", {"tags": ["a", "b"], "year": "2020"}),
+        ("one: [x]\nnone: []\nempty:\nnull: ~\nsaid: 'null'", {"one": ["x"], "said": "null"}),
+        # What YAML would make other values of stays as it is written.
+        (
+            "year: 2020\nat: 12:30\nuk: no\npmid: 007",
+            {"year": "2020", "at": "12:30", "uk": "no", "pmid": "007"},
+        ),
+        ("date: 2020-05-01\nx: true", {"date": "2020-05-01", "x": "true"}),
+        ("authors: Lee, Ann\nog.type: note", {"authors": "Lee, Ann", "og.type": "note"}),
+        ("url2: https://example.org/a#b", {"url2": "https://example.org/a#b"}),
+        ("s: >\n  Folded\n\n  text.\nt: it's", {"s": "Folded text.", "t": "it's"}),
+        # No YAML, but clear.
+        ("t: Asthma: the basics", {"t": "Asthma: the basics"}),
+        (
+            "t: [Retracted] Effect of x\nu: *H. pylori*",
+            {"t": "[Retracted] Effect of x", "u": "*H. pylori*"},
+        ),
+    ],
+)
+def test_front_matter_has_texts_and_lists_of_texts(
+    tmp_path: Path, front: str, fields: dict[str, Any]
+) -> None:
+    document, blocks = read(tmp_path / "f.md", f"---\n{front}\n---\nBody.\n")
+    assert (document.metadata, blocks) == (fields, [("", "Body.")])
+    assert not document.left_out.total()
+
+
+@pytest.mark.parametrize(
+    ("front", "fields", "lost"),
+    [
+        ("site:\n  country: UK\n  city: Bath\nyear: 2020", {"year": "2020"}, 1),
+        ("authors:\n- name: Lee\n- Ann", {"authors": ["Ann"]}, 1),
+        ("a: [x, [y], {z: 1}]", {"a": ["x"]}, 2),
+        ("a: &all [x]\nb: *all", {"a": ["x"]}, 1),
+        ("a: [x, y\nb: z", {"b": "z"}, 1),
+        ("a: {b: c}\nd: {}", {}, 1),
+        ("a: b: c\n  d\ne: f", {"e": "f"}, 1),
+        ("a: first\nA: second", {"a": "second"}, 1),
+        (f"a: {'[' * 5000}", {}, 1),
+        (f"a: {'x ' * 10_000}", {}, 1),
+    ],
+)
+def test_what_front_matter_holds_besides_is_counted(
+    tmp_path: Path, front: str, fields: dict[str, Any], lost: int
+) -> None:
+    document, blocks = read(tmp_path / "f.md", f"---\n{front}\n---\nBody.\n")
+    assert (document.metadata, blocks) == (fields, [("", "Body.")])
+    assert +document.left_out == {"fields of front matter": lost}
+
+
+def test_a_title_that_is_a_list_is_one_text(tmp_path: Path) -> None:
+    document, _ = read(tmp_path / "f.md", "---\ntitle: [Gout, Pseudogout]\n---\nBody.\n")
+    assert (document.title, document.metadata) == ("Gout, Pseudogout", {})
 
 
 def test_backticks_around_text_on_one_line_do_not_open_code(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ....types import Block, BlockKind, Document, Flag
 from ...files import read_chunks, split_text
 from ..reader import HeadingPath, Source, flat, one_line, told_apart
 from ..tables import Cell, Row, table_blocks
+from .front_matter import LEFT_OUT, as_text, front_matter
 from .text import Writer, parser
 
 if TYPE_CHECKING:
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
 
 _LIMIT = 1 << 14  # characters that are parsed at a time, if a paragraph or table is longer
 _BATCH = 1 << 11  # characters that are parsed at a time, if there is a blank line
-_FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\n"
-    r"((?:#.*\n)*\w[\w.-]*:(?:[ \t].*)?\n"  # comments, then a key
-    r"(?:(?:\w[\w.-]*:(?:[ \t].*)?|[ \t#].*|-(?:[ \t].*)?)?\n)*?)?"
-    r"(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
-)
-_FRONT_FIELD = re.compile(r"^(\w[\w-]*):[ \t]+(\S.*)$", re.MULTILINE)
 _DEFINITION = re.compile(r"^[ >]{0,8}\[(\^?[^\[\]\n]{1,200})\]:[ \t]*(\S*)", re.MULTILINE)
 _CAPTION_LIMIT = 400  # characters; a longer paragraph is no caption
 _MOST_DEFINITIONS = 100_000
@@ -49,11 +43,11 @@ def read(source: Source) -> Iterator[Document]:
         DocumentError: the file cannot be read or decoded; later also from the blocks.
     """
     pieces = _pieces(source)
-    front, head = _front_matter(next(pieces, ""))
-    document = Document(source.document_id, "", ())
+    front, unread, head = front_matter(next(pieces, ""))
+    document = Document(source.document_id, "", (), left_out=+Counter({LEFT_OUT: unread}))
     walk = _Walk(parser(_definitions(source)), document)
-    title = front.pop("title", "") or walk.title(head) or source.title
-    url = front.pop("url", "")
+    title = as_text(front.pop("title", "")) or walk.title(head) or source.title
+    url = as_text(front.pop("url", ""))
     yield Document(
         document.id,
         title,
@@ -67,19 +61,6 @@ def read(source: Source) -> Iterator[Document]:
 
 def _pieces(source: Source) -> Iterator[str]:
     return (piece.replace("\r\n", "\n").replace("\r", "\n") for piece in read_chunks(source.path))
-
-
-def _front_matter(head: str) -> tuple[dict[str, str], str]:
-    """Split YAML between two `---` lines off the start of a Markdown file.
-
-    Two rules with prose between them look alike, so every line must look like YAML.
-    """
-    match = _FRONT_MATTER.match(head)
-    if not match:
-        return {}, head
-    fields = _FRONT_FIELD.findall(match[1] or "")
-    front = {key.lower(): one_line(value.strip(" \"'")) for key, value in fields}
-    return front, head[match.end() :]
 
 
 def _definitions(source: Source) -> dict[str, str]:
