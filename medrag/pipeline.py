@@ -19,7 +19,13 @@ from .embedding import Embedder, open_embedder
 from .errors import ConfigError, QuestionError
 from .generation import Generator, open_generator
 from .generation.prompts import Prompt, build_prompt
-from .grounding.calibration import Calibration, calibration_key, load_calibration, packaged
+from .grounding.calibration import (
+    CALIBRATIONS,
+    Calibration,
+    calibration_key,
+    load_calibration,
+    packaged,
+)
 from .grounding.evidence import SentenceVectors
 from .grounding.verifier import EntailmentVerifier
 from .indexing import BuildReport, IndexBuilder, config_from_manifest
@@ -99,12 +105,15 @@ class RAGPipeline:
         self._changing = Lock()  # threads that change the index take turns
         self._opened: Retriever | None = None
         self._generator: Generator | None = None
+        self._generator_of = ""  # the settings that it was opened with
         model = self.config.grounding.reader
         self._reader = CrossEncoder(model, READER) if model else None
         model = self.config.grounding.verifier
         self._verifier = EntailmentVerifier(model) if model else None
         self._calibration: tuple[Calibration, bool] | None = None
         self._warned = False  # that it belongs to another reader
+        self._made_of = ""  # the settings that the index was opened with
+        self._calibrated = 0  # when the calibrations beside it were written
         # Answers by what decides them, the least recently used first.
         self._answers: OrderedDict[tuple[object, ...], Answer] = OrderedDict()
         self._counts: Counter[str] = Counter()
@@ -156,10 +165,16 @@ class RAGPipeline:
         """What writes the answers; the configured one is opened at first use."""
         if self._shared_generator is not None:
             return self._shared_generator
+        made_of = repr(self.config.generator)
+        old = None
         with self._lock:
-            if self._generator is None:
-                self._generator = open_generator(self.config.generator)
-            return self._generator
+            if self._generator is None or self._generator_of != made_of:
+                old, self._generator = self._generator, open_generator(self.config.generator)
+                self._generator_of = made_of
+            generator = self._generator
+        if old is not None:
+            old.close()
+        return generator
 
     @property
     def generator_name(self) -> str:
@@ -298,12 +313,14 @@ class RAGPipeline:
             pass
 
     def refresh(self) -> bool:
-        """Open the latest generation of the index if it is not the opened one; tells whether.
+        """Open the index again if a newer generation or calibration is there; tells whether.
 
         With `index.follow`, this is done before every question.
         """
         with self._lock:
-            is_old = self._opened is not None and not self._opened.index.is_current()
+            is_old = self._opened is not None and not (
+                self._opened.index.is_current() and self._calibrated == self._calibration_stamp()
+            )
         if is_old:
             self._close_index()
         return is_old
@@ -368,7 +385,8 @@ class RAGPipeline:
         index = answerer.retriever.index
         # One that was passed in may write something else each time.
         remembers = self._shared_generator is None and self.config.cache.answers > 0
-        key = (question, where, index.fingerprint, index.generation, repr(self.config))
+        made_of = index.fingerprint, index.generation, self._calibrated, repr(self.config)
+        key = (question, where, *made_of)
         with self._lock:
             self._counts["questions"] += 1
             known = self._answers.get(key)
@@ -454,8 +472,12 @@ class RAGPipeline:
         """Searches the opened index; a query uses the same one to its end."""
         if self.config.index.follow:
             self.refresh()
+        made_of = repr((self.config.index, self.config.retriever))
+        if self._made_of != made_of:  # a setting was changed
+            self._close_index()
         with self._lock:
             if self._opened is None:
+                self._made_of, self._calibrated = made_of, self._calibration_stamp()
                 index = open_index(self.config.index)
                 try:
                     check_embedder(index, self._embedder)
@@ -465,12 +487,18 @@ class RAGPipeline:
                 self._opened = Retriever(index, self._embedder, self.config.retriever)
             return self._opened
 
+    def _calibration_stamp(self) -> int:
+        """Changes when calibrations are kept with the index; 0 if there are none."""
+        try:
+            return (Path(self.config.index.dir) / CALIBRATIONS).stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def _close_index(self) -> None:
         """Let the next query open the index again; queries under way keep theirs open."""
         with self._lock:
             retriever, self._opened = self._opened, None
             self._calibration = None  # it is kept with the index
-            self._answers.clear()
         del retriever  # outside the lock, because the last reference closes the files
 
     @property

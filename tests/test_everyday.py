@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from medrag import Answer, PipelineConfig, RAGPipeline, RetrieverConfig
 from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.generation.prompts import Pieces, Prompt, Reply
+from medrag.grounding.calibration import calibration_key, save_calibration
 from medrag.indexing import BuildReport
 from medrag.ingestion import TextEmbedder
 
@@ -294,6 +296,31 @@ def test_following_an_index_that_went_is_an_error_until_it_is_back(
             rag.query(QUESTIONS[0])
         manifest.write_text(kept, encoding="utf-8")
         assert not rag.query(QUESTIONS[0]).abstained
+
+
+def test_a_calibration_that_another_process_keeps_is_noticed(rag: RAGPipeline) -> None:
+    first = rag.query(QUESTIONS[0])
+    ours, _ = rag.calibration
+    key = calibration_key(rag.config, rag._embedder.fingerprint, "extractive")
+    save_calibration(Path(rag.config.index.dir), replace(ours, key=key, intercept=-9.0))
+    assert rag.query(QUESTIONS[0]) is first
+    assert rag.refresh() and not rag.refresh()
+    assert rag.query(QUESTIONS[0]).confidence < first.confidence / 2
+
+
+def test_settings_that_are_changed_hold_from_the_next_question_on(rag: RAGPipeline) -> None:
+    assert len({hit.document for hit in rag.query(QUESTIONS[0]).hits}) == 3
+    rag.config.retriever.filter = "document = asthma.md"
+    assert {hit.document for hit in rag.query(QUESTIONS[0]).hits} == {"asthma.md"}
+    rag.config.retriever.filter = "((bad"
+    with pytest.raises(ConfigError, match="cannot be read"):
+        rag.query(QUESTIONS[0])
+    rag.config.retriever.filter = ""
+    rag.config.generator.max_sentences = 1
+    one = rag.query("What is gout, what causes it and what prevents it?")
+    rag.config.generator.max_sentences = 3
+    more = rag.query("What is gout, what causes it and what prevents it?")
+    assert len(one.sentences) == 1 < len(more.sentences)
 
 
 # --- what people write by mistake -------------------------------------------------------------
