@@ -12,6 +12,8 @@ from typing import Any, TextIO
 from ..errors import QuestionError
 from ..types import Rejected
 
+_TABLES = (".csv", ".tsv", ".tab", ".xlsx", ".xls", ".ods", ".parquet")
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -52,8 +54,13 @@ def records(path: Path) -> Iterator[Record | Rejected]:
     an object for each PMID, whose field names become lower-case.
 
     Raises:
-        QuestionError: the file cannot be read.
+        QuestionError: the file cannot be read, or is a table.
     """
+    if path.suffix.lower() in _TABLES:
+        raise QuestionError(
+            f"{path} is a {path.suffix} file; questions are read from JSON Lines, an object like "
+            '{"question": "…", "answer": "…"} on each line: see docs/questions.md'
+        )
     with opened(path) as file:
         entries = _entries(file)
         file.seek(0)

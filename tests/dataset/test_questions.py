@@ -182,6 +182,11 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
             read_questions(path, DatasetFieldsConfig())
         assert str(path) in str(caught.value)
 
+    for name in ("q.csv", "Q.CSV", "q.tsv", "q.xlsx"):
+        (tmp_path / name).write_text("question,answer\nWhat is COPD?,a lung disease\n")
+        refuse(tmp_path / name, "JSON Lines")
+    (tmp_path / "csv").write_text('{"question": "What is COPD?"}\n')
+    assert read_questions(tmp_path / "csv", DatasetFieldsConfig())[0]
     refuse(tmp_path / "nothing.jsonl", "No such file")
     refuse(tmp_path, "directory")
     path = tmp_path / "q.jsonl"
