@@ -74,7 +74,10 @@ def summary_table(report: BuildReport) -> Table:
 
 def main(config: Config) -> None:
     """Run the stage and print its summary."""
-    console.print(summary_table(run(config)))
+    report = run(config)
+    console.print(summary_table(report))
+    if report.warning:
+        console.print(f"[bold yellow]warning:[/] {escape(report.warning)}")
 
 
 if __name__ == "__main__":

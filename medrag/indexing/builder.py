@@ -35,6 +35,7 @@ from .publishing import (
     write_quarantine,
 )
 from .reasons import grouped, nothing_usable, skipped_by
+from .replaced import Roots
 
 _log = logging.getLogger(__name__)
 
@@ -79,11 +80,16 @@ class IndexBuilder:
         # One name for "notes", "notes/" and "~/notes": files are known by it when they are away.
         paths = [_absolute(path) for path in given]
         with self._open(rebuild=self._config.index.rebuild) as reader:
+            roots = Roots(reader.writer)
             self._embed(reader, reader.mirror(paths))
             if reader.writer.is_empty():
                 raise CorpusError(self._nothing_usable(reader.writer, paths))
             reader.end_mirror()
             self._publish(reader)
+            if reader.report.published:
+                removed = reader.report.removed
+                reader.report.warning = roots.warning(paths, removed, self._directory)
+                roots.note()
         return reader.report
 
     def add(self, path: str | Path) -> BuildReport:

@@ -52,6 +52,7 @@ class BuildReport:
         flags, left_out: see `Content`.
         notes: lines in `notes.jsonl`.
         skipped: files and folders that hold no document of the user, by who wrote them.
+        warning: that most documents are gone because other `corpus.paths` were named, or "".
     """
 
     directory: Path
@@ -79,6 +80,7 @@ class BuildReport:
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: int = 0
     skipped: Mapping[str, Group] = field(default_factory=dict)
+    warning: str = ""
 
     @property
     def embedding_rate(self) -> str:

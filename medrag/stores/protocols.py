@@ -443,6 +443,9 @@ class IndexWriter(Protocol):
     def added_files(self) -> list[tuple[str, FileState]]:
         """(id, state) of the files that were added by hand."""
 
+    def documents_by_root(self) -> dict[str, int]:
+        """How many documents are from each entry of `corpus.paths`."""
+
     def unread_rejected(self) -> None:
         """Mark the files in which something was rejected as unread."""
 

@@ -103,6 +103,13 @@ class Store(Database):
         ids = [id_ for id_, _ in self.select(ADDED_BY_HAND)]
         return [(id_, state) for id_ in ids if (state := self.file(id_))]
 
+    def documents_by_root(self) -> dict[str, int]:
+        query = (
+            "SELECT files.root, count(*) FROM documents JOIN files ON documents.file = files.id "
+            f"WHERE documents.removed = {NEVER} AND files.origin = 'corpus' GROUP BY files.root"
+        )
+        return {str(root): count for root, count in self.select(query)}
+
     def unread_rejected(self) -> None:
         self._unread(f"id IN (SELECT file FROM rejected WHERE code = '{RejectCode.unusable}')")
 
