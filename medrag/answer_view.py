@@ -6,7 +6,8 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from rich.padding import Padding
+from rich.console import Console
+from rich.text import Text
 
 from .grounding.calibration import Calibration
 from .progress import results
@@ -33,47 +34,61 @@ _NEAREST = 3  # documents that are named if there is no answer
 _TELLING = 0.1  # of the logit: a signal that moves it less says nothing
 
 
+def say(markup: str = "", by: int = 0, to: Console = out) -> None:
+    """Print a text, wrapped at the width of the terminal and indented by some columns.
+
+    No line ends in spaces, so that what is copied from a terminal has none. Piped text is not
+    wrapped.
+    """
+    if to.soft_wrap:
+        to.print(textwrap.indent(markup, by * " "))
+        return
+    for line in Text.from_markup(markup, emoji=False).wrap(to, max(to.width - by, 1)):
+        line.rstrip()
+        to.print(Text(by * " ").append_text(line) if line else "", soft_wrap=True)
+
+
 def show(answer: Answer) -> None:
     """Print an answer with its sources and the exact text of each."""
     for source in answer.sources:
         if doubts := [words for flag, words in _DOUBTS.items() if flag in source.flags]:
-            out.print(f"\n[red]Careful: source {source.marker} is {', '.join(doubts)}.[/red]")
+            say(f"\n[red]Careful: source {source.marker} is {', '.join(doubts)}.[/red]")
     style = "yellow" if answer.abstained else "bold"
-    out.print(f"\n[{style}]{plain(answer.answer, lines=True)}[/{style}]")
+    say(f"\n[{style}]{plain(answer.answer, lines=True)}[/{style}]")
     status = "" if answer.status in _PLAIN else f" · {answer.status}"
     stance = f" · {_STANCES[answer.stance]}" if answer.stance else ""
-    out.print(f"[dim]confidence {answer.confidence:.2f}{plain(status + stance)}[/dim]")
+    say(f"[dim]confidence {answer.confidence:.2f}{plain(status + stance)}[/dim]")
     if answer.missing:
-        out.print(f"[yellow]not said: {plain(', '.join(answer.missing))}[/yellow]")
+        say(f"[yellow]not said: {plain(', '.join(answer.missing))}[/yellow]")
     for warning in answer.warnings:
-        out.print(f"[yellow]{plain(warning)}[/yellow]")
-    out.print()
+        say(f"[yellow]{plain(warning)}[/yellow]")
+    say()
     if answer.abstained and answer.hits:
-        out.print(f"[dim]nearest documents: {plain(_nearest(answer.hits))}[/dim]")
+        say(f"[dim]nearest documents: {plain(_nearest(answer.hits))}[/dim]")
     for source in answer.sources:
         _show_source(source)
     for other in answer.contradicting:
         says = plain(f"says otherwise than “{other.statement}”:")
-        out.print(f"[red]{says}[/red] {plain(other.reason)}")
+        say(f"[red]{says}[/red] {plain(other.reason)}")
         _show_source(other.source)
     for sentence in answer.sentences:
         if not sentence.supported:
             removed = plain(f"removed ({sentence.reason}):")
-            out.print(f"[yellow]{removed}[/yellow] {plain(sentence.text)}")
+            say(f"[yellow]{removed}[/yellow] {plain(sentence.text)}")
     if count := answer.stray_markers:
         one = "a marker of a passage that was not given"
         many = f"{count} markers of passages that were not given"
-        out.print(f"[yellow]removed: {one if count == 1 else many}[/yellow]")
+        say(f"[yellow]removed: {one if count == 1 else many}[/yellow]")
 
 
 def show_hits(hits: Sequence[Hit]) -> None:
     """Print what was found, best first: the passages that the answer was taken from."""
-    out.print()
+    say()
     for number, hit in enumerate(hits, 1):
         scores = [f"score {hit.score:.3f}"]
         if hit.similarity is not None:
             scores.append(f"similarity {hit.similarity:.2f}")
-        out.print(f"[cyan]{number}.[/cyan] [bold]{plain(hit.title or hit.document)}[/bold]")
+        say(f"[cyan]{number}.[/cyan] [bold]{plain(hit.title or hit.document)}[/bold]")
         _show_place(hit, scores)
 
 
@@ -93,27 +108,27 @@ def show_reasons(
         setting: the setting that the threshold comes from.
     """
     held_back = not answer.abstained and answer.confidence < threshold
-    out.print()
+    say()
     if held_back:
-        out.print("[yellow]held back: the confidence is too low[/yellow]")
+        say("[yellow]held back: the confidence is too low[/yellow]")
     elif answer.abstained:
-        out.print(f"[yellow]no answer: {_why_none(answer)}[/yellow]")
+        say(f"[yellow]no answer: {_why_none(answer)}[/yellow]")
         for warning in answer.warnings:
-            out.print(f"[yellow]{plain(warning)}[/yellow]")
+            say(f"[yellow]{plain(warning)}[/yellow]")
     if answer.sentences:
-        out.print("would have said:" if held_back else "statements:")
+        say("would have said:" if held_back else "statements:")
     for sentence in answer.sentences:
         markers = "".join(f"[{marker}]" for marker in sentence.citations)
-        _indented(plain(f"{sentence.text} {markers}".rstrip()), 2)
+        say(plain(f"{sentence.text} {markers}".rstrip()), by=2)
         verdict = "supported" if sentence.supported else f"not supported: {sentence.reason}"
-        _indented(f"[dim]support {sentence.support:.2f} {plain('·')} {plain(verdict)}[/dim]")
+        say(f"[dim]support {sentence.support:.2f} {plain('·')} {plain(verdict)}[/dim]", by=4)
     if answer.missing:
         lacks = "would not say" if held_back else "does not say"
-        out.print(f"{lacks}: {plain(', '.join(answer.missing))}")
+        say(f"{lacks}: {plain(', '.join(answer.missing))}")
     for other in answer.contradicting:
         where = plain(other.source.title or other.source.document)
-        out.print(f"contradicted by {where}: {plain(other.reason)}")
-    out.print(f"confidence {answer.confidence:.2f}; {threshold:.2f} is needed ({setting})")
+        say(f"contradicted by {where}: {plain(other.reason)}")
+    say(f"confidence {answer.confidence:.2f}; {threshold:.2f} is needed ({setting})")
     _show_signals(signals, calibration)
 
 
@@ -132,10 +147,10 @@ def _show_signals(signals: Mapping[str, float], calibration: Calibration) -> Non
     for verb, sign in (("raised", 1), ("lowered", -1)):
         told = [(name, share) for name, share in shares if share * sign >= _TELLING]
         if told:
-            out.print(f"  {verb} by:")
+            say(f"  {verb} by:")
         for name, _ in told:
             words = plain(_SIGNALS.get(name, name))
-            _indented(f"{words}: {signals[name]:.2f} [dim](mean {average[name]:.2f})[/dim]")
+            say(f"{words}: {signals[name]:.2f} [dim](mean {average[name]:.2f})[/dim]", by=4)
 
 
 def _nearest(hits: Sequence[Hit]) -> str:
@@ -148,8 +163,8 @@ def _nearest(hits: Sequence[Hit]) -> str:
 
 
 def _show_source(source: Citation) -> None:
-    out.print(f"[cyan]\\[{source.marker}][/cyan] [bold]{plain(source.title)}[/bold]")
-    _indented(plain(f"“{source.text}”", lines=True))
+    say(f"[cyan]\\[{source.marker}][/cyan] [bold]{plain(source.title)}[/bold]")
+    say(plain(f"“{source.text}”", lines=True), by=4)
     _show_place(source, [])
 
 
@@ -163,18 +178,10 @@ def _show_place(found: Hit | Citation, before: Sequence[str]) -> None:
     place.append(f"characters {found.start}–{found.end}")
     if found.evidence:
         place.append(found.evidence)
-    _indented(f"[dim]{plain(' · '.join(place))}[/dim]")
+    say(f"[dim]{plain(' · '.join(place))}[/dim]", by=4)
     if found.url:  # in one piece, so that it can be clicked
         out.print(f"    [dim]{plain(found.url)}[/dim]", soft_wrap=True)
     if found.duplicates:
-        _indented(f"[dim]also in {plain(', '.join(found.duplicates))}[/dim]")
+        say(f"[dim]also in {plain(', '.join(found.duplicates))}[/dim]", by=4)
     if found.flags:
-        _indented(f"[yellow]{plain(', '.join(found.flags))}[/yellow]")
-
-
-def _indented(text: str, by: int = 4) -> None:
-    # Padding wraps at the terminal's width; piped output is not wrapped.
-    if out.soft_wrap:
-        out.print(textwrap.indent(text, by * " "))
-    else:
-        out.print(Padding(text, (0, 0, 0, by)))
+        say(f"[yellow]{plain(', '.join(found.flags))}[/yellow]", by=4)

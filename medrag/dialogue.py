@@ -9,9 +9,10 @@ from pathlib import Path
 
 from platformdirs import user_state_dir
 
-from .answer_view import out, show, show_hits, show_reasons
+from .answer_view import say, show, show_hits, show_reasons
 from .errors import HttpError, ModelError, QuestionError
 from .pipeline import RAGPipeline
+from .progress import console
 from .rewriting import in_full
 from .terminal import plain
 from .types import Answer
@@ -40,7 +41,7 @@ class Dialogue:
         if command in ("", "quit", "exit"):
             return False
         if command in ("help", "help?"):
-            out.print(f"\n{plain(_HELP, lines=True)}")
+            say(f"\n{plain(_HELP, lines=True)}")
         elif command in ("sources", "sources?"):
             self._show_sources()
         elif command == "why":
@@ -58,26 +59,26 @@ class Dialogue:
 
     def _ask(self, question: str, said: str) -> None:
         if question != said:
-            out.print(f"[dim]{plain(f'asked as: “{question}”')}[/dim]")
+            say(f"\n[dim]{plain(f'asked as: “{question}”')}[/dim]")
         try:
             answer = self._rag.query(question)
         except (QuestionError, ModelError, HttpError) as error:  # the next one may do
-            out.print(f"[red]{plain(str(error), lines=True)}[/red]")
+            say(f"\n[red]{plain(str(error), lines=True)}[/red]")
             return
         self._last = answer
         show(answer)
 
     def _show_sources(self) -> None:
         if self._last is None:
-            out.print("Nothing has been asked yet.")
+            say("\nNothing has been asked yet.")
         elif self._last.hits:
             show_hits(self._last.hits)
         else:
-            out.print("Nothing was found.")
+            say("\nNothing was found.")
 
     def _show_reasons(self) -> None:
         if self._last is None:
-            out.print("Nothing has been asked yet.")
+            say("\nNothing has been asked yet.")
             return
         rag, grounding = self._rag, self._rag.config.grounding
         setting = "target_risk" if grounding.target_risk else "min_confidence"
@@ -94,17 +95,13 @@ def converse(rag: RAGPipeline) -> None:
         ArtefactError, ConfigError: see `RAGPipeline.query`; nothing can be answered.
     """
     dialogue = Dialogue(rag)
-    out.print(
+    say(
         plain(
             f"{rag.index.counts.documents:,} documents in {rag.index.location}. Ask a question, or "
             "enter an empty line to quit; help says more. Not medical advice."
-        )
+        ),
+        to=console,  # not among the answers
     )
-    if not sys.stdin.isatty():
-        for line in sys.stdin:
-            if not dialogue.reply(line):
-                break
-        return
     for line in _typed():
         with _without_echo():
             if not dialogue.reply(line):

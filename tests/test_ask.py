@@ -149,6 +149,8 @@ ASKED = [
     (["retriever.k=3", "--", "index.dir=x", "--"], "index.dir=x --", ["retriever.k=3"]),
     (["index.dir=/my notes/index", "Why?"], "Why?", ["index.dir=/my notes/index"]),
     (["--cfg", "job"], None, ["--cfg", "job"]),
+    (["--json", "Why?"], "Why?", ["--json"]),
+    (["--", "--json", "or", "XML?"], "--json or XML?", []),
     (["--cfg=job", "-m"], None, ["--cfg=job", "-m"]),
     # a misspelt name is one; the error comes later
     (["retriver.k=3", "Why?"], "Why?", ["retriver.k=3"]),
@@ -170,6 +172,8 @@ def test_what_sets_nothing_is_the_question(
     [
         ("--certificat", "did you mean --certificate? "),
         ("--wher=year", "did you mean --where? "),
+        ("--jsn", "did you mean --json? "),
+        ("--json=yes", "did you mean --json? "),
         ("--halp", "did you mean --help? "),
         ("--xyzzy", ""),
         ("-q", ""),
@@ -251,7 +255,14 @@ def test_help_says_how_to_ask_and_fits_a_terminal(option: str, tmp_path: Path) -
     assert lines[0].startswith('medrag ask "QUESTION"')
     assert max(map(len, lines)) <= 80
     assert len(lines) < 40
-    for name in ("--where", "--certificate", "--cfg job", "retriever.k=", "Not medical advice"):
+    for name in (
+        "--where",
+        "--certificate",
+        "--json",
+        "--cfg job",
+        "retriever.k=",
+        "Not medical advice",
+    ):
         assert name in done.stdout
     settings = re.findall(r"^  ([a-z_.]+)=(\S+) ", done.stdout, re.MULTILINE)
     assert len(settings) > 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -295,20 +296,82 @@ def piped(
 
 
 def test_ascii_loses_nothing(index: Path, tmp_path: Path) -> None:
-    questions = "Is ≥ 2 g of “metformin” safe, in µg?\nand in renal impairment?\n"
-    done = piped(index, tmp_path, typed=questions, PYTHONIOENCODING="ascii")
+    question = "Is ≥ 2 g of “metformin” safe, in µg?\n"
+    done = piped(index, tmp_path, typed=question, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, b"")
-    said = done.stdout.decode("ascii")
-    assert 'asked as: "Is >= 2 g of "metformin" safe, in mcg in renal impairment?"' in said
+    assert done.stdout.decode("ascii").startswith('? Is >= 2 g of "metformin" safe, in mcg?\n')
 
 
-def test_what_is_piped_has_no_codes_and_no_history(index: Path, tmp_path: Path) -> None:
-    done = piped(index, tmp_path, typed="What prevents gout?\nsources\nwhy\n")
+def test_each_line_of_a_pipe_is_a_question_of_its_own(index: Path, tmp_path: Path) -> None:
+    lines = "\ufeffWhat prevents attacks of gout?\n\n  \r\nand in renal impairment?\nquit"
+    done = piped(index, tmp_path, typed=lines)
     assert (done.returncode, done.stderr) == (0, b"")
+    said = done.stdout.decode()
+    assert said.startswith("? What prevents attacks of gout?\n\n")
+    assert [line for line in said.splitlines() if line.startswith("? ")] == [
+        "? What prevents attacks of gout?", "? and in renal impairment?", "? quit"
+    ]  # fmt: skip
+    assert said.count("\n\n? ") == 2
+    assert "asked as" not in said
+    assert "\n\n\n" not in said
     assert b"\x1b" not in done.stdout
-    assert b"score " in done.stdout
-    assert b"is needed" in done.stdout
     assert not history(tmp_path).exists()
+
+
+def test_a_bad_question_of_a_pipe_is_said_and_counted(index: Path, tmp_path: Path) -> None:
+    lines = f"{'gout? ' * 2000}\nWhat prevents attacks of gout?\n"
+    done = piped(index, tmp_path, typed=lines)
+    assert done.returncode == 2
+    assert b"\nerror: the question has 11999 characters; the limit is" in done.stdout
+    assert b"Allopurinol" in done.stdout
+    assert done.stderr == b"error: 1 of 2 questions got no answer; the output says why\n"
+    done = piped(index, tmp_path, "--json", typed=lines)
+    bad, good = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 2
+    assert bad["question"] == lines.partition("\n")[0].strip()
+    assert bad["error"].startswith("the question has 11999 characters")
+    assert good["status"] == "answered"
+
+
+def test_a_pipe_without_a_question_is_an_error(index: Path, tmp_path: Path) -> None:
+    done = piped(index, tmp_path, typed="\n \n")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"error: standard input has no question")
+
+
+def test_json_is_one_object_for_each_answer_and_nothing_else(
+    index: Path, tmp_path: Path, pipeline: RAGPipeline
+) -> None:
+    questions = ["What prevents attacks of gout?", "Is “metformin” safe in pregnancy?"]
+    done = piped(index, tmp_path, "--json", typed="\n\n".join(questions), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["question"] for one in found] == questions
+    assert found[0].keys() == pipeline.query(questions[0]).to_dict().keys()
+    assert found[0]["sources"][0]["document"] == "gout.txt"
+    one = piped(index, tmp_path, questions[0], "--json", "--certificate", "a.json")
+    assert one.returncode == 0
+    assert json.loads(one.stdout) == found[0]
+    assert (tmp_path / "a.json").exists()
+    bad = piped(index, tmp_path, " ", "--json")
+    assert (bad.returncode, bad.stdout) == (2, b"")
+
+
+def test_no_line_ends_in_spaces_on_a_terminal(index: Path, tmp_path: Path) -> None:
+    session = typed(
+        index, tmp_path, ("? ", "What is the maximum dose of metformin?\r"), ("confidence", ""),
+        ("? ", "and in renal impairment?\r"), ("confidence", ""), ("? ", "why\r"), ("needed", ""),
+        ("? ", "help\r"), ("? ", CTRL_D), columns=40,
+    )  # fmt: skip
+    said = [line for line in session.text.splitlines() if not line.startswith("? ")]
+    assert [line for line in said if line != line.rstrip(" ")] == []
+    assert "\n\nasked as: “What is the maximum dose of\n" in session.text
+
+
+def test_json_is_not_for_a_dialogue(index: Path, tmp_path: Path) -> None:
+    session = in_terminal(["-m", "medrag.ask", "--json", f"index.dir={index}"], [], tmp_path)
+    assert session.status == 2
+    assert "error: --json is not for a dialogue; give a question" in session.text
 
 
 def test_where_restricts_what_is_searched(index: Path, tmp_path: Path) -> None:
