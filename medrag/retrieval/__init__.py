@@ -15,6 +15,7 @@ from ..embedding import Embedder, checked_vectors
 from ..errors import ArtefactError, ConfigError, QuestionError
 from ..stores import Filter, IndexReader, Vector, as_filter, both, parse_filter
 from ..text.cleaning import clean_text
+from ..text.questions import in_full
 from ..text.words import STOPWORDS, words
 from ..types import Hit
 from .distinct import Distinct
@@ -70,7 +71,9 @@ class Retriever:
         self._reranker = reranker
         self._preference = Preference(config.prefer)
         rewrite = Rewriter(index).rewrite if config.wording else as_asked
-        self.wording_of: Callable[[str], Rewritten] = lru_cache(maxsize=64)(rewrite)
+        self.wording_of: Callable[[str], Rewritten] = lru_cache(maxsize=64)(
+            lambda question: rewrite(in_full(question))
+        )
         self.fusion = fusion_of(index.fusion, config.dense_weight)
         # Weighing the evidence needs the same vector again.
         self.query_vector = lru_cache(maxsize=64)(
