@@ -40,6 +40,7 @@ from medrag.stores.local.directory import is_sealed
 from medrag.stores.local.lexical import WORDS, WordIndex, write_words
 from medrag.stores.local.snapshot import Snapshot
 from medrag.stores.local.store import Store
+from medrag.stores.local.terms import TERMS, TermIndex, write_terms
 from medrag.stores.local.vectors import VectorIndex, write_vectors
 from medrag.text.words import STOPWORDS, words
 
@@ -142,10 +143,26 @@ def fill_store(corpus: Corpus, vectors: np.ndarray, work: Path) -> None:
                     if n % 5 == 0:
                         chunks = min(5, len(vectors) - n)
                         row = DocumentRow(
-                            key, f"d{key}", "", title, "", "{}", "", 0, 0, n + 1, chunks, 1, NEVER
+                            key=key,
+                            id=f"d{key}",
+                            file="",
+                            title=title,
+                            url="",
+                            metadata="{}",
+                            version="",
+                            flags="[]",
+                            left_out="{}",
+                            text_key=b"",
+                            content_hash="",
+                            characters=0,
+                            tokens=0,
+                            first_chunk=n + 1,
+                            chunks=chunks,
+                            added=1,
+                            removed=NEVER,
                         )
                         store.put("documents", row)
-                    chunk = ChunkRow(n + 1, key, 0, 200, None, "", "", text, "[]", hash_)
+                    chunk = ChunkRow(n + 1, key, 0, 200, None, "", "", text, "[]", hash_, "", "[]")
                     store.put("chunks", chunk)
                     store.put("vectors", (hash_, vector.tobytes()))
         with store.transaction():
@@ -270,6 +287,8 @@ def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> 
     embedder = TextEmbedder(EmbedderConfig())
     words = WordIndex(work / WORDS)
     faiss_index = VectorIndex(work / "ivfpq.faiss", IndexKind.ivfpq, snapshot.chunk_vectors)
+    write_terms(work / TERMS, snapshot, None)
+    terms = TermIndex(work / TERMS)
 
     def search_vectors(query: np.ndarray, k: int, where: None = None) -> list[tuple[int, float]]:
         scores, ids = faiss_index.search(query, k)
@@ -279,10 +298,17 @@ def hybrid_stage(snapshot: Snapshot, corpus: Corpus, count: int, work: Path) -> 
     index: Any = SimpleNamespace(
         location=str(work),
         counts=SimpleNamespace(chunks=count),
+        embedder=SimpleNamespace(dimension=DIMENSION),
+        fusion=None,
         hits=snapshot.hits,
         chunk_vectors=snapshot.chunk_vectors,
         search_words=lambda wanted, k, where=None: words.search(wanted, k),
         search_vectors=search_vectors,
+        word_frequency=words.frequency,
+        phrase_frequency=words.frequency_of_all,
+        near_words=terms.near_words,
+        meanings=terms.meanings,
+        names_of=terms.names_of,
     )
     retriever = Retriever(index, embedder, RetrieverConfig())
     vectors = dict(zip(corpus.questions, embedder.embed_queries(corpus.questions), strict=True))
