@@ -571,3 +571,89 @@ def test_an_empty_cell_denies_nothing_and_a_target_defines_no_disease() -> None:
     target = ["Target blood pressure is 135/85 mmHg or below."]
     assert stance("Is a blood pressure of 130/80 mmHg hypertension?", target) == ""
     assert stance("Is a blood pressure of 145/95 mmHg hypertension?", target) == ""
+
+
+LINES = "Labetalol is safe in pregnancy; ACE inhibitors are contraindicated there."
+CLOTS = "Low molecular weight heparin is used in pregnancy; direct oral anticoagulants must not be."
+ALONE = "Terbutaline alone is no longer recommended in asthma."
+
+
+@pytest.mark.parametrize(
+    ("question", "sentences", "told"),
+    [
+        # the clause about the class counts, not the one about another drug
+        ("Is enalapril safe in pregnancy?", [LINES], {"no"}),
+        ("Is enalapril contraindicated in pregnancy?", [LINES], {"yes"}),
+        ("Is labetalol safe in pregnancy?", [LINES], {"yes"}),
+        ("Can apixaban be used in pregnancy?", [CLOTS], {"no"}),
+        ("Can heparin be used in pregnancy?", [CLOTS], {"yes"}),
+        # a name that is not known
+        ("Can Zarolto be used in pregnancy?", [CLOTS], {"", "unclear"}),
+        ("Is Brikanal alone enough in asthma?", [ALONE], {"", "no", "unclear"}),
+        (
+            "Is Brikanal alone enough in asthma?",
+            [ALONE, "Brand: Brikanal; Drug: terbutaline; Not for: sole treatment of asthma"],
+            {"", "no", "unclear"},
+        ),
+        # what says nothing of what is asked gives no leave
+        (
+            "Can I drive with sleep apnoea?",
+            [
+                "Drivers with excessive sleepiness must not drive until treated.",
+                "Sleep apnoea is repeated closure of the airway during sleep.",
+            ],
+            {"no", "unclear"},
+        ),
+        ("Can I drive with sleep apnoea?", ["People with sleep apnoea may drive."], {"yes"}),
+        # safe, but with a caution
+        (
+            "Is isotretinoin safe?",
+            ["Mood changes with isotretinoin must be discussed before it is prescribed."],
+            {"unclear"},
+        ),
+        ("Is amiodarone safe?", ["Thyroid tests are done with amiodarone."], {""}),
+        ("Is azithromycin safe?", ["Azithromycin is safe and well tolerated."], {"yes"}),
+        ("Is paracetamol safe in gout?", ["Paracetamol is safe in gout; avoid aspirin."], {"yes"}),
+    ],
+)
+def test_a_yes_to_use_needs_leave_for_what_is_asked(
+    question: str, sentences: list[str], told: set[str]
+) -> None:
+    assert stance(question, sentences) in told
+
+
+AHI = "An apnoea-hypopnoea index (AHI) of 5 to 14 is mild, 15 to 29 moderate and 30 or more severe."
+CODEINE = "Drug: codeine; Dose: 30 mg every 6 hours; Not for: children under 12 years"
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "expected"),
+    [
+        ("Is an AHI of 20 severe?", AHI, "no"),
+        ("Is an AHI of 20 moderate?", AHI, "yes"),
+        ("Is an AHI of 35 severe?", AHI, "yes"),
+        ("Is an AHI of 3 mild?", AHI, "no"),
+        ("Can codeine be used in a 10-year-old?", CODEINE, "no"),
+        ("Can codeine be used in a 15-year-old?", CODEINE, "unclear"),
+    ],
+)
+def test_of_bands_the_one_of_the_value_counts(question: str, sentence: str, expected: str) -> None:
+    assert stance(question, [sentence]) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Wht is gout treated with in adults?", ""),
+        ("Hwo is gout treated in older adults?", ""),
+        ("Treatment of gout in adults with colchicine?", ""),
+        ("Was ist die Dosis bei Gout?", ""),
+        ("Was hilft gegen Gout?", ""),
+        ("Was gout treated with colchicine?", "yes"),
+        ("I have gout, is it treated with colchicine?", "yes"),
+        ("Colchicine in adults with gout: a useful treatment?", "yes"),
+        ("Can (high-dose) colchicine treat gout?", "yes"),
+    ],
+)
+def test_only_a_question_of_yes_or_no_has_a_stance(question: str, expected: str) -> None:
+    assert stance(question, ["Gout is treated with colchicine."]) == expected

@@ -13,6 +13,7 @@ from ...text.quantities import quantities
 from ...text.words import stem, terms, words
 from ..question import Question, allows, forbids, read_question
 from ..support.vocabulary import names_something
+from .leave import asks_leave, prohibits
 from .sentence import COMBINED, says
 from .thresholds import Side, draws_line, is_of_point, sides
 from .topic import asks_use, is_about, share_of
@@ -32,6 +33,19 @@ _GOES_ON = re.compile(
 )
 _NO_VALUE = re.compile(r"; [^:;]+: (?:not applicable|n/?a)\b(?=;|\Z)", re.I)  # a cell
 _TARGET = re.compile(r"\b(?:targets?|goals?|aim)\b", re.I)
+# A question of yes or no begins with a verb, maybe after a topic: "Zinc in colds: does it help?",
+# "Zinc in colds: a new cure?". A misspelt "what" begins none.
+_ASKS = re.compile(
+    r"(?:\A|[:.,;?!–—]|--| - )\W*(?:is|are|was|were|do|does|did|can|could|should|would|will|may"
+    r"|might|must|has|have|had)(?:n['’]t)?\s+\S"
+    r"|(?:[:;–—]|--| - )\s*an?\s.*\?\W*\Z|\byes\s+or\s+no\b",
+    re.I,
+)
+_GERMAN = re.compile(  # "Was" is "what"
+    r"\W*was\b.*\b(?:ist|sind|und|oder|für|gegen|bei|eine[nr]?|wird|hilft|hilf|kann|ich|nicht|muss"
+    r"|soll(?:te)?|bedeutet|bewirkt|macht|tun|verursacht)\b",
+    re.I | re.S,
+)
 _ROOT = 6  # letters that forms of a word share
 _EXCEPT = re.compile(
     r"\b(?:unless|except(?:ions?)?|apart from|other than)\b(?P<rest>.*)", re.I | re.S
@@ -45,7 +59,7 @@ def stance(question: str, sentences: Sequence[str]) -> str:
         "yes", "no" or "unclear"; "" for another kind of question, or if no sentence carries one.
     """
     asked = read_question(question)
-    if not asked.yes_no:
+    if not asked.yes_no or not _ASKS.search(question) or _GERMAN.match(question):
         return ""
     sentences = [_NO_VALUE.sub("", one[:_LONGEST]) for one in sentences]
     subjects = {stem(word) for word in asked.subjects}
@@ -62,7 +76,14 @@ def stance(question: str, sentences: Sequence[str]) -> str:
     ]
     if said and (by_value := _by_value(asked, subjects, [one for _, one in spoken])):
         return by_value
-    return _decided(asked, said)
+    told = _decided(asked, said)
+    # What forbids may be about it by a name that is not known here: a brand, a class.
+    if told == ("no" if forbids(question) else "yes") and asks_leave(asked):
+        named = max(share for share, answer, _ in said if answer == told)
+        others = {*sentences} - {one for _, answer, one in said if answer == told}
+        if named < _VERY and any(map(prohibits, others)):
+            return "unclear"
+    return told
 
 
 def _decided(asked: Question, said: Sequence[tuple[float, str, str]]) -> str:

@@ -58,6 +58,12 @@ def listed(asked: Question, subjects: set[str], sentence: str) -> str | None:
     return None if nearest(subjects, sentence) else ""
 
 
+def lists_whom(cell: str) -> bool:
+    """Tell whether a cell lists for whom something is or is not: "Not for: children under 12"."""
+    name, colon, value = cell.partition(": ")
+    return bool(colon and _label(name) and not _is_mark(value))
+
+
 def _label(name: str) -> str:
     """What the label of a list of people or conditions says of them: "no" if "Avoid in"; or ""."""
     return next((told for told, pattern in _LABELS if pattern.fullmatch(name.strip())), "")

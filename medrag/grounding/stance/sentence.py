@@ -16,9 +16,9 @@ from ..support.clauses import AUXILIARIES
 from ..support.contrasts import contrast
 from ..support.sentences import parse
 from ..table_rows import is_row
-from . import cells
+from . import cells, leave
 from .directions import asks_effect, denies_other_way, prefixed, turn
-from .topic import asks_use, in_other_circumstances, share_of
+from .topic import asks_use, in_other_circumstances, is_about, share_of
 from .verdicts import verdict
 
 # Least share of the subjects of the question in a sentence or clause.
@@ -208,9 +208,18 @@ def _says(asked: Question, subjects: set[str], sentence: str) -> str:
         return "unclear"
     denied = _DENIES.search(clause) is not None or way < 0 or (way == 0 and _opposed(asked, clause))
     if _ASKS_DENIAL.search(asked.text):
-        return "yes" if denied else "no"
+        return "yes" if denied else _leave(asked, clause, sentence, "no")
     about = role is Role.conclusion or share_of(subjects, sentence) >= _SHARED_NO
-    return "no" if denied and about else "yes"
+    return "no" if denied and about else _leave(asked, clause, sentence, "yes")
+
+
+def _leave(asked: Question, clause: str, sentence: str, answer: str) -> str:
+    """The answer that nothing denies, if it needs no leave or has it; see `leave.given`."""
+    if not leave.asks_leave(asked):
+        return answer
+    told = leave.given(asked, clause, _REASON.sub("", sentence))
+    turned = {"yes": "no", "no": "yes"} if answer == "no" else {}
+    return turned.get(told, told)
 
 
 def _denied(asked: Question, subjects: set[str], nearest: str, clauses: Sequence[str]) -> str:
@@ -235,6 +244,8 @@ def _nearest(asked: Question, subjects: set[str], clauses: Sequence[str]) -> str
     "A rash is common, and does not mean allergy": what has no subject has that of the first one.
     """
     own = [one for one in clauses if not in_other_circumstances(asked.text, one)] or clauses
+    if asks_use(asked):  # "Heparin is used; DOACs are contraindicated" forbids apixaban
+        own = [one for one in own if is_about(asked.text, one)] or own
     opening = clauses[0].split()
     verb = next((at for at, word in enumerate(opening) if word.lower() in AUXILIARIES), 0)
     subject = " ".join(opening[:verb])

@@ -14,8 +14,10 @@ from ..support.forms import base_of_denied, root
 from ..support.measures import is_weight, number_of
 from ..support.vocabulary import names_something, synonyms
 from ..table_rows import is_row
+from .cells import lists_whom
 
 _PARTS = re.compile(r"; |, (?=but|while|whereas|and|although)|\b(?:but|whereas|while|although)\b")
+_BETWEEN_BANDS = re.compile(r",(?: and)? (?!or\b)| and ")
 _LIMIT = re.compile(r"\b(?:max(?:imum|imal)?|limit|ceiling|at most)\b", re.I)
 _LEAST = re.compile(r"\b(?:min(?:imum|imal)?|at least)\b", re.I)
 _FROM, _UNTIL = (re.compile(rf"\b{word}\s+$", re.I) for word in ("from", "(?:until|till)"))
@@ -112,10 +114,7 @@ def _sides_of(
     asked: Sequence[tuple[Quantity, ...]], question: str, sentence: str
 ) -> Iterator[Side]:
     """The parts of a sentence that give a value of what is asked, as it is written."""
-    start = 0
-    for cut in [*_PARTS.finditer(sentence), None]:
-        part = sentence[start : cut.start() if cut else None]
-        begin, start = start, cut.end() if cut else start
+    for begin, part in _parts(sentence):
         for limit in _values(part):
             for value in asked:
                 if len(value) != len(limit) or not _comparable(value[0], question, limit[0], part):
@@ -124,11 +123,38 @@ def _sides_of(
                 held = {_holds(line, one) for line, one in zip(lines, value, strict=True)}
                 text = f"{part[: limit[0].begin]}{part[limit[0].start :]}"
                 exact = all(not line.sign and line.low == line.high for line in lines)
-                if is_row(sentence):
+                if is_row(sentence) and not lists_whom(part):
                     # Another row may be for what this one is not for.
                     text = f"{sentence[:begin]}{sentence[begin + len(part) :]}".strip("; ")
                     exact = True
                 yield Side(value[0], text, held == {True}, exact or len(held) > 1)
+
+
+def _parts(sentence: str) -> Iterator[tuple[int, str]]:
+    """The parts of a sentence that may each draw a line, with where they begin.
+
+    "5 to 14 is mild, 15 to 29 moderate and 30 or more severe" has three.
+    """
+    start = 0
+    for cut in [*_PARTS.finditer(sentence), None]:
+        part = sentence[start : cut.start() if cut else None]
+        yield from ((start + at, band) for at, band in _bands(part))
+        start = cut.end() if cut else start
+
+
+def _bands(part: str) -> list[tuple[int, str]]:
+    """The bands that a part lists, with where they begin; the part itself if it lists none."""
+    lines = [one for one in quantities(part) if one.sign or one.low < one.high]
+    if len(lines) < 2 or is_row(part) or len({one.dimension for one in lines if one.dimension}) > 1:
+        return [(0, part)]
+    found, start = list[tuple[int, str]](), 0
+    for cut in _BETWEEN_BANDS.finditer(part):
+        inside = any(one.begin < cut.end() and cut.start() < one.end for one in lines)
+        if inside or not draws_line(part[start : cut.start()]) or not draws_line(part[cut.end() :]):
+            continue
+        found.append((start, part[start : cut.start()]))
+        start = cut.end()
+    return [*found, (start, part[start:])]
 
 
 def is_of_point(question: str, text: str) -> bool:
