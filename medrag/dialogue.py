@@ -11,6 +11,7 @@ from platformdirs import user_state_dir
 
 from .answer_view import say, show, show_hits, show_reasons
 from .errors import HttpError, ModelError, QuestionError
+from .followups import refers_back
 from .pipeline import RAGPipeline
 from .progress import console
 from .rewriting import in_full
@@ -48,6 +49,8 @@ class Dialogue:
             self._show_reasons()
         elif (question := self._in_full(said)) == said and command == "why?":
             self._show_reasons()  # it asks about nothing that the last question said
+        elif question == said and refers_back(said):  # anything could be found
+            say("\n[yellow]I do not know what this refers to; ask it in full.[/yellow]")
         else:
             self._ask(question, said)
         return True

@@ -1,7 +1,8 @@
 """Make a follow-up question stand alone: "and in children?" → "What is the dose … in children?".
 
 The rules read the question before it. They change nothing where there is a doubt, because a wrong
-subject is worse than a question that finds nothing.
+subject is worse than a question that finds nothing. What is a follow-up for certain (`refers_back`)
+and is left as it is should not be searched.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 
 from .grounding.question import GROUPS, groups, is_question, read_question
 from .subjects import Subject, subjects
+from .text.words import STOPWORDS, words
 
 _AUXILIARY = r"(?:is|are|was|were|do|does|did|can|could|should|would|will|may|might|must|has|have)"
 _ASKING = rf"(?:what|which|who|whose|when|where|why|how|{_AUXILIARY})"
@@ -111,6 +113,18 @@ _WORD = re.compile(r"(?:for )?(how (?:long|often|much|soon|many times)|why|when)
 _ASKS_ACT = re.compile(r"\b(?:\w{3,}(?:ed|en)|give|take|last|use|stop|start|be)\b", re.I)
 _ASKS_IF = re.compile(rf"{_AUXILIARY}\b", re.I)
 
+# --- follow-ups for certain -----------------------------------------------------------------------
+
+_GOES_ON = re.compile(r"\W*(?:(?:and|but|or|what about|how about|for how long)\b|what of\b)", re.I)
+_HOW_ALONE = re.compile(r"(?:for )?how \w+(?: times)?", re.I)
+_ONES = re.compile(r"\bones?$", re.I)  # stands for a noun of the question before
+_ASKED_FOR = re.compile(r"\W*(?:which|what) ", re.I)  # what the answer names
+_ANY_PRONOUN = re.compile(r"\b(?:it|they|them|this|that|these|those)\b", re.I)
+_ABOUT_TREATMENT = re.compile(
+    r"\b(?:treat\w*|therap\w+|manag\w+|medic(?:ines?|ations?)|drugs?|antibiotics?|given?|doses?)\b",
+    re.I,
+)
+
 
 def standalone(question: str, before: str) -> str:
     """A question in words that stand alone; unchanged if it does, or if there is a doubt.
@@ -122,9 +136,29 @@ def standalone(question: str, before: str) -> str:
     led = _LED.match(text)
     body = text[led.end() :] if led else text
     named = subjects(before)
-    if found := _with_subject(body, named, before) or _completed(text, body, named, before):
-        return _sentence(found)
-    return question
+    found = (
+        _with_subject(body, named, before)
+        or _completed(text, body, named, before)
+        or (_carried(body, named, before) if refers_back(text) else None)
+    )
+    return _sentence(found) if found else question
+
+
+def refers_back(question: str) -> bool:
+    """Whether a question is a follow-up for certain, so that it means nothing by itself.
+
+    It goes on from another one ("and …", "what about …", "for how long …") or is a few words alone
+    ("how often?", "side effects?"), and names nothing that it is about.
+    """
+    text = question.strip()
+    body = _LED.sub("", text, count=1).rstrip(" ?!.")
+    is_alone = _HOW_ALONE.fullmatch(body) or _SIDE_ALONE.fullmatch(body)
+    return bool((_GOES_ON.match(text) or is_alone) and (_ONES.search(body) or not _own(body)))
+
+
+def _own(text: str) -> list[Subject]:
+    """What a question names itself; what was done to it ("tolerated") is no name."""
+    return [one for one in subjects(text) if one.is_drug or not one.text.endswith("ed")]
 
 
 def leaves_out(question: str) -> bool:
@@ -250,7 +284,21 @@ def _asked_with(word: str, named: list[Subject], before: str) -> str | None:
     is_plain = len(named) == 1 and drug.is_drug and read_question(before).about_dose
     if not is_plain or word.lower() == "why" or (after and not _PHRASE.match(after.lstrip())):
         return None
-    return f"{word} is {drug.text} given{after}?"
+    return _given(word, drug, before)
+
+
+def _given(word: str, drug: Subject, before: str) -> str:
+    """ "How often is metformin given in children?"
+
+    An age stays: it changes doses. Pregnancy says whether a drug is given, but not for how long.
+    """
+    verb = "are" if drug.is_plural else "is"
+    people = _group(before)
+    stays = people and not ("long" in word.lower() and "state" in groups(people[0]))
+    if not people or not stays:
+        return f"{word} {verb} {drug.text} given?"
+    phrase = people[0] if people["preposition"] else f"in {people[0]}"
+    return f"{word} {verb} {drug.text} given {phrase}?"
 
 
 def _with_phrase(phrase: str, named: list[Subject], before: str) -> str | None:
@@ -268,6 +316,45 @@ def _with_phrase(phrase: str, named: list[Subject], before: str) -> str | None:
     if preposition == "of":
         return None
     return f"{before.rstrip(' ?.')} {phrase}?"
+
+
+def _carried(body: str, named: list[Subject], before: str) -> str | None:
+    """A follow-up for certain, with the one subject of the question before."""
+    named = [one for one in named if not _ASKED_FOR.fullmatch(before[: one.start])]
+    bare = body.rstrip(" ?!.")
+    if len(named) != 1 or _refers_within(bare):
+        return None
+    (subject,) = named
+    if found := _WORD.fullmatch(bare):
+        return _how(found[1], subject, before)
+    if not any(len(word) > 2 and word not in STOPWORDS for word in words(bare)):
+        return None  # "and then?"
+    if (found := _SIDE_ALONE.fullmatch(bare)) and found["drug"] and not subject.is_drug:
+        treatment = Subject(f"the treatment of {subject.text}", 0, 0, True, True)
+        return _side(found, [treatment])
+    if re.match(r"(?:if|unless)\b", bare, re.I):
+        return f"{before.rstrip(' ?.')} {bare}?"
+    return f"{bare} {'with' if subject.is_drug else 'in'} {subject.text}?"
+
+
+def _refers_within(text: str) -> bool:
+    """Whether a question has a pronoun whose subject is in doubt."""
+    if _THE_DRUG.search(text) or _WHOSE.search(text):
+        return True
+    is_empty = _EMPTY_IT.search(text) or _NEVER_SUBJECT.search(text)
+    return bool(_ANY_PRONOUN.search(text)) and not is_empty
+
+
+def _how(word: str, subject: Subject, before: str) -> str | None:
+    """ "For how long?" of a drug, of a treatment, or of a disease."""
+    asked = word.lower()
+    if asked in ("why", "when"):
+        return None
+    if subject.is_drug:
+        return None if asked == "how much" else _given(word, subject, before)
+    if _ABOUT_TREATMENT.search(before):
+        return None if asked == "how much" else f"{word} is {subject.text} treated?"
+    return f"{word} does {subject.text} last?" if asked == "how long" else None
 
 
 def _group(text: str) -> re.Match[str] | None:

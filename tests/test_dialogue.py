@@ -73,6 +73,20 @@ def test_a_follow_up_is_asked_in_full_and_shown(
     assert "asked as: “Is metformin safe in pregnancy?”" in third
 
 
+def test_what_refers_to_nothing_clear_is_not_searched(
+    pipeline: RAGPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dialogue = Dialogue(pipeline)
+    unclear = "\nI do not know what this refers to; ask it in full.\n"
+    assert said(dialogue, capsys, "and in pregnancy?") == unclear
+    said(dialogue, capsys, "Is metformin better than allopurinol?")
+    assert said(dialogue, capsys, "and side effects?") == unclear
+    said(dialogue, capsys, "What is the maximum dose of metformin?")
+    assert said(dialogue, capsys, "and then?") == unclear
+    third = said(dialogue, capsys, "for how long?")  # the dialogue goes on
+    assert third.startswith("\nasked as: “How long is metformin given?”\n\n")
+
+
 def test_sources_shows_all_hits(pipeline: RAGPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     dialogue = Dialogue(pipeline)
     assert "Nothing has been asked yet." in said(dialogue, capsys, "sources")
