@@ -79,13 +79,14 @@ class Answerer:
         retrieve_ms = 1000 * (time.perf_counter() - started)
         asked = question
         # What was found is weighed against what was searched: a name as the index writes it.
-        question = retriever.wording_of(asked).question
+        texts = [f"{hit.title} {hit.section} {hit.text}" for hit in hits]
+        question, named = retriever.wording_of(asked).as_named_in(texts)
         vector = retriever.query_vector(question)
         evidence = weigh(question, vector, hits, self.sentences, retriever.rarity, self.reader)
         before = signals_before(question, hits, evidence)
         best = best_after(question, hits, retriever.rarity, calibration.weight)
         possible = calibration.probability({**before, **best})
-        warnings = self._warnings(asked, hits, before, where)
+        warnings = self._warnings(asked, named, hits, before, where)
         generator = self.open_generator() if evidence else None
         # A model is not asked to write what could not be shown. To quote costs nothing.
         if generator is None or (generator.reads_messages and possible < least):
@@ -166,6 +167,7 @@ class Answerer:
     def _warnings(
         self,
         question: str,
+        named: Sequence[tuple[str, str]],
         hits: Sequence[Hit],
         before: Mapping[str, float],
         where: Filter | None,
@@ -178,7 +180,7 @@ class Answerer:
             )
         found += [
             f"read “{written}” as “{read}”"
-            for written, read in self.retriever.wording_of(question).changes
+            for written, read in (*self.retriever.wording_of(question).changes, *named)
         ]
         if not hits and (where or self.config.retriever.filter):
             found.append("nothing was found that passes the filter")

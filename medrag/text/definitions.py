@@ -20,6 +20,7 @@ _SOLD = re.compile(
 )
 _SOLD_NAME = re.compile(r"[A-Z][a-z]{2,}")
 _PART = re.compile(r"[^\W_]+")
+_BEGINS = re.compile(r"(?:\A|[.!?:\n])\s*\Z")  # what stands before the first word of a sentence
 _SMALL = frozenset({"of", "the", "and", "in", "for", "to", "with", "on", "by", "a"})
 _MOST_EXTRA = 5  # words of a long form beyond one for each letter
 
@@ -43,6 +44,7 @@ def definitions(text: str) -> Iterator[tuple[str, str]]:
             _abbreviated(inside, before)
             or _abbreviated(last[1], inside, whole=True)
             or _other_name(last[0].strip(), inside)
+            or (_BEGINS.search(before[: last.start()]) and _other_name(last[1].lower(), inside))
         )
         if found:
             yield found

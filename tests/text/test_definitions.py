@@ -58,3 +58,9 @@ def test_any_text_can_be_read_and_gives_words(text: str) -> None:
     for name, meaning in definitions(text):
         assert words(name) == name.split() and words(meaning) == meaning.split()
         assert name and meaning and name != meaning
+
+
+def test_a_drug_that_begins_a_sentence_is_no_name() -> None:
+    assert list(definitions("It helps. Nintedanib (Ofev) slows it.")) == [("ofev", "nintedanib")]
+    assert list(definitions("Brufen (ibuprofen) helps.")) == [("brufen", "ibuprofen")]
+    assert list(definitions("In Paris (France) it helps.")) == []

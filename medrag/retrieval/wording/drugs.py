@@ -17,6 +17,16 @@ def drug_names() -> frozenset[str]:
 
 
 @cache
+def _brands() -> frozenset[tuple[str, ...]]:
+    return frozenset(name for group in groups("drugs") for name in group[1:])
+
+
+def is_brand(name: tuple[str, ...]) -> bool:
+    """Tell whether a name is one of a brand or a nation, in the table of drugs."""
+    return name in _brands()
+
+
+@cache
 def ends_like_a_drug(word: str) -> bool:
     """Tell whether a lower-case word ends like the name of a drug, whether or not it is one."""
     return any(word.endswith(stem) and len(word) >= len(stem) + _LEAST for stem in listed("stems"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,13 +11,19 @@ from typing import NamedTuple
 from ...stores import Alternatives, IndexReader
 from ...text.everyday import is_everyday, is_made_of_everyday
 from ...text.words import STOPWORDS, words
-from .drugs import drug_names, names_drug
+from .drugs import drug_names, is_brand, names_drug
 from .names import MOST, Words, abbreviations, from_table, meanings
 from .spelling import LEAST, cost, nearest
 from .variants import splits, ways
 
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
 _CAPITALS = re.compile(r"\b[A-Z][\w-]*[A-Z][\w-]*")
+_PROPER = re.compile(r"(?<=[a-z,;:] )[A-Z][a-z]{2,}\b")
+_ASKS_NAME = re.compile(
+    r"\b(?:stands? for|mean(?:s|ing)?|abbreviat\w*|acronym|(?:brand|trade|generic|other) names?"
+    r"|called|known as|synonyms?)\b",
+    re.I,
+)
 _TWO_NAMES = re.compile(r"[A-Z][a-z]{3,}[A-Z][a-z]{3,}")
 _OTHERS = 6  # other ways that are searched for one thing
 _SAME_SOUND = 0.5  # cost of a word that sounds the same and has one other letter
@@ -35,6 +41,8 @@ class Rewritten:
             nothing had to be changed.
         changes: (as written, as read) for each word that was changed.
         others: (words of the question, what is searched as well) for each that has other names.
+        names: (words of the question, names of the same) for drugs and abbreviations; the names
+            include these words, and a long form or a generic name comes first.
         searched: what the word search gets.
         embedded: what the search by meaning gets.
     """
@@ -42,13 +50,38 @@ class Rewritten:
     question: str
     changes: tuple[tuple[str, str], ...]
     others: tuple[tuple[str, tuple[str, ...]], ...]
+    names: tuple[tuple[str, tuple[str, ...]], ...]
     searched: tuple[str | Alternatives, ...]
     embedded: str
+
+    def as_named_in(self, texts: Sequence[str]) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """The question with drugs and abbreviations as some texts name them most often.
+
+        A question that asks for a name, and one that says both names, stays as it is.
+
+        Returns:
+            The question, and (as written, as read) for each name that was replaced.
+        """
+        question, changes = self.question, []
+        if _ASKS_NAME.search(question):
+            return question, ()
+        said = f" {' | '.join(' '.join(words(text)) for text in texts)} "
+        asked = f" {' '.join(words(question))} "
+        for name, names in self.names:
+            if any(f" {other} " in asked for other in names if other != name):
+                continue
+            often = {one: len(re.findall(f" {re.escape(one)}(?= )", said)) for one in names}
+            best = max(often, key=often.__getitem__) if any(often.values()) else name
+            place = re.search(rf"(?i)(?<!\w){_written(name)}(?!\w)", question)
+            if best != name and place:
+                question = question[: place.start()] + best + question[place.end() :]
+                changes.append((place[0], best))
+        return question, tuple(changes)
 
 
 def as_asked(question: str) -> Rewritten:
     """A question that is searched word for word."""
-    return Rewritten(question, (), (), _plain(question), question)
+    return Rewritten(question, (), (), (), _plain(question), question)
 
 
 def _plain(question: str) -> tuple[str, ...]:
@@ -56,14 +89,12 @@ def _plain(question: str) -> tuple[str, ...]:
     return tuple(word for word in asked if word not in STOPWORDS) or tuple(asked)
 
 
-_SAME_SOUND = 0.5  # cost of a word that sounds the same and has one other letter
-
-
 class _Concept(NamedTuple):
     """One thing that a question names: the ways to search it, and the text to embed for it."""
 
     ways: Alternatives
     said: str = ""  # "": as the question says it
+    names: tuple[Words, ...] = ()  # those of the ways that name nothing else
 
 
 class Rewriter:
@@ -100,19 +131,28 @@ class Rewriter:
             return meant
 
         text = _WORD.sub(read, question)
-        found = list(self._concepts(tuple(words(text)), _abbreviated(question)))
+        found = list(
+            self._concepts(
+                tuple(words(text)), _written_as(_CAPITALS, question), _written_as(_PROPER, question)
+            )
+        )
         searched = tuple(
             one.ways[0][0] if len(one.ways) == 1 else tuple(map(_without_stopwords, one.ways))
             for one in found
             if len(one.ways) > 1 or one.ways[0][0] not in STOPWORDS
         )
         others = {
-            " ".join(asked): tuple(map(" ".join, ways)) for (asked, *ways), _ in found if ways
+            " ".join(asked): tuple(map(" ".join, ways)) for (asked, *ways), _, _ in found if ways
         }
         return Rewritten(
             text,
             tuple(changes.items()),
             tuple(others.items()),
+            tuple(
+                (" ".join(one.ways[0]), tuple(map(" ".join, one.names)))
+                for one in found
+                if len(one.names) > 1
+            ),
             searched or _plain(text),
             _embedded(text, found),
         )
@@ -154,12 +194,15 @@ class Rewriter:
 
     # --- other words for the same -------------------------------------------------------------
 
-    def _concepts(self, asked: Words, short: frozenset[str]) -> Iterator[_Concept]:
+    def _concepts(
+        self, asked: Words, short: frozenset[str], proper: frozenset[str]
+    ) -> Iterator[_Concept]:
         """The things that a question names, in order.
 
         Args:
             asked: the words of the question.
             short: those of them that are written like abbreviations.
+            proper: those that are written like names.
         """
         phrases = sorted(
             {asked[at : at + size] for at in range(len(asked)) for size in range(1, MOST + 1)}
@@ -175,6 +218,11 @@ class Rewriter:
                     meaning = None  # "aids", but not "AIDS"
                 found = self._concept(phrase, meaning, abbreviated.get(phrase))
                 if len(found.ways) > 1 or size == 1:
+                    # A class in brackets behind a drug is no name of it: "ibuprofen (an NSAID)".
+                    is_same = meaning and (len(meaning) > 1 or phrase[0] in proper)
+                    drugs = self._here(from_table("drugs", phrase))
+                    names = (*((meaning,) if meaning and is_same else ()), phrase, *drugs)
+                    found = found._replace(names=tuple(sorted(dict.fromkeys(names), key=is_brand)))
                     yield found
                     at += size
                     break
@@ -214,15 +262,20 @@ def _embedded(text: str, found: list[_Concept]) -> str:
     """The text with the other names that are to be embedded."""
     for one in found:
         if one.said:
-            asked = r"[\W_]+".join(map(re.escape, one.ways[0]))
+            asked = _written(" ".join(one.ways[0]))
             said = one.said.replace("\\", r"\\")
             text = re.sub(rf"(?i)(?<!\w){asked}(?!\w)", said, text, count=1)
     return text
 
 
-def _abbreviated(question: str) -> frozenset[str]:
-    """The words of a question that are written like abbreviations: "ALL", but not "all"."""
-    return frozenset(word for name in _CAPITALS.findall(question) for word in words(name))
+def _written(phrase: str) -> str:
+    """A pattern for some words as a question may write them."""
+    return r"[\W_]+".join(map(re.escape, phrase.split()))
+
+
+def _written_as(pattern: re.Pattern[str], question: str) -> frozenset[str]:
+    """The words of a question that are written in some way: "ALL", but not "all"."""
+    return frozenset(word for name in pattern.findall(question) for word in words(name))
 
 
 def _without_stopwords(way: Words) -> Words:

@@ -195,3 +195,36 @@ def test_anything_may_be_typed(rewriter: Rewriter, question: str) -> None:
     assert rewriter.rewrite(once.question).question == once.question
     for one in once.searched:
         assert one and (isinstance(one, str) or all(all(way) and way for way in one))
+
+
+@pytest.mark.parametrize(
+    ("question", "texts", "read"),
+    [
+        ("How is COPD treated?", ["Chronic obstructive pulmonary disease (COPD)."], True),
+        (
+            "How is COPD treated?",
+            ["COPD.", "COPD.", "Chronic obstructive pulmonary disease."],
+            False,
+        ),
+        ("What does COPD stand for?", ["Chronic obstructive pulmonary disease."], False),
+        ("Is COPD chronic obstructive pulmonary disease?", ["COPD and emphysema."], False),
+        ("How is COPD treated?", ["Nothing of it."], False),
+    ],
+)
+def test_the_evidence_is_weighed_by_the_name_that_it_has(
+    rewriter: Rewriter, question: str, texts: list[str], read: bool
+) -> None:
+    meaning = "chronic obstructive pulmonary disease"
+    changed = (question.replace("COPD", meaning), (("COPD", meaning),))
+    assert rewriter.rewrite(question).as_named_in(texts) == (changed if read else (question, ()))
+
+
+def test_a_brand_in_a_question_is_read_as_the_drug(rewriter: Rewriter) -> None:
+    read = rewriter.rewrite("Is it safe to take Zentrivax daily?")
+    assert read.as_named_in(["Zentrivax (dolutegravir)."])[1] == (("Zentrivax", "dolutegravir"),)
+    assert rewriter.rewrite("Is metformin safe?").as_named_in(["Acetaminophen."])[1] == ()
+
+
+def test_contractions_are_searched_in_full(index: Index, embedder: TextEmbedder) -> None:
+    retriever = Retriever(index, embedder, RetrieverConfig())
+    assert retriever.wording_of("What's metformin?") == retriever.wording_of("What is metformin?")
