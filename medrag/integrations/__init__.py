@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +39,20 @@ def as_pipeline(source: RAGPipeline | str | Path) -> RAGPipeline:
         ArtefactError: there is no usable index in the directory.
     """
     return source if isinstance(source, RAGPipeline) else RAGPipeline.open(source)
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Check the names of keyword arguments.
+
+    Raises:
+        ConfigError: one is unknown; names those that exist.
+    """
+    if unknown := sorted({*given} - {*known}):
+        raise ConfigError(
+            f"MedragRetriever has no setting {', '.join(unknown)}; it has "
+            f'{", ".join(sorted(known))}: MedragRetriever(source, k=5, where="year >= 2015") '
+            "returns 5 chunks of the documents that pass a filter"
+        )
 
 
 def as_metadata(hit: Hit) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
-from . import as_metadata, as_pipeline, require
+from . import as_metadata, as_pipeline, refuse_unknown, require
 
 require("llama_index.core", "llama-index")
 
@@ -13,6 +14,7 @@ from llama_index.core.base.base_retriever import BaseRetriever  # noqa: E402  # 
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode  # noqa: E402
 
 from ..pipeline import RAGPipeline  # noqa: E402
+from ..stores import Filter  # noqa: E402
 
 
 class MedragRetriever(BaseRetriever):
@@ -26,16 +28,23 @@ class MedragRetriever(BaseRetriever):
     Args:
         source: a `RAGPipeline`, which stays yours to close, or the directory of an index.
         k: how many chunks; `retriever.k` of the pipeline by default.
-        where: search only documents that pass this filter, such as "year >= 2015".
+        where: search only documents that pass this filter: an expression such as "year >= 2015",
+            or what `parse_filter` makes of one.
 
     Raises:
         ArtefactError: there is no usable index in the directory.
-        QuestionError, ConfigError: on a call, the question, `k` or the filter cannot be used.
+        ConfigError: an unknown setting, or, on a call, `k` or the filter cannot be used.
+        QuestionError: on a call, the question cannot be used.
     """
 
     def __init__(
-        self, source: RAGPipeline | str | Path, k: int | None = None, where: str | None = None
+        self,
+        source: RAGPipeline | str | Path,
+        k: int | None = None,
+        where: Filter | str | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_unknown(unknown, ("k", "where"))
         self._pipeline = as_pipeline(source)
         self._k = k
         self._where = where

@@ -11,11 +11,17 @@ from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from langchain_core.runnables import (
+    ConfigurableField,
+    RunnableConfig,
+    RunnableLambda,
+    RunnablePassthrough,
+)
 
 from medrag import RAGPipeline
 from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.integrations.langchain import MedragRetriever
+from medrag.stores import parse_filter
 
 QUESTIONS = ["What prevents gout?", "How is malaria spread?", "What dose at 10 days?"]
 
@@ -91,6 +97,52 @@ def test_k_is_that_of_the_pipeline_unless_it_is_given(pipeline: RAGPipeline) -> 
 def test_a_filter_decides_which_documents_are_searched(pipeline: RAGPipeline) -> None:
     found = MedragRetriever(pipeline, where="year >= 2015").invoke("oral iron")
     assert {one.metadata["document"] for one in found} == {"rows.jsonl#zinc"}
+
+
+def test_a_call_may_have_its_own_k_and_filter(pipeline: RAGPipeline) -> None:
+    retriever = MedragRetriever(pipeline, k=3, where="year < 2015")
+
+    def documents(found: list[Document]) -> list[str]:
+        return [one.metadata["document"] for one in found]
+
+    assert documents(retriever.invoke("oral iron")) == ["rows.jsonl#iron"]
+    assert documents(retriever.invoke("oral iron", where="year >= 2015")) == ["rows.jsonl#zinc"]
+    parsed = parse_filter("year >= 2015")
+    assert documents(retriever.invoke("oral iron", where=parsed)) == ["rows.jsonl#zinc"]
+    found = asyncio.run(retriever.ainvoke("oral iron", where=parsed))
+    assert documents(found) == ["rows.jsonl#zinc"]
+    assert len(MedragRetriever(pipeline, k=3).invoke("oral iron", k=2)) == 2
+    with pytest.raises(ConfigError, match="k=0"):
+        retriever.invoke("oral iron", k=0)
+
+
+def test_a_filter_may_be_parsed(pipeline: RAGPipeline) -> None:
+    found = MedragRetriever(pipeline, where=parse_filter("year >= 2015")).invoke("oral iron")
+    assert {one.metadata["document"] for one in found} == {"rows.jsonl#zinc"}
+
+
+@pytest.mark.parametrize("unknown", ["filter", "search_kwargs", "wehre", "top_k"])
+def test_an_unknown_setting_is_an_error(pipeline: RAGPipeline, unknown: str) -> None:
+    given = {unknown: "year = 2003"}
+    with pytest.raises(ConfigError, match=f"no setting {unknown};.*where="):
+        MedragRetriever(pipeline, k=2, **given)
+    retriever = MedragRetriever(pipeline, k=2, name="notes", tags=["a"], metadata={"b": 1})
+    assert (retriever.name, retriever.tags, retriever.metadata) == ("notes", ["a"], {"b": 1})
+    with pytest.raises(ConfigError, match=f"no setting {unknown};.*where="):
+        retriever.invoke("oral iron", None, **given)
+    with pytest.raises(ConfigError, match=f"no setting {unknown};.*where="):
+        asyncio.run(retriever.ainvoke("oral iron", None, **given))
+
+
+def test_settings_can_be_made_configurable(pipeline: RAGPipeline) -> None:
+    retriever = MedragRetriever(pipeline, k=3).configurable_fields(
+        k=ConfigurableField(id="k"), where=ConfigurableField(id="where")
+    )
+    assert len(retriever.invoke("oral iron")) == 3
+    asked = RunnableConfig(configurable={"k": 1, "where": "year >= 2015"})
+    (found,) = retriever.invoke("oral iron", asked)
+    assert found.metadata["document"] == "rows.jsonl#zinc"
+    assert len(retriever.with_config(configurable={"k": 2}).invoke("oral iron")) == 2
 
 
 def test_the_directory_of_an_index_is_enough(pipeline: RAGPipeline) -> None:

@@ -15,6 +15,7 @@ from llama_index.core.schema import MetadataMode, TextNode
 from medrag import RAGPipeline
 from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.integrations.llama_index import MedragRetriever
+from medrag.stores import parse_filter
 
 QUESTIONS = ["What prevents gout?", "How is malaria spread?", "What dose at 10 days?"]
 
@@ -92,3 +93,14 @@ def test_errors_are_those_of_medrag(pipeline: RAGPipeline, tmp_path: Path) -> No
         MedragRetriever(pipeline, k=0).retrieve("What prevents gout?")
     with pytest.raises(ConfigError, match="yaer"):
         MedragRetriever(pipeline, where="yaer >= 2015").retrieve("What prevents gout?")
+
+
+@pytest.mark.parametrize("unknown", ["filter", "filters", "similarity_top_k", "wehre"])
+def test_an_unknown_setting_is_an_error(pipeline: RAGPipeline, unknown: str) -> None:
+    with pytest.raises(ConfigError, match=f"no setting {unknown};.*where="):
+        MedragRetriever(pipeline, k=2, **{unknown: "year = 2003"})
+
+
+def test_a_filter_may_be_parsed(pipeline: RAGPipeline) -> None:
+    found = MedragRetriever(pipeline, where=parse_filter("year >= 2015")).retrieve("oral iron")
+    assert {one.node.metadata["document"] for one in found} == {"rows.jsonl#zinc"}
