@@ -23,7 +23,7 @@ from ..manifest import fingerprint
 from ..types import Rejected
 from .files import BOMB, MEGABYTE, RATIO_FROM, RATIO_LIMIT, Unpacked
 from .readers import SUFFIXES
-from .written import NOTES, QUARANTINE, written_file, written_folder
+from .written import NOTES, QUARANTINE, written_file, written_in
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _MEMBER_LIMIT = 1_000_000  # files in an archive
@@ -167,10 +167,13 @@ def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Reje
         except OSError as error:
             yield Away(folder or root, f"cannot be read: {error.strerror}", root, folder)
             continue
-        if folder and (reason := written_folder(directory / inside, names)):
-            yield Skipped(folder, reason)
+        written = written_in(directory / inside, names)
+        if folder and "" in written:
+            yield Skipped(folder, written[""])
             continue
-        names = [name for name in names if not name.startswith(".")]
+        for name in sorted(written.keys() - {""}):
+            yield Skipped(_writable(inside + name.rstrip("/")), written[name])
+        names = [name for name in names if not name.startswith(".") and name not in written]
         is_beir = "corpus.jsonl" in names and not {"queries.jsonl", "qrels/"}.isdisjoint(names)
         if is_beir and "qrels/" in names:
             names.remove("qrels/")
@@ -180,7 +183,10 @@ def _walk(directory: Path, root: str, index: Path) -> Iterator[SourceFile | Reje
             if is_beir and name != "corpus.jsonl" and name.endswith(_BEIR_SUFFIXES):
                 yield Skipped(inside + name, f"{_BEIR} (its corpus.jsonl is read)")
             elif not name.endswith("/"):
-                yield _source(Path(f"{directory}/{inside}{name}"), inside + name, root)
+                path = Path(f"{directory}/{inside}{name}")
+                why = written_file(path)
+                id_ = inside + name
+                yield Skipped(_writable(id_), why) if why else _source(path, id_, root)
 
 
 def _hint(path: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,8 @@ def test_an_artefact_is_skipped_unless_it_is_named(tmp_path: Path, kind: str) ->
         "[]",
         '{"name": "my app", "version": 3}',
         '{"kind": "index", "files": []}',
+        '{"kind": "index", "fingerprint": "", "package_version": "1", "checksum": ""}',
+        '{"kind": "index", "schema": 2, "fingerprint": "", "checksum": "y"}',
         '{"kind": "trip", "fingerprint": "", "package_version": "1", "checksum": ""}',
         '{"kind": ["index"], "fingerprint": "", "package_version": "1", "checksum": ""}',
     ],
@@ -71,29 +75,135 @@ def test_a_manifest_of_something_else_hides_nothing(tmp_path: Path, manifest: st
     assert not skipped(tmp_path)
 
 
+# What tells each kind of folder, and one more file that the same tool leaves there.
+HYDRA = {".hydra/hydra.yaml": "hydra:\n  run:\n    dir: .\n", "build_index.log": ""}
+SWEEP = {"multirun.yaml": "hydra:\n  run:\n", "0/.hydra/hydra.yaml": "hydra:\n", "0/ask.log": ""}
+RUN = "offline-run-20261127_021751-upokjlm6"
+WANDB = {f"{RUN}/run-upokjlm6.wandb": ":W&B..", f"{RUN}/files/requirements.txt": "numpy"}
+CHECKPOINTS = {"run.json": '"1360cc4ece386c45f2bf11e741dfd04e"', "checkpoint-1/README.md": "x"}
+VENV = {"pyvenv.cfg": "home = /usr/bin\n", "lib/python3.11/site-packages/a/README.md": "x"}
+CONDA = {"conda-meta/history": "==> 2026-11-27 <==\n", "share/doc.txt": "x"}
+NODE = {"lodash/package.json": "{}", "lodash/README.md": "x"}
+SCOPED = {"@types/node/package.json": "{}", "@types/node/README.md": "x"}
+
+
+def put(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
 @pytest.mark.parametrize(
-    ("folder", "mark", "who"),
+    ("folder", "files", "who"),
     [
-        ("runs/1", ".hydra/hydra.yaml", "medrag"),
-        ("sweep", "multirun.yaml", "medrag"),
-        ("wandb", "offline-run-2/files/requirements.txt", "medrag"),
-        ("deep/wandb", "run-3/logs/debug.log", "medrag"),
-        ("adapter/checkpoints", "run.json", "medrag"),
-        ("medquad", "medquad-corpus.jsonl", "medrag"),
-        ("env", "pyvenv.cfg", "software"),
-        ("tools/conda", "conda-meta/history", "software"),
-        ("node_modules", "pkg/README.md", "software"),
-        ("src/__pycache__", "a.txt", "software"),
+        ("runs/1", HYDRA, "medrag"),
+        ("deep/wandb", WANDB, "medrag"),
+        ("adapter/checkpoints", CHECKPOINTS, "medrag"),
+        ("env", VENV, "software"),
+        ("tools/conda", CONDA, "software"),
+        ("node_modules", NODE, "software"),
+        ("web/node_modules", SCOPED, "software"),
+        ("src/__pycache__", {"a.cpython-311.pyc": ""}, "software"),
     ],
 )
 def test_logs_and_software_are_skipped_unless_they_are_named(
-    tmp_path: Path, folder: str, mark: str, who: str
+    tmp_path: Path, folder: str, files: dict[str, str], who: str
 ) -> None:
-    make(tmp_path, "a.txt", f"{folder}/{mark}", f"{folder}/index/x.txt", f"{folder}/b.txt")
+    put(tmp_path, {"a.txt": "A."})
+    put(tmp_path / folder, files)
     assert read(tmp_path) == ["a.txt"]
     assert list(skipped(tmp_path)) == [folder]
     assert who in skipped(tmp_path)[folder].partition(" (")[0]
-    assert f"{folder}/b.txt" in [f"{folder}/{name}" for name in read(tmp_path / folder)]
+    assert set(read(tmp_path / folder)) == {n for n in files if n.endswith((".txt", ".md"))}
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "left_out"),
+    [
+        ("project", HYDRA, ["build_index.log"]),
+        ("sweep", SWEEP, ["multirun.yaml", "0"]),
+        ("wandb", WANDB, [RUN]),
+        ("project", VENV, ["lib", "pyvenv.cfg"]),
+        ("project", HYDRA | VENV, ["build_index.log", "lib", "pyvenv.cfg"]),
+        ("__pycache__", {"a.cpython-311.pyc": ""}, ["a.cpython-311.pyc"]),
+    ],
+)
+def test_a_users_folder_where_a_tool_was_run_is_read(
+    tmp_path: Path, folder: str, files: dict[str, str], left_out: list[str]
+) -> None:
+    mine = ["protocol.md", "run-in-clinic.md", "scan.PDF", "docs/deep.md"]
+    put(tmp_path / folder, files | dict.fromkeys(mine, "Mine."))
+    assert set(read(tmp_path)) == {f"{folder}/{name}" for name in mine}
+    assert set(skipped(tmp_path)) == {f"{folder}/{name}" for name in left_out}
+    assert set(read(tmp_path / folder)) == set(mine)
+
+
+@pytest.mark.parametrize(
+    ("folder", "files"),
+    [
+        ("project", {".hydra/hydra.yaml": ""}),
+        ("project", {".hydra/hydra.yaml": "heads: 9\n"}),
+        ("sweep", {"multirun.yaml": "[]"}),
+        ("wandb", {"run-in-clinic.md": "Mine.", "run-1/a.md": "Mine."}),
+        ("wandb", {f"{RUN}/files/a.md": "Mine."}),
+        ("wandb", {f"{RUN}/run-1.wandb": "Mine.", f"{RUN}/a.md": "Mine."}),
+        ("checkpoints", {"run.json": "{}"}),
+        ("checkpoints", {"run.json": '"gout"'}),
+        ("ward", {"ward-corpus.jsonl": '{"id": "1", "text": "W."}\n', "index/rules.md": "Mine."}),
+        ("env", {"pyvenv.cfg": "", "lib/a.md": "Mine."}),
+        ("conda", {"conda-meta/history": "Mine."}),
+        ("node_modules", {"lymph_nodes.md": "Mine.", "axillary/level-1.md": "Mine."}),
+        ("base", {"medrag_tiny.txt": "Mine."}),
+        ("guides", {"store.sqlite": "", ".lock": ""}),
+        ("guides", {"store.sqlite": "no database", ".lock": ""}),
+    ],
+)
+def test_a_mark_without_its_content_hides_nothing(
+    tmp_path: Path, folder: str, files: dict[str, str]
+) -> None:
+    put(tmp_path / folder, files | {"protocol.md": "Mine."})
+    documents = {"protocol.md", *(n for n in files if n.endswith((".md", ".txt", ".jsonl")))}
+    assert set(read(tmp_path)) == {f"{folder}/{name}" for name in documents}
+    assert not skipped(tmp_path)
+
+
+def test_a_document_beside_packages_of_node_is_read(tmp_path: Path) -> None:
+    put(tmp_path / "node_modules", NODE | {"lymph_nodes.md": "Mine."})
+    assert read(tmp_path) == ["node_modules/lymph_nodes.md"]
+    assert list(skipped(tmp_path)) == ["node_modules/lodash"]
+
+
+def test_the_store_of_another_program_hides_nothing(tmp_path: Path) -> None:
+    put(tmp_path / "guides", {"g.md": "Mine."})
+    with closing(sqlite3.connect(tmp_path / "guides/store.sqlite")) as store:
+        store.execute("CREATE TABLE documents (id)")
+    assert read(tmp_path) == ["guides/g.md"]
+    assert not skipped(tmp_path)
+
+
+def test_an_index_without_its_manifest_is_skipped_and_not_touched(
+    build: Build, config: PipelineConfig
+) -> None:
+    build()
+    index = Path(config.index.dir)
+    (index / "manifest.json").unlink()
+    before = sorted(index.rglob("*"))
+    assert "has not finished" in skipped(index.parent)[index.name]
+    assert sorted(index.rglob("*")) == before
+
+
+def test_a_benchmark_made_ready_is_skipped_but_not_a_folder_with_other_documents(
+    build: Build, config: PipelineConfig, tmp_path: Path
+) -> None:
+    place = tmp_path / "made/ward"
+    config.index.dir = str(place / "index")
+    build()
+    put(place, {"ward-corpus.jsonl": '{"id": "1", "text": "Rounds are at nine."}\n'})
+    assert list(skipped(tmp_path / "made")) == ["ward"]
+    put(place, {"intro.md": "Mine."})
+    assert read(tmp_path / "made") == ["ward/intro.md", "ward/ward-corpus.jsonl"]
+    assert list(skipped(tmp_path / "made")) == ["ward/index"]
 
 
 def test_a_cache_is_known_by_the_signature_of_its_tag(tmp_path: Path) -> None:
@@ -154,8 +264,15 @@ def test_certificates_and_caches_are_skipped_and_other_files_are_not(
     build()
     with RAGPipeline(config, embedder) as rag:
         write(place / "answer.json", certify(rag, rag.query("What prevents gout?")))
-    assert skipped(place).keys() == {"answer.json", "cache.sqlite"}
-    assert read(place) == ["a.txt"]
+    certificate = (place / "answer.json").read_text(encoding="utf-8")
+    for name in ("cert.txt", "cert.md", "cert.jsonl", "CERT.CSV", "cert"):
+        (place / name).write_text(certificate, encoding="utf-8")
+    put(place, {"b.md": 'A file that starts with {"kind": "answer certificate"} is one.'})
+    put(place, {"c.jsonl": '{"kind": "answer certificate", "text": "Certificates."}'})
+    certificates = {"answer.json", "cert.txt", "cert.md", "cert.jsonl", "CERT.CSV", "cert"}
+    assert skipped(place).keys() == {*certificates, "cache.sqlite"}
+    assert read(place) == ["a.txt", "b.md", "c.jsonl"]
+    assert read(place / "cert.md") == ["cert.md"]  # named
 
 
 def test_a_corpus_that_holds_its_index_and_other_artefacts(
