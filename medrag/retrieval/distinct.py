@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..text.duplicates import SHORT, said
+from ..text.duplicates import SHORT, heading_said, title_said
 from ..text.near_duplicates import Gist
 from ..types import Hit
 
@@ -16,10 +16,8 @@ _LOWERED = 0.2  # share of its score that a hit loses if it is like a better one
 class Distinct:
     """Hits of which no two say the same, made from hits that are added best first.
 
-    If one of two texts holds the whole other one and more, it is shown at the place of the better
-    one, so that nothing is lost. A hit in nearly the same words as a better one may still say
-    something else (another drug, another ward). It is kept, but its score is lowered, so that
-    others are seen as well.
+    A hit in nearly the same words as a better one may still say something else (another drug,
+    another ward). It is kept, but its score is lowered, so that others are seen as well.
 
     Attributes:
         copies: how many hits said the same as an earlier one.
@@ -29,7 +27,7 @@ class Distinct:
     def __init__(self) -> None:
         self.copies = self.different = 0
         self._kept: list[_Kept] = []
-        self._by_key: dict[tuple[str, str], _Kept] = {}
+        self._by_key: dict[tuple[str, ...], _Kept] = {}
         self._compared: list[_Kept] = []  # the first that do not resemble a better one
 
     def add(self, hit: Hit) -> None:
@@ -38,11 +36,10 @@ class Distinct:
         kept = self._by_key.get(new.key)
         if kept is None:
             kept = next((one for one in self._kept[:_COMPARED] if one.says_same(new)), None)
-            if kept is None:
-                self._by_key[new.key] = new
-                self._keep(new)
-                return
-            self._by_key[new.key] = kept
+            self._by_key[new.key] = kept or new
+        if kept is None:
+            self._keep(new)
+            return
         self.copies += 1
         kept.take_in(new)
 
@@ -66,30 +63,29 @@ class _Kept:
     """A hit that is shown, and the documents that say the same.
 
     Attributes:
-        key: equal for hits that say the same in the same words.
+        key: equal for hits that say the same in the same words under the same title and headings.
     """
 
     def __init__(self, hit: Hit) -> None:
         self.gist = Gist(hit.text)
         self._hit = hit
-        # A short text says what it says by its title and metadata, too.
-        about = f"{hit.title}\n{hit.metadata}" if len(hit.text) < SHORT else ""
-        self._heading = said(f"{about}\n{hit.section}\n{hit.header}")
-        self.key = (" ".join(self._heading), self.gist.joined)
+        headings = heading_said(f"{hit.section}\n{hit.header}")
+        self._about = "\0".join((*title_said(hit.title), "", *headings))
+        # A short text says what it says by its metadata, too.
+        self._metadata = str(hit.metadata) if len(self.gist.joined) < SHORT else ""
+        self.key = (self._about, self._metadata, self.gist.joined)
         self._documents = {hit.document: None}  # in order
 
     def says_same(self, new: _Kept) -> bool:
         """Whether one of the two is enough, although their words differ."""
-        if self._heading != new._heading:
+        if self._about != new._about or not self.gist.is_same(new.gist):
             return False
-        one, other = self.gist, new.gist
-        return one.is_same(other) or one.holds(other) or other.holds(one)
+        # Of two texts with the same words, a letter more can make one long.
+        return self._metadata == new._metadata or not (self._metadata and new._metadata)
 
     def take_in(self, new: _Kept) -> None:
-        """Name the document of another hit that says the same; show the hit if it says more."""
+        """Name the document of another hit that says the same."""
         self._documents[new._hit.document] = None
-        if new.gist.holds(self.gist):
-            self.gist, self._hit = new.gist, replace(new._hit, score=self._hit.score)
 
     def lower(self) -> None:
         """Lower the score, because a better hit is in nearly the same words."""

@@ -1,7 +1,7 @@
 """Tell whether two texts say the same, so that copies of a note count once.
 
-Strict on purpose: a number, unit, negation or population that differs makes another text. Where it
-is not clear whether a number only tells copies apart, the texts differ.
+Strict on purpose: in doubt the texts differ. A needless second hit costs a place in a list, a
+hidden one may be the dose that was asked for.
 """
 
 from __future__ import annotations
@@ -16,118 +16,117 @@ from .words import STOPWORDS, fold
 # or a sign as in "HER2-". Begins with a set of characters, by which it is found fast.
 _PUNCTUATION = re.compile(
     r"""[-.,:/;!'"()\[\]{}…|\\*#@•·“”‘’«»„`´、。「」『』【】《》〈〉・।॥،؛۔_]"""
-    r"(?:(?<![-.,:/])|(?<=[.,])(?![0-9])|(?<=[:/])(?:(?<![0-9].)|(?![0-9]))"
+    r"""(?:(?<![-.,:/])(?<![0-9]['"])|(?<=[.,])(?![0-9])|(?<=[:/])(?:(?<![0-9].)|(?![0-9]))"""
     r"|(?<=-)(?!\.?[0-9])(?:(?<![\w(].)|(?=[\w-])))",
     re.DOTALL,
 )
 _SIGN = re.compile(r"[^\w\s.,:/-]")
-_ASCII_SIGN = re.compile("[$%&+<=>?^~]")  # the same, faster
+_ASCII_SIGN = re.compile("""[$%&+<=>?^~'"]""")  # the same, faster
+_QUOTES = str.maketrans("“”„«»‘’", '"""""\'\'')
 _DASH = re.compile("[‐‑‒–—―−]")
-# A power or a fraction is no digit of the number before it.
-_RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻¼-¾⅐-⅞]+")
+# A free minus belongs to the number after it, unless the line is an item of a list.
+_MINUS = re.compile(r"−[ \t]+(?=\.?[0-9])")
+_FREE_HYPHEN = re.compile(r"(?<=[^\s-][ \t])-[ \t]+(?=\.?[0-9])")
+_RANGE = re.compile("(?<=[0-9]) - (?=[0-9])")
+# A power or a fraction is no digit of the number before it, and "≠" is not "=" with an accent.
+_RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻¼-¾⅐-⅞]+|[∉∌∤∦≁≄≇≉≠≭-≱≴≵≸≹⊀⊁⊄⊅⊈⊉\u0338]")
+# A short word with a capital letter may be a symbol, of which the case counts: "mU", "Mg".
+_SYMBOL = re.compile("(?<![A-Za-zµμ])(?=[a-zµμ]{0,2}[A-Z])[A-Za-zµμ]{1,3}(?!\\w)")
+_VOWELS = frozenset("aeiouy")
 
-_MONTHS = frozenset(
-    """
-    jan january feb february mar march apr april may jun june jul july aug august sep sept september
-    oct october nov november dec december
-    """.split()  # noqa: SIM905
+_DAY = (
+    r"(?:[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{1,2}([/.-])[0-9]{1,2}\1[0-9]{4}"
+    r"|[0-9]{1,2}(?:st|nd|rd|th)?\s[A-Za-z]{3,9},?\s[0-9]{4}"
+    r"|[A-Za-z]{3,9}\s[0-9]{1,2}(?:st|nd|rd|th)?,?\s[0-9]{4})"
 )
-_MONTH = rf"(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
-_YEAR = "(?:19|20)[0-9]{2}"
-_TIME = (
-    r"(?:(?:t|,?\s+(?:at\s+)?)[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?"
-    r"(?:\s?[ap]m\b)?(?:z\b|\s?utc\b|[+-][0-9]{2}:?[0-9]{2})?)?"
+_TIME = r"(?:,?\s(?:at\s)?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?:\s?[ap]m)?)?"
+_PAGE_LINE = re.compile(
+    r"[Pp]age\s[0-9]{1,4}\s?(?:of|/)\s?[0-9]{1,4}|PAGE\s[0-9]{1,4}\sOF\s[0-9]{1,4}|Page\s[0-9]{1,3}"
 )
-_DATE_END = rf"{_TIME}(?![\w/]|[.:-][0-9])"
-# Begins with a digit, by which it is found fast. The lookbehind: that digit begins the number.
-_DATE = re.compile(
-    r"[0-9](?<![\w./-][0-9])(?:"
-    r"(?<=[12])[09][0-9]{2}([-/.])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12][0-9]|3[01])"
-    rf"|[0-9]?([-/.])(?:0?[1-9]|[12][0-9]|3[01])\2{_YEAR}"
-    rf"|[0-9]?(?:st|nd|rd|th)?[\s-](?:of\s)?{_MONTH}\.?,?[\s-]{_YEAR}"
-    rf"|[0-9]{{3}}\s*年\s*[0-9]{{1,2}}\s*月\s*[0-9]{{1,2}}\s*日){_DATE_END}"
+_COPY_LINE = re.compile(
+    rf"(?:Copy|Version|Draft)\s[0-9]+(?:\.[0-9]+)*|Document\sID:?\s[\w-]*[0-9][\w-]*"
+    rf"|(?:Reprinted|Printed)(?:\son)?:?\s{_DAY}{_TIME}|(?:https?://|www\.)\S+"
 )
-_AFTER_MONTH = re.compile(f"[.,\\s]{_YEAR}")
-_DATE_FROM_MONTH = re.compile(
-    rf"\b{_MONTH}\.?,?\s+(?:[0-9]{{1,2}}(?:st|nd|rd|th)?,?\s+)?{_YEAR}{_DATE_END}"
+_MAY_BE_LABELLED = re.compile(
+    r"^\s*(?:page\s|copy\s|version\s|draft\s|document\sid|re?printed|printed|https?:|www\.)",
+    re.I | re.M,
+)
+_ENDED = (".", "!", "?")
+# What a title says of the file or the copy. A number alone may be what the title is about.
+_OF_COPY = re.compile(
+    r"\.(?:pdf|docx?|odt|rtf|txt|md|html?|epub)$|(?:\s|\s-\s|\s\()copy(?:\s\([0-9]{1,2}\)|\))?$"
+    r"|[\s,(-]+(?:draft|version) [0-9]+(?:\.[0-9]+)*\)?$",
+    re.I,
 )
 
-_WITH_COLON = "copy|version|page|draft|revision|rev|sheet|ref|reference|id|mrn|accession|serial"
-_OTHERS = "note|visit|edition|issue|form|document|doc|file|record|letter|leaflet|handout|slide"
-_STAMPS = "printed|reprinted|printout|created|saved|downloaded|generated|exported"
-_NUMBER = "number|num|no|nr"
-_LABELS = frozenset("|".join((_WITH_COLON, _OTHERS, _STAMPS)).split("|"))
-_NUMBERS = frozenset(_NUMBER.split("|"))
-# What follows the number or letter of a label. Any other word may be what is counted or measured.
-_END = (
-    r"(?=[ \t]*+(?:$|[\n;)\]|]|[.:](?![0-9])|[,-](?!\s*[0-9])"
-    rf"|(?:of|for|from|is|was|are|the|on|dated|{_STAMPS}|{_WITH_COLON}|{_OTHERS})\b))"
-)
-_LABEL = re.compile(
-    rf"""
-    (\b(?:{_WITH_COLON})\b(?:[ \t]*+:)?
-    |\b(?:{_OTHERS})\b
-    )
-    (?:[ \t]++(?:{_NUMBER}|id)\b)?\.?[ \t]*+\#?[ \t]*+
-    (?:[0-9]+(?:[./-][0-9]+)*[a-z]?|[a-z]|(?<=[\s:\#])[a-z]{{1,4}}[-/]?[0-9][0-9/-]{{3,}})
-    (?:[ \t]*+(?:of|/)[ \t]*+[0-9]+)?
-    {_END}
-    |(\b(?:{_STAMPS})\b)[ \t]*+:?[ \t]*+(?:on[ \t]++|at[ \t]++)?
-    (?:[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9])?(?:[ ]?[ap]m\b)?|[0-9]+){_END}
-    """,
-    re.VERBOSE | re.MULTILINE,
-)
-# Elsewhere than at the beginning of a line, it may be the number of a dose.
-_NUMBERED = re.compile(rf"(\n[ \t]*+(?:{_NUMBER})\b\.?)[ \t]*+#?[0-9]+{_END}")
-_PAGE_LINE = re.compile(r"\n[ \t]*[0-9]+ of [0-9]+[ \t]*(?=\n)")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-# Characters; a shorter text says what it says by its title and metadata, too.
+# Characters of the words that count; a shorter text says what it says by its title and metadata,
+# too.
 SHORT = 300
 _FEW = 6  # words
-# Words that say nothing about a patient; a copy may have one more of them.
-_SAYS_NOTHING = frozenset(
-    """
-    also an and copy document draft edition handbook handout it its leaflet please printed reprinted
-    revision sheet that the these this those version which
-    """.split()  # noqa: SIM905
-)
+_SAYS_NOTHING = frozenset(("also", "an", "please", "the"))
 
 
 def same_text_key(text: str) -> bytes:
     """A key of 16 bytes that is equal for texts that say the same; see also `SHORT`.
 
-    Case, accents, white space, punctuation, articles and the like do not count, nor what tells
-    copies of a text apart: the number or letter of a copy, version, page or visit, ids, and dates
-    with the time beside them. Every other word, number and sign counts.
+    Case, accents, white space, punctuation and articles do not count, nor lines of their own that
+    only tell copies apart, such as "Page 3 of 9". Every other word, number and sign counts, and so
+    does the case of units ("mU", "MU").
     """
     return blake2b("\0".join(said(text)).encode(errors="replace"), digest_size=16).digest()
 
 
 def said(text: str) -> list[str]:
-    """The words, numbers and signs of a text, without what tells copies apart."""
+    """The words, numbers and signs of a text, without lines that only tell copies apart."""
+    if _MAY_BE_LABELLED.search(text):
+        text = _without_labels(text)
+    return heading_said(text)
+
+
+def heading_said(text: str) -> list[str]:
+    """The words, numbers and signs of a heading, in which every number counts."""
     if not text.isascii():
+        text = _MINUS.sub("-", text.translate(_QUOTES))
         text = _DASH.sub("-", _RAISED.sub(r" ^\g<0> ", text))
-    text = fold(text)
-    tokens = _tokens(text)
-    lines = f"\n{text}\n"
-    less = _PAGE_LINE.sub("\n", _DATE.sub(" ", lines))
-    less = _NUMBERED.sub(r"\1", less)
-    if less.count("-") >= 4:
-        less = _UUID.sub(" ", less)
-    if not _MONTHS.isdisjoint(tokens) and _AFTER_MONTH.search(less):
-        less = _DATE_FROM_MONTH.sub(" ", less)
-    if not _LABELS.isdisjoint(tokens) and _holds_label(tokens):
-        less = _LABEL.sub(r"\1\2 ", less)
-    tokens = tokens if less == lines else _tokens(less)
+    text = _FREE_HYPHEN.sub("-", _RANGE.sub("-", text))
+    tokens = _tokens(fold(_SYMBOL.sub(_with_case, text)))
     return [token for token in tokens if token not in _SAYS_NOTHING]
 
 
-def _holds_label(tokens: list[str]) -> bool:
-    return any(
-        word in _LABELS and (len(after) == 1 or not after.isalpha() or after in _NUMBERS)
-        for word, after in pairwise(tokens)
-    )
+def title_said(title: str) -> list[str]:
+    """The words of a title, without a name of a file type, "copy" or "version 2" at its end."""
+    return heading_said(_OF_COPY.sub("", title))
+
+
+def _without_labels(text: str) -> str:
+    """A text without page lines, and without other labels of the copy as first or last line.
+
+    A label that may be the rest of a sentence that was broken into lines stays.
+    """
+    every = [line.strip() for line in text.strip().split("\n")]
+    lines = [line for line in every if not _PAGE_LINE.fullmatch(line)]
+    while len(lines) > 1 and (not lines[0] or _COPY_LINE.fullmatch(lines[0])):
+        if lines[0] and lines[1][:1].islower():
+            break
+        del lines[0]
+    while len(lines) > 1 and (not lines[-1] or _COPY_LINE.fullmatch(lines[-1])):
+        if lines[-1] and lines[-2] and not lines[-2].endswith(_ENDED):
+            break
+        del lines[-1]
+    return "\n".join(lines) if any(lines) else text
+
+
+def _with_case(found: re.Match[str]) -> str:
+    """A short word, with a mark that tells which of its letters are capital if that counts."""
+    word, start = found[0], found.start()
+    low = word.lower()
+    if len(word) > 1 and low in STOPWORDS:
+        return word
+    if not found.string[max(0, start - 2) : start].rstrip(" ")[-1:].isdigit():
+        capital_inside = word[1:] != low[1:] and (len(word) == 2 or not word.isupper())
+        if len(word) == 1 or not (capital_inside or _VOWELS.isdisjoint(low)):
+            return word
+    return f"{word} ^{''.join('u' if letter.isupper() else 'l' for letter in word)}"
 
 
 def _tokens(text: str) -> list[str]:

@@ -1,10 +1,8 @@
-"""Tell whether a text says nothing that another one lacks, although their words are not the same.
+"""Tell whether two texts say the same, although their words are not quite the same.
 
-Only what has no weight may differ: marks of references, lines about the copy itself, a few joining
-words, two letters that changed places, one that is there twice, and a plain sentence at either end,
-because a text is cut into chunks at other places if it is read from another file. Every other word,
-number and sign counts, so texts with another dose, drug, negation, population or place are never
-one.
+Only what has no weight may differ: marks of references, a few joining words, two letters that
+changed places, one that is there twice. Every other word, number and sign counts, so texts with
+another dose, drug, negation, population or place are never one.
 """
 
 from __future__ import annotations
@@ -17,40 +15,31 @@ from .words import STOPWORDS
 # Joining words between statements.
 _JOINING = frozenset(
     """
-    accordingly additionally again consequently furthermore hence however indeed likewise moreover
-    namely similarly then therefore thus
+    accordingly additionally consequently furthermore hence however indeed likewise moreover namely
+    therefore thus
     """.split()  # noqa: SIM905
 )
-# "[12]", "[3,4]" or "[5–7]" after a word, unless it may be counted or measured: "[20] mg/L".
+# "[12]", "[3,4]" or "[5–7]" after a word or the end of a sentence, and not glued to what follows.
 _REFERENCE = re.compile(
-    r"(?<=[\w.,;:)%])\s?\[[0-9]{1,3}(?:\s?[,;–-]\s?[0-9]{1,3})*\]"
-    rf"(?=\s*(?:[.,;:)]|$|[A-Z][a-z]|(?:{'|'.join(sorted(STOPWORDS))})\b)|\s*\n)"
+    r"(?:(?<=[^\W\d_])|(?<=[.,;)])|(?<=[^\W\d_]\s)|(?<=[.,;)]\s))"
+    r"\[[0-9]{1,3}(?:\s?[,;–-]\s?[0-9]{1,3})*\](?=[.,;:)\s]|$)"
 )
-_RAISED = re.compile(r"(?<=[a-z]{4})[⁰¹²³⁴-⁹]+(?:[,–-][⁰¹²³⁴-⁹]+)*")
-# What a line about the copy, its publisher or its place on the web says.
-_ABOUT_COPY = re.compile(
-    r"(?:©|\bcopyright\b)(?:\s*\(c\))?\s*(?:(?:19|20)[0-9]{2}(?:[-–][0-9]+)?)?|https?://\S+|\bwww\.\S+"
-    r"|\bdoi\b[:\s]*(?:10\.\S+)?|\bis[sb]n\b[:\s]*[0-9X-]*|\ball rights reserved\b"
-    r"|\bdownloaded from\b|\bprinted (?:from|by)\b|\bconfidential\b"
-    r"|\bfor (?:personal|internal|educational|private)(?: \w+)? (?:use|purposes)(?: only)?\b"
-    r"|\bdo not (?:copy|distribute|reproduce|forward)\b|\bnot for (?:resale|distribution)\b"
-    r"|\bterms of (?:use|service)\b|\bunder (?:a|the) [\w -]+ licen[cs]e\b",
-    re.I,
-)
-_LINE = 120  # characters; a longer line says more
-# Words that limit what is said, or say for whom it is.
-_LIMIT = re.compile(
-    r"\b(?:no|not|never|nor|none|without|avoid\w*|unless|except|only|contra\w+|stop\w*|instead|if|"
-    r"(?:pre|post)?-?\w*natal|child\w*|infants?|bab(?:y|ies)|newborns?|paediatric\w*|pediatric\w*|"
-    r"adults?|adolescents?|elderly|older|pregnan\w*|breast\w*|lactat\w*|wom[ae]n|m[ae]n|male|female|"
-    r"renal|hepatic|kidneys?|liver|ward|wing|unit|clinic|department)\b"
+# The end of the sentence that a reference is for. A shorter piece may be a label and its value.
+_SENTENCE = re.compile(r"[^.!?\n]*[.,;:)]?\s?$")
+_LAST_WORD = re.compile(r"([^\W\d_]+)[.,;:)]?\s?$")
+_LEAST = 6  # words
+# A number after one of these, or after a function word, may be a value.
+_VALUE = frozenset(
+    """
+    apgar asa below class count crp dose equal equals ferritin gcs glucose grade group haemoglobin
+    hemoglobin inr lactate level measured number phase ph potassium range rate ratio reached
+    remained reported result scale score scored showed sodium stage step times total type urea value
+    version
+    """.split()  # noqa: SIM905
 )
 _TYPOS = 3  # words with swapped or doubled letters in a text
 _LONG = 7  # letters, from which on two words that differ so little are one
 _TWICE = re.compile(r"(.)\1")
-_SHARE = 0.6  # of the words of a text, that another has to have to be the same but for its edges
-_SMALL = 2  # function words, from which on some words are running text
-_WORDS = 30  # a shorter text within another may be about something else there
 
 
 class Gist:
@@ -58,13 +47,13 @@ class Gist:
 
     Attributes:
         joined: the words that count, each between spaces; equal for texts that say the same.
-        wording: of the same words.
+        wording: of all words.
     """
 
     __slots__ = ("_tokens", "joined", "wording")
 
     def __init__(self, text: str) -> None:
-        tokens = said(_without_marks(text))
+        tokens = said(_REFERENCE.sub(_reference, text) if "[" in text else text)
         self.wording = Wording(tokens)
         self._tokens = [token for token in tokens if token not in _JOINING]
         self.joined = f" {' '.join(self._tokens)} "
@@ -81,45 +70,16 @@ class Gist:
                     return False
         return True
 
-    def holds(self, other: Gist) -> bool:
-        """Tell whether this text is the other one with more before or after it."""
-        if len(other.joined) >= len(self.joined):
-            return False
-        least = max(_WORDS, _SHARE * len(self._tokens))
-        if len(other._tokens) < least or other.joined not in self.joined:
-            return False
-        edges = self.joined.split(other.joined, 1)
-        return all(not edge or _is_plain(edge) for edge in edges)
 
-
-def _without_marks(text: str) -> str:
-    if "[" in text:
-        text = _REFERENCE.sub("", text)
-    if not text.isascii():
-        text = _RAISED.sub("", text)
-    if _ABOUT_COPY.search(text):
-        lines = text.split("\n")
-        text = "\n".join(line for line in lines if not _is_about_copy(line))
-    return text
-
-
-def _is_about_copy(line: str) -> bool:
-    if len(line) > _LINE or not _ABOUT_COPY.search(line):
-        return False
-    return not _limits(" ".join(said(_ABOUT_COPY.sub(" ", line))))
-
-
-def _is_plain(edge: str) -> bool:
-    """Tell whether what one of two texts has more is running text that limits nothing.
-
-    A heading has few small words. It may say for whom all the rest is.
-    """
-    small = sum(word in STOPWORDS for word in edge.split())
-    return small >= _SMALL and not _limits(edge)
-
-
-def _limits(said_there: str) -> bool:
-    return bool(_LIMIT.search(said_there)) or any(sign.isdigit() for sign in said_there)
+def _reference(found: re.Match[str]) -> str:
+    """Nothing for the number of a reference; the number itself if it may be a value."""
+    before = found.string[max(0, found.start() - 300) : found.start()]
+    last = _LAST_WORD.search(before)
+    word = last[1].lower() if last else ""
+    sentence = _SENTENCE.search(before.rstrip(" .,;:)"))
+    if not word or word in STOPWORDS or word in _VALUE:
+        return found[0]
+    return "" if sentence and len(sentence[0].split()) >= _LEAST else found[0]
 
 
 def _is_typo(one: str, other: str) -> bool:

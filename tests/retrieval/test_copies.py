@@ -10,7 +10,9 @@ import pytest
 from medrag import CacheConfig, CorpusConfig, IndexConfig, PipelineConfig, RAGPipeline
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
+from medrag.retrieval.distinct import Distinct
 from medrag.text.duplicates import Wording, said
+from medrag.types import Hit
 
 Ask = Callable[[dict[str, str]], RAGPipeline]
 
@@ -41,7 +43,7 @@ NOTE = "# Teicoplanin\n\nTeicoplanin is loaded with 6 mg/kg every 12 hours in ad
 
 
 def test_copies_do_not_crowd_out_other_notes(ask: Ask) -> None:
-    copies = {f"note-{n}": NOTE.format(f"copy {n} for the ward") for n in range(1, 9)}
+    copies = {f"note-{n}": f"{NOTE.format('says the ward')}\n\nCopy {n}" for n in range(1, 9)}
     with ask({**copies, **OTHERS}) as rag:
         hits = rag.retrieve("teicoplanin dose", 5)
         (note,) = [hit for hit in hits if "note" in hit.document]
@@ -75,22 +77,68 @@ GUIDE = (
     "checked twice a week, and the line is flushed after each dose of teicoplanin by the nurse. "
     "Blood counts are taken at the start of the course and at the end of it."
 )
-LONGER = f"{GUIDE} The pharmacist is told of each course by the team on the same day."
 
 
-def test_the_text_that_says_more_stands_for_both(ask: Ask) -> None:
+def test_a_text_that_says_more_stays_beside_the_shorter_one(ask: Ask) -> None:
     notes = {
         "short": GUIDE,
-        "longer": LONGER,
+        "longer": f"{GUIDE} All of it has been withdrawn, because it was found to be wrong.",
         "typo": GUIDE.replace("concentration", "concnetration"),
     }
     with ask({name: f"# Teicoplanin\n\n{text}" for name, text in notes.items()} | OTHERS) as rag:
         hits = rag.retrieve("teicoplanin loading in adults with bone infection", 5)
-        (hit,) = [hit for hit in hits if hit.document not in ("levels.md", "infusion.md")]
-        assert hit.document == "longer.md"
-        assert hit.text.endswith(LONGER)
-        assert set(hit.duplicates) == {"short.md", "typo.md"}
+        documents = {hit.document for hit in hits} - {"levels.md", "infusion.md"}
+        assert len(documents) == 2
+        assert "longer.md" in documents
         assert [hit.score for hit in hits] == sorted((one.score for one in hits), reverse=True)
+
+
+def shown(*hits: Hit) -> list[str]:
+    distinct = Distinct()
+    for one in hits:
+        distinct.add(one)
+    return [one.document for one in distinct.hits()]
+
+
+def hit(document: str, text: str = GUIDE, title: str = "Teicoplanin", section: str = "") -> Hit:
+    return Hit(1, document, title, text, 0, len(text), None, section, "", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Teicoplanin", "Flucytosine"),
+        ("Teicoplanin", "Teicoplanin in infants"),
+        ("From iron to zinc", "From zinc to iron"),
+        ("CCR5 copy 2", "CCR5 copy 4"),
+    ],
+)
+def test_one_text_under_two_titles_is_two_hits(one: str, other: str) -> None:
+    for text in (GUIDE, GUIDE[:150]):
+        assert len(shown(hit("a", text, one), hit("b", text, other))) == 2
+
+
+@pytest.mark.parametrize(
+    "other", ["TEICOPLANIN", "Teicoplanin copy", "Teicoplanin.pdf", "Teicoplanin, version 2.1"]
+)
+def test_a_title_may_name_the_file_or_copy(other: str) -> None:
+    for text in (GUIDE, GUIDE[:150]):
+        assert shown(hit("a", text), hit("b", text, other)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Visit 3", "Visit 4"), ("June 2011", "June 2022"), ("Version 1", "Version 2")],
+)
+def test_every_number_of_a_section_counts(one: str, other: str) -> None:
+    assert len(shown(hit("a", section=one), hit("b", section=other))) == 2
+
+
+@pytest.mark.parametrize("length", range(290, 310))
+def test_copies_about_as_long_as_a_short_text_are_one_hit(length: int) -> None:
+    text = GUIDE[:length]
+    assert shown(hit("a", text), hit("b", f"  {text}  !\n")) == ["a"]
+    assert shown(hit("a", text), hit("b", text.replace("concentration", "conncentration"))) == ["a"]
 
 
 def test_a_ward_in_a_heading_keeps_both(ask: Ask) -> None:

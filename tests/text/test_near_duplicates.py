@@ -17,11 +17,7 @@ BODY = (
 
 def says_one_thing(one: str, other: str) -> bool:
     first, second = Gist(one), Gist(other)
-    found = {
-        one.joined == another.joined or one.is_same(another) or one.holds(another)
-        for one, another in ((first, second), (second, first))
-    }
-    return True in found
+    return first.joined == second.joined or first.is_same(second)
 
 
 @pytest.mark.parametrize(
@@ -37,9 +33,8 @@ def says_one_thing(one: str, other: str) -> bool:
         ("infection.", "infection.[5–7]"),
         ("mg/L.", "mg/L [21, 24]."),
         ("infusion over", "infusion [4] over"),
-        ("afterwards", "afterwards²³"),
         ("Renal function is", "Furthermore, renal function is"),
-        ("and is kept", "and is then kept"),
+        ("infection.", "infection[12]."),
         ("The dose is halved", "The dose is, however, halved"),
     ],
 )
@@ -89,6 +84,26 @@ def test_a_difference_that_matters_makes_another_text(words: str, instead: str) 
         ("Hypokalaemia", "Hyperkalaemia"),
         ("ward form", "ward from"),
         ("[2] times", "[3] times"),
+        (
+            "Serum sodium of the patient today was [3].",
+            "Serum sodium of the patient today was [7].",
+        ),
+        (
+            "At rest and on walking the pain score is [4].",
+            "At rest and on walking the pain score is [8].",
+        ),
+        ("Sodium [3].", "Sodium [7]."),
+        ("They all had one dose of [125]Iodine", "They all had one dose of [131]Iodine"),
+        (
+            "One dose was given to each of them [125]Iodine",
+            "One dose was given to each of them Iodine",
+        ),
+        (
+            "In all of the biopsies the tumour was grade [2].",
+            "In all of the biopsies the tumour was grade [3].",
+        ),
+        ("afterwards²", "afterwards³"),
+        ("Give it again", "Give it"),
     ],
 )
 def test_words_that_resemble_each_other_are_no_typing_errors(one: str, other: str) -> None:
@@ -96,18 +111,9 @@ def test_words_that_resemble_each_other_are_no_typing_errors(one: str, other: st
 
 
 @pytest.mark.parametrize(
-    "line",
-    [
-        "Downloaded from www.example.org on 3 May 2024",
-        "© 2023 Example Press. All rights reserved.",
-        "https://doi.org/10.1000/182",
-        "CONFIDENTIAL – for internal use only",
-        "This copy is for personal use only.",
-        "Journal of Bone Infection, ISSN 1234-5678",
-        "Do not copy.",
-    ],
+    "line", ["https://doi.org/10.1000/182", "www.example.org/leaflet", "Page 3 of 12"]
 )
-def test_a_line_about_the_copy_makes_no_other_text(line: str) -> None:
+def test_a_web_address_or_page_at_the_edge_makes_no_other_text(line: str) -> None:
     assert says_one_thing(f"{line}\n{BODY}", BODY)
     assert says_one_thing(f"{BODY}\n\n{line}", BODY)
 
@@ -116,23 +122,23 @@ def test_a_line_about_the_copy_makes_no_other_text(line: str) -> None:
     "line",
     [
         "Ward 7B",
-        "Northern General Hospital",
         "In pregnancy",
         "Not for use in neonates",
         "www.example.org: the maximum is 12 mg/kg",
-        "www.example.org Not more than 3 doses",
+        "Confidential: carrier of the gene",
+        "Insulin pen for personal use only.",
+        "Telavancin is used under the European licence.",
         "In children the dose is lower than that.",
-        "If the patient is on dialysis, this is what to give.",
+        "For horses and for the sheep of a farm, this is how it is done.",
+        "What follows was withdrawn because it was found to be false.",
+        "A later study has refuted it, and it is dangerous to follow.",
+        "Those with an organ of a donor are treated in the way that follows.",
+        "It was seen in rats and in the cells of a dish.",
+        "It does harm to people with porphyria.",
+        "All of it is done by the consultant of the intensive care team.",
+        "Bone infections are hard to treat.",
     ],
 )
-def test_a_line_that_says_for_whom_or_how_much_makes_another_text(line: str) -> None:
-    assert not says_one_thing(f"{line}\n{BODY}", BODY)
-    assert not says_one_thing(f"{BODY}\n\n{line}", BODY)
-
-
-def test_a_text_holds_one_that_was_cut_at_other_places() -> None:
-    more = f"Bone infections are hard to treat. {BODY} The nurse notes the time of each on a chart."
-    assert Gist(more).holds(Gist(BODY))
-    assert not Gist(BODY).holds(Gist(more))
-    assert not Gist(BODY).holds(Gist(BODY[:150]))  # too little of it
-    assert not Gist(BODY).holds(Gist(BODY))
+def test_another_line_or_sentence_at_an_edge_makes_another_text(line: str) -> None:
+    for more in (f"{line}\n{BODY}", f"{line} {BODY}", f"{BODY} {line}", f"{BODY}\n\n{line}"):
+        assert not says_one_thing(more, BODY)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from more_itertools import chunked
 
-from ...text.duplicates import SHORT, same_text_key
+from ...text.duplicates import SHORT, same_text_key, title_said
 from ...types import Chunk, Deleted, Document, Rejected
 from ..protocols import Changes, FileState, Holder, Origin, RejectCode, Vector
 from .database import NEVER, Database, DocumentRow, checksum
@@ -288,8 +288,9 @@ class Store(Database):
                 flags.update(chunk.flags)
                 tokens += chunk.tokens
                 end = chunk.end
+            text_key.update("\0".join(title_said(document.title)).encode(errors="replace"))
             if end < SHORT:
-                text_key.update(same_text_key(f"{document.title} {_json(document.metadata)}"))
+                text_key.update(same_text_key(_json(document.metadata)))
             # Only now: readers add to these until the last chunk has been read.
             described = (
                 document.title, document.url, _json(document.metadata), document.version,
