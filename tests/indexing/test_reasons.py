@@ -98,7 +98,7 @@ def test_many_reasons_are_cut_and_the_rest_is_counted(
 def test_the_summary_counts_what_was_skipped(build: Build, corpus: Path) -> None:
     for number in range(4):
         (corpus / f"runs/{number}/.hydra").mkdir(parents=True)
-        (corpus / f"runs/{number}/.hydra/hydra.yaml").write_text("x")
+        (corpus / f"runs/{number}/.hydra/hydra.yaml").write_text("hydra:\n")
     report = build()
     with console.capture() as printed:
         console.print(summary_table(report))
