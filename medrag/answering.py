@@ -182,6 +182,10 @@ class Answerer:
             f"read “{written}” as “{read}”"
             for written, read in (*self.retriever.wording_of(question).changes, *named)
         ]
+        found += [
+            f"no document has “{written}”; “{read}” was searched, and may be something else"
+            for written, read in self.retriever.wording_of(question).guesses
+        ]
         if not hits and (where or self.config.retriever.filter):
             found.append("nothing was found that passes the filter")
         if self.calibration.is_unlike(before):

@@ -13,7 +13,7 @@ from ...text.everyday import is_everyday, is_made_of_everyday
 from ...text.words import STOPWORDS, words
 from .drugs import drug_names, is_brand, names_drug
 from .names import MOST, Words, abbreviations, from_table, meanings
-from .spelling import LEAST, cost, nearest
+from .spelling import LEAST, cost, is_surely, nearest
 from .variants import splits, ways
 
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?!\w)")
@@ -39,7 +39,10 @@ class Rewritten:
     Attributes:
         question: in words that the corpus has, as far as they are known; the question itself if
             nothing had to be changed.
-        changes: (as written, as read) for each word that was changed.
+        sure: the question with only those changes that make no other word of one. What is found is
+            weighed against this one: "myasthenia gravis" is not Graves disease.
+        changes: (as written, as read) for each word that was changed in `sure`.
+        guesses: the same for the other changes, which only the search follows.
         others: (words of the question, what is searched as well) for each that has other names.
         names: (words of the question, names of the same) for drugs and abbreviations; the names
             include these words, and a long form or a generic name comes first.
@@ -48,7 +51,9 @@ class Rewritten:
     """
 
     question: str
+    sure: str
     changes: tuple[tuple[str, str], ...]
+    guesses: tuple[tuple[str, str], ...]
     others: tuple[tuple[str, tuple[str, ...]], ...]
     names: tuple[tuple[str, tuple[str, ...]], ...]
     searched: tuple[str | Alternatives, ...]
@@ -62,7 +67,7 @@ class Rewritten:
         Returns:
             The question, and (as written, as read) for each name that was replaced.
         """
-        question, changes = self.question, []
+        question, changes = self.sure, []
         if _ASKS_NAME.search(question):
             return question, ()
         said = f" {' | '.join(' '.join(words(text)) for text in texts)} "
@@ -81,7 +86,7 @@ class Rewritten:
 
 def as_asked(question: str) -> Rewritten:
     """A question that is searched word for word."""
-    return Rewritten(question, (), (), (), _plain(question), question)
+    return Rewritten(question, question, (), (), (), (), _plain(question), question)
 
 
 def _plain(question: str) -> tuple[str, ...]:
@@ -111,6 +116,7 @@ class Rewriter:
             ArtefactError: the index is damaged.
         """
         changes: dict[str, str] = {}
+        sure: dict[str, str] = {}
         is_loud = question.isupper()
 
         def read(match: re.Match[str]) -> str:
@@ -119,15 +125,18 @@ class Rewriter:
             folded = words(written)
             if len(folded) != 1:
                 return written
+            is_sure = True
             if _TWO_NAMES.fullmatch(written):  # "GuillainBarre"
                 meant = None if self._chunks(*folded) else self._split(folded[0])
             elif is_name and folded[0] not in drug_names():
                 return written
             else:
-                meant = self._word_meant(folded[0])
+                meant, is_sure = self._word_meant(folded[0])
             if meant is None:
                 return written
             changes[written] = meant
+            if is_sure:
+                sure[written] = meant
             return meant
 
         text = _WORD.sub(read, question)
@@ -146,7 +155,9 @@ class Rewriter:
         }
         return Rewritten(
             text,
-            tuple(changes.items()),
+            _WORD.sub(lambda match: sure.get(match[0], match[0]), question),
+            tuple(sure.items()),
+            tuple(change for change in changes.items() if change[0] not in sure),
             tuple(others.items()),
             tuple(
                 (" ".join(one.ways[0]), tuple(map(" ".join, one.names)))
@@ -159,25 +170,29 @@ class Rewriter:
 
     # --- words that the corpus lacks ----------------------------------------------------------
 
-    def _word_meant(self, word: str) -> str | None:
-        """What stands for a word that the corpus lacks; None to leave the word as it is."""
+    def _word_meant(self, word: str) -> tuple[str | None, bool]:
+        """What stands for a word that the corpus lacks, and whether it is surely meant.
+
+        None leaves the word as it is.
+        """
         if word in STOPWORDS or self._chunks(word) or self._is_spelt_otherwise(word):
-            return None
+            return None, False
         if word in drug_names():
-            return self._name_here(word)
+            return self._name_here(word), True
         if len(word) < LEAST or not word.isascii() or is_everyday(word):
-            return None
+            return None, False
         near = [one for one in self._index.near_words(word) if one[0].isalpha()]
         near += [(name, 0) for name in drug_names() if not self._chunks(name)]
         is_derived = is_made_of_everyday(word)
         if not is_derived and not names_drug(word) and (parts := self._split(word)):
-            return parts
+            return parts, True
         if is_derived:  # then only what sounds the same: "dizzyness"
             near = [one for one in near if cost(word, one[0]) <= _SAME_SOUND]
         meant = nearest(word, near)
-        if meant is None or self._chunks(meant):
-            return meant
-        return self._name_here(meant) or meant
+        if meant is None:
+            return None, False
+        is_sure = is_surely(word, meant)
+        return (meant if self._chunks(meant) else self._name_here(meant) or meant), is_sure
 
     def _is_spelt_otherwise(self, word: str) -> bool:
         return any(self._rate(way) >= _SURE for way in ways((word,)))

@@ -11,6 +11,7 @@ from .drugs import drug_names, names_drug
 LEAST = 5  # letters of a word that is corrected; too many words are like a shorter one
 _LONG = 11  # letters from which on a word may have two errors
 _FAR = 4  # errors in the letters from which on two words are not compared by their sound
+_SURE_LENGTH = 8  # letters from which on a letter more or less makes no other word
 _RARE = 2  # chunks below which a word of the corpus may be misspelt itself
 _CLEAR = 0.5  # by how much the best word must be nearer than any other
 _COMMON = 8  # or by how many times more often it must occur
@@ -77,7 +78,11 @@ def nearest(written: str, found: Iterable[tuple[str, int]]) -> str | None:
     if len(written) < LEAST:
         return None
     limit = 1.0 if len(written) < 7 else 1.5 if len(written) < _LONG else 2.0
-    counts = {word: chunks for word, chunks in found if not _is_derived(written, word)}
+    counts = {
+        word: chunks
+        for word, chunks in found
+        if not (_is_derived(written, word) or are_opposites(written, word))
+    }
     ranked = sorted(
         (one, -counts[word], word) for word in counts if (one := cost(written, word)) <= limit
     )
@@ -93,6 +98,39 @@ def nearest(written: str, found: Iterable[tuple[str, int]]) -> str | None:
     if names_drug(written) and names_drug(word) and best > 1.0:
         return None
     return word
+
+
+# Parts of words that mean the opposite, or something else that is done or ill.
+_OPPOSITE = (
+    ("hypo", "hyper"), ("intra", "inter"), ("ante", "anti"), ("pre", "pro"), ("super", "supra"),
+    ("blast", "clast"), ("tomy", "stomy"), ("ectomy", "otomy"), ("ectomy", "ostomy"),
+    ("macro", "micro"), ("endo", "exo"), ("brady", "tachy"), ("para", "peri"),
+)  # fmt: skip
+
+
+def are_opposites(one: str, other: str) -> bool:
+    """Tell whether two words differ in a part that turns their meaning: "hypo" and "hyper"."""
+    return any(
+        (part in one and against in other and part not in other)
+        or (against in one and part in other and against not in other)
+        for part, against in _OPPOSITE
+    )
+
+
+def is_surely(written: str, word: str) -> bool:
+    """Tell whether a word is a slip of another one, and cannot be a word of its own.
+
+    Many medical words differ in one letter ("gravis" and "Graves"), so a short word is only surely
+    another one if it sounds the same or if two letters changed places.
+    """
+    from rapidfuzz.distance import OSA
+
+    if sound(written) == sound(word) or sorted(written) == sorted(word):
+        return True
+    letters = OSA.distance(written, word)
+    if word in drug_names():
+        return letters == 1
+    return letters == 1 and len(written) >= _SURE_LENGTH and len(written) != len(word)
 
 
 def _is_derived(written: str, word: str) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medrag.retrieval.wording.drugs import drug_names, names_drug
-from medrag.retrieval.wording.spelling import cost, nearest, sound
+from medrag.retrieval.wording.spelling import cost, is_surely, nearest, sound
 
 WORDS = """
     acetaminophen albuterol amoxicillin azithromycin ciprofloxacin citalopram clopidogrel
@@ -120,3 +120,38 @@ def test_any_word_can_be_asked_for(word: str) -> None:
     assert sound(sound(word)) is not None
     assert nearest(word, FOUND) in {None, *WORDS}
     assert cost(word, word[::-1]) >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [
+        ("metforman", "metformin"), ("amoxycillin", "amoxicillin"), ("tilenol", "tylenol"),
+        ("diarhea", "diarrhea"), ("thyriod", "thyroid"), ("dizzines", "dizziness"),
+        ("pnuemonia", "pneumonia"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_surely_meant(written: str, word: str) -> None:
+    assert is_surely(written, word)
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [
+        ("gravis", "graves"), ("ilium", "ileum"), ("nephritis", "neuritis"), ("myxoma", "myeloma"),
+        ("arteritis", "arthritis"), ("osteoclast", "osteoblast"), ("phlebitis", "pleuritis"),
+    ],
+)  # fmt: skip
+def test_a_word_that_may_be_another_one_is_a_guess(written: str, word: str) -> None:
+    assert not is_surely(written, word)
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [
+        ("hyponatraemia", "hypernatraemia"), ("hyperkalaemia", "hypokalaemia"),
+        ("osteoclastoma", "osteoblastoma"), ("colectomy", "colostomy"),
+        ("bradycardia", "tachycardia"), ("microcytic", "macrocytic"),
+    ],
+)  # fmt: skip
+def test_no_word_is_read_as_its_opposite(written: str, word: str) -> None:
+    assert nearest(written, [(word, 50)]) is None
