@@ -473,7 +473,9 @@ class RAGPipeline:
         if self.config.index.follow:
             self.refresh()
         made_of = repr((self.config.index, self.config.retriever))
-        if self._made_of != made_of:  # a setting was changed
+        with self._lock:
+            is_changed = self._opened is not None and self._made_of != made_of
+        if is_changed:
             self._close_index()
         with self._lock:
             if self._opened is None:
