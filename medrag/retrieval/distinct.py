@@ -10,14 +10,16 @@ from ..types import Hit
 
 _COMPARED = 20  # hits that each further one is compared with
 _ALIKE = 0.85  # share of words from which on two hits are alike
-_LOWERED = 0.2  # share of its score that a hit loses if it is like a better one
+_LOWERED = 0.2  # share of its score that a hit loses for each better one that it is like
+_MOST_LOWERED = 4  # of these
 
 
 class Distinct:
     """Hits of which no two say the same, made from hits that are added best first.
 
     A hit in nearly the same words as a better one may still say something else (another drug,
-    another ward). It is kept, but its score is lowered, so that others are seen as well.
+    another ward). It is kept, but its score is lowered, the more of its like there are, so that
+    others are seen as well.
 
     Attributes:
         copies: how many hits said the same as an earlier one.
@@ -46,8 +48,10 @@ class Distinct:
     def _keep(self, new: _Kept) -> None:
         self._kept.append(new)
         wording = new.gist.wording
-        if any(wording.shared(one.gist.wording) >= _ALIKE for one in self._compared):
-            new.lower()
+        alike = (one for one in self._compared if wording.shared(one.gist.wording) >= _ALIKE)
+        if better := next(alike, None):
+            better.like_it += 1
+            new.lower(min(better.like_it, _MOST_LOWERED))
             return
         self.different += 1
         if len(self._compared) < _COMPARED:
@@ -64,10 +68,12 @@ class _Kept:
 
     Attributes:
         key: equal for hits that say the same in the same words under the same title and headings.
+        like_it: how many others are in nearly the same words.
     """
 
     def __init__(self, hit: Hit) -> None:
         self.gist = Gist(hit.text)
+        self.like_it = 0
         self._hit = hit
         headings = heading_said(f"{hit.section}\n{hit.header}")
         self._about = "\0".join((*title_said(hit.title), "", *headings))
@@ -87,10 +93,10 @@ class _Kept:
         """Name the document of another hit that says the same."""
         self._documents[new._hit.document] = None
 
-    def lower(self) -> None:
-        """Lower the score, because a better hit is in nearly the same words."""
+    def lower(self, times: int) -> None:
+        """Lower the score, because better hits are in nearly the same words."""
         score = self._hit.score
-        self._hit = replace(self._hit, score=score - _LOWERED * abs(score))
+        self._hit = replace(self._hit, score=score - times * _LOWERED * abs(score))
 
     def with_copies(self) -> Hit:
         """The hit with the other documents."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag import CorpusConfig, Hit, IndexConfig, PipelineConfig, RetrieverConfig
+from medrag import CorpusConfig, Hit, IndexConfig, PipelineConfig, RAGPipeline, RetrieverConfig
 from medrag.config import RetrieverMode
 from medrag.errors import ArtefactError, ConfigError, QuestionError
 from medrag.indexing import BuildReport, IndexBuilder
@@ -371,3 +371,19 @@ def test_a_filter_reaches_every_search(
     Retriever(index, embedder, RetrieverConfig(mode=mode)).retrieve("zinc tablet", where=where)
     assert given and all(one is where for one in given)
     assert len(given) >= (2 if mode is RetrieverMode.hybrid else 1)
+
+
+def test_many_notes_in_nearly_the_same_words_do_not_crowd_out_others(
+    build: Callable[[], BuildReport], corpus: Path, config: PipelineConfig, embedder: TextEmbedder
+) -> None:
+    """They may differ in something that matters, so each is a hit, but not one behind the other."""
+    for ward in range(8):
+        text = f"Vancomycin is begun with 25 mg/kg in adults, says leaf {ward} of the ward book."
+        (corpus / f"note{ward}.txt").write_text(text, encoding="utf-8")
+    (corpus / "dialysis.txt").write_text(
+        "In dialysis, vancomycin is given after each session by its level.", encoding="utf-8"
+    )
+    build()
+    with RAGPipeline(config, embedder) as rag:
+        documents = [hit.document for hit in rag.retrieve("vancomycin dose", 4)]
+    assert "dialysis.txt" in documents
