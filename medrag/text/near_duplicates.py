@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from .duplicates import Wording, said
+from .everyday import is_everyday
 from .words import STOPWORDS
 
 # Joining words between statements.
@@ -88,8 +89,8 @@ def _is_typo(one: str, other: str) -> bool:
         return False
     if len(one) == len(other):
         apart = [place for place in range(len(one)) if one[place] != other[place]]
-        if len(apart) != 2 or apart[0] == 0:
-            return False
+        if len(apart) != 2 or apart[0] == 0 or (is_everyday(one) and is_everyday(other)):
+            return False  # "complaint" and "compliant" are both words
         first, second = apart
         swapped = (one[first], one[second]) == (other[second], other[first])
         return second == first + 1 and swapped

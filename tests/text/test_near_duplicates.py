@@ -142,3 +142,9 @@ def test_a_web_address_or_page_at_the_edge_makes_no_other_text(line: str) -> Non
 def test_another_line_or_sentence_at_an_edge_makes_another_text(line: str) -> None:
     for more in (f"{line}\n{BODY}", f"{line} {BODY}", f"{BODY} {line}", f"{BODY}\n\n{line}"):
         assert not says_one_thing(more, BODY)
+
+
+def test_two_words_of_their_own_are_no_typing_error() -> None:
+    one = "The nurse wrote down that the patient was compliant at the last visit to the clinic."
+    assert not Gist(one).is_same(Gist(one.replace("compliant", "complaint")))
+    assert Gist(one).is_same(Gist(one.replace("compliant", "copmliant")))
