@@ -54,9 +54,9 @@ def run(config: Config) -> TrainReport:
         MismatchError: dry run only: the index has changed since the dataset was made from it.
         MedragError: the run was stopped; the same command continues it.
     """
-    if config.train == TrainTarget.retriever:
+    if config.train.target == TrainTarget.retriever:
         return _train("retriever", config.retriever_tuning, config, _tune_retriever)
-    if config.train == TrainTarget.reranker:
+    if config.train.target == TrainTarget.reranker:
         return _train("reranker", config.reranker_tuning, config, _tune_reranker)
     try:
         return _train("adapter", config.finetune, config, _tune_generator)

@@ -39,6 +39,7 @@ from medrag.config import (
     RetrieverTuneConfig,
     TinyModelConfig,
     TrackingConfig,
+    TrainConfig,
     TrainTarget,
     WandbMode,
 )
@@ -250,7 +251,7 @@ CHOICES: list[tuple[Callable[..., object], str, StrEnum]] = [
     (RetrieverTuneConfig, "device", Device.auto),
     (RerankerTuneConfig, "device", Device.auto),
     (TrackingConfig, "wandb", WandbMode.disabled),
-    (Config, "train", TrainTarget.retriever),
+    (TrainConfig, "target", TrainTarget.retriever),
 ]
 
 

@@ -174,7 +174,7 @@ def test_training_stops_if_its_dataset_is_missing_or_damaged(root: Path, tmp_pat
     config.retriever_tuning.dataset = str(tmp_path / "none")
     config.reranker_tuning.dataset = str(tmp_path / "none")
     for target in (TrainTarget.retriever, TrainTarget.reranker):
-        config.train = target
+        config.train.target = target
         with pytest.raises(ArtefactError, match="build_dataset"):
             train.run(config)
 

@@ -11,13 +11,21 @@ from enum import StrEnum
 
 from .checks import coerce_enums
 from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig, Ocr
-from .dataset import DatasetConfig, DatasetFieldsConfig, EvaluationConfig
+from .dataset import (
+    DatasetConfig,
+    DatasetFieldsConfig,
+    EvaluationConfig,
+    TeacherConfig,
+    Writer,
+)
 from .embedder import Backend, CacheConfig, Device, EmbedderConfig, EmbedderKind, Precision
 from .finetuning import (
     FineTuneConfig,
+    PreferenceTuneConfig,
     RerankerTuneConfig,
     RetrieverTuneConfig,
     TinyModelConfig,
+    TrainConfig,
     TrainTarget,
 )
 from .retrieval import (
@@ -34,9 +42,10 @@ __all__ = [
     "Backend", "CacheConfig", "ChunkingConfig", "Config", "CorpusConfig", "DatasetConfig",
     "DatasetFieldsConfig", "Device", "EmbedderConfig", "EmbedderKind", "EvaluationConfig",
     "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind", "GroundingConfig",
-    "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision", "RerankerTuneConfig",
-    "RetrieverConfig", "RetrieverMode", "RetrieverTuneConfig", "TinyModelConfig", "TrackingConfig",
-    "TrainTarget", "WandbMode",
+    "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision", "PreferenceTuneConfig",
+    "RerankerTuneConfig", "RetrieverConfig", "RetrieverMode", "RetrieverTuneConfig",
+    "TeacherConfig", "TinyModelConfig", "TrackingConfig", "TrainConfig", "TrainTarget", "WandbMode",
+    "Writer",
 ]  # fmt: skip
 
 
@@ -81,13 +90,10 @@ class Config(PipelineConfig):
     """All settings: those of the pipeline and of every stage. The root of Hydra's schema."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    # Runs `finetune`; retriever: `retriever_tuning`; reranker: `reranker_tuning`.
-    train: TrainTarget = TrainTarget.generator
+    train: TrainConfig = field(default_factory=TrainConfig)
     finetune: FineTuneConfig = field(default_factory=FineTuneConfig)
+    preference_tuning: PreferenceTuneConfig = field(default_factory=PreferenceTuneConfig)
     retriever_tuning: RetrieverTuneConfig = field(default_factory=RetrieverTuneConfig)
     reranker_tuning: RerankerTuneConfig = field(default_factory=RerankerTuneConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
-
-    def __post_init__(self) -> None:
-        coerce_enums(self)

@@ -1,4 +1,4 @@
-"""`train`, `finetune` and `retriever_tuning`: how the generator and the retriever are tuned."""
+"""`train`, `finetune` and the other tunings: how generator, retriever and reranker are tuned."""
 
 from __future__ import annotations
 
@@ -13,8 +13,22 @@ class TrainTarget(StrEnum):
     """What `medrag.train` tunes."""
 
     generator = "generator"
+    preferences = "preferences"  # the generator again, by DPO, from a tuned adapter
     retriever = "retriever"
     reranker = "reranker"
+
+
+@dataclass
+class TrainConfig:
+    """What the stage `medrag.train` does."""
+
+    # generator: `finetune`; preferences: `finetune` and `preference_tuning`; retriever:
+    # `retriever_tuning`; reranker: `reranker_tuning`.
+    target: TrainTarget = TrainTarget.generator
+    preflight_only: bool = False  # show what a run of the generator needs, and do not start it
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
 
 
 @dataclass
@@ -49,24 +63,33 @@ class TinyModelConfig:
 class FineTuneConfig:
     """A QLoRA run. The method: Dettmers et al. 2023, "QLoRA", arXiv:2305.14314."""
 
-    base_model: str = "mistralai/Mistral-7B-Instruct-v0.2"  # folder or hub id; "tiny": dry run
+    # Folder or hub id; "smollm2": the packaged SmolLM2-135M-Instruct; "tiny": dry run
+    base_model: str = "mistralai/Mistral-7B-Instruct-v0.2"
     dataset: str = "outputs/dataset"
     dir: str = "outputs/models/adapter"
-    device: Device = Device.cuda  # the dry run sets cpu
+    device: Device = Device.cuda  # the experiments for a CPU set cpu
     lora_r: int = 16
     lora_alpha: int = 32
     lora_dropout: float = 0.05
+    dora: bool = False  # Liu et al. 2024, arXiv:2402.09353
+    rslora: bool = False  # Kalajdzievski 2023, arXiv:2312.03732
+    neftune_alpha: float = 0.0  # noise on the embeddings (Jain et al. 2023, arXiv:2310.05914)
     double_quant: bool = True
     max_length: int = 2048  # tokens of a training row; longer rows are left out, never cut
-    batch_size: int = 4  # rows per forward pass
+    packing: bool = True  # several rows in one sequence of `max_length`, blind to each other
+    batch_size: int = 4  # sequences per forward pass
     gradient_accumulation: int = 4  # forward passes per optimiser step
     learning_rate: float = 2e-4
     warmup_steps: int = 10
     epochs: float = 2.0
     max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
+    max_minutes: float = 0.0  # plan as many steps as fit, 20 at least; 0: no limit
     eval_steps: int = 50  # optimiser steps between validation losses
+    early_stopping: int = 0  # stop after so many validation losses without a gain; 0: never
     logging_steps: int = 5
     gradient_checkpointing: bool = True
+    liger: bool = False  # kernels of the package liger-kernel, on a GPU
+    held_out_rows: int = 120  # test rows answered before and after, for the model card; 0: none
     seed: int = 13
     tiny: TinyModelConfig = field(default_factory=TinyModelConfig)
 
@@ -74,13 +97,34 @@ class FineTuneConfig:
         coerce_enums(self)
         counts = ("lora_r", "lora_alpha", "batch_size", "gradient_accumulation", "max_length")
         at_least(1, "finetune", self, *counts, "eval_steps", "logging_steps")
-        at_least(0, "finetune", self, "warmup_steps", "lora_dropout")
+        at_least(0, "finetune", self, "warmup_steps", "lora_dropout", "neftune_alpha")
+        at_least(0, "finetune", self, "max_minutes", "early_stopping", "held_out_rows")
         require(
             self.lora_dropout < 1, "finetune.lora_dropout", self.lora_dropout, "give less than 1"
         )
         right = self.max_steps == -1 or self.max_steps >= 1
         require(right, "finetune.max_steps", self.max_steps, "give -1 (all epochs), or 1 or more")
         positive("finetune", self, "epochs", "learning_rate")
+
+
+@dataclass
+class PreferenceTuneConfig:
+    """DPO on the preference pairs of a dataset (Rafailov et al. 2023, arXiv:2305.18290).
+
+    The base, the device and the batches are those of `finetune`.
+    """
+
+    adapter: str = "outputs/models/adapter"  # the tuned adapter it starts from
+    dir: str = "outputs/models/adapter-dpo"
+    beta: float = 0.1  # how far the model may move away from that adapter
+    learning_rate: float = 5e-6
+    max_steps: int = -1  # optimiser steps; -1: one epoch
+
+    def __post_init__(self) -> None:
+        right = self.max_steps == -1 or self.max_steps >= 1
+        fix = "give -1 (one epoch), or 1 or more"
+        require(right, "preference_tuning.max_steps", self.max_steps, fix)
+        positive("preference_tuning", self, "beta", "learning_rate")
 
 
 @dataclass
