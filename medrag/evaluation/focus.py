@@ -19,21 +19,13 @@ from ..text.words import terms, words
 
 _PRONOUN = re.compile(r"\b(?:its?|they|their|this|these|such|with|by|to|than)\b", re.I)
 _NOBODY = 2  # what `fits` says of a text that names nobody
-_SHORT, _LONGEST_TITLE = 6, 10  # words of a bare name, and of a title that only announces
+_SHORT = 6  # words of a bare name
 _NUMBERED = re.compile(
     r"\b(?P<noun>[a-z]{4,})[ -](?P<number>\d{1,2}[a-z]?|[ivx]{1,4})\b"
     r"(?!\s*(?:%|[mµ]?c?g\b|m?l\b|mmhg|/|\.\d|,\d|to\b|or\b|-|–|\w+ly\b|times\b|hours?\b"
     r"|minutes?\b|days?\b|weeks?\b|months?\b|years?\b))"
 )
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "x": "10"}
-# The words of titles, which announce what a text is about and say nothing of it.
-_TITLE = re.compile(
-    r"\b(?:beyond|revisited|updates?|overview|review|insights?|perspectives?|frontiers?|advances?"
-    r"|challenges?|opportunit\w+|introduction|history|story|stories|tale|past|future|present"
-    r"|centur(?:y|ies)|era|age of|lessons?|primer|guide|outlook|progress|trends?|hope or hype"
-    r"|myths?|(?:and|with) (?:its|their|friends?|more)|what(?:'s| is) new|state of the art)\b",
-    re.I,
-)
 _PREFIXES = (("hyper", "hypo"), ("macro", "micro"), ("tachy", "brady"))
 _JOINTS = re.compile(
     r";\s+|,\s+(?=(?:and|while|whereas|followed by)\b)|\s+(?=(?:whereas|followed by)\b)"
@@ -105,13 +97,6 @@ def about(question: str, known: Iterable[str], text: str) -> str:
     if len(kept) == len(said.clauses):
         return text
     return " ".join(said.text[one.start : one.end].strip(" ,;") for one in kept)
-
-
-def is_title(text: str) -> bool:
-    """Tell whether a text is worded like the title of an article: "CFTR and beyond"."""
-    if text.rstrip().endswith(".") or len(words(text)) > _LONGEST_TITLE or has_verb(text):
-        return False
-    return _TITLE.search(text) is not None
 
 
 def is_bare_name(text: str) -> bool:

@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from ..generation.prompts import without_markers
 from ..grounding.candidates import has_verb
-from ..grounding.question import allows, forbids, is_question, read_question
-from ..grounding.roles import Role, role_of
+from ..grounding.form import no_answer
+from ..grounding.question import allows, forbids, is_question
 from ..grounding.support.results import denies_change
 from ..grounding.support.sentences import parse
 from ..text import split_sentences
@@ -22,7 +22,7 @@ from ..text.quantities import quantities
 from ..text.words import STOPWORDS, terms, words
 from ..types import Answer, Example, QuestionKind
 from .differences import contradicts, difference
-from .focus import about, is_bare_name, is_elliptic, is_title, roles
+from .focus import about, is_bare_name, is_elliptic, roles
 from .naming import TEXT, Said, denied_terms, measured_terms
 
 # Bounds for texts, chosen on 143 answers that were read by hand: docs/evaluation.md.
@@ -133,32 +133,14 @@ def _answering(example: Example, answer: Answer) -> tuple[list[str], list[str]]:
         for hit in answer.hits
         for part in (hit.title, *hit.section.split(" > "), hit.header)
     }
+    yes_no = example.kind is QuestionKind.yes_no
     said, faults = [], []
     for text in statements(answer):
-        if is_question(text):
-            faults.append("it is a question")
-        elif is_title(text) or (tuple(words(text)) in headings and not has_verb(text)):
-            faults.append("it is a heading")
-        elif role_of(text) is Role.aim:
-            faults.append("it is the aim of a study")
-        elif _repeats(text, example):
-            faults.append("it repeats the question")
+        if fault := no_answer(text, example.question, headings, yes_no=yes_no):
+            faults.append(fault)
         else:
             said.append(text)
     return said, faults
-
-
-def _repeats(text: str, example: Example) -> bool:
-    """Whether a text only says what the question says; to choose or to affirm is more than that."""
-    question = example.question
-    if example.kind is QuestionKind.yes_no or read_question(question).yes_no:
-        return False
-    if not {*terms(text)} <= {*terms(question)}:
-        return False
-    said = words(text)
-    if "yes" in said or "no" in said:
-        return False
-    return "or" in said or "or" not in words(question)
 
 
 def _told(question: str, answer: Answer, said: Sequence[str]) -> str:
