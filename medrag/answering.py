@@ -66,16 +66,22 @@ class Answerer:
     open_generator: Callable[[], Generator]
 
     def steps(
-        self, question: str, where: Filter | None, stream: bool, least: float
+        self,
+        question: str,
+        where: Filter | None,
+        stream: bool,
+        least: float,
+        given: Sequence[Hit] | None = None,
     ) -> Iterator[str | Draft]:
         """Yield the pieces of the reply, if they are streamed, and then the draft.
 
         Args:
             least: the confidence below which no reply is worth writing.
+            given: answer from these hits, best first, instead of searching.
         """
         retriever, calibration = self.retriever, self.calibration
         started = time.perf_counter()
-        hits = retriever.retrieve(question, where=where)
+        hits = retriever.retrieve(question, where=where) if given is None else given
         retrieve_ms = 1000 * (time.perf_counter() - started)
         asked = question
         # What was found is weighed against what was searched: a name as the index writes it.

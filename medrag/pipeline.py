@@ -287,13 +287,17 @@ class RAGPipeline:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def draft(self, question: str) -> Draft:
+    def draft(self, question: str, hits: Sequence[Hit] | None = None) -> Draft:
         """What would be answered whatever the confidence: for evaluation and calibration.
+
+        Args:
+            hits: answer from these, best first, instead of searching.
 
         Raises:
             As `query`.
         """
-        steps = self._answerer().steps(check_question(question), None, stream=False, least=0.0)
+        question = check_question(question)
+        steps = self._answerer().steps(question, None, stream=False, least=0.0, given=hits)
         *_, draft = steps
         assert isinstance(draft, Draft)
         return draft

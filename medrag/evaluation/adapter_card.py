@@ -1,0 +1,249 @@
+"""The model card of an adapter: what it was made from, how it learned, and what it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..generation.control import without_control
+from .held_out import Row, Said, Scores
+from .statistics import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CURVES = "loss.png"
+_SHOWN = 3  # rows whose replies are shown
+_PLACES = ("base_model", "dataset", "dir", "device", "tiny", "logging_steps")  # say nothing here
+_MEASURES = {
+    "right_citation": "right citation",
+    "token_f1": "token F1",
+    "supported": "all supported",
+    "false_refusals": "false refusals",
+    "abstained": "abstains",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a card tells.
+
+    Attributes:
+        name: of the adapter's folder.
+        base: the base model by its identity: a name and the hash of its weights, no path.
+        dataset, index: fingerprints of what it was made from; "" if the dataset names no index.
+        questions: the question set that the dataset was made from.
+        settings: those of `FineTuneConfig`.
+        result: those of `TrainingResult`.
+        scores: of each system on the same held-out rows; empty if none were answered.
+    """
+
+    name: str
+    base: str
+    dataset: str
+    index: str
+    questions: str
+    settings: Mapping[str, Any]
+    result: Mapping[str, Any]
+    scores: Mapping[str, Scores]
+
+
+def write_card(
+    directory: Path, facts: Facts, rows: Sequence[Row], replies: Mapping[str, Sequence[Said]]
+) -> None:
+    """Write `README.md` and the loss curves into the adapter's directory.
+
+    Args:
+        rows: the held-out rows that were answered.
+        replies: by system, in the order of the rows.
+    """
+    draw_curves(directory / CURVES, facts.result["history"])
+    parts = [_head(facts), _lineage(facts), _training(facts)]
+    parts += [_results(facts.scores), _samples(rows, replies)] if rows else [_NOT_ANSWERED]
+    (directory / "README.md").write_text("\n".join([*parts, _LIMITS]), encoding="utf-8")
+
+
+def draw_curves(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """Draw training and validation loss by optimiser step into a PNG."""
+    import matplotlib
+    from matplotlib.figure import Figure as Drawing
+
+    style = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+    with matplotlib.rc_context(style):
+        drawing = Drawing(figsize=(7, 3.6), dpi=130, layout="constrained")
+        axes = drawing.subplots()
+        _line(axes, history, "loss", "training", "#3182bd")
+        _line(axes, history, "eval_loss", "validation", "#e08214")
+        axes.set_xlabel("optimiser step")
+        axes.set_ylabel("loss, nats per answer token")
+        axes.set_ylim(bottom=0)
+        axes.legend()
+        drawing.savefig(path)
+
+
+def _line(
+    axes: Axes, history: Sequence[Mapping[str, Any]], name: str, label: str, colour: str
+) -> None:
+    points = [(entry["step"], entry[name]) for entry in history if name in entry]
+    if points:
+        steps, losses = zip(*points, strict=True)
+        marker = "o" if len(points) < 30 else ""
+        axes.plot(steps, losses, label=label, color=colour, marker=marker, markersize=3)
+
+
+def _head(facts: Facts) -> str:
+    origin = facts.base.partition("@")[0]
+    named = f"base_model: {origin}\n" if origin.count("/") == 1 else ""
+    return f"""\
+---
+library_name: peft
+{named}tags: [lora, qlora, medical, question-answering, medrag]
+---
+# {facts.name}
+
+A LoRA adapter, trained with medrag. It answers a question from numbered passages, cites them, and
+says so if they do not hold the answer. It is a research tool and gives no medical advice.
+
+```bash
+python -m medrag.ask generator=hf generator.adapter=PATH_OF_THIS_FOLDER
+```
+"""
+
+
+def _lineage(facts: Facts) -> str:
+    index = f"\n| index | `{facts.index}` |" if facts.index else ""
+    return f"""\
+## What it was made from
+
+| | |
+|---|---|
+| base model | `{facts.base}` |
+| dataset | `{facts.dataset}` |
+| its questions | `{facts.questions}` |{index}
+"""
+
+
+def _training(facts: Facts) -> str:
+    result, settings = facts.result, facts.settings
+    trained, total = result["trainable_parameters"], result["total_parameters"]
+    validation = (
+        "no validation rows" if result["eval_loss"] is None else f"{result['eval_loss']:.3f}"
+    )
+    named = ", ".join(f"{name}={value}" for name, value in settings.items() if name not in _PLACES)
+    return f"""\
+## Training
+
+QLoRA (Dettmers et al. 2023): the base is frozen in 4-bit NF4, and {trained:,} of {total:,}
+parameters are trained. The loss is that of the answer only.
+
+- rows: {result["train_rows"]:,} for training, {result["validation_rows"]:,} for validation;
+  {result["skipped_rows"]:,} left out
+- steps: {result["steps"]:,} in {result["seconds"]:,.0f} s
+- training loss: {result["first_loss"]:.3f} → {result["train_loss"]:.3f}; validation loss:
+  {validation} (nats per answer token)
+- settings: {named}
+
+![loss curves]({CURVES})
+"""
+
+
+def _results(scores: Mapping[str, Scores]) -> str:
+    any_scores = next(iter(scores.values()))
+    held, without = any_scores.right_citation.n, any_scores.abstained.n
+    lines = [
+        "| | " + " | ".join(_MEASURES.values()) + " |",
+        "|---|" + "---|" * len(_MEASURES),
+    ]
+    for name, one in scores.items():
+        figures = asdict(one)
+        cells = " | ".join(_cell(Figure(**figures[measure])) for measure in _MEASURES)
+        lines.append(f"| {name} | {cells} |")
+    table = "\n".join(lines)
+    return f"""\
+## Results on held-out rows
+
+{held} test rows whose passages hold the answer, and {without} whose passages do not. No document
+of them is in training. Each system read the same passages; 95 % intervals in brackets.
+
+{table}
+
+- right citation: the first marker is that of the passage with the answer
+- token F1: shared words with the label; a refusal counts 0
+- all supported: the cited passages bear out every statement (`medrag.check_support`)
+- false refusals: refused, though the passages hold the answer
+- abstains: refused where they do not
+- most question words: a rule without a model, the first sentence of the passage with most words of
+  the question
+
+{_verdict(scores)}
+"""
+
+
+def _verdict(scores: Mapping[str, Scores]) -> str:
+    tuned, reader = scores.get("tuned"), scores.get("extractive reader")
+    if tuned is None or reader is None:
+        return "The extractive reader was not measured on these rows."
+    ahead = [
+        label
+        for name, label in (("right_citation", "right citation"), ("token_f1", "token F1"))
+        if (getattr(tuned, name).value or 0) > (getattr(reader, name).value or 0)
+    ]
+    if len(ahead) == 2:
+        return "The tuned model is ahead of the extractive reader in right citations and token F1."
+    said = f"is ahead only in {ahead[0]}" if ahead else "is behind in right citations and token F1"
+    return (
+        f"Compared with the extractive reader, which is the default of medrag, the tuned model "
+        f"{said}.\nKeep `generator=extractive` where that matters."
+    )
+
+
+def _cell(figure: Figure) -> str:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return "–"
+    return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
+
+
+def _samples(rows: Sequence[Row], replies: Mapping[str, Sequence[Said]]) -> str:
+    parts = ["## Samples\n\nThe first held-out rows, not chosen.\n"]
+    for place, row in enumerate(rows[:_SHOWN]):
+        label = row["completion"][0]["content"]
+        lines = [f"**{_inline(row['question'])}**\n", f"- label: {_inline(label)}"]
+        for name, said in replies.items():
+            one = said[place]
+            first = next((n for statement in one.statements for n in statement.cited), 0)
+            if not one.statements:
+                told = "refused"
+            else:
+                told = "right" if first == row["oracle"] else "wrong"
+                told = f"citation {told}, support {one.support:.2f}"
+            lines.append(f"- {name}: {_inline(one.text)} ({told})")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def _inline(text: str) -> str:
+    """Text of a model or a document as one line that is no Markdown of ours."""
+    line = " ".join(without_control(text).split())
+    for sign in "\\`*_|":
+        line = line.replace(sign, f"\\{sign}")
+    return line if len(line) <= 400 else f"{line[:398]} …"
+
+
+_NOT_ANSWERED = """\
+## Results on held-out rows
+
+Not measured: no test row was answered (`finetune.held_out_rows`).
+"""
+
+_LIMITS = """\
+## Limits
+
+- The rows give the passages. Searching for them is not part of these figures; measure both with
+  `python -m medrag.evaluate generator=hf generator.adapter=…`.
+- A supported statement is one that its passage bears out. Whether the passage is true, current, or
+  right for a patient is not checked.
+- In answering, medrag removes every statement that no passage supports. The figures are before
+  that.
+"""
