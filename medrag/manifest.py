@@ -29,6 +29,8 @@ MADE_BY = {
     "evaluation": "python -m medrag.evaluate evaluation.dir={dir}",
     # Any command that embeds makes it, in the user's cache directory.
     "encoder": "python -m medrag.build_index 'corpus.paths=[DIR]'",
+    # There too: SmolLM2, converted by any command that uses it.
+    "generator": "python -m medrag.ask QUESTION generator=hf generator.model=smollm2",
 }
 # An index is only replaced when that is asked for.
 REBUILD_INDEX = f"{MADE_BY['index']} index.rebuild=true"
