@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,22 @@ from rich.table import Table
 from . import __version__
 from .cli import launch
 from .config import Config
-from .dataset import SPLITS, split_by_document
+from .dataset import SPLITS
+from .dataset.card import Tally, write_card
 from .dataset.questions import DocumentNames, questions_hash, read_questions
-from .dataset.rows import Row, count_rows, make_rows, save_rows, write_card
+from .dataset.raft import RowMaker
+from .dataset.rows import Row
+from .dataset.selection import select
+from .dataset.similar import EvaluationSets
+from .dataset.store import Journal, write_lines, write_tables
 from .errors import QuestionError
 from .generation.prompts import build_messages
 from .manifest import Artefact, Parent, model_identity, read_manifest
 from .pipeline import RAGPipeline
 from .progress import console, progress
 from .tracking import track
-from .types import Rejected
+from .types import Example, Rejected
+from .workplace import prepare, workplace
 
 _UNKNOWN = (
     "it has neither an answer nor a document, so it may be answerable or not; add "
@@ -40,10 +47,15 @@ class DatasetReport:
 def run(config: Config) -> DatasetReport:
     """Build the dataset in `dataset.dir`, unless the same one is already there.
 
+    What is made goes to disk question by question. A run that was stopped goes on where it was, and
+    gives the same files as one that was not.
+
     Raises:
         QuestionError: the question file cannot be used or names a document that is not in the
             index, or the train split would be empty.
         ArtefactError, MismatchError: there is no index, or another embedder made it.
+        BusyError: another process is building into the same directory.
+        DiskError: the disk is full or read-only.
     """
     directory = Path(config.dataset.dir)
     examples, rejected = read_questions(config.dataset.questions, config.dataset.fields)
@@ -53,34 +65,60 @@ def run(config: Config) -> DatasetReport:
             return DatasetReport(directory, dict(found.counts), up_to_date=True)
         names = DocumentNames(rag.index)
         names.require(examples)
-        known = [example for example in examples if example.answerable is not None]
+        known = [names.with_ids(one) for one in examples if one.answerable is not None]
         unknown = [Rejected(one.id, _UNKNOWN) for one in examples if one.answerable is None]
-        with track(config.tracking, "build_dataset", dataset.settings) as tracked:
-            splits = split_by_document(
-                [names.with_ids(example) for example in known],
-                config.dataset.validation_share,
-                config.dataset.test_share,
-                config.dataset.seed,
-            )
-            if not splits["train"]:
-                left_out = f" ({len(unknown)} left out: {_UNKNOWN})" if unknown else ""
-                raise QuestionError(
-                    f"{config.dataset.questions}: no question is left for training{left_out}; give "
-                    "more questions, or lower dataset.test_share and dataset.validation_share"
-                )
-            with progress("contexts", len(known), "questions") as advance:
-                rows, dropped = make_rows(splits, names, rag, advance)
-            counts = count_rows(rows, dropped, len(rejected), len(unknown))
-            with dataset.replacing(counts) as fresh:
-                save_rows(fresh, rows, [*rejected, *unknown])
-                write_card(fresh, counts, config.dataset.questions, dataset.parents["index"])
+        splits, left_out = select(known, config.dataset)
+        if not splits["train"]:
+            raise QuestionError(_no_training(config, unknown))
+        maker = RowMaker(rag, names, config.dataset, _held_out(config), written=False)
+        counts: dict[str, Any] = {}
+        with (
+            track(config.tracking, "build_dataset", dataset.settings) as tracked,
+            workplace(directory, "dataset.dir") as work,
+        ):
+            prepare(work, dataset.fingerprint)
+            with Journal(work / "made.jsonl") as journal:
+                _make(splits, maker, journal)
+                with dataset.replacing(counts) as fresh:
+                    tally = Tally()
+                    others: dict[str, Sequence[Any]] = {
+                        "left_out": left_out,
+                        "rejected": [*rejected, *unknown],
+                    }
+                    write_lines(fresh, tally.watched(journal), others)
+                    write_tables(fresh, work, dataset.fingerprint)
+                    counts |= tally.counts(splits, left_out, rejected, unknown)
+                    write_card(fresh, counts, config.dataset, dataset.parents["index"])
             tracked.summary(counts)
     return DatasetReport(directory, counts, up_to_date=False)
 
 
+def _make(splits: dict[str, list[Example]], maker: RowMaker, journal: Journal) -> None:
+    """Make the rows of every question that is not yet in the journal."""
+    ordered = [(split, example) for split in SPLITS for example in splits[split]]
+    with progress("rows", len(ordered), "questions") as advance:
+        advance(journal.done)
+        for split, example in ordered[journal.done :]:
+            journal.append(maker.make(example, split))
+            advance(1)
+
+
+def _held_out(config: Config) -> EvaluationSets | None:
+    sets = config.dataset.decontaminate
+    return EvaluationSets.read(sets) if sets else None
+
+
+def _no_training(config: Config, unknown: Sequence[Rejected]) -> str:
+    left_out = f" ({len(unknown)} left out: {_UNKNOWN})" if unknown else ""
+    return (
+        f"{config.dataset.questions}: no question is left for training{left_out}; give more "
+        "questions, or lower dataset.test_share and dataset.validation_share"
+    )
+
+
 def _artefact(config: Config, index: Parent) -> Artefact:
     dataset = asdict(config.dataset)
-    del dataset["dir"]
+    del dataset["dir"], dataset["preview"]
     reranker = model_identity(config.retriever.reranker)
     settings = {
         "dataset": dataset,
@@ -97,6 +135,7 @@ def _artefact(config: Config, index: Parent) -> Artefact:
             "settings": settings,
             "index": index.fingerprint,
             "questions": questions_hash(config.dataset.questions),
+            "decontaminate": [questions_hash(path) for path in config.dataset.decontaminate],
             "prompt": build_messages("", []),
             "row": [field.name for field in fields(Row)],
         },

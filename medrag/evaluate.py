@@ -15,7 +15,7 @@ from .cli import launch
 from .config import Config, CorpusConfig
 from .dataset.benchmarks import Benchmark, open_benchmark
 from .dataset.questions import DocumentNames, questions_hash, read_questions
-from .evaluation.asking import ask_all, check_place, workplace
+from .evaluation.asking import ask_all, check_place
 from .evaluation.calibrating import calibrate, halves
 from .evaluation.changes import ANSWERS, DOCUMENTS, write_documents
 from .evaluation.comparing import compare, comparison_key, documents_of
@@ -33,6 +33,7 @@ from .pipeline import RAGPipeline
 from .progress import console
 from .tracking import track
 from .types import Example, Rejected
+from .workplace import workplace
 
 METRICS, REPORT, PLOT, BIOGEN = "metrics.json", "report.html", "metrics.png", "biogen.json"
 _SAMPLES = "samples/questions.jsonl"
@@ -83,7 +84,7 @@ def run(config: Config) -> EvaluationReport:
             if summary.get("calibrations") == calibrations(systems):
                 return EvaluationReport(directory, summary, up_to_date=True)
         with (
-            workplace(directory) as work,
+            workplace(directory, "evaluation.dir") as work,
             track(config.tracking, "evaluate", evaluation.settings) as tracked,
         ):
             about = _about(config, benchmark, unseen, rejected) | {"index": _index(config, rag)}

@@ -38,46 +38,40 @@ def document_names(id_: str) -> list[str]:
     return list(dict.fromkeys((id_, row, last, last.removeprefix("PMID:") or id_)))
 
 
+def drawn(seed: int, what: str, name: str) -> float:
+    """A number of [0, 1) that depends on nothing else: the draw of one thing for one name."""
+    digest = sha256(f"{seed}\0{what}\0{name}".encode("utf-8", "replace")).digest()
+    return int.from_bytes(digest[:7]) / 2**56
+
+
 def split_by_document(
     examples: Sequence[Example], validation_share: float, test_share: float, seed: int
 ) -> dict[str, list[Example]]:
-    """Assign every question to train, validation or test.
+    """Assign every question to train, validation or test, in their order.
 
     Questions that share a document or their words always stay together: groups are the connected
-    components of both relations. The order of groups depends only on the words of their questions
-    and the seed. So a question keeps its split when the file is reordered and, as far as the shares
-    allow, when questions are added.
+    components of both relations. Each group is drawn by its smallest document name (or its words,
+    without documents) and the seed. So a question that is added moves no group but the one it
+    joins, and the shares are met on average. A group of more than a tenth of all questions, but at
+    least three, goes to train: elsewhere it would fill the split alone.
 
     Args:
-        validation_share, test_share: of the questions, 0..1; met as closely as whole groups allow,
-            and never exceeded by more than one group.
+        validation_share, test_share: of the questions, 0..1.
     """
-
-    def draw(example: Example) -> bytes:
-        return sha256(f"{seed}\0{question_key(example.question)}".encode()).digest()
-
-    order = sorted(_groups(examples), key=lambda group: min(map(draw, group)))
-    targets = {
-        "test": round(test_share * len(examples)),
-        "validation": round(validation_share * len(examples)),
+    largest = max(2, len(examples) // 10)
+    split_of: dict[int, str] = {}
+    for group in _groups(examples):
+        documents = [name for example in group for name in example.documents]
+        name = min(documents or (question_key(example.question) for example in group))
+        draw = drawn(seed, "split", name)
+        split = "train"
+        if len(group) <= largest and draw < test_share + validation_share:
+            split = "test" if draw < test_share else "validation"
+        split_of |= dict.fromkeys(map(id, group), split)
+    return {
+        split: [example for example in examples if split_of[id(example)] == split]
+        for split in SPLITS
     }
-    splits: dict[str, list[Example]] = {name: [] for name in SPLITS}
-    for group in order:
-        # A group much larger than the missing part would fill the split alone; it goes to train.
-        name = next(
-            (
-                split
-                for split, target in targets.items()
-                if len(splits[split]) < target
-                and len(splits[split]) + len(group) <= target + max(2, target // 2)
-            ),
-            "train",
-        )
-        splits[name].extend(group)
-    position = {id(example): index for index, example in enumerate(examples)}
-    for members in splits.values():
-        members.sort(key=lambda example: position[id(example)])
-    return splits
 
 
 def _groups(examples: Sequence[Example]) -> list[list[Example]]:

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
 import re
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..config import Config
 from ..dataset.questions import DocumentNames
 from ..embedding import Embedder
-from ..errors import (
-    ArtefactError,
-    BusyError,
-    ConfigError,
-    DiskError,
-    FormatError,
-    MismatchError,
-)
+from ..errors import ArtefactError, ConfigError, FormatError, MismatchError
 from ..manifest import read_manifest
 from ..pipeline import RAGPipeline
 from ..progress import progress
 from ..stores import IndexReader
 from ..types import Example
+from ..workplace import prepare
 from .outcomes import ask
 from .records import Record
 from .systems import System, share_embedder
-
-_OF = "made-from.txt"  # the fingerprint of the run that the files belong to
-_REFUSED = {
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
-    errno.ENOTDIR, errno.EEXIST, errno.ENOENT,
-}  # fmt: skip
 
 
 def check_place(directory: Path) -> None:
@@ -49,40 +32,6 @@ def check_place(directory: Path) -> None:
             f"evaluation.dir={directory} would be replaced, and it holds no evaluation; give a new "
             "directory"
         )
-
-
-@contextmanager
-def workplace(directory: Path) -> Iterator[Path]:
-    """A directory for what is done, beside that of an evaluation; it goes when the block succeeds.
-
-    Raises:
-        BusyError: another process is evaluating into the same directory.
-        DiskError: the disk is full or read-only; also while the block runs.
-    """
-    try:
-        work = directory.with_name(f".{directory.name}.part")
-        work.mkdir(parents=True, exist_ok=True)
-        held = os.open(work, os.O_RDONLY)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(held)
-            raise BusyError(
-                f"another process is evaluating into {directory}; wait for it, or choose another "
-                "evaluation.dir"
-            ) from error
-        try:
-            yield work
-            shutil.rmtree(work)
-        finally:
-            os.close(held)
-    except OSError as error:
-        if error.errno not in _REFUSED:
-            raise
-        raise DiskError(
-            f"{error.filename or directory}: {error.strerror}; fix it or choose another "
-            "evaluation.dir; the same command goes on with what is done"
-        ) from error
 
 
 def _holds_something_else(directory: Path) -> bool:
@@ -113,7 +62,7 @@ def ask_all(
         fingerprint: of what is asked, and how.
         description: for the progress that is shown.
     """
-    _prepare(work, fingerprint)
+    prepare(work, fingerprint)
     embedders: list[tuple[object, Embedder]] = []
     indexes: dict[str, str] = {}
     found = {}
@@ -153,15 +102,6 @@ def _check_unchanged(index: IndexReader, seen: dict[str, str]) -> None:
             f"{index.location} changed while it was evaluated, so the systems were asked about "
             "different documents; run the evaluation again"
         )
-
-
-def _prepare(work: Path, fingerprint: str) -> None:
-    work.mkdir(exist_ok=True)
-    made_from = work / _OF
-    if not made_from.is_file() or made_from.read_text(encoding="utf-8") != fingerprint:
-        for left in work.iterdir():
-            left.unlink()
-        made_from.write_text(fingerprint, encoding="utf-8")
 
 
 def _done(path: Path) -> dict[str, Record]:

@@ -290,7 +290,7 @@ def test_a_second_evaluation_into_the_same_directory_has_to_wait(configure: Make
     work.mkdir()
     held = os.open(work, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
-    with pytest.raises(BusyError, match="another process is evaluating into"):
+    with pytest.raises(BusyError, match="another process is writing to"):
         run(config)
     os.close(held)
     assert run(config).summary["questions"]["all"] == 1

@@ -1,0 +1,321 @@
+"""RAFT rows: the passage that has the answer among hard distractors, or the distractors alone.
+
+Zhang et al. 2024, "RAFT: Adapting Language Model to Domain Specific RAG", arXiv:2403.10131. Other
+than in its reference code, the label of a row without the oracle is the refusal, no distractor
+repeats the oracle or bears out the answer, and the oracle's place says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
+from random import Random
+
+from ..config import DatasetConfig
+from ..generation.prompts import REFUSAL, Prompt, completion
+from ..pipeline import RAGPipeline
+from ..retrieval.neighbours import join_neighbours
+from ..text.near_duplicates import Gist
+from ..types import Example, Hit
+from . import drawn
+from .labels import Label, Stated, label_of, supports
+from .near_miss import Swap, Swapped, names, swaps
+from .preferences import pairs_of
+from .questions import DocumentNames
+from .rows import NO_PASSAGE, LeftOut, Made, Reason, Row, Variant, asked, context
+from .similar import EvaluationSets
+
+_ALIKE = 0.85  # share of words from which on two passages are copies, as in `retrieval.distinct`
+_MORE = 4  # hits that are asked for, for each distractor
+_DEEPEST = 400  # hits that are looked at for distractors, at most
+
+
+class RowMaker:
+    """Makes the rows of one question at a time; nothing depends on other questions.
+
+    Args:
+        held_out: question sets that no row of train and validation may share words with.
+        written: whether the questions were written from the index, so that each has to find its
+            passage in every split.
+    """
+
+    def __init__(
+        self,
+        rag: RAGPipeline,
+        names: DocumentNames,
+        config: DatasetConfig,
+        held_out: EvaluationSets | None = None,
+        *,
+        written: bool = False,
+    ) -> None:
+        self._rag = rag
+        self._names = names
+        self._config = config
+        self._held_out = held_out
+        self._written = written
+
+    def make(self, example: Example, split: str) -> Made:
+        """The rows of a question: one, and perhaps a near miss; or why there is none."""
+        gold = self._names.resolve(example.documents)
+        hits = self._rag.retrieve(example.question, self._depth)
+        label = None
+        if example.answerable:
+            passages = self._passages(gold) if gold else hits[: self._config.num_distractors + 1]
+            label = label_of(example, passages, self._config.max_answer_words)
+        against = self._against(example, split, label, hits)
+        if against and not against.kept:
+            return Made(split, left_out=against)
+        if label:
+            made = self._answered(example, gold, hits, label, split)
+        else:
+            variant = Variant.unsupported if example.answerable else Variant.unanswerable
+            made = Made(split, [self._refused(example, gold, hits, variant)])
+        return replace(made, left_out=made.left_out or against)
+
+    def _against(
+        self, example: Example, split: str, label: Label | None, hits: Sequence[Hit]
+    ) -> LeftOut | None:
+        """What speaks against a question; the test split keeps it in most cases."""
+        is_test = split == "test"
+        texts = [example.question, *(one.text for one in (label.statements if label else ()))]
+        shared = (
+            next(filter(None, map(self._held_out.contaminated, texts)), "")
+            if (self._held_out)
+            else ""
+        )
+        if shared:
+            return _left_out(example, split, Reason.contaminated, shared, kept=is_test)
+        if example.answerable and label is None and not is_test:
+            why = "no passage bears out the answer" if example.answer else "it has no answer"
+            return _left_out(example, split, Reason.unsupported, why)
+        checks = self._config.round_trip and (self._written or not is_test)
+        if label and checks and not self._finds(label.passage, hits):
+            best = f"its {self._config.round_trip} best hits"
+            why = f"{label.passage.document} is not among {best}"
+            return _left_out(example, split, Reason.not_found, why)
+        return None
+
+    def _answered(
+        self, example: Example, gold: list[str], hits: Sequence[Hit], label: Label, split: str
+    ) -> Made:
+        """The rows of a question whose answer a passage bears out."""
+        own = {*gold, label.passage.document}
+        distractors, also = self._distractors(example.question, hits, own, label)
+        count = self._config.num_distractors
+        contexts = self._with_oracle(example, label.passage, distractors[:count])
+        if not contexts:
+            limit = self._rag.config.generator.context_tokens
+            why = f"the prompt exceeds {limit} tokens with a single passage"
+            left_out = _left_out(example, split, Reason.too_long, why)
+            return Made(split, left_out=left_out, also_answers=also)
+        near_miss = None
+        if distractors and self._draw("oracle", example) >= self._config.oracle_probability:
+            row = self._refused(example, gold, distractors, Variant.withheld, label.passage)
+        else:
+            place = contexts.index(label.passage) + 1
+            row = self._row(
+                example, gold, contexts, Variant.oracle, label.reply(place), label.passage
+            )
+            row = replace(row, left_out=len(distractors[:count]) + 1 - len(contexts))
+            if split != "test":
+                near_miss = self._near_miss(example, row, contexts, label)
+        rows = [row] if near_miss is None else [row, near_miss]
+        pairs = pairs_of(rows, label, self._config.seed) if split == "train" else []
+        return Made(split, rows, pairs, None, label.left_out, also)
+
+    def _with_oracle(self, example: Example, oracle: Hit, distractors: Sequence[Hit]) -> list[Hit]:
+        """The oracle among as many distractors as fit; nothing if it does not fit alone.
+
+        Its place is drawn by the question's id. The distractors keep the order of retrieval, which
+        is that of answering.
+        """
+        fitting = len(distractors) - self._prompt(example, [oracle, *distractors]).left_out
+        while fitting >= 0:
+            place = int(self._draw("place", example) * (fitting + 1))
+            contexts = [*distractors[:place], oracle, *distractors[place:fitting]]
+            if not self._prompt(example, contexts).left_out:
+                return contexts
+            fitting -= 1
+        return []
+
+    def _refused(
+        self,
+        example: Example,
+        gold: list[str],
+        hits: Sequence[Hit],
+        variant: Variant,
+        withheld: Hit | None = None,
+    ) -> Row:
+        """A row over the best hits, of which none is known to answer."""
+        contexts = join_neighbours(hits[: self._config.num_distractors + 1])
+        left_out = self._prompt(example, contexts).left_out
+        reply = "" if variant is Variant.unsupported else REFUSAL
+        fitting = contexts[: len(contexts) - left_out]
+        row = self._row(example, gold, fitting, variant, reply, withheld)
+        return replace(row, left_out=left_out)
+
+    def _near_miss(
+        self, example: Example, row: Row, contexts: Sequence[Hit], label: Label
+    ) -> Row | None:
+        """The same row with something swapped in the oracle; for a share of the questions.
+
+        The label says what the altered passage says. It is the refusal if the question itself names
+        what was swapped: then the passage is about others.
+        """
+        if self._draw("near miss", example) >= self._config.near_miss_share:
+            return None
+        random = Random(f"{self._config.seed}\0{example.id}")
+        found = alter(example.question, label, random)
+        if found is None:
+            return None
+        altered, swap = found
+        hit, place = altered.passage, row.oracle
+        changed = [*contexts[: place - 1], hit, *contexts[place:]]
+        reply = REFUSAL if names(example.question, swap) else altered.reply(place)
+        if self._prompt(example, changed).left_out:
+            return None
+        new = self._row(example, row.documents, changed, Variant.near_miss, reply, hit)
+        new.contexts[place - 1]["altered"] = new.passage["altered"] = True
+        return replace(new, id=f"{row.id}#near-miss", altered=str(swap), left_out=row.left_out)
+
+    def _row(
+        self,
+        example: Example,
+        gold: list[str],
+        contexts: Sequence[Hit],
+        variant: Variant,
+        reply: str,
+        oracle: Hit | None,
+    ) -> Row:
+        """A row over passages that fit."""
+        own = {*gold, oracle.document} if oracle else {*gold}
+        return Row(
+            id=example.id,
+            **asked(example),
+            documents=gold,
+            contexts=[context(hit, own) for hit in contexts],
+            oracle=contexts.index(oracle) + 1 if oracle in contexts else 0,
+            passage=context(oracle, own) if oracle else dict(NO_PASSAGE),
+            variant=variant,
+            altered="",
+            left_out=0,
+            prompt=self._prompt(example, contexts).messages,
+            completion=completion(reply) if reply else [],
+        )
+
+    def _prompt(self, example: Example, contexts: Sequence[Hit]) -> Prompt:
+        return self._rag.prompt(example.question, contexts)
+
+    def _passages(self, gold: Sequence[str]) -> list[Hit]:
+        """All chunks of some documents, in order."""
+        index = self._rag.index
+        chunks = [chunk for document in gold for chunk in index.document_chunk_ids(document)]
+        found = index.hits(chunks)
+        return [found[chunk] for chunk in chunks]
+
+    def _finds(self, oracle: Hit, hits: Sequence[Hit]) -> bool:
+        """Whether the question finds the document of the oracle, or a copy of it."""
+        best = hits[: self._config.round_trip]
+        return any(oracle.document in (hit.document, *hit.duplicates) for hit in best)
+
+    def _distractors(
+        self, question: str, hits: Sequence[Hit], own: Set[str], label: Label
+    ) -> tuple[list[Hit], int]:
+        """The hardest passages that neither are nor say the answer, best first.
+
+        Returns:
+            One more than `num_distractors`, or fewer if the index has no more; neighbours are one.
+            And how many hits were passed over because they bear out the label.
+        """
+        wanted, also = self._config.num_distractors + 1, 0
+        gist = Gist(label.passage.text)
+        found: list[Hit] = []
+        for hit in self._deeper(question, hits):
+            if not own.isdisjoint((hit.document, *hit.duplicates)):
+                continue
+            other = Gist(hit.text)
+            if gist.is_same(other) or gist.wording.shared(other.wording) >= _ALIKE:
+                continue
+            if any(supports(statement.text, hit) for statement in label.statements):
+                also += 1
+                continue
+            found.append(hit)
+            if len(join_neighbours(found)) == wanted:
+                break
+        return join_neighbours(found), also
+
+    def _deeper(self, question: str, hits: Sequence[Hit]) -> Iterator[Hit]:
+        """The hits, and more of them when they do not suffice."""
+        yield from hits
+        while len(hits) >= self._depth and len(hits) < _DEEPEST:
+            before = len(hits)
+            hits = self._rag.retrieve(question, min(4 * before, _DEEPEST))
+            yield from hits[before:]
+            if len(hits) < min(4 * before, _DEEPEST):
+                return
+
+    @property
+    def _depth(self) -> int:
+        """How many hits a question is asked for at first."""
+        return max(self._config.round_trip, _MORE * (self._config.num_distractors + 1))
+
+    def _draw(self, what: str, example: Example) -> float:
+        return drawn(self._config.seed, what, example.id)
+
+
+def alter(question: str, label: Label, random: Random) -> tuple[Label, Swap] | None:
+    """The label over its passage with one thing swapped in what the label quotes.
+
+    `check_support` is the judge: the altered passage bears out the altered statement and not the
+    true one, and the true passage does not bear out the altered one.
+
+    Args:
+        random: decides between several swaps. Negations come last: almost every sentence has room
+            for one.
+
+    Returns:
+        None if nothing can be swapped.
+    """
+    hit = label.passage
+    found = [
+        (number, swap)
+        for number, statement in enumerate(label.statements)
+        if statement.span
+        for swap in swaps(hit.text, *statement.span)
+    ]
+    random.shuffle(found)
+    found.sort(key=lambda one: one[1].kind is Swapped.negation)
+    for number, swap in found:
+        passage = replace(hit, text=swap.apply(hit.text))
+        about = f"{hit.title}\n{hit.section}\n{passage.text}"
+        if names(question, swap) and names(about, swap):
+            continue  # the passage still is about what is asked
+        statements = [*label.statements]
+        true = statements[number]
+        start, end = true.span or (0, 0)
+        end += len(swap.new) - len(swap.old)
+        false = statements[number] = Stated(passage.text[start:end], (start, end))
+        if (
+            not supports(true.text, passage)
+            and not supports(false.text, hit)
+            and all(supports(one.text, passage) for one in statements)
+        ):
+            moved = tuple(_moved(one, swap) for one in label.statements)
+            statements = [*moved[:number], false, *moved[number + 1 :]]
+            return Label(passage, tuple(statements), label.left_out), swap
+    return None
+
+
+def _moved(statement: Stated, swap: Swap) -> Stated:
+    """A statement where it is after a swap before it."""
+    if statement.span is None or statement.span[0] < swap.end:
+        return statement
+    start, end = statement.span
+    by = len(swap.new) - len(swap.old)
+    return Stated(statement.text, (start + by, end + by))
+
+
+def _left_out(
+    example: Example, split: str, reason: Reason, detail: str, *, kept: bool = False
+) -> LeftOut:
+    return LeftOut(example.id, split, example.question, reason, detail, kept)
