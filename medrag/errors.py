@@ -51,6 +51,10 @@ class PreflightError(MedragError):
     """A training run cannot start on this machine. The message lists everything that is missing."""
 
 
+class DivergenceError(MedragError):
+    """A training has gone wrong: its loss or its gradient is not finite, or its loss ran away."""
+
+
 class HttpError(MedragError):
     """An HTTP request failed, and retries did not help.
 

@@ -17,6 +17,11 @@ _CPUINFO = Path("/proc/cpuinfo")
 _GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd")  # NVIDIA, AMD
 
 
+def is_main_process() -> bool:
+    """Whether this is the first process of those that `torchrun` or `accelerate launch` started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def usable_cores() -> int:
     """CPU cores this process may use: bounded by its affinity and its container's CPU quota."""
     # joblib.cpu_count() agrees, but takes 0.2 s to import and fails on a malformed quota.

@@ -12,7 +12,7 @@ from transformers import BitsAndBytesConfig, MistralConfig, MistralForCausalLM
 from transformers.quantizers.auto import AutoHfQuantizer
 
 from medrag.config import Device, FineTuneConfig
-from medrag.finetuning.generator import build_trainer
+from medrag.finetuning.trainer import build_trainer
 from medrag.generation.hf import compute_dtype, keep_cpu_weights_unpacked
 
 

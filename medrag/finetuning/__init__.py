@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArtefactError
+from ..hardware import is_main_process
 from ..progress import Advance, progress
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
-    from transformers import PreTrainedTokenizerBase
+    from datasets import DatasetDict
 
 
 def load_dataset(directory: Path) -> DatasetDict:
@@ -34,53 +34,6 @@ def load_dataset(directory: Path) -> DatasetDict:
             f"python -m medrag.build_dataset dataset.dir={directory}"
         ) from error
     return dataset
-
-
-def tokenize_rows(
-    rows: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int, file: Path
-) -> Dataset:
-    """Turn conversations into token ids, and leave out the rows that are too long.
-
-    TRL would cut long rows at the end, where the answer is, and then drop rows without an answer
-    silently. It takes the result as already tokenised.
-
-    Args:
-        rows: with `prompt` and `completion` as lists of messages.
-        file: the Arrow table to write, so that memory does not grow with the rows.
-
-    Returns:
-        Columns `input_ids` and `completion_mask` (1 on answer tokens, including the end of turn);
-        every row has at most `max_length` ids and at least one answer token.
-    """
-    from datasets import Features, List, Value
-
-    render: Any = tokenizer.apply_chat_template
-
-    def tokenize(batch: dict[str, list[Any]]) -> dict[str, list[list[int]]]:
-        whole = [p + c for p, c in zip(batch["prompt"], batch["completion"], strict=True)]
-        prompts = render(batch["prompt"], add_generation_prompt=True)
-        wholes = render(whole)
-        kept: dict[str, list[list[int]]] = {"input_ids": [], "completion_mask": []}
-        for prompt, ids in zip(prompts["input_ids"], wholes["input_ids"], strict=True):
-            alike = takewhile(lambda pair: pair[0] == pair[1], zip(prompt, ids, strict=False))
-            start = len(list(alike))
-            if start < len(ids) <= max_length:
-                kept["input_ids"].append(ids)
-                kept["completion_mask"].append([0] * start + [1] * (len(ids) - start))
-        return kept
-
-    return rows.map(
-        tokenize,
-        batched=True,
-        batch_size=100,
-        remove_columns=rows.column_names,
-        features=Features(
-            {"input_ids": List(Value("int32")), "completion_mask": List(Value("int8"))}
-        ),
-        cache_file_name=str(file),
-        load_from_cache_file=False,
-        desc=f"Tokenising {file.stem} rows",
-    )
 
 
 @contextmanager
@@ -115,14 +68,18 @@ def watched(trainer: Any, description: str) -> Iterator[None]:
 
         for noisy in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(noisy)
-        trainer.add_callback(Show())
+        if is_main_process():
+            trainer.add_callback(Show())
         yield
 
 
 def quiet_libraries() -> None:
-    """Turn off the progress bars that libraries draw for short steps."""
+    """Turn off progress bars for short steps, and warnings that a user can do nothing about."""
     import datasets
     import transformers
+
+    # It looks for a faster kernel in a package that medrag does not use.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import json
+import gc
 import logging
 import shutil
-import threading
+import signal
 import time
-import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config import FineTuneConfig
-from ..errors import ConfigError, MedragError
-from ..generation.hf import load_causal_lm, load_tokenizer, resolve_device
+from ..config import Device, FineTuneConfig
+from ..errors import ConfigError, DivergenceError, MedragError
+from ..generation.hf import load_causal_lm, load_tokenizer
+from ..hardware import is_main_process
 from ..manifest import (
-    atomic_write,
     file_sha256,
     fingerprint,
+    model_identity,
     recover_directory,
     replacing_directory,
 )
-from . import load_dataset, quiet_libraries, tokenize_rows, watched
+from . import load_dataset, quiet_libraries, watched
+from .answer_trainer import early_stopped
+from .checkpoints import Run, checkpoint_of, latest_checkpoint, read_weights
+from .guards import stop_requests
+from .planning import all_steps, steps_that_fit
 from .tiny import TINY, build_tiny_model
+from .tokenising import check_rows, tokenize_rows
+from .trainer import build_trainer
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-    from trl.trainer.sft_trainer import SFTTrainer
-
-_RUN = "run.json"
+    from datasets import Dataset, DatasetDict
 
 logger = logging.getLogger(__name__)
 
@@ -44,26 +46,37 @@ class TrainingResult:
     Attributes:
         base_model: folder or hub id of the base; for the dry run, the folder it was made in.
         steps: optimiser steps, including those before a resume.
+        best_step: the step whose weights are kept: that with the lowest validation loss, or the
+            last one without validation rows.
         first_loss: training loss of the first step, in nats per token.
         train_loss: training loss over the last logged interval, in nats per token.
-        eval_loss: validation loss at the end, in nats per token; None without validation rows.
-        skipped_rows: rows of both splits left out because they exceed `max_length` tokens or
-            have no answer token.
+        eval_loss: validation loss of the kept weights, in nats per token; None without validation
+            rows.
+        skipped_rows: rows of both splits left out.
+        left_out: the same, by reason.
         trainable_parameters, total_parameters: of the adapter; of adapter and base together.
+        tokens: trained on, prompts included, including those before a resume.
+        tokens_per_second: of this call's training, validation included.
+        fill_rate: share of the tokens that the sequences could hold (`finetune.max_length`).
         seconds: wall time of this call.
         history: the trainer's log, oldest entry first.
     """
 
     base_model: str
     steps: int
+    best_step: int
     first_loss: float
     train_loss: float
     eval_loss: float | None
     train_rows: int
     validation_rows: int
     skipped_rows: int
+    left_out: dict[str, int]
     trainable_parameters: int
     total_parameters: int
+    tokens: int
+    tokens_per_second: float
+    fill_rate: float
     seconds: float
     history: list[dict[str, Any]]
 
@@ -82,201 +95,209 @@ def train_generator(
     trained. Sources: Dettmers et al. 2023, "QLoRA", arXiv:2305.14314; Hu et al. 2021, "LoRA",
     arXiv:2106.09685.
 
-    A checkpoint is written to `config.dir/checkpoints` every `eval_steps`, and on SIGTERM. The next
-    run continues from it if its settings and rows are the same, and otherwise starts over. An
-    adapter that is already in `config.dir` is replaced at the end, in one move.
+    A checkpoint is written to `config.dir/checkpoints` every `eval_steps`, and when SIGTERM or
+    Ctrl-C stops the run. The next run continues from it if its settings and rows are the same, and
+    otherwise starts over. An adapter that is already in `config.dir` is replaced at the end, in one
+    move, by the weights with the lowest validation loss.
+
+    Under `torchrun` or `accelerate launch`, every process trains on its own GPU, with
+    `config.batch_size` each; only the first one writes.
 
     Args:
         texts: the dry run (`base_model="tiny"`) trains its tokenizer on them; otherwise unread.
         report_to: trackers, as in transformers: `["wandb"]` or `[]`.
         seal: called with the finished directory before it replaces the old one; writes the
-            manifest.
+            manifest. The model has been released by then.
 
     Raises:
         ArtefactError: there is no dataset in `config.dataset`.
-        ConfigError: no training row fits `max_length`.
+        ConfigError: no training row fits `max_length`, or the rows and the model do not fit.
         ModelError: the base model cannot be loaded.
+        DivergenceError: the loss is not finite, or ran away; nothing is saved.
+        DiskError: a checkpoint cannot be written.
         MedragError: the run was stopped by SIGTERM; the same command continues it.
+        KeyboardInterrupt: it was stopped by Ctrl-C; the same.
     """
+    from accelerate import PartialState
+
     started = time.monotonic()
     quiet_libraries()
+    processes = PartialState(cpu=config.device is Device.cpu)  # each gets a GPU of its own
     directory = Path(config.dir)
     recover_directory(directory)
     dataset = load_dataset(Path(config.dataset))
     base = config.base_model
     if base == TINY:
         folder = directory.parent / "tiny-base"
-        base = str(build_tiny_model(config.tiny, texts, folder, config.seed))
+        with processes.main_process_first():
+            base = str(build_tiny_model(config.tiny, texts, folder, config.seed))
     tokenizer = load_tokenizer(base)
-
     work = directory / "checkpoints"
-    checkpoint = _prepare_checkpoints(work, config, base)
-    rows = {
-        split: tokenize_rows(dataset[split], tokenizer, config.max_length, work / f"{split}.arrow")
-        for split in ("train", "validation")
-        if split in dataset and len(dataset[split])
-    }
-    skipped = sum(len(dataset[split]) - len(kept) for split, kept in rows.items())
-    if skipped:
-        logger.warning(
-            "%d of %d rows are left out: they are longer than finetune.max_length=%d tokens, or "
-            "have no answer. Cutting them would cut the answer off.",
-            skipped,
-            sum(len(dataset[split]) for split in rows),
-            config.max_length,
-        )
-    if not rows.get("train"):
-        raise ConfigError(
-            f"no training row of {config.dataset} fits finetune.max_length={config.max_length} "
-            "tokens; raise it, or build the dataset with a smaller generator.context_tokens"
-        )
+    with processes.main_process_first():
+        run = Run(work, _identity(config, base, processes.num_processes), writes=is_main_process())
+        rows, left_out = _tokenised(dataset, tokenizer, config, work)
 
     model = load_causal_lm(
         base, device=config.device, four_bit=True, double_quant=config.double_quant
     )
+    vocabulary = model.get_input_embeddings().num_embeddings
+    for kept in rows.values():
+        if problems := check_rows(kept, tokenizer, vocabulary, config.max_length):
+            raise ConfigError(f"{config.dataset} cannot be trained on: {'; '.join(problems)}")
     trainer = build_trainer(
         config, model, tokenizer, rows, work, report_to=report_to, run_name=run_name
     )
-    with watched(trainer, "training"):
-        trainer.train(resume_from_checkpoint=checkpoint)
+    _plan(trainer, config, run, started)
+    training = time.monotonic()
+    tokens_before = _train(trainer, config, work)
+    training = time.monotonic() - training
     state = trainer.state
-    if state.global_step < state.max_steps:
-        raise MedragError(
-            f"training was stopped at step {state.global_step} of {state.max_steps}; the "
-            "checkpoint is saved, and the same command continues from it"
-        )
-    eval_loss = _final_eval_loss(trainer) if "validation" in rows else None
-    adapted: Any = trainer.model
-    trainable, total = adapted.get_nb_trainable_parameters()
+    best = state.best_global_step or state.global_step
+    read_weights(checkpoint_of(work, best), trainer.model)
+    _check_weights(trainer)
+    trainable, total = trainer.model.get_nb_trainable_parameters()
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
     result = TrainingResult(
         base_model=base,
         steps=state.global_step,
+        best_step=best,
         first_loss=losses[0],
         train_loss=losses[-1],
-        eval_loss=eval_loss,
+        eval_loss=state.best_metric,
         train_rows=len(rows["train"]),
         validation_rows=len(rows.get("validation", ())),
-        skipped_rows=skipped,
+        skipped_rows=sum(left_out.values()),
+        left_out=left_out,
         trainable_parameters=trainable,
         total_parameters=total,
+        tokens=state.num_input_tokens_seen,
+        tokens_per_second=(state.num_input_tokens_seen - tokens_before) / training,
+        fill_rate=trainer.fill_rate(),
         seconds=time.monotonic() - started,
         history=state.log_history,
     )
-    with replacing_directory(directory) as fresh:  # removes the checkpoints, too
-        # save_embedding_layers: the default asks the hub whether the vocabulary has grown.
-        adapted.save_pretrained(fresh, save_embedding_layers=False)
-        tokenizer.save_pretrained(fresh)
-        if seal:
-            seal(fresh, result)
+    if is_main_process():
+        with replacing_directory(directory) as fresh:  # removes the checkpoints, too
+            trainer.model.peft_config["default"].base_model_name_or_path = base
+            # save_embedding_layers: the default asks the hub whether the vocabulary has grown.
+            trainer.model.save_pretrained(fresh, save_embedding_layers=False)
+            tokenizer.save_pretrained(fresh)
+            del trainer, model
+            gc.collect()  # a trainer refers to itself, and `seal` may need the memory
+            if seal:
+                seal(fresh, result)
     return result
 
 
-def build_trainer(
-    config: FineTuneConfig,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: dict[str, Dataset],
-    work: Path,
-    *,
-    report_to: list[str],
-    run_name: str,
-) -> SFTTrainer:
-    """Add the adapters to a 4-bit model and make TRL's trainer for it.
+def _tokenised(
+    dataset: DatasetDict, tokenizer: Any, config: FineTuneConfig, work: Path
+) -> tuple[dict[str, Dataset], dict[str, int]]:
+    """The splits as token ids, and how many rows are left out, by reason."""
+    rows = {}
+    left_out: Counter[str] = Counter()
+    given = {name: dataset[name] for name in ("train", "validation") if name in dataset}
+    for name, split in given.items():
+        kept, reasons = tokenize_rows(
+            split, tokenizer, config.max_length, work / f"{name}.arrow", reuse=not is_main_process()
+        )
+        left_out.update(reasons)
+        if name == "train" or len(kept):
+            rows[name] = kept
+    if left_out:
+        logger.warning(
+            "%d of %d rows are left out: %s. Rows longer than finetune.max_length=%d tokens would "
+            "lose their answer if they were cut.",
+            left_out.total(),
+            sum(len(split) for split in given.values()),
+            ", ".join(f"{count} {reason}" for reason, count in left_out.most_common()),
+            config.max_length,
+        )
+    return rows, dict(left_out)
 
-    Args:
-        rows: tokenised splits, `train` and perhaps `validation`.
-        work: where checkpoints go.
+
+def _plan(trainer: Any, config: FineTuneConfig, run: Run, started: float) -> None:
+    """Set the number of steps; a run that continues keeps the one it was started with."""
+    steps = run.planned_steps
+    if steps is None:
+        if config.max_minutes:
+            left = config.max_minutes * 60 - (time.monotonic() - started)
+            steps = steps_that_fit(config, trainer, left)
+        else:
+            steps = all_steps(config, trainer)
+        trainer.accelerator.wait_for_everyone()  # all have seen that there was no plan
+        if is_main_process():
+            run.plan(steps)
+    trainer.args.max_steps = steps
+    trainer.args.warmup_steps = min(config.warmup_steps, steps // 5)
+
+
+def _train(trainer: Any, config: FineTuneConfig, work: Path) -> int:
+    """Train to the end, from the last checkpoint if there is one.
+
+    Returns:
+        How many tokens had been trained on before.
     """
-    from peft import LoraConfig
-    from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
+    from transformers import TrainerState
 
-    on_gpu = resolve_device(config.device).type == "cuda"
-    validation = rows.get("validation")
-    warnings.filterwarnings(  # old names that TRL itself still reads
-        "ignore", r"`\w*gradient_checkpointing\w*` is deprecated", FutureWarning
+    before = TrainerState()
+    checkpoint = latest_checkpoint(work)
+    if checkpoint:
+        before = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        if is_main_process():
+            logger.warning("continuing the interrupted run after step %d", before.global_step)
+    if _is_over(before, config, trainer):  # it was stopped before its adapter was sealed
+        trainer.state = before
+        return int(before.num_input_tokens_seen)
+    try:
+        with stop_requests() as trainer.stop, watched(trainer, "training"):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except DivergenceError:
+        if is_main_process():
+            shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
+        raise
+    state = trainer.state
+    if not _is_over(state, config, trainer):
+        if trainer.stop.number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise MedragError(
+            f"training was stopped at step {state.global_step} of {state.max_steps}; the "
+            "checkpoint is saved, and the same command continues from it"
+        )
+    return int(before.num_input_tokens_seen)
+
+
+def _is_over(state: Any, config: FineTuneConfig, trainer: Any) -> bool:
+    return bool(state.global_step >= trainer.args.max_steps) or early_stopped(
+        state.log_history, config.early_stopping
     )
-    trainer = SFTTrainer(
-        model=model,
-        processing_class=tokenizer,
-        train_dataset=rows["train"],
-        eval_dataset=validation,
-        peft_config=LoraConfig(
-            r=config.lora_r,
-            lora_alpha=config.lora_alpha,
-            lora_dropout=config.lora_dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        ),
-        args=SFTConfig(
-            output_dir=str(work),
-            num_train_epochs=config.epochs,
-            max_steps=config.max_steps,
-            per_device_train_batch_size=config.batch_size,
-            per_device_eval_batch_size=config.batch_size,
-            gradient_accumulation_steps=config.gradient_accumulation,
-            gradient_checkpointing=config.gradient_checkpointing,
-            gradient_checkpointing_kwargs={"use_reentrant": False},
-            optim="paged_adamw_8bit" if on_gpu else "adamw_torch",
-            learning_rate=config.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=config.warmup_steps,
-            bf16=on_gpu,
-            use_cpu=not on_gpu,
-            dataloader_pin_memory=on_gpu,
-            completion_only_loss=True,
-            max_length=None,  # every row fits; nothing must be cut here
-            packing=False,  # rows must not attend to each other
-            logging_steps=config.logging_steps,
-            logging_first_step=True,
-            eval_strategy="steps" if validation else "no",
-            eval_steps=config.eval_steps,
-            save_strategy="steps",
-            save_steps=config.eval_steps,
-            save_total_limit=1,
-            # only the main thread can set a signal handler
-            enable_jit_checkpoint=threading.current_thread() is threading.main_thread(),
-            report_to=report_to or "none",
-            run_name=run_name,
-            seed=config.seed,
-        ),
-    )
-    # TRL casts the adapters to bf16, which rounds away a step of 1e-4 of a weight's size. They are
-    # under 1 % of the parameters, so fp32 costs little. The frozen rest stays as loaded: Mistral's
-    # norms compute in fp32 whatever their weights are stored in.
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
-    return trainer
 
 
-def _prepare_checkpoints(work: Path, config: FineTuneConfig, base: str) -> str | None:
-    """The checkpoint to continue from, if any; removes the checkpoints of other runs."""
+def _check_weights(trainer: Any) -> None:
+    """Nothing broken is sealed, even if no step and no validation loss has shown it."""
+    import torch
+
+    trained = [p for p in trainer.model.parameters() if p.requires_grad]
+    if not all(bool(torch.isfinite(weights).all()) for weights in trained):
+        raise DivergenceError(
+            "the trained weights are not finite; nothing was saved. Lower finetune.learning_rate "
+            f"(now {trainer.args.learning_rate:g})"
+        )
+    if trainer.eval_dataset is None:
+        some = trainer.train_dataset.select(range(min(16, len(trainer.train_dataset))))
+        trainer.guard.final(trainer.state.global_step, trainer.mean_loss(some))
+
+
+def _identity(config: FineTuneConfig, base: str, processes: int) -> str:
+    """A hash of everything that decides the result; their content counts, not their place."""
     settings = asdict(config)
-    for name in ("dir", "dataset", "tiny"):  # their content counts, not their place
+    for name in ("dir", "dataset", "base_model", "tiny", "held_out_rows"):
         del settings[name]
-    files = sorted(Path(config.dataset).rglob("*.arrow"))
-    if Path(base).is_dir():
-        files += sorted(Path(base).glob("*.safetensors"))
-    identity = fingerprint({"settings": settings, "files": [file_sha256(path) for path in files]})
-    marker = work / _RUN
-    if not marker.is_file() or json.loads(marker.read_text(encoding="utf-8")) != identity:
-        shutil.rmtree(work, ignore_errors=True)
-        atomic_write(marker, json.dumps(identity))
-        return None
-    checkpoints = {int(path.name.partition("-")[2]): path for path in work.glob("checkpoint-*")}
-    for _, last in sorted(checkpoints.items(), reverse=True):
-        with suppress(OSError, ValueError):  # `trainer_state.json` is written last
-            json.loads((last / "trainer_state.json").read_text(encoding="utf-8"))
-            logger.warning("continuing the interrupted run from %s", last)
-            return str(last)
-    return None
-
-
-def _final_eval_loss(trainer: SFTTrainer) -> float:
-    """Validation loss of the saved weights; computed only if the last step did not log it."""
-    for entry in trainer.state.log_history:
-        if "eval_loss" in entry and entry["step"] == trainer.state.global_step:
-            return float(entry["eval_loss"])
-    return float(trainer.evaluate()["eval_loss"])
+    folders = [Path(config.dataset) / split for split in ("train", "validation")]
+    return fingerprint(
+        {
+            "settings": settings,
+            "base": model_identity(base).rpartition("@")[2],
+            "rows": [file_sha256(p) for folder in folders for p in sorted(folder.glob("*.arrow"))],
+            "processes": processes,
+        }
+    )

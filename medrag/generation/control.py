@@ -62,8 +62,13 @@ def as_data(text: str, tokenizer: Any) -> str:
     return text
 
 
-def render(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> Any:
+def render(
+    tokenizer: Any, messages: Sequence[Mapping[str, str]], *, answered: bool = False
+) -> Any:
     """The tokens of messages, as a batch of one: control tokens come from the chat template only.
+
+    Args:
+        answered: the last message is the answer, so no other is asked for.
 
     Raises:
         ModelError: the template rejects the messages, or the tokenizer finds a control token in
@@ -74,7 +79,7 @@ def render(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> Any:
     def fill(contents: list[str]) -> Any:
         return tokenizer.apply_chat_template(
             [{**one, "content": text} for one, text in zip(messages, contents, strict=True)],
-            add_generation_prompt=True,
+            add_generation_prompt=not answered,
             return_dict=True,
             return_tensors="pt",
         )

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from datasets import Dataset, DatasetDict
-from safetensors.torch import load_file
+from datasets import Dataset
 
-from medrag.config import Device, FineTuneConfig, GeneratorConfig, TinyModelConfig
+from medrag.config import Device, FineTuneConfig, GeneratorConfig
 from medrag.errors import ArtefactError, ConfigError
-from medrag.finetuning import tokenize_rows
-from medrag.finetuning.generator import TrainingResult, build_trainer, train_generator
+from medrag.finetuning.generator import TrainingResult, train_generator
 from medrag.finetuning.tiny import build_tiny_model
+from medrag.finetuning.tokenising import tokenize_rows
+from medrag.finetuning.trainer import build_trainer
 from medrag.generation.hf import (
     HFGenerator,
     keep_cpu_weights_unpacked,
@@ -31,54 +23,7 @@ from medrag.generation.hf import (
     load_tokenizer,
 )
 from medrag.generation.prompts import Prompt
-
-SHAPE = TinyModelConfig(
-    vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2
-)
-DRUGS = ("metformin", "insulin", "aspirin", "amoxicillin")
-
-
-def row(number: int, padding: int = 0) -> dict[str, Any]:
-    drug = DRUGS[number % len(DRUGS)]
-    question = f"[1] Take {drug} daily.{' More.' * padding}\n\nQuestion: what is taken?"
-    answer = f"Take {drug} daily. [1]"
-    return {
-        "id": str(number),
-        "prompt": [{"role": "user", "content": question}],
-        "completion": [{"role": "assistant", "content": answer}],
-        "question": question,
-        "answer": answer,
-        "documents": ["d"],
-        "contexts": [{"text": answer, "document": "d", "title": "t", "gold": True}],
-    }
-
-
-ROWS = [row(number) for number in range(20)]
-LONG = [row(number, padding=300) for number in range(3)]
-TEXTS = [r["question"] + r["answer"] for r in ROWS]
-
-
-def settings(folder: Path, **changes: Any) -> FineTuneConfig:
-    config = FineTuneConfig(
-        base_model="tiny",
-        dataset=str(folder / "dataset"),
-        dir=str(folder / "models" / "adapter"),
-        device=Device.cpu,
-        max_length=128,
-        batch_size=4,
-        gradient_accumulation=1,
-        learning_rate=1e-2,
-        warmup_steps=2,
-        max_steps=30,
-        eval_steps=15,
-        tiny=SHAPE,
-    )
-    return replace(config, **changes)
-
-
-def save_dataset(folder: Path, **splits: list[dict[str, Any]]) -> None:
-    tables = {name: Dataset.from_list(rows) for name, rows in splits.items()}
-    DatasetDict(tables).save_to_disk(folder / "dataset")
+from tests.finetuning.small_run import LONG, ROWS, SHAPE, TEXTS, save_dataset, settings
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -120,6 +65,7 @@ def test_rows_that_do_not_fit_are_left_out_and_counted(
 ) -> None:
     _, result = run
     assert (result.train_rows, result.validation_rows, result.skipped_rows) == (20, 4, 3)
+    assert result.left_out == {"too long": 3}
 
 
 def test_only_the_adapter_is_left(run: tuple[FineTuneConfig, TrainingResult]) -> None:
@@ -154,41 +100,9 @@ def test_no_dataset(tmp_path: Path) -> None:
         train_generator(settings(tmp_path), TEXTS, report_to=[], run_name="test")
 
 
-def test_tokens_and_labels_equal_those_of_trl(base: str, tmp_path: Path) -> None:
-    """TRL gets raw conversations and ours gets tokenised rows; the batches must be equal."""
-    from trl import SFTConfig, SFTTrainer
-
-    rows, tokenizer = Dataset.from_list(ROWS[:4]), load_tokenizer(base)
-    tokenised = tokenize_rows(rows, tokenizer, 128, tmp_path / "train.arrow")
-    ours = build_trainer(
-        settings(tmp_path),
-        load_causal_lm(base, device=Device.cpu, four_bit=True),
-        tokenizer,
-        {"train": tokenised},
-        tmp_path,
-        report_to=[],
-        run_name="test",
-    )
-    theirs = SFTTrainer(
-        model=load_causal_lm(base, device=Device.cpu, four_bit=False),
-        args=SFTConfig(output_dir=str(tmp_path), bf16=False, use_cpu=True, report_to="none"),
-        train_dataset=rows.select_columns(["prompt", "completion"]),
-        processing_class=tokenizer,
-    )
-    batch, judge = (
-        trainer.data_collator([trainer.train_dataset[i] for i in range(4)])
-        for trainer in (ours, theirs)
-    )
-    for column in ("input_ids", "labels", "attention_mask"):
-        assert torch.equal(batch[column], judge[column])
-    for labels, source in zip(batch["labels"], ROWS, strict=False):
-        answer = source["completion"][0]["content"]
-        assert tokenizer.decode(labels[labels != -100]) == f" {answer}</s>"
-
-
 def test_adapters_train_in_fp32_and_nothing_else_trains(base: str, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(base)
-    rows = tokenize_rows(Dataset.from_list(ROWS), tokenizer, 128, tmp_path / "train.arrow")
+    rows, _ = tokenize_rows(Dataset.from_list(ROWS), tokenizer, 128, tmp_path / "train.arrow")
     model = load_causal_lm(base, device=Device.cpu, four_bit=True)
     trainer = build_trainer(
         settings(tmp_path), model, tokenizer, {"train": rows}, tmp_path, report_to=[], run_name=""
@@ -246,51 +160,6 @@ def test_the_fix_reaches_layers_that_would_repack(base: str) -> None:
         layer.support_avx512bf16_for_cpu = True  # as on an affected CPU
     keep_cpu_weights_unpacked(model)
     assert not any(layer.support_avx512bf16_for_cpu for layer in layers)
-
-
-@pytest.mark.slow
-def test_a_killed_run_continues_and_ends_like_an_undisturbed_one(
-    run: tuple[FineTuneConfig, TrainingResult], tmp_path: Path
-) -> None:
-    config, undisturbed = run
-    shutil.copytree(config.dataset, tmp_path / "dataset")
-    again = replace(config, dataset=str(tmp_path / "dataset"), dir=str(tmp_path / "m" / "adapter"))
-    code = (
-        "import json, sys\n"
-        "from medrag.config import Device, FineTuneConfig, TinyModelConfig\n"
-        "from medrag.finetuning.generator import train_generator\n"
-        "given = json.loads(sys.argv[1])\n"
-        "given.update(device=Device.cpu, tiny=TinyModelConfig(**given['tiny']))\n"
-        "texts = json.loads(sys.argv[2])\n"
-        "train_generator(FineTuneConfig(**given), texts, report_to=[], run_name='test')\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, json.dumps(asdict(again)), json.dumps(TEXTS)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    work = Path(again.dir) / "checkpoints"
-    patience = time.monotonic() + 120
-    while not (work / "checkpoint-15" / "trainer_state.json").exists():
-        assert process.poll() is None
-        assert time.monotonic() < patience
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    torn = work / "checkpoint-29"  # as a kill during a save would leave it
-    torn.mkdir()
-    (torn / "trainer_state.json").write_text('{"global_st')
-
-    resumed = train_generator(again, TEXTS, report_to=[], run_name="test")
-    assert resumed.steps == undisturbed.steps
-    assert resumed.first_loss == undisturbed.first_loss  # the history goes back to the first step
-    wanted = load_file(Path(config.dir) / "adapter_model.safetensors")
-    found = load_file(Path(again.dir) / "adapter_model.safetensors")
-    assert wanted.keys() == found.keys()
-    for name, tensor in wanted.items():
-        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5)
-    assert not work.exists()
 
 
 @pytest.mark.gpu

@@ -1,0 +1,272 @@
+"""The trainer of the generator: TRL's, with exact losses, safe checkpoints and early stops."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config import FineTuneConfig
+from .checkpoints import (
+    checkpoint_of,
+    keep_checkpoints,
+    read_extra,
+    read_optimizer,
+    read_weights,
+    write_checkpoint,
+)
+from .guards import Divergence, StopRequest
+from .packing import Batches, flatten, lengths_of, pack
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from torch import Tensor
+
+
+def early_stopped(history: Sequence[dict[str, Any]], patience: int) -> bool:
+    """Whether the last `patience` validation losses were all above the best; never with 0."""
+    losses = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
+    return 0 < patience < len(losses) and min(losses[-patience:]) >= min(losses[:-patience])
+
+
+@cache  # imports TRL
+def trainer_class() -> Any:
+    import torch
+    from torch.nn.functional import cross_entropy
+    from torch.utils.data import DataLoader
+    from transformers import TrainerCallback
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    class Loader(DataLoader):  # type: ignore[misc]  # untyped library
+        def set_epoch(self, epoch: int) -> None:
+            self.batch_sampler.set_epoch(epoch)
+
+    class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # untyped library
+        """Rows without padding, losses per answer token, and checkpoints of our own."""
+
+        loss_is_scaled_for_ga = True  # by `compute_loss`
+        config: FineTuneConfig
+        control: Any
+        guard: Divergence
+        stop: StopRequest
+        _step_loss: Any = 0.0
+
+        def set_up(self, config: FineTuneConfig) -> None:
+            # TRL casts the adapters to bf16, which rounds away a step of 1e-4 of a weight's size.
+            # They are under 1 % of the parameters, so fp32 costs little. The frozen rest stays as
+            # loaded: Mistral's norms compute in fp32 whatever their weights are stored in.
+            for parameter in self.model.parameters():
+                if parameter.requires_grad:
+                    parameter.data = parameter.data.float()
+            self.config = config
+            self.guard = Divergence(config.learning_rate)
+            self.stop = StopRequest()
+            self.add_callback(_control(self))
+            self._lengths = lengths_of(self.train_dataset)
+            self._sequences = [[row] for row in range(len(self._lengths))]
+            if config.packing:
+                self._sequences = pack(self._lengths, config.max_length)
+            if config.neftune_alpha:
+                embedding = self.model.get_input_embeddings()
+                embedding.register_forward_hook(self._add_noise)
+
+        def tokens_per_step(self) -> float:
+            """Mean tokens of an optimiser step in this process."""
+            sequences = (
+                self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+            )
+            return float(sum(self._lengths) * sequences / len(self._sequences))
+
+        def validation_tokens(self) -> int:
+            """Tokens of the validation rows that this process computes."""
+            rows = self.eval_dataset
+            return sum(lengths_of(rows)) // self.args.world_size if rows is not None else 0
+
+        def fill_rate(self) -> float:
+            """Share of the tokens that the sequences could hold."""
+            return sum(self._lengths) / (len(self._sequences) * self.config.max_length)
+
+        def _send_telemetry(self) -> None:
+            """No network call that nobody asked for."""
+
+        # Rows
+
+        def _loader(self, rows: Any, sequences: Any, seed: int | None = None) -> Loader:
+            batches = Batches(
+                sequences,
+                self.config.batch_size,
+                seed=seed,
+                rank=self.args.process_index,
+                processes=self.args.world_size,
+                repeat=seed is not None,
+            )
+            return Loader(
+                rows,
+                batch_sampler=batches,
+                collate_fn=flatten,
+                pin_memory=self.args.dataloader_pin_memory,
+                generator=torch.Generator(),  # or it would draw from the one of dropout
+            )
+
+        def get_train_dataloader(self) -> Loader:
+            return self._loader(self.train_dataset, self._sequences, self.config.seed)
+
+        def get_batch_samples(
+            self, epoch_iterator: Iterator[Any], num_batches: int, device: Any
+        ) -> tuple[list[Any], int]:
+            """The batches of an optimiser step, and its answer tokens over all processes."""
+            batches = list(islice(epoch_iterator, num_batches))
+            answers, tokens = self._sum(
+                sum(len(batch["labels"]) for batch in batches),
+                sum(batch["input_ids"].numel() for batch in batches),
+            )
+            self.state.num_input_tokens_seen += int(tokens)
+            return batches, int(answers)
+
+        def _sum(self, *values: float) -> list[float]:
+            """Sums over all processes."""
+            if self.args.world_size == 1:
+                return [*values]
+            mine = torch.tensor(values, dtype=torch.float64, device=self.args.device)
+            return list(self.accelerator.reduce(mine, "sum").tolist())
+
+        # Loss
+
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: dict[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: int | None = None,
+        ) -> Tensor:
+            """Cross-entropy in nats: summed, or over the answer tokens of the whole step.
+
+            The output layer, which is wide, sees only the places before answer tokens.
+            """
+            given = {name: value for name, value in inputs.items() if name != "labels"}
+            logits = model(**given, use_cache=False).logits[0]
+            loss = cross_entropy(logits.float(), inputs["labels"], reduction="sum")
+            if num_items_in_batch is None:
+                return loss
+            # The gradients of processes are averaged, and the count is that of all of them.
+            return loss / num_items_in_batch * self.args.world_size
+
+        def compute_loss_context_manager(self) -> Any:
+            """bf16 where the model has it; the adapters stay in fp32 and are cast on the way."""
+            if self.model.dtype != torch.bfloat16:
+                return nullcontext()
+            return torch.autocast(self.args.device.type, torch.bfloat16)
+
+        def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+            loss: Tensor = super().training_step(*args, **kwargs)
+            self._step_loss = self._step_loss + loss
+            return loss
+
+        def _clip_grad_norm(self, model: Any) -> Any:
+            norm = super()._clip_grad_norm(model)
+            (loss,) = self._sum(float(self._step_loss) / self.args.world_size)
+            self._step_loss = 0.0
+            self.guard.step(self.state.global_step + 1, loss, float(norm))
+            return norm
+
+        def _add_noise(self, module: Any, inputs: Any, embedded: Tensor) -> Tensor:
+            """NEFTune; transformers would take all rows of a sequence for one long row."""
+            if not module.training:
+                return embedded
+            ends = self._row_ends
+            lengths = ends.diff().repeat_interleave(ends.diff())[None, :, None]
+            size = self.config.neftune_alpha / (lengths * embedded.shape[-1]).sqrt()
+            return embedded + size.to(embedded.dtype) * torch.empty_like(embedded).uniform_(-1, 1)
+
+        def _prepare_inputs(self, inputs: Any) -> Any:
+            prepared = super()._prepare_inputs(inputs)
+            self._row_ends = prepared["cu_seq_lens_q"]
+            return prepared
+
+        # Validation
+
+        def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+            """Validation loss per answer token, whatever the batch size and the processes."""
+            metrics = {"eval_loss": self.mean_loss(self.eval_dataset)}
+            self.log(metrics)
+            self.control = self.callback_handler.on_evaluate(
+                self.args, self.state, self.control, metrics
+            )
+            self.guard.final(self.state.global_step, metrics["eval_loss"])
+            return metrics
+
+        def mean_loss(self, rows: Dataset) -> float:
+            """Loss of the model on tokenised rows, in nats per answer token."""
+            self.model.eval()
+            mine = [0.0, 0.0]
+            for batch in self._loader(rows, [[row] for row in range(len(rows))]):
+                inputs = self._prepare_inputs(batch)
+                with torch.no_grad(), self.compute_loss_context_manager():
+                    mine[0] += float(self.compute_loss(self.model, inputs))
+                mine[1] += len(inputs["labels"])
+            loss, answers = self._sum(*mine)
+            return loss / answers
+
+        # Checkpoints
+
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            step = self.state.global_step
+            (unlogged,) = self._sum(float(self._tr_loss) / self.args.world_size)
+            if self.is_world_process_zero():
+                work = Path(self.args.output_dir)
+                write_checkpoint(
+                    checkpoint_of(work, step),
+                    self.model,
+                    self.optimizer,
+                    self.lr_scheduler,
+                    self.state,
+                    {"unlogged_loss": unlogged, "logged_step": self._globalstep_last_logged},
+                )
+                keep_checkpoints(work, step, self.state.best_global_step)
+            self.accelerator.wait_for_everyone()
+
+        def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+            read_weights(Path(resume_from_checkpoint), self.model)
+
+        def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+            self._extra = {}
+            if checkpoint is not None:
+                read_optimizer(Path(checkpoint), self.optimizer, self.lr_scheduler)
+                self._extra = read_extra(Path(checkpoint))
+
+        def _load_rng_state(self, checkpoint: str | None) -> None:
+            """Every step seeds the random numbers."""
+
+        def go_on(self) -> None:
+            """Continue the logged mean loss where the checkpoint left it."""
+            history = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
+            self.guard.first = history[0] if history else None
+            if extra := getattr(self, "_extra", None):
+                self._tr_loss += extra["unlogged_loss"]
+                self._globalstep_last_logged = int(extra["logged_step"])
+
+    def _control(trainer: AnswerTrainer) -> Any:
+        class Control(TrainerCallback):  # type: ignore[misc]  # untyped library
+            def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+                trainer.go_on()
+
+            def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+                place = f"{args.seed}/{state.global_step}/{args.process_index}"
+                torch.manual_seed(random.Random(place).getrandbits(63))
+
+            def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+                (asked,) = trainer._sum(trainer.stop.number is not None)
+                if asked:
+                    control.should_save = control.should_training_stop = True
+
+            def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+                if early_stopped(state.log_history, trainer.config.early_stopping):
+                    control.should_training_stop = True
+
+        return Control()
+
+    return AnswerTrainer

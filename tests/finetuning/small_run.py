@@ -1,0 +1,136 @@
+"""Small rows, a small Mistral and settings for trainings on the CPU that take seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+
+from medrag.config import Device, FineTuneConfig, TinyModelConfig
+from medrag.finetuning.tokenising import tokenize_rows
+from medrag.finetuning.trainer import build_trainer
+from medrag.generation.hf import load_causal_lm, load_tokenizer
+
+SHAPE = TinyModelConfig(
+    vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2
+)
+DRUGS = ("metformin", "insulin", "aspirin", "amoxicillin")
+
+
+def row(number: int, padding: int = 0) -> dict[str, Any]:
+    drug = DRUGS[number % len(DRUGS)]
+    question = f"[1] Take {drug} daily.{' More.' * padding}\n\nQuestion: what is taken?"
+    answer = f"Take {drug} daily. [1]"
+    return {
+        "id": str(number),
+        "prompt": [{"role": "user", "content": question}],
+        "completion": [{"role": "assistant", "content": answer}],
+        "question": question,
+        "answer": answer,
+        "documents": ["d"],
+        "contexts": [{"text": answer, "document": "d", "title": "t", "gold": True}],
+    }
+
+
+def uneven_row(number: int) -> dict[str, Any]:
+    """Prompts and answers of very different lengths."""
+    given = row(number, padding=5 * (number % 4))
+    answer = " ".join(["Take it daily."] * (1 + number % 5))
+    return {**given, "completion": [{"role": "assistant", "content": answer}], "answer": answer}
+
+
+ROWS = [row(number) for number in range(20)]
+LONG = [row(number, padding=300) for number in range(3)]
+UNEVEN = [uneven_row(number) for number in range(16)]
+TEXTS = [r["question"] + r["answer"] for r in ROWS]
+
+
+def settings(folder: Path, **changes: Any) -> FineTuneConfig:
+    config = FineTuneConfig(
+        base_model="tiny",
+        dataset=str(folder / "dataset"),
+        dir=str(folder / "models" / "adapter"),
+        device=Device.cpu,
+        max_length=128,
+        packing=False,
+        batch_size=4,
+        gradient_accumulation=1,
+        learning_rate=1e-2,
+        warmup_steps=2,
+        max_steps=30,
+        eval_steps=15,
+        gradient_checkpointing=False,
+        tiny=SHAPE,
+    )
+    return replace(config, **changes)
+
+
+def save_dataset(folder: Path, **splits: list[dict[str, Any]]) -> None:
+    tables = {name: Dataset.from_list(rows) for name, rows in splits.items()}
+    DatasetDict(tables).save_to_disk(folder / "dataset")
+
+
+def trainer_of(
+    base: str,
+    folder: Path,
+    rows: list[dict[str, Any]],
+    validation: list[dict[str, Any]] | None = None,
+    **changes: Any,
+) -> Any:
+    """A trainer in fp32 without quantisation, so that numbers can be compared closely."""
+    config = settings(folder, base_model=base, lora_dropout=0.0, **changes)
+    tokenizer = load_tokenizer(base)
+    splits = {"train": rows} | ({"validation": validation} if validation else {})
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenised = {
+        name: tokenize_rows(
+            Dataset.from_list(split), tokenizer, config.max_length, folder / f"{name}.arrow"
+        )[0]
+        for name, split in splits.items()
+    }
+    model = load_causal_lm(base, device=Device.cpu, four_bit=False).float()
+    return build_trainer(config, model, tokenizer, tokenised, folder, report_to=[], run_name="test")
+
+
+_PROGRAM = """
+import json, sys
+from medrag.config import Device, FineTuneConfig, TinyModelConfig
+from medrag.errors import MedragError
+from medrag.finetuning.generator import train_generator
+given, texts = json.load(sys.stdin)
+given.update(device=Device.cpu, tiny=TinyModelConfig(**given["tiny"]))
+try:
+    result = train_generator(FineTuneConfig(**given), texts, report_to=[], run_name="test")
+except MedragError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+except KeyboardInterrupt:
+    sys.exit(130)
+print(json.dumps(result.history))
+"""
+
+
+def start_training(
+    config: FineTuneConfig, launcher: list[str] | None = None
+) -> subprocess.Popen[str]:
+    """Train in a process of its own, which prints the trainer's log at the end."""
+    program = Path(config.dir).parent / "program.py"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(_PROGRAM)
+    given = Path(config.dir).parent / "given.json"
+    given.write_text(json.dumps([asdict(config), TEXTS]))
+    root = Path(__file__).parents[2]
+    with given.open() as stdin:
+        return subprocess.Popen(
+            [sys.executable, *(launcher or []), str(program)],
+            env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
