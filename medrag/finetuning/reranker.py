@@ -219,9 +219,13 @@ def _lists(
 
 def _candidates(rows: Any) -> Iterator[Candidates]:
     for row in rows:
+        oracle = row["passage"]
+        if not oracle["document"] or oracle["altered"]:
+            continue
         texts: dict[bool, list[str]] = {True: [], False: []}
-        for passage in row["contexts"]:
+        for passage in [oracle, *row["contexts"]]:
             text = passage_text(passage["title"], "", passage["text"])
-            texts[bool(passage["gold"])].append(text)
-        if row["gold_rank"] and texts[True] and texts[False]:
+            if text not in texts[True]:  # the oracle is a context, too, unless it is withheld
+                texts[bool(passage["gold"])].append(text)
+        if texts[False]:
             yield Candidates(row["question"], texts[True], texts[False])

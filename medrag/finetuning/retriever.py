@@ -25,7 +25,7 @@ class RetrieverResult:
     Attributes:
         base_model: folder of the encoder it started from.
         pairs: how many (question, passage) pairs it was trained on.
-        skipped_rows: rows of the train split without a gold passage, including unanswerable ones.
+        skipped_rows: rows of the train split without a passage that answers, or with an altered one.
         truncated: passages longer than `max_length` tokens, whose end training did not see.
         first_loss, train_loss: of the first and the last step, in nats per question.
         seconds: wall time.
@@ -154,11 +154,11 @@ def _save(model: Any, folder: Path, max_length: int) -> None:
 
 
 def _pairs(rows: Any) -> dict[str, list[str]]:
-    """Questions and the passages that hold most of their answers, in two columns."""
+    """Questions and the passages that hold their answers, in two columns; none that was altered."""
     pairs: dict[str, list[str]] = {"anchor": [], "positive": []}
     for row in rows:
-        if row["gold_rank"]:
-            passage = row["contexts"][row["gold_rank"] - 1]
+        passage = row["passage"]
+        if passage["document"] and not passage["altered"]:
             title = " ".join(passage["title"].split())
             pairs["anchor"].append(row["question"])
             pairs["positive"].append(f"{title}\n{passage['text']}" if title else passage["text"])

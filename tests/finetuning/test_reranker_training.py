@@ -30,16 +30,16 @@ def passages(number: int) -> list[str]:
     return [f"A {COLOURS[number]} tablet.", echo]
 
 
-def row(number: int, gold_rank: int = 1) -> dict[str, Any]:
+def row(number: int, altered: bool = False) -> dict[str, Any]:
     contexts = [
-        {"document": "d", "title": "", "text": text, "gold": place == 0}
+        {"document": "d", "title": "", "text": text, "gold": place == 0, "altered": altered}
         for place, text in enumerate(passages(number))
     ]
     return {
         "id": str(number),
         "question": question(number),
         "contexts": contexts,
-        "gold_rank": gold_rank,
+        "passage": contexts[0],
     }
 
 
@@ -73,7 +73,7 @@ def first_places(model: str) -> int:
 
 
 def test_the_right_passages_come_first(tmp_path: Path) -> None:
-    rows = [*(row(number) for number in range(4)), row(0, gold_rank=0)]
+    rows = [*(row(number) for number in range(4)), row(0, altered=True)]
     config = save(tmp_path, rows, learning_rate=1e-3, epochs=8)
     result = train_reranker(config, report_to=[], run_name="test")
     assert (result.lists, result.skipped_rows, result.steps) == (32, 1, 8)
@@ -97,7 +97,7 @@ def test_it_starts_where_the_last_one_ended(tmp_path: Path) -> None:
 def test_a_dataset_without_anything_to_tell_apart(tmp_path: Path) -> None:
     alone = row(0)
     alone["contexts"] = alone["contexts"][:1]
-    config = save(tmp_path, [alone, row(1, gold_rank=0)])
+    config = save(tmp_path, [alone, row(1, altered=True)])
     with pytest.raises(ArtefactError, match="no training row"):
         train_reranker(config, report_to=[], run_name="test")
 

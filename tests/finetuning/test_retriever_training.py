@@ -22,10 +22,15 @@ NAMES = ("zorvex", "quilpa", "mintro", "baskel", "drevon", "plonic", "yertal", "
 COLOURS = ("red", "blue", "green", "white", "black", "brown", "pink", "grey")
 
 
-def row(number: int, gold_rank: int = 1) -> dict[str, Any]:
-    passage = {"document": "d", "title": "", "text": f"The {COLOURS[number]} tablet.", "gold": True}
+def row(number: int, document: str = "d", altered: bool = False) -> dict[str, Any]:
+    passage = {
+        "document": document,
+        "title": "",
+        "text": f"The {COLOURS[number]} tablet.",
+        "altered": altered,
+    }
     question = f"What does {NAMES[number]} look like?"
-    return {"id": str(number), "question": question, "contexts": [passage], "gold_rank": gold_rank}
+    return {"id": str(number), "question": question, "passage": passage}
 
 
 def save(folder: Path, rows: list[dict[str, Any]]) -> RetrieverTuneConfig:
@@ -55,14 +60,14 @@ def first_places(folder: str) -> int:
     embedder = TextEmbedder(EmbedderConfig(model=folder, device=Device.cpu))
     rows = [row(number) for number in range(8)]
     questions = embedder.embed([r["question"] for r in rows])
-    passages = embedder.embed([r["contexts"][0]["text"] for r in rows])
+    passages = embedder.embed([r["passage"]["text"] for r in rows])
     return int(((questions @ passages.T).argmax(axis=1) == np.arange(8)).sum())
 
 
 def test_questions_move_to_their_passages(tmp_path: Path) -> None:
-    config = save(tmp_path, [*(row(n) for n in range(8)), row(0, gold_rank=0)])
+    config = save(tmp_path, [*(row(n) for n in range(8)), row(0, ""), row(1, altered=True)])
     result = train_retriever(config, report_to=[], run_name="test")
-    assert (result.pairs, result.skipped_rows, result.truncated) == (8, 1, 0)
+    assert (result.pairs, result.skipped_rows, result.truncated) == (8, 2, 0)
     assert result.steps == 6
     assert result.train_loss < 0.7 * result.first_loss
     assert first_places(config.dir) > first_places("")
@@ -76,6 +81,6 @@ def test_questions_move_to_their_passages(tmp_path: Path) -> None:
 
 
 def test_a_dataset_without_gold_passages(tmp_path: Path) -> None:
-    config = save(tmp_path, [row(0), row(1, gold_rank=0)])
+    config = save(tmp_path, [row(0), row(1, "")])
     with pytest.raises(ArtefactError, match="1 training rows"):
         train_retriever(config, report_to=[], run_name="test")
