@@ -95,7 +95,7 @@ _MEANING = {
     "contexts_left_out": "passages that did not fit the prompt budget",
     "also_answers": "passages that were no distractors, because they bear out the label too",
     "label_words": "mean length of the label of a row with the oracle",
-    "statements_left_out": "leading statements of answers that the passage does not bear out",
+    "statements_left_out": "statements of answers that the passage does not say, or that many say",
     "preference_pairs": "a better and a worse reply to the prompt of a row",
     **{
         f"dropped_{reason}": meaning

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 
 from ..generation.control import without_control
 from ..generation.markers import disarmed
@@ -11,11 +11,14 @@ from ..grounding import check_support, parse_statements
 from ..grounding.candidates import quoted
 from ..grounding.form import no_answer
 from ..metrics import token_recall
-from ..text.words import words
-from ..types import Example, Hit, QuestionKind
+from ..text.words import terms, words
+from ..types import Example, Hit, QuestionKind, Support
 
 _READ = 5  # passages of the gold documents that are compared with an answer, at most
-_SHARED = 0.25  # of the words of a statement, which a passage that bears it out has in any case
+_COMMON = 3  # other documents that say a statement, from which on it tells nothing in particular
+# A distractor is one that does not answer. `check_support` leans to accept; among passages about
+# neighbouring subjects these bounds tell answers from them: docs/dataset.md.
+_SAYS, _SHARED = 0.7, 0.4  # score, and share of the terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,12 @@ class Stated:
         text: as the reference answer has it.
         span: where the passage says it word for word, in the passage's text; None if it says it in
             other words.
+        common: whether several other documents say it word for word, of something else.
     """
 
     text: str
     span: tuple[int, int] | None
+    common: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,35 @@ class Label:
     Attributes:
         passage: the oracle.
         statements: at least one.
-        left_out: how many leading statements of the answer the passage does not bear out.
+        left_out: how many leading statements of the answer are not in it.
     """
 
     passage: Hit
     statements: tuple[Stated, ...]
     left_out: int
+
+    def in_particular(self, others: Iterable[Hit]) -> Label:
+        """Without what other documents say, too ("see your doctor"), unless nothing else is left.
+
+        Args:
+            others: hits of other documents.
+        """
+        said = {hit.document: " ".join(hit.text.split()) for hit in others}.values()
+        marked = [
+            replace(one, common=sum(" ".join(one.text.split()) in text for text in said) >= _COMMON)
+            for one in self.statements
+        ]
+        kept = tuple(one for one in marked if not one.common) or tuple(marked)
+        return Label(self.passage, kept, self.left_out + len(marked) - len(kept))
+
+    def is_said_by(self, hit: Hit) -> bool:
+        """Whether another passage bears out a statement, so that it answers, too."""
+        about = {*terms(f"{hit.title} {hit.section} {hit.text}")}
+        return any(
+            _share(one.text, about) >= _SHARED and _support(one.text, hit).score >= _SAYS
+            for one in self.statements
+            if not one.common
+        )
 
     def reply(self, marker: int) -> str:
         """The reply that cites the passage after each statement, in the words of the prompt."""
@@ -110,13 +138,18 @@ def label_of(example: Example, passages: Sequence[Hit], most: int) -> Label | No
 
 def supports(statement: str, hit: Hit) -> bool:
     """Whether a passage says a statement, word for word or as `check_support` understands it."""
-    if quoted(statement, hit.text):
-        return True
+    return quoted(statement, hit.text) is not None or _support(statement, hit).supported
+
+
+def _share(statement: str, about: Set[str]) -> float:
+    """The share of a statement's terms that are among others."""
+    wanted = terms(statement)
+    return sum(term in about for term in wanted) / len(wanted) if wanted else 0.0
+
+
+def _support(statement: str, hit: Hit) -> Support:
     section = " > ".join(part for part in (hit.section, hit.header) if part)
-    # Most passages share too little to be worth a check, which takes milliseconds.
-    if token_recall(f"{hit.title}\n{section}\n{hit.text}", statement) < _SHARED:
-        return False
-    return check_support(statement, hit.text, title=hit.title, section=section).supported
+    return check_support(statement, hit.text, title=hit.title, section=section)
 
 
 def _stated(statements: Iterable[str], hit: Hit) -> Iterable[Stated]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from random import Random
 
 from ..grounding.question import groups
 from ..text.quantities import Quantity, quantities
+from .labels import Label, Stated, supports
 
 
 class Swapped(StrEnum):
@@ -108,6 +110,58 @@ def swaps(text: str, start: int, end: int) -> list[Swap]:
     found += _exchanged(part, _POPULATIONS, Swapped.population)
     found.sort(key=lambda swap: (swap.start, swap.end, swap.kind))
     return [Swap(start + s.start, start + s.end, s.old, s.new, s.kind) for s in found]
+
+
+def alter(question: str, label: Label, random: Random) -> tuple[Label, Swap] | None:
+    """The label over its passage with one thing swapped in what the label quotes.
+
+    `check_support` is the judge: the altered passage bears out the altered statement and not the
+    true one, and the true passage does not bear out the altered one.
+
+    Args:
+        random: decides between several swaps. Negations come last: almost every sentence has room
+            for one.
+
+    Returns:
+        None if nothing can be swapped.
+    """
+    hit = label.passage
+    found = [
+        (number, swap)
+        for number, statement in enumerate(label.statements)
+        if statement.span
+        for swap in swaps(hit.text, *statement.span)
+    ]
+    random.shuffle(found)
+    found.sort(key=lambda one: one[1].kind is Swapped.negation)
+    for number, swap in found:
+        passage = replace(hit, text=swap.apply(hit.text))
+        about = f"{hit.title}\n{hit.section}\n{passage.text}"
+        if names(question, swap) and names(about, swap):
+            continue  # the passage still is about what is asked
+        statements = [*label.statements]
+        true = statements[number]
+        start, end = true.span or (0, 0)
+        end += len(swap.new) - len(swap.old)
+        false = statements[number] = Stated(passage.text[start:end], (start, end))
+        if (
+            not supports(true.text, passage)
+            and not supports(false.text, hit)
+            and all(supports(one.text, passage) for one in statements)
+        ):
+            moved = tuple(_moved(one, swap) for one in label.statements)
+            statements = [*moved[:number], false, *moved[number + 1 :]]
+            return Label(passage, tuple(statements), label.left_out), swap
+    return None
+
+
+def _moved(statement: Stated, swap: Swap) -> Stated:
+    """A statement where it is after a swap before it."""
+    if statement.span is None or statement.span[0] < swap.end:
+        return statement
+    start, end = statement.span
+    by = len(swap.new) - len(swap.old)
+    return Stated(statement.text, (start + by, end + by))
 
 
 def names(text: str, swap: Swap) -> bool:

@@ -18,8 +18,8 @@ from ..retrieval.neighbours import join_neighbours
 from ..text.near_duplicates import Gist
 from ..types import Example, Hit
 from . import drawn
-from .labels import Label, Stated, label_of, supports
-from .near_miss import Swap, Swapped, names, swaps
+from .labels import Label, label_of
+from .near_miss import alter, names
 from .preferences import pairs_of
 from .questions import DocumentNames
 from .rows import NO_PASSAGE, LeftOut, Made, Reason, Row, Variant, asked, context
@@ -62,6 +62,9 @@ class RowMaker:
         if example.answerable:
             passages = self._passages(gold) if gold else hits[: self._config.num_distractors + 1]
             label = label_of(example, passages, self._config.max_answer_words)
+            if label:
+                own = {*gold, label.passage.document}
+                label = label.in_particular(hit for hit in hits if hit.document not in own)
         against = self._against(example, split, label, hits)
         if against and not against.kept:
             return Made(split, left_out=against)
@@ -102,8 +105,8 @@ class RowMaker:
         own = {*gold, label.passage.document}
         distractors, also = self._distractors(example.question, hits, own, label)
         count = self._config.num_distractors
-        contexts = self._with_oracle(example, label.passage, distractors[:count])
-        if not contexts:
+        prompt = self._with_oracle(example, label.passage, distractors[:count])
+        if not prompt:
             limit = self._rag.config.generator.context_tokens
             why = f"the prompt exceeds {limit} tokens with a single passage"
             left_out = _left_out(example, split, Reason.too_long, why)
@@ -112,31 +115,30 @@ class RowMaker:
         if distractors and self._draw("oracle", example) >= self._config.oracle_probability:
             row = self._refused(example, gold, distractors, Variant.withheld, label.passage)
         else:
-            place = contexts.index(label.passage) + 1
-            row = self._row(
-                example, gold, contexts, Variant.oracle, label.reply(place), label.passage
-            )
-            row = replace(row, left_out=len(distractors[:count]) + 1 - len(contexts))
+            reply = label.reply(prompt.contexts.index(label.passage) + 1)
+            row = self._row(example, gold, prompt, Variant.oracle, reply, label.passage)
+            row = replace(row, left_out=len(distractors[:count]) + 1 - len(prompt.contexts))
             if split != "test":
-                near_miss = self._near_miss(example, row, contexts, label)
+                near_miss = self._near_miss(example, row, prompt, label)
         rows = [row] if near_miss is None else [row, near_miss]
         pairs = pairs_of(rows, label, self._config.seed) if split == "train" else []
         return Made(split, rows, pairs, None, label.left_out, also)
 
-    def _with_oracle(self, example: Example, oracle: Hit, distractors: Sequence[Hit]) -> list[Hit]:
-        """The oracle among as many distractors as fit; nothing if it does not fit alone.
+    def _with_oracle(
+        self, example: Example, oracle: Hit, distractors: Sequence[Hit]
+    ) -> Prompt | None:
+        """The oracle among as many distractors as fit; None if it does not fit alone.
 
         Its place is drawn by the question's id. The distractors keep the order of retrieval, which
         is that of answering.
         """
-        fitting = len(distractors) - self._prompt(example, [oracle, *distractors]).left_out
-        while fitting >= 0:
+        for fitting in range(len(distractors), -1, -1):
             place = int(self._draw("place", example) * (fitting + 1))
             contexts = [*distractors[:place], oracle, *distractors[place:fitting]]
-            if not self._prompt(example, contexts).left_out:
-                return contexts
-            fitting -= 1
-        return []
+            prompt = self._rag.prompt(example.question, contexts)
+            if not prompt.left_out:
+                return prompt
+        return None
 
     def _refused(
         self,
@@ -147,16 +149,13 @@ class RowMaker:
         withheld: Hit | None = None,
     ) -> Row:
         """A row over the best hits, of which none is known to answer."""
-        contexts = join_neighbours(hits[: self._config.num_distractors + 1])
-        left_out = self._prompt(example, contexts).left_out
+        best = join_neighbours(hits[: self._config.num_distractors + 1])
+        prompt = self._rag.prompt(example.question, best)
         reply = "" if variant is Variant.unsupported else REFUSAL
-        fitting = contexts[: len(contexts) - left_out]
-        row = self._row(example, gold, fitting, variant, reply, withheld)
-        return replace(row, left_out=left_out)
+        row = self._row(example, gold, prompt, variant, reply, withheld)
+        return replace(row, left_out=prompt.left_out)
 
-    def _near_miss(
-        self, example: Example, row: Row, contexts: Sequence[Hit], label: Label
-    ) -> Row | None:
+    def _near_miss(self, example: Example, row: Row, prompt: Prompt, label: Label) -> Row | None:
         """The same row with something swapped in the oracle; for a share of the questions.
 
         The label says what the altered passage says. It is the refusal if the question itself names
@@ -170,10 +169,11 @@ class RowMaker:
             return None
         altered, swap = found
         hit, place = altered.passage, row.oracle
-        changed = [*contexts[: place - 1], hit, *contexts[place:]]
-        reply = REFUSAL if names(example.question, swap) else altered.reply(place)
-        if self._prompt(example, changed).left_out:
+        contexts = [*prompt.contexts[: place - 1], hit, *prompt.contexts[place:]]
+        changed = self._rag.prompt(example.question, contexts)
+        if changed.left_out:
             return None
+        reply = REFUSAL if names(example.question, swap) else altered.reply(place)
         new = self._row(example, row.documents, changed, Variant.near_miss, reply, hit)
         new.contexts[place - 1]["altered"] = new.passage["altered"] = True
         return replace(new, id=f"{row.id}#near-miss", altered=str(swap), left_out=row.left_out)
@@ -182,29 +182,26 @@ class RowMaker:
         self,
         example: Example,
         gold: list[str],
-        contexts: Sequence[Hit],
+        prompt: Prompt,
         variant: Variant,
         reply: str,
         oracle: Hit | None,
     ) -> Row:
-        """A row over passages that fit."""
+        """A row over the passages of a prompt."""
         own = {*gold, oracle.document} if oracle else {*gold}
         return Row(
             id=example.id,
             **asked(example),
             documents=gold,
-            contexts=[context(hit, own) for hit in contexts],
-            oracle=contexts.index(oracle) + 1 if oracle in contexts else 0,
+            contexts=[context(hit, own) for hit in prompt.contexts],
+            oracle=prompt.contexts.index(oracle) + 1 if oracle in prompt.contexts else 0,
             passage=context(oracle, own) if oracle else dict(NO_PASSAGE),
             variant=variant,
             altered="",
             left_out=0,
-            prompt=self._prompt(example, contexts).messages,
+            prompt=prompt.messages,
             completion=completion(reply) if reply else [],
         )
-
-    def _prompt(self, example: Example, contexts: Sequence[Hit]) -> Prompt:
-        return self._rag.prompt(example.question, contexts)
 
     def _passages(self, gold: Sequence[str]) -> list[Hit]:
         """All chunks of some documents, in order."""
@@ -236,7 +233,7 @@ class RowMaker:
             other = Gist(hit.text)
             if gist.is_same(other) or gist.wording.shared(other.wording) >= _ALIKE:
                 continue
-            if any(supports(statement.text, hit) for statement in label.statements):
+            if label.is_said_by(hit):
                 also += 1
                 continue
             found.append(hit)
@@ -261,58 +258,6 @@ class RowMaker:
 
     def _draw(self, what: str, example: Example) -> float:
         return drawn(self._config.seed, what, example.id)
-
-
-def alter(question: str, label: Label, random: Random) -> tuple[Label, Swap] | None:
-    """The label over its passage with one thing swapped in what the label quotes.
-
-    `check_support` is the judge: the altered passage bears out the altered statement and not the
-    true one, and the true passage does not bear out the altered one.
-
-    Args:
-        random: decides between several swaps. Negations come last: almost every sentence has room
-            for one.
-
-    Returns:
-        None if nothing can be swapped.
-    """
-    hit = label.passage
-    found = [
-        (number, swap)
-        for number, statement in enumerate(label.statements)
-        if statement.span
-        for swap in swaps(hit.text, *statement.span)
-    ]
-    random.shuffle(found)
-    found.sort(key=lambda one: one[1].kind is Swapped.negation)
-    for number, swap in found:
-        passage = replace(hit, text=swap.apply(hit.text))
-        about = f"{hit.title}\n{hit.section}\n{passage.text}"
-        if names(question, swap) and names(about, swap):
-            continue  # the passage still is about what is asked
-        statements = [*label.statements]
-        true = statements[number]
-        start, end = true.span or (0, 0)
-        end += len(swap.new) - len(swap.old)
-        false = statements[number] = Stated(passage.text[start:end], (start, end))
-        if (
-            not supports(true.text, passage)
-            and not supports(false.text, hit)
-            and all(supports(one.text, passage) for one in statements)
-        ):
-            moved = tuple(_moved(one, swap) for one in label.statements)
-            statements = [*moved[:number], false, *moved[number + 1 :]]
-            return Label(passage, tuple(statements), label.left_out), swap
-    return None
-
-
-def _moved(statement: Stated, swap: Swap) -> Stated:
-    """A statement where it is after a swap before it."""
-    if statement.span is None or statement.span[0] < swap.end:
-        return statement
-    start, end = statement.span
-    by = len(swap.new) - len(swap.old)
-    return Stated(statement.text, (start + by, end + by))
 
 
 def _left_out(
