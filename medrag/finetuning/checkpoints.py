@@ -31,7 +31,7 @@ class Run:
     def __init__(self, work: Path, identity: str, *, writes: bool = True) -> None:
         self._work = work
         self._identity = identity
-        if writes and self._kept().get("identity") != identity:
+        if writes and not self._kept():
             shutil.rmtree(work, ignore_errors=True)
             self._keep({})
 
@@ -46,7 +46,8 @@ class Run:
 
     def _kept(self) -> dict[str, Any]:
         with suppress(OSError, ValueError):
-            return dict(json.loads((self._work / _RUN).read_text(encoding="utf-8")))
+            kept = dict(json.loads((self._work / _RUN).read_text(encoding="utf-8")))
+            return kept if kept.get("identity") == self._identity else {}
         return {}
 
     def _keep(self, values: Mapping[str, Any]) -> None:
@@ -94,6 +95,7 @@ def write_checkpoint(
     Raises:
         DiskError: it cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors, values = _apart(optimizer.state_dict())
@@ -104,8 +106,7 @@ def write_checkpoint(
             save_file(tensors, fresh / _OPTIMIZER)
             (fresh / _VALUES).write_text(json.dumps(content), encoding="utf-8")
             state.save_to_json(str(fresh / _STATE))
-    # safetensors has an error of its own for a full disk
-    except (OSError, RuntimeError) as error:
+    except (OSError, SafetensorError) as error:
         raise DiskError(
             f"the checkpoint {folder} cannot be written ({error}); free some space, and the same "
             "command continues from the checkpoint before"

@@ -149,12 +149,17 @@ def train_generator(
     )
     _plan(trainer, config, run, started)
     training = time.monotonic()
-    tokens_before = _train(trainer, config, work)
+    try:
+        tokens_before = _train(trainer, config, work)
+        state = trainer.state
+        best = state.best_global_step or state.global_step
+        read_weights(checkpoint_of(work, best), trainer.model)
+        _check_weights(trainer)
+    except DivergenceError:
+        if is_main_process():
+            shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
+        raise
     training = time.monotonic() - training
-    state = trainer.state
-    best = state.best_global_step or state.global_step
-    read_weights(checkpoint_of(work, best), trainer.model)
-    _check_weights(trainer)
     trainable, total = trainer.model.get_nb_trainable_parameters()
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
     result = TrainingResult(
@@ -248,13 +253,8 @@ def _train(trainer: Any, config: FineTuneConfig, work: Path) -> int:
     if _is_over(before, config, trainer):  # it was stopped before its adapter was sealed
         trainer.state = before
         return int(before.num_input_tokens_seen)
-    try:
-        with stop_requests() as trainer.stop, watched(trainer, "training"):
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except DivergenceError:
-        if is_main_process():
-            shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
-        raise
+    with stop_requests() as trainer.stop, watched(trainer, "training"):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     state = trainer.state
     if not _is_over(state, config, trainer):
         if trainer.stop.number == signal.SIGINT:

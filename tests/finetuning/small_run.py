@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
-import subprocess
 import sys
-from dataclasses import asdict, replace
+import time
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset, DatasetDict
 
 from medrag.config import Device, FineTuneConfig, TinyModelConfig
+from medrag.errors import MedragError
+from medrag.finetuning.generator import train_generator
+from medrag.finetuning.guards import Divergence
 from medrag.finetuning.tokenising import tokenize_rows
 from medrag.finetuning.trainer import build_trainer
 from medrag.generation.hf import load_causal_lm, load_tokenizer
@@ -98,39 +104,47 @@ def trainer_of(
     return build_trainer(config, model, tokenizer, tokenised, folder, report_to=[], run_name="test")
 
 
-_PROGRAM = """
-import json, sys
-from medrag.config import Device, FineTuneConfig, TinyModelConfig
-from medrag.errors import MedragError
-from medrag.finetuning.generator import train_generator
-given, texts = json.load(sys.stdin)
-given.update(device=Device.cpu, tiny=TinyModelConfig(**given["tiny"]))
-try:
-    result = train_generator(FineTuneConfig(**given), texts, report_to=[], run_name="test")
-except MedragError as error:
-    sys.exit(f"{type(error).__name__}: {error}")
-except KeyboardInterrupt:
-    sys.exit(130)
-print(json.dumps(result.history))
-"""
+# Its processes begin with the libraries imported, which takes longer than a small training.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(
+    ["torch", "trl.trainer.sft_trainer", "peft", "bitsandbytes", "medrag.finetuning.generator"]
+)
 
 
-def start_training(
-    config: FineTuneConfig, launcher: list[str] | None = None
-) -> subprocess.Popen[str]:
-    """Train in a process of its own, which prints the trainer's log at the end."""
-    program = Path(config.dir).parent / "program.py"
-    program.parent.mkdir(parents=True, exist_ok=True)
-    program.write_text(_PROGRAM)
-    given = Path(config.dir).parent / "given.json"
-    given.write_text(json.dumps([asdict(config), TEXTS]))
-    root = Path(__file__).parents[2]
-    with given.open() as stdin:
-        return subprocess.Popen(
-            [sys.executable, *(launcher or []), str(program)],
-            env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+def start_training(config: FineTuneConfig) -> tuple[ForkServerProcess, Connection, Path]:
+    """Train in a process of its own.
+
+    Returns:
+        The process; where it sends (number, loss, gradient norm) of every step, and the trainer's
+        log at the end; and the file with its standard error.
+    """
+    folder = Path(config.dir).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    told = folder / "stderr.txt"
+    receive, send = _PROCESSES.Pipe(duplex=False)
+    process = _PROCESSES.Process(target=train_and_tell, args=(config, send, told))
+    process.start()
+    send.close()
+    return process, receive, told
+
+
+def train_and_tell(config: FineTuneConfig, send: Connection, told: Path) -> None:
+    """What that process does; it is slow enough to be stopped at any step."""
+    check = Divergence.step
+
+    def step(self: Divergence, number: int, loss: float, norm: float) -> None:
+        check(self, number, loss, norm)
+        send.send((number, loss, norm))
+        time.sleep(0.05)
+
+    Divergence.step = step  # type: ignore[method-assign]
+    torch.set_num_threads(1)
+    with told.open("w") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        result = train_generator(config, TEXTS, report_to=[], run_name="test")
+    except MedragError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    send.send(result.history)
