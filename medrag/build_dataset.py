@@ -150,10 +150,11 @@ def summary_table(report: DatasetReport) -> Table:
     table.add_column("")
     for split in SPLITS:
         table.add_column(split, justify="right")
-    names = list(dict.fromkeys(name for split in SPLITS for name in report.counts[split]))
+    names = dict.fromkeys(name for split in SPLITS for name in report.counts[split])
     for name in names:
         values = [report.counts[split].get(name, "") for split in SPLITS]
-        table.add_row(name.replace("_", " "), *(str(value) for value in values))
+        if any(values):
+            table.add_row(name.replace("_", " "), *(str(value) for value in values))
     left_out = {
         "could not be used": report.counts["rejected_questions"],
         "may be answerable or not": report.counts["unknown_questions"],

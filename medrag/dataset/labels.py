@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from ..generation.control import without_control
-from ..generation.markers import disarmed
+from ..generation.markers import disarmed, without_markers
 from ..grounding import check_support, parse_statements
 from ..grounding.candidates import quoted
 from ..grounding.form import no_answer
@@ -100,7 +100,8 @@ def leading(
     taken: list[str] = []
     size = 0
     yes_no = example.kind is QuestionKind.yes_no
-    for statement in parse_statements(answer, passages=0):
+    # References of its own, such as "[12]", are part of what it says, and no markers.
+    for statement in parse_statements(without_markers(answer), passages=0):
         if no_answer(statement.text, example.question, headings, yes_no=yes_no):
             continue
         size += len(words(statement.text))

@@ -1,4 +1,4 @@
-"""The dataset stage on a real index: the answering prompt, correct citations, no leaks."""
+"""The dataset stage on a real index: RAFT rows, correct citations, no leaks, nothing lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from medrag import (
     DatasetConfig,
     IndexConfig,
     RAGPipeline,
-    RetrieverConfig,
     TrackingConfig,
 )
 from medrag.build_dataset import run, summary_table
@@ -25,11 +24,12 @@ from medrag.config import Config, WandbMode
 from medrag.dataset import SPLITS, question_key
 from medrag.dataset.questions import read_questions
 from medrag.errors import ArtefactError, QuestionError
-from medrag.generation.prompts import REFUSAL, Pieces, Prompt, Reply
+from medrag.generation.prompts import REFUSAL, Pieces, Prompt, Reply, build_messages
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
 from medrag.text.words import words
+from medrag.types import Hit
 
 # id: (title, sentences, question, answer); only this note has the answer.
 NOTES = {
@@ -54,6 +54,7 @@ LONG = " ".join(
     f"On day {day} of the study {day * 7} patients of ward {day % 5} came for their visit."
     for day in range(1, 60)
 )
+SEED = 9  # leaves no split empty
 UNKNOWN = ("What is the dose of colchicine?", "Who discovered leprosy?")
 
 
@@ -94,12 +95,12 @@ def make_world(root: Path, embedder: TextEmbedder) -> Config:
     config = Config(
         corpus=CorpusConfig(paths=[str(corpus)]),
         index=IndexConfig(dir=str(root / "index")),
-        retriever=RetrieverConfig(k=3),
         dataset=DatasetConfig(
             questions=write_questions(root / "questions.jsonl", question_rows()),
             dir=str(root / "dataset"),
-            validation_share=0.1,
+            validation_share=0.2,
             test_share=0.3,
+            seed=SEED,
         ),
         tracking=TrackingConfig(wandb=WandbMode.disabled, dir=str(root / "runs")),
     )
@@ -152,6 +153,22 @@ def state(directory: str) -> dict[str, tuple[int, bytes]]:
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
+def left_out(config: Config) -> list[dict[str, Any]]:
+    text = Path(config.dataset.dir, "left_out.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def hit_of(context: dict[str, Any]) -> Hit:
+    names = ("document", "title", "text", "start", "end", "section")
+    return Hit(0, page=None, url="", score=0.0, **{name: context[name] for name in names})
+
+
+def reply(row: dict[str, Any]) -> str:
+    (message,) = row["completion"]
+    assert message["role"] == "assistant"
+    return str(message["content"])
+
+
 def markers(text: str) -> list[int]:
     return [int(number) for number in re.findall(r"\[(\d+)\]", text)]
 
@@ -163,25 +180,24 @@ def test_it_loads_with_datasets_and_the_jsonl_says_the_same(built: Config) -> No
     assert {split: loaded[split].to_list() for split in SPLITS} == rows
     assert all(rows.values())  # no split is empty, so the tests below mean something
     wanted = {row["id"]: row["question"] for row in question_rows()}
-    assert {row["id"]: row["question"] for row in everything(built)} == wanted
+    own = [row for row in everything(built) if row["variant"] != "near-miss"]
+    assert {row["id"]: row["question"] for row in own} == wanted
+    assert len(own) == len(wanted)
+    pairs = Path(built.dataset.dir, "preferences.jsonl").read_text("utf-8").splitlines()
+    folder = Path(built.dataset.dir, "preferences")
+    assert load_from_disk(str(folder)).to_list() == [json.loads(line) for line in pairs] != []
 
 
 def test_rows_are_asked_in_the_words_of_answering(built: Config) -> None:
-    with RAGPipeline(built) as rag:
-        for row in everything(built):
-            if not row["inserted"]:
-                hits = rag.retrieve(row["question"])
-                prompt = rag.prompt(row["question"], hits)
-                assert row["prompt"] == prompt.messages
-                assert [(c["document"], c["start"]) for c in row["contexts"]] == [
-                    (hit.document, hit.start) for hit in prompt.contexts
-                ]
-    assert not any(row["inserted"] for row in rows_of(built)["test"])
+    for row in everything(built):
+        contexts = [hit_of(context) for context in row["contexts"]]
+        assert len(contexts) == 5
+        assert row["prompt"] == build_messages(row["question"], contexts)
 
 
 def test_what_is_asked_is_what_a_generator_gets(built: Config) -> None:
     """The prompt of a row, word for word, reaches the language model when the question is asked."""
-    row = next(row for row in rows_of(built)["test"] if row["answerable"])
+    row = next(row for row in everything(built) if not row["answerable"])
     asked = []
 
     class Listener:
@@ -206,26 +222,20 @@ def test_what_is_asked_is_what_a_generator_gets(built: Config) -> None:
 
 
 def test_replies_cite_the_passage_that_holds_the_answer(built: Config) -> None:
-    answerable = [row for row in everything(built) if row["answerable"] and row["gold_rank"]]
-    assert len(answerable) >= len(NOTES)
-    for row in answerable:
-        (reply,) = row["completion"]
-        assert reply["role"] == "assistant"
-        bare = re.sub(r" \[\d+\]", "", reply["content"])
+    rows = [row for row in everything(built) if row["variant"] == "oracle"]
+    assert len(rows) >= len(NOTES) / 2
+    for row in rows:
+        bare = re.sub(r" \[\d+\]", "", reply(row))
         assert words(bare) == words(row["answer"])
-        cited = markers(reply["content"])
-        assert cited, row
-        for number in cited:
-            context = row["contexts"][number - 1]
-            assert context["gold"]
-            assert context["document"] in row["documents"]
+        assert {*markers(reply(row))} == {row["oracle"]}
+        oracle = row["contexts"][row["oracle"] - 1]
+        assert oracle == row["passage"]
+        assert oracle["gold"]
+        assert oracle["document"] in row["documents"]
         # the number in the reply is that of the passage in the prompt
         (question,) = row["prompt"]
-        assert (
-            row["contexts"][cited[0] - 1]["text"] in question["content"].split(f"[{cited[0]}] ")[1]
-        )
-    two = next(row for row in answerable if row["id"] == "scurvy")
-    assert len(markers(two["completion"][0]["content"])) == 2  # each sentence cites
+        assert oracle["text"] in question["content"].split(f"[{row['oracle']}] ")[1]
+        assert [context["gold"] for context in row["contexts"]].count(True) == 1
 
 
 def test_the_part_of_a_long_document_with_the_answer_is_taught(world: Config) -> None:
@@ -233,29 +243,31 @@ def test_the_part_of_a_long_document_with_the_answer_is_taught(world: Config) ->
     rows = [
         {
             "id": str(day),
-            "question": f"How many patients came on day {day} of the study?",
-            "answer": f"{day * 7} patients.",
+            "question": f"How many patients of ward {day % 5} came on day {day} of the study?",
+            "answer": f"On day {day} of the study {day * 7} patients of ward {day % 5} came.",
             "documents": ["study.txt"],
         }
         for day in (3, 21, 40, 58)
     ]
     write_questions(Path(world.dataset.questions), rows)
-    world.retriever = RetrieverConfig(k=1)
-    counts = run(world).counts["train"]
-    assert counts["gold_inserted"] > 0
-    assert counts["gold_inserted"] + counts["gold_retrieved"] == 4
-    for row in rows_of(world)["train"]:
-        (number,) = markers(row["completion"][0]["content"])
-        assert f"On day {row['id']} of" in row["contexts"][number - 1]["text"]
+    world.dataset = replace(world.dataset, oracle_probability=1.0)
+    run(world)
+    found = everything(world)
+    assert {row["id"] for row in found if row["variant"] == "oracle"} == {"3", "21", "40", "58"}
+    for row in found:
+        assert f"On day {row['id'].partition('#')[0]} of" in row["passage"]["text"]
+        documents = [context["document"] for context in row["contexts"]]
+        assert documents.count("study.txt") == 1  # no other part of it is a distractor
 
 
 def test_unanswerable_rows_teach_the_refusal(built: Config) -> None:
     refusals = [row for row in everything(built) if not row["answerable"]]
-    assert [row["question"] for row in refusals] == [*UNKNOWN]
+    assert sorted(row["question"] for row in refusals) == sorted(UNKNOWN)
     for row in refusals:
         assert row["completion"] == [{"role": "assistant", "content": REFUSAL}]
-        assert (row["gold_rank"], row["inserted"], row["documents"]) == (0, False, [])
-        assert len(row["contexts"]) == 3  # refusing must be learnt from passages, not without them
+        assert (row["variant"], row["oracle"], row["documents"]) == ("unanswerable", 0, [])
+        assert row["passage"]["text"] == ""
+        assert len(row["contexts"]) == 5  # refusing must be learnt from passages, not without them
 
 
 def test_contexts_are_spans_of_their_documents(built: Config) -> None:
@@ -272,39 +284,40 @@ def test_contexts_are_spans_of_their_documents(built: Config) -> None:
 def test_the_counts_are_those_of_the_rows(built: Config) -> None:
     counts = read_manifest(Path(built.dataset.dir), "dataset").counts
     assert (counts["rejected_questions"], counts["unknown_questions"]) == (1, 1)
-    rows = rows_of(built)
-    for split, members in rows.items():
-        answerable = [row for row in members if row["answerable"]]
-        found = [row for row in answerable if row["gold_rank"]]
+    pairs = Path(built.dataset.dir, "preferences.jsonl").read_text("utf-8").count("\n")
+    for split, members in rows_of(built).items():
+        variants = [row["variant"] for row in members]
         wanted = {
             "rows": len(members),
-            "answerable": len(answerable),
-            "unanswerable": len(members) - len(answerable),
-            "gold_retrieved": len([row for row in found if not row["inserted"]]),
-            "gold_inserted": len([row for row in found if row["inserted"]]),
-            "gold_missing": len(answerable) - len(found),
-            "gold_unknown": len([row for row in answerable if not row["documents"]]),
+            "rows_oracle": variants.count("oracle"),
+            "rows_withheld": variants.count("withheld"),
+            "rows_near_miss": variants.count("near-miss"),
+            "rows_unanswerable": variants.count("unanswerable"),
+            "contexts": sum(len(row["contexts"]) for row in members),
             "contexts_left_out": sum(row["left_out"] for row in members),
-            "dropped_unsupported": 0,
+            "preference_pairs": pairs if split == "train" else 0,
         }
         if split != "train":
             wanted |= {"questions_shared_with_train": 0, "documents_shared_with_train": 0}
-        assert counts[split] == wanted
+        assert wanted.items() <= counts[split].items()
 
 
-def test_an_unsupported_answer_is_not_taught(tmp_path: Path, embedder: TextEmbedder) -> None:
-    world = make_world(tmp_path, embedder)
-    made_up = {"question": "Which metal is the softest of all?", "answer": "Caesium melts easily."}
-    unanswered = {"question": "What is caesium good for?", "documents": ["gout"]}
-    extra = [{**made_up, "id": f"m{n}", "question": f"{made_up['question']} {n}"} for n in range(9)]
-    write_questions(Path(world.dataset.questions), [*question_rows(), *extra, unanswered])
+def test_an_unsupported_answer_is_not_taught(world: Config) -> None:
+    made_up = "Caesium melts easily in the hand of a patient."
+    rows = question_rows()[: len(NOTES)]
+    for row in rows:
+        row["answer"] = made_up
+    rows.append({"id": "none", "question": "What is caesium good for?", "documents": ["study.txt"]})
+    write_questions(Path(world.dataset.questions), rows)
     counts = run(world).counts
-    kept = [row for split in ("train", "validation") for row in rows_of(world)[split]]
-    assert kept
-    assert not any(row["answer"].startswith("Caesium") for row in kept)
-    dropped = sum(counts[split]["dropped_unsupported"] for split in ("train", "validation"))
-    tested = [row for row in rows_of(world)["test"] if row["answer"].startswith("Caesium")]
-    assert dropped >= 9 - len(tested) > 0
+    splits = rows_of(world)
+    assert splits["train"] == splits["validation"] == []
+    assert {row["variant"] for row in splits["test"]} == {"unsupported"}
+    assert all(row["completion"] == [] for row in splits["test"])
+    dropped = sum(counts[split]["dropped_unsupported"] for split in SPLITS)
+    assert dropped + len(splits["test"]) == len(rows)
+    assert dropped == len(left_out(world)) > 1
+    assert {one["reason"] for one in left_out(world)} == {"unsupported"}
 
 
 def test_the_card_shows_the_counts_and_the_origin(built: Config) -> None:
@@ -338,54 +351,53 @@ def test_the_manifest_names_its_index_and_every_file(built: Config) -> None:
     assert '"answerable": false' in rejected["open"]
 
 
-def test_gold_is_inserted_if_retrieval_missed_it_but_never_into_test_rows(world: Config) -> None:
+def test_a_question_that_does_not_find_its_passage_is_left_out_but_not_of_the_test_split(
+    world: Config,
+) -> None:
     # Every question names the document of another, so that the first hit is never the gold one.
     ids = list(NOTES)
     rows = question_rows()[: len(ids)]
     for row, other in zip(rows, ids[1:] + ids[:1], strict=True):
         row |= {"documents": [f"notes.jsonl#{other}"], "answer": NOTES[other][3]}
     write_questions(Path(world.dataset.questions), rows)
-    world.retriever = RetrieverConfig(k=1)
-    report = run(world)
+    world.dataset = replace(world.dataset, round_trip=1)
+    counts = run(world).counts
     splits = rows_of(world)
-    assert len(splits["train"]) > 3
+    assert splits["train"] == splits["validation"] == []
     assert len(splits["test"]) > 1
-    for row in splits["train"]:
-        assert (row["inserted"], row["gold_rank"]) == (True, 1)
-        assert [c["document"] for c in row["contexts"]] == row["documents"]
-        assert row["completion"][0]["content"].endswith(" [1]")
-        assert row["contexts"][0]["text"] in row["prompt"][0]["content"]
-    with RAGPipeline(world) as rag:
-        for row in splits["test"]:
-            assert (row["inserted"], row["gold_rank"]) == (False, 0)
-            (hit,) = rag.retrieve(row["question"])
-            assert [c["document"] for c in row["contexts"]] == [hit.document] != row["documents"]
-    assert report.counts["train"]["gold_inserted"] == len(splits["train"])
-    assert report.counts["test"]["gold_missing"] == len(splits["test"])
+    for row in splits["test"]:
+        assert row["passage"]["document"] in row["documents"]
+    assert counts["train"]["dropped_not_found"] > 3
+    assert {one["reason"] for one in left_out(world)} == {"not_found"}
+    world.dataset = replace(world.dataset, round_trip=0)
+    run(world)
+    assert len(rows_of(world)["train"]) >= counts["train"]["dropped_not_found"]
+    assert left_out(world) == []
 
 
-def test_an_inserted_passage_takes_the_last_place_and_fits_the_budget(world: Config) -> None:
-    # The nearest passages of a question about the study are chunks of the study, near the limit.
-    row = {"id": "x", "question": "How many patients came on day 40 of the study?"}
+def test_a_long_prompt_loses_distractors_but_never_the_oracle(world: Config) -> None:
+    row = {"id": "x", "question": "How many patients came to the study with gout?"}
     rows = [row | {"answer": NOTES["gout"][3], "documents": ["gout"]}]
     write_questions(Path(world.dataset.questions), rows)
-    for k, tokens, kept in ((3, 2000, 2), (5, 700, 1), (3, 128, 0)):
-        world.retriever = RetrieverConfig(k=k)
+    world.dataset = replace(
+        world.dataset, oracle_probability=1.0, near_miss_share=0.0, test_share=0.0
+    )
+    world.dataset.validation_share = 0.0
+    sizes = []
+    for tokens in (4000, 700, 400, 210):
         world.generator.context_tokens = tokens
-        assert run(world).up_to_date is False
+        run(world)
         (row,) = rows_of(world)["train"]
-        assert row["inserted"]
-        assert [c["document"] for c in row["contexts"]][-1] == "notes.jsonl#gout"
-        assert row["gold_rank"] == len(row["contexts"])
-        assert row["completion"][0]["content"].endswith(f" [{row['gold_rank']}]")
-        with RAGPipeline(world, TextEmbedder()) as rag:
-            found = rag.retrieve(row["question"])
-        # Neighbours are one passage.
-        days = [hit for hit in found for one in row["contexts"][:-1] if hit.text in one["text"]]
-        assert len(days) >= kept
+        sizes.append(len(row["contexts"]))
+        assert row["contexts"][row["oracle"] - 1]["document"] == "notes.jsonl#gout"
+        assert markers(reply(row)) == [row["oracle"]]
+        assert sizes[-1] + row["left_out"] == sizes[0]
         assert TextEmbedder().count_tokens(row["prompt"][0]["content"]) <= tokens
-        # every hit but the one whose place was taken is in the prompt or counted as left out
-        assert len(days) + row["left_out"] in (k - 1, k)
+    assert sizes[0] > sizes[1] > sizes[-1]
+    world.generator.context_tokens = 100
+    counts = run(world).counts
+    assert counts["train"]["dropped_too_long"] == 1
+    assert rows_of(world)["train"] == []
 
 
 def test_a_refusal_that_names_a_document_stays_a_refusal(world: Config) -> None:
@@ -397,8 +409,8 @@ def test_a_refusal_that_names_a_document_stays_a_refusal(world: Config) -> None:
     run(world)
     row = next(row for row in everything(world) if row["question"] == "What is gout?")
     assert row["completion"][0]["content"] == REFUSAL
-    # the retriever is tuned on gold_rank, so it must not point at a passage without the answer
-    assert (row["gold_rank"], row["inserted"]) == (0, False)
+    # retriever and reranker are tuned on it, so it must not be a passage without the answer
+    assert (row["oracle"], row["passage"]["document"]) == (0, "")
 
 
 def test_what_may_be_answerable_or_not_is_left_out_and_shown(built: Config) -> None:
@@ -435,9 +447,10 @@ def test_rows_of_the_test_split_can_be_judged_like_their_questions(world: Config
     write_questions(Path(world.dataset.questions), rows)
     given, _ = read_questions(world.dataset.questions, world.dataset.fields)
     run(world)
-    for split in SPLITS:
+    for split in ("train", "test"):
         path = Path(world.dataset.dir, f"{split}.jsonl")
         found, rejected = read_questions(path, world.dataset.fields)
+        found = [one for one in found if "#" not in one.id]  # near misses
         assert rejected == []
         assert found == [one for one in given if one.id in {row.id for row in found}] != []
 
@@ -455,7 +468,8 @@ def test_a_beir_folder_makes_a_dataset(world: Config, tmp_path: Path) -> None:
     (folder / "qrels/test.tsv").write_text("".join(qrels), encoding="utf-8")
     world.dataset.questions = str(folder)
     assert run(world).up_to_date is False
-    assert {row["id"] for row in everything(world)} == {row["id"] for row in answered}
+    found = {row["id"].removesuffix("#near-miss") for row in everything(world)}
+    assert found == {row["id"] for row in answered}
     assert run(world).up_to_date is True
     (folder / "qrels/test.tsv").write_text("".join(qrels[1:]), encoding="utf-8")
     assert run(world).up_to_date is False
@@ -468,9 +482,14 @@ def test_a_planted_leak_is_caught(world: Config) -> None:
         # the same document under its short name, and the same wording without a document
         rows.append(row | {"id": f"{name}-2", "question": f"Tell of {name}!", "documents": [name]})
         rows.append(row | {"id": f"{name}-3", "question": row["question"].upper(), "documents": []})
+    # so many questions that three of them are no more than a tenth
+    rows += [
+        {"id": f"v{n}", "question": f"Who is nurse {n}?", "answerable": False} for n in range(9)
+    ]
     write_questions(Path(world.dataset.questions), rows)
     counts = run(world).counts
     splits = rows_of(world)
+    assert {one["reason"] for one in left_out(world)} <= {"near_duplicate"}
     home: dict[str, set[str]] = {}
     for split, members in splits.items():
         for row in members:
@@ -508,7 +527,7 @@ def test_a_change_rebuilds_the_dataset(tmp_path: Path, embedder: TextEmbedder) -
     rows = [*question_rows(), {"question": "Which metal is soft?", "answerable": False}]
     write_questions(Path(world.dataset.questions), rows)
     assert rebuilt()
-    assert len(everything(world)) == len(rows)
+    assert {row["id"] for row in everything(world)} >= {row["id"] for row in question_rows()}
 
     corpus = Path(world.corpus.paths[0])
     (corpus / "tin.txt").write_text("Tin\n\nTin is a soft metal.", encoding="utf-8")
@@ -519,10 +538,10 @@ def test_a_change_rebuilds_the_dataset(tmp_path: Path, embedder: TextEmbedder) -
     parent = read_manifest(Path(world.dataset.dir), "dataset").parents["index"]
     assert parent.fingerprint == read_manifest(Path(world.index.dir), "index").fingerprint
 
-    world.retriever = replace(world.retriever, k=2)
+    world.dataset = replace(world.dataset, num_distractors=2)
     assert rebuilt()
-    assert max(len(row["contexts"]) for row in everything(world)) == 2
-    world.dataset = replace(world.dataset, seed=14)
+    assert max(len(row["contexts"]) for row in everything(world)) == 3
+    world.dataset = replace(world.dataset, seed=SEED + 1)
     assert rebuilt()
 
 
