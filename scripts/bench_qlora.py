@@ -41,7 +41,7 @@ from transformers import MistralConfig, TrainerCallback
 from medrag.config import Device, FineTuneConfig, TinyModelConfig
 from medrag.finetuning import quiet_libraries
 from medrag.finetuning.tiny import build_tiny_model
-from medrag.generation.hf import load_tokenizer
+from medrag.generation.loading import load_tokenizer
 
 SHAPE = MistralConfig(max_position_embeddings=32768, sliding_window=None, vocab_size=32000)
 TINY = MistralConfig(

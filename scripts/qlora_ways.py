@@ -13,7 +13,7 @@ from transformers.quantizers.auto import AutoHfQuantizer
 
 from medrag.config import Device, FineTuneConfig
 from medrag.finetuning.trainer import build_trainer
-from medrag.generation.hf import compute_dtype, keep_cpu_weights_unpacked
+from medrag.generation.loading import compute_dtype, keep_cpu_weights_unpacked
 
 
 def random_model(shape: MistralConfig, device: torch.device, double_quant: bool) -> Any:

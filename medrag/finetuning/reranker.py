@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import RerankerTuneConfig
 from ..errors import ArtefactError
-from ..generation.hf import resolve_device
+from ..generation.loading import resolve_device
 from ..manifest import recover_directory, replacing_directory
 from ..retrieval.cross_encoder import load_cross_encoder
 from ..retrieval.reranking import passage_text

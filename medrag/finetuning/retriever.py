@@ -13,7 +13,7 @@ from typing import Any
 from ..config import RetrieverTuneConfig
 from ..embedding.local.folder import locate
 from ..errors import ArtefactError
-from ..generation.hf import resolve_device
+from ..generation.loading import resolve_device
 from ..manifest import recover_directory, replacing_directory
 from . import load_dataset, quiet_libraries, watched
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..config import Device
 from ..errors import ModelError
-from ..generation.hf import _checked, _unreachable, resolve_device
+from ..generation.loading import checked, resolve_device, unreachable
 from ..generation.prompts import without_markers
 from ..types import Support
 from . import SupportCheck, check_support
@@ -249,7 +249,7 @@ def _load(model: str, device: Device) -> _Classifier:
 
     options: dict[str, Any] = {
         "trust_remote_code": False,
-        "local_files_only": Path(_checked(model)).is_dir(),
+        "local_files_only": Path(checked(model)).is_dir(),
     }
     target = resolve_device(device)
     try:
@@ -260,7 +260,7 @@ def _load(model: str, device: Device) -> _Classifier:
             model, use_safetensors=True, dtype="float32", output_loading_info=True, **options
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ModelError(_unreachable(model, "entailment model", error)) from error
+        raise ModelError(unreachable(model, "entailment model", error)) from error
     if report["missing_keys"]:  # they would be random
         raise ModelError(
             f"the weights of {model} lack {len(report['missing_keys'])} parts of its classifier "

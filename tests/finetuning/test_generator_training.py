@@ -16,12 +16,8 @@ from medrag.finetuning.generator import TrainingResult, train_generator
 from medrag.finetuning.tiny import build_tiny_model
 from medrag.finetuning.tokenising import tokenize_rows
 from medrag.finetuning.trainer import build_trainer
-from medrag.generation.hf import (
-    HFGenerator,
-    keep_cpu_weights_unpacked,
-    load_causal_lm,
-    load_tokenizer,
-)
+from medrag.generation.hf import HFGenerator
+from medrag.generation.loading import keep_cpu_weights_unpacked, load_causal_lm, load_tokenizer
 from medrag.generation.prompts import Prompt
 from tests.finetuning.small_run import LONG, ROWS, SHAPE, TEXTS, save_dataset, settings
 

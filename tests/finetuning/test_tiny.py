@@ -13,7 +13,7 @@ from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from medrag.config import TinyModelConfig
 from medrag.errors import ConfigError
 from medrag.finetuning.tiny import build_tiny_model
-from medrag.generation.hf import load_tokenizer
+from medrag.generation.loading import load_tokenizer
 
 SHAPE = TinyModelConfig(
     vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2

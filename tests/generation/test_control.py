@@ -29,7 +29,7 @@ from medrag.config import TinyModelConfig
 from medrag.errors import ModelError
 from medrag.finetuning.tiny import CHAT_TEMPLATE, build_tiny_model
 from medrag.generation.control import as_data, render, with_control, without_control
-from medrag.generation.hf import load_tokenizer
+from medrag.generation.loading import load_tokenizer
 from medrag.generation.prompts import build_messages
 from medrag.types import Hit
 from tests.generation.injections import INJECTIONS

@@ -18,7 +18,8 @@ from medrag.config import Device, GeneratorConfig, TinyModelConfig
 from medrag.errors import ModelError
 from medrag.finetuning.tiny import build_tiny_model
 from medrag.generation import hf
-from medrag.generation.hf import HFGenerator, load_causal_lm, load_tokenizer, resolve_device
+from medrag.generation.hf import HFGenerator
+from medrag.generation.loading import load_causal_lm, load_tokenizer, resolve_device
 from medrag.generation.prompts import Prompt, Reply, build_messages
 from medrag.types import Hit
 
@@ -249,7 +250,7 @@ def test_a_hub_that_cannot_be_asked_is_one_clear_line(tmp_path: Path) -> None:
     code = (
         "from medrag.config import Device\n"
         "from medrag.errors import ModelError\n"
-        "from medrag.generation.hf import load_causal_lm, load_tokenizer\n"
+        "from medrag.generation.loading import load_causal_lm, load_tokenizer\n"
         "load_model = lambda name: load_causal_lm(name, device=Device.cpu, four_bit=False)\n"
         "for load in (load_tokenizer, load_model):\n"
         "    try: load('nobody/no-such-model')\n"
