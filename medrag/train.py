@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,26 +10,32 @@ from typing import Any
 from rich.table import Table
 
 from .cli import launch
-from .config import (
-    Config,
-    FineTuneConfig,
-    RerankerTuneConfig,
-    RetrieverTuneConfig,
-    TrainTarget,
-)
-from .errors import ArtefactError, MismatchError
+from .config import Config, TrainTarget
+from .errors import ArtefactError, ConfigError, MismatchError, PreflightError
+from .evaluation.adapter_card import CURVES
+from .evaluation.adapters import measure_adapter
+from .evaluation.held_out import Scores, scores_table
 from .finetuning.generator import train_generator
+from .finetuning.plan import plan
+from .finetuning.preferences import train_preferences
 from .finetuning.preflight import preflight
 from .finetuning.reranker import train_reranker
 from .finetuning.retriever import train_retriever
 from .finetuning.tiny import TINY
-from .manifest import Artefact, Manifest, Parent, file_sha256, model_identity, open_artefact
+from .manifest import (
+    Artefact,
+    Manifest,
+    Parent,
+    file_sha256,
+    model_identity,
+    open_artefact,
+    read_manifest,
+)
 from .progress import console, peak_mb
 from .retrieval.cross_encoder import PACKAGED, RERANKER
 from .stores import open_index
 from .tracking import track
 
-_TuneConfig = FineTuneConfig | RetrieverTuneConfig | RerankerTuneConfig
 # Called with a finished directory, before it replaces the old one, and the training's result.
 Seal = Callable[[Path, Any], None]
 
@@ -46,64 +52,133 @@ class TrainReport:
 
 
 def run(config: Config) -> TrainReport:
-    """Train an adapter, the retriever or the reranker, unless the same one is already there.
+    """Train what `train.target` names, unless the same one is already there.
 
     Raises:
         PreflightError: the run cannot start on this machine; nothing was loaded.
-        ArtefactError: the dataset is missing or damaged.
+        ArtefactError: the dataset, or the adapter to start from, is missing or damaged.
         MismatchError: dry run only: the index has changed since the dataset was made from it.
+        DivergenceError: the loss ran away or is not finite; nothing was saved.
         MedragError: the run was stopped; the same command continues it.
     """
-    if config.train.target == TrainTarget.retriever:
-        return _train("retriever", config.retriever_tuning, config, _tune_retriever)
-    if config.train.target == TrainTarget.reranker:
-        return _train("reranker", config.reranker_tuning, config, _tune_reranker)
+    match config.train.target:
+        case TrainTarget.retriever:
+            return _train(config, _retriever(config), _tune_retriever)
+        case TrainTarget.reranker:
+            return _train(config, _reranker(config), _tune_reranker)
+        case TrainTarget.preferences:
+            return _train(config, _preferred(config), _tune_preferences)
     try:
-        return _train("adapter", config.finetune, config, _tune_generator)
+        return _train(config, _adapter(config), _tune_generator)
     except ArtefactError:
         preflight(config.finetune)  # lists everything that is missing, the dataset included
         raise
 
 
+def show_plan(config: Config) -> None:
+    """Print what a run of the generator needs and takes.
+
+    Raises:
+        ConfigError: another model is to be trained.
+        PreflightError: the run cannot start; says why.
+    """
+    if config.train.target != TrainTarget.generator:
+        raise ConfigError(
+            f"train.preflight_only=true is for train.target=generator, not {config.train.target}"
+        )
+    found = plan(config.finetune, _texts(config))
+    console.print(found)
+    if found.problem:
+        raise PreflightError(found.problem)
+
+
 def _train(
-    kind: str,
-    settings_of: _TuneConfig,
-    config: Config,
-    tune: Callable[[Config, Manifest, list[str], Seal], Any],
+    config: Config, artefact: Artefact, tune: Callable[[Config, list[str], Seal], object]
 ) -> TrainReport:
-    """The steps of every training: skip if up to date, track, train, seal with a manifest."""
-    dataset = open_artefact(Path(settings_of.dataset), "dataset")
-    artefact = _artefact(kind, settings_of, Parent(settings_of.dataset, dataset.fingerprint))
-    report = TrainReport(kind, artefact.directory, {}, dry_run=settings_of.base_model == TINY)
+    """The steps of every training: skip if up to date, track, train, measure, seal."""
+    dry_run = artefact.settings.get("base_model") == TINY
+    report = TrainReport(artefact.kind, artefact.directory, {}, dry_run)
     if found := artefact.found():
         return replace(report, counts=dict(found.counts), up_to_date=True)
 
     def seal(fresh: Path, result: Any) -> None:
         report.counts.update(asdict(result), peak_mb=peak_mb())
+        if artefact.kind == "adapter":
+            scores = _measure(fresh, config, artefact, report.counts)
+            report.counts["held_out"] = {name: asdict(one) for name, one in scores.items()}
         del report.counts["history"]
         artefact.seal(fresh, report.counts)
 
     with track(config.tracking, "train", artefact.settings) as tracked:
-        tune(config, dataset, ["wandb"] if tracked.enabled else [], seal)
+        tune(config, ["wandb"] if tracked.enabled else [], seal)
         tracked.summary(report.counts)
+        curves = artefact.directory / CURVES
+        if curves.is_file():
+            tracked.image("loss", curves)
     return report
 
 
-def _artefact(kind: str, settings_of: _TuneConfig, dataset: Parent) -> Artefact:
-    settings = asdict(settings_of)
-    del settings["dir"], settings["dataset"]
-    if settings_of.base_model != TINY:
-        settings.pop("tiny", None)
+def _measure(
+    fresh: Path, config: Config, artefact: Artefact, result: dict[str, Any]
+) -> dict[str, Scores]:
+    """Answer held-out rows before and after, and write the model card."""
+    dataset = read_manifest(Path(config.finetune.dataset), "dataset")
+    start = "" if "adapter" not in artefact.parents else artefact.parents["adapter"].path
+    facts = {
+        "name": artefact.directory.name,
+        "base": str(artefact.made_from["base"]),
+        "settings": artefact.settings,
+        "result": result,
+    }
+    return measure_adapter(fresh, result["base_model"], start, config, dataset, facts)
+
+
+def _adapter(config: Config) -> Artefact:
+    settings = asdict(config.finetune)
+    if config.finetune.base_model != TINY:
+        del settings["tiny"]
+    return _artefact("adapter", settings, config.finetune.base_model)
+
+
+def _preferred(config: Config) -> Artefact:
+    """An adapter that is made from another one."""
+    tuning = config.preference_tuning
+    start = open_artefact(Path(tuning.adapter), "adapter")
+    settings = {**asdict(config.finetune), **asdict(tuning)}
+    for name in ("tiny", "adapter"):
+        del settings[name]
+    base = str(start.counts["base_model"])
+    parent = {"adapter": Parent(tuning.adapter, start.fingerprint)}
+    return _artefact("adapter", settings, base, parent)
+
+
+def _retriever(config: Config) -> Artefact:
+    return _artefact(
+        "retriever", asdict(config.retriever_tuning), config.retriever_tuning.base_model
+    )
+
+
+def _reranker(config: Config) -> Artefact:
+    return _artefact("reranker", asdict(config.reranker_tuning), config.reranker_tuning.base_model)
+
+
+def _artefact(
+    kind: str, settings: dict[str, Any], base: str, parents: Mapping[str, Parent] | None = None
+) -> Artefact:
+    """An artefact made with some settings from a dataset, a base model and perhaps others."""
+    directory, folder = Path(settings.pop("dir")), settings.pop("dataset")
+    dataset = Parent(folder, open_artefact(Path(folder), "dataset").fingerprint)
+    parents = {"dataset": dataset, **(parents or {})}
     return Artefact(
         kind=kind,
-        directory=Path(settings_of.dir),
+        directory=directory,
         settings=settings,
         made_from={
             "settings": settings,
-            "base": _base_identity(kind, settings_of.base_model),
-            "dataset": dataset.fingerprint,
+            "base": _base_identity(kind, base),
+            **{name: parent.fingerprint for name, parent in parents.items()},
         },
-        parents={"dataset": dataset},
+        parents=parents,
     )
 
 
@@ -113,21 +188,32 @@ def _base_identity(kind: str, model: str) -> str:
     return model_identity(model)
 
 
-def _tune_generator(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
+def _tune_generator(config: Config, report_to: list[str], seal: Seal) -> None:
     preflight(config.finetune)
-    texts = corpus_texts(dataset) if config.finetune.base_model == TINY else iter(())
     name = Path(config.finetune.dir).name
-    train_generator(config.finetune, texts, report_to=report_to, run_name=name, seal=seal)
+    train_generator(config.finetune, _texts(config), report_to=report_to, run_name=name, seal=seal)
 
 
-def _tune_retriever(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
+def _tune_preferences(config: Config, report_to: list[str], seal: Seal) -> None:
+    tuning = config.preference_tuning
+    name = Path(tuning.dir).name
+    train_preferences(config.finetune, tuning, report_to=report_to, run_name=name, seal=seal)
+
+
+def _tune_retriever(config: Config, report_to: list[str], seal: Seal) -> None:
     name = Path(config.retriever_tuning.dir).name
     train_retriever(config.retriever_tuning, report_to=report_to, run_name=name, seal=seal)
 
 
-def _tune_reranker(config: Config, dataset: Manifest, report_to: list[str], seal: Seal) -> None:
+def _tune_reranker(config: Config, report_to: list[str], seal: Seal) -> None:
     name = Path(config.reranker_tuning.dir).name
     train_reranker(config.reranker_tuning, report_to=report_to, run_name=name, seal=seal)
+
+
+def _texts(config: Config) -> Iterator[str]:
+    """What the tokenizer of a dry run is trained on; nothing otherwise."""
+    if config.finetune.base_model == TINY:
+        yield from corpus_texts(open_artefact(Path(config.finetune.dataset), "dataset"))
 
 
 def corpus_texts(dataset: Manifest) -> Iterator[str]:
@@ -162,8 +248,9 @@ def summary_table(report: TrainReport) -> Table:
     if report.kind == "adapter":
         trained, total = counts["trainable_parameters"], counts["total_parameters"]
         table.add_row("trained", f"{trained:,} of {total:,} parameters ({trained / total:.1%})")
-        skipped = f"{counts['skipped_rows']:,} too long, left out"
-        table.add_row("rows", f"{counts['train_rows']:,}  ({skipped})")
+        table.add_row("rows", f"{counts['train_rows']:,}  ({counts['skipped_rows']:,} left out)")
+        if "preferred" in counts:
+            table.add_row("better reply preferred", f"{counts['preferred']:.0%} of the last pairs")
     elif report.kind == "reranker":
         skipped = f"{counts['skipped_rows']:,} rows have no gold passage, or no other"
         table.add_row("lists", f"{counts['lists']:,}  ({skipped})")
@@ -184,8 +271,15 @@ def summary_table(report: TrainReport) -> Table:
 
 
 def main(config: Config) -> None:
-    """Run the stage and print its summary."""
-    console.print(summary_table(run(config)))
+    """Run the stage and print its summary, or only the plan of a run."""
+    if config.train.preflight_only:
+        show_plan(config)
+        return
+    report = run(config)
+    console.print(summary_table(report))
+    if held_out := report.counts.get("held_out"):
+        console.print(scores_table({name: Scores.read(one) for name, one in held_out.items()}))
+        console.print(f"The model card has intervals, samples and curves: {report.directory}")
 
 
 if __name__ == "__main__":

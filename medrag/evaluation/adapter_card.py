@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..generation.control import without_control
-from .held_out import Row, Said, Scores
+from .held_out import MEASURES, Row, Said, Scores
 from .statistics import Figure
 
 if TYPE_CHECKING:
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 CURVES = "loss.png"
 _SHOWN = 3  # rows whose replies are shown
 _PLACES = ("base_model", "dataset", "dir", "device", "tiny", "logging_steps")  # say nothing here
-_MEASURES = {
-    "right_citation": "right citation",
-    "token_f1": "token F1",
-    "supported": "all supported",
-    "false_refusals": "false refusals",
-    "abstained": "abstains",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +146,12 @@ def _results(scores: Mapping[str, Scores]) -> str:
     any_scores = next(iter(scores.values()))
     held, without = any_scores.right_citation.n, any_scores.abstained.n
     lines = [
-        "| | " + " | ".join(_MEASURES.values()) + " |",
-        "|---|" + "---|" * len(_MEASURES),
+        "| | " + " | ".join(MEASURES.values()) + " |",
+        "|---|" + "---|" * len(MEASURES),
     ]
     for name, one in scores.items():
         figures = asdict(one)
-        cells = " | ".join(_cell(Figure(**figures[measure])) for measure in _MEASURES)
+        cells = " | ".join(_cell(Figure(**figures[measure])) for measure in MEASURES)
         lines.append(f"| {name} | {cells} |")
     table = "\n".join(lines)
     return f"""\

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,6 @@ def measure_adapter(
         dataset=dataset.fingerprint,
         index=index.fingerprint if index else "",
         questions=str(dataset.settings["dataset"]["questions"]),
-        settings=asdict(settings),
         scores=scores,
         **facts,
     )

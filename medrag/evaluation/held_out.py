@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
+
+from rich.table import Table
 
 from ..generation import Generator
 from ..generation.prompts import REFUSAL, Prompt
@@ -61,8 +63,37 @@ class Scores:
     false_refusals: Figure
     abstained: Figure
 
+    @classmethod
+    def read(cls, figures: Mapping[str, Mapping[str, Any]]) -> Self:
+        """The scores that `dataclasses.asdict` has made plain values."""
+        return cls(**{name: Figure(**figure) for name, figure in figures.items()})
+
 
 System = Callable[[Row], Said]
+
+MEASURES = {
+    "right_citation": "right citation",
+    "token_f1": "token F1",
+    "supported": "all supported",
+    "false_refusals": "false refusals",
+    "abstained": "abstains",
+}
+
+
+def scores_table(scores: Mapping[str, Scores]) -> Table:
+    """Systems and their scores, for the terminal; intervals are in the model card."""
+    some = next(iter(scores.values()))
+    table = Table(
+        title=f"{some.right_citation.n} held-out rows with an answer, {some.abstained.n} without",
+        title_justify="left",
+    )
+    table.add_column("")
+    for label in MEASURES.values():
+        table.add_column(label, justify="right")
+    for name, one in scores.items():
+        figures = [getattr(one, measure).value for measure in MEASURES]
+        table.add_row(name, *("–" if value is None else f"{value:.2f}" for value in figures))
+    return table
 
 
 def choose(rows: Iterable[Row], limit: int) -> list[Row]:

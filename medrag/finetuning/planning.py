@@ -52,19 +52,25 @@ def all_steps(config: FineTuneConfig, trainer: Any) -> int:
     return math.ceil(config.epochs * per_epoch)
 
 
-def steps_that_fit(config: FineTuneConfig, trainer: Any, seconds: float) -> int:
-    """How many steps a training can take, so that it ends in time; at least 20.
+def steps_in(config: FineTuneConfig, trainer: Any, step: float, seconds: float) -> int:
+    """How many steps of `step` seconds fit into a time, with their validation losses.
 
-    The validation losses count, too.
+    At least 20, and at most as many as there are without a limit.
+    """
+    validation = step * _FORWARD * trainer.validation_tokens() / trainer.tokens_per_step()
+    fit = int((seconds - validation) / (step + validation / config.eval_steps))
+    return min(all_steps(config, trainer), max(fit, _AT_LEAST))
+
+
+def steps_that_fit(config: FineTuneConfig, trainer: Any, seconds: float) -> int:
+    """How many steps a training can take, so that it ends in time; it times two steps.
 
     Args:
         seconds: that are left of `config.max_minutes`.
     """
     total = all_steps(config, trainer)
     step = probe(trainer)
-    validation = step * _FORWARD * trainer.validation_tokens() / trainer.tokens_per_step()
-    fit = int((seconds - validation) / (step + validation / config.eval_steps))
-    steps = min(total, max(fit, _AT_LEAST))
+    steps = steps_in(config, trainer, step, seconds)
     if trainer.is_world_process_zero():
         console.print(
             f"{steps:,} of {total:,} steps are planned: one takes {step:.1f} s, and "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from ..config import Device, FineTuneConfig
-from ..errors import PreflightError
-from ..generation.hf import folder_problem, is_hub_id
-from ..hardware import disk_free, has_gpu_driver, memory_limit
+from ..errors import ModelError, PreflightError
+from ..generation.loading import folder_problem, is_hub_id, resolve
+from ..hardware import cpu_has_bf16, disk_free, has_gpu_driver, memory_limit
 from .tiny import TINY
 
 GB = 1e9  # bytes; memory and file sizes are given in decimal gigabytes
@@ -108,6 +109,15 @@ class ModelShape:
         embeddings = self.vocab * self.hidden * (1 if self.tied else 2)
         return embeddings + self.hidden * (2 * self.layers + 1)
 
+    @property
+    def parameters(self) -> int:
+        """All of the model."""
+        return self.linear_parameters + self.other_parameters
+
+    def adapter_parameters(self, rank: int) -> int:
+        """Those of low-rank adapters on all linear layers."""
+        return self.layers * rank * sum(inputs + outputs for inputs, outputs in self.linears)
+
 
 # Jiang et al. 2023, "Mistral 7B", arXiv:2310.06825, table 1; v0.2 has the same shape.
 MISTRAL_7B = ModelShape(32000, 4096, 14336, 32, 32, 8, 128)
@@ -189,9 +199,7 @@ def _look_at_gpu() -> tuple[str, int]:
         return "torch is installed without CUDA; install its CUDA build", 0
     if not torch.cuda.is_available():
         return "torch finds no usable GPU (see nvidia-smi and CUDA_VISIBLE_DEVICES)", 0
-    if torch.cuda.device_count() > 1:
-        return "several GPUs are visible; choose one with CUDA_VISIBLE_DEVICES=0", 0
-    free, _ = torch.cuda.mem_get_info()
+    free, _ = torch.cuda.mem_get_info(int(os.environ.get("LOCAL_RANK", 0)))  # as torchrun sets it
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         return f"{torch.cuda.get_device_name()} has no bf16 (Ampere or newer has)", free
     return "", free
@@ -204,7 +212,10 @@ def look_for_weights(config: FineTuneConfig) -> Weights:
         t, head = config.tiny, config.tiny.hidden_size // config.tiny.heads
         sizes = (t.vocab_size, t.hidden_size, t.intermediate_size, t.layers, t.heads, t.kv_heads)
         return Weights(shape=ModelShape(*sizes, head))
-    folder = Path(model)
+    try:
+        folder = Path(resolve(model))
+    except ModelError as error:  # the packaged model is not there
+        return Weights(str(error))
     if folder.is_dir():
         problem = folder_problem(folder)
         shape = read_shape(folder / "config.json")
@@ -286,7 +297,7 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate
     - weights: P/2 bytes for NF4, plus the scales of blocks of 64: a float32 each (P/16 bytes),
       or with double quantisation a byte each and a float32 for every 256 of them
       (P·(1/64 + 4/16384) bytes; Dettmers et al. 2023, arXiv:2305.14314, section 3). Embeddings,
-      output layer and norms in the compute type: 2 bytes (bf16), or 4 on a CPU.
+      output layer and norms in the compute type: 2 bytes (bf16), or 4 on a CPU without it.
     - adapters: r·(inputs + outputs) parameters a linear layer (Hu et al. 2021,
       arXiv:2106.09685), each with 4 bytes of weight, 4 of gradient, and two moments of AdamW:
       1 byte each in 8 bits on a GPU, 4 bytes each on a CPU.
@@ -296,20 +307,20 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate
       gate's activation; for the adapters, each input after dropout and a mask of a byte; and four
       float32 copies of the hidden state in the two norms. Its backward pass adds two float32
       tensors of its widest input for a moment.
-    - overhead: one dequantised linear layer; a tile of logits, which TRL computes for 4,096 tokens
-      and 32,768 entries at a time, with four float32 copies on a CPU; on a GPU also 1 GB for
-      the CUDA context and kernels, and a tenth of the rest for fragmentation.
+    - overhead: one dequantised linear layer; the logits of the answer tokens, taken as an eighth
+      of all, in the compute type and in three float32 copies; on a GPU also 1 GB for the CUDA
+      context and kernels, and a tenth of the rest for fragmentation.
 
     Attention scores are not counted: the fused kernels never store them.
     """
     on_cpu = config.device is Device.cpu
-    size = 4 if on_cpu else 2  # bytes of the compute type
+    size = 4 if on_cpu and not cpu_has_bf16() else 2  # bytes of the compute type
     tokens = config.batch_size * config.max_length
     scales = 1 / 64 + 4 / 16384 if config.double_quant else 1 / 16
     weights = shape.linear_parameters * (0.5 + scales) + shape.other_parameters * size
 
     inputs, outputs = map(sum, zip(*shape.linears, strict=True))
-    adapters = shape.layers * config.lora_r * (inputs + outputs) * (16 if on_cpu else 10)
+    adapters = shape.adapter_parameters(config.lora_r) * (16 if on_cpu else 10)
 
     kept = (inputs + outputs + shape.intermediate) * size + inputs * (size + 1) + shape.hidden * 16
     one_layer = tokens * kept
@@ -319,8 +330,8 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate
         else one_layer * shape.layers
     )
     activations += tokens * max(i for i, _ in shape.linears) * 8
-    tile = min(tokens, 4096) * min(shape.vocab, 32768) * (16 if on_cpu else size)
-    overhead = max(i * o for i, o in shape.linears) * size + tile
+    logits = tokens // 8 * shape.vocab * (size + 12)
+    overhead = max(i * o for i, o in shape.linears) * size + logits
     if not on_cpu:
         overhead += int(GB + 0.1 * (weights + adapters + activations))
     return MemoryEstimate(int(weights), int(adapters), int(activations), int(overhead))
