@@ -104,8 +104,8 @@ class RowMaker:
         """The rows of a question whose answer a passage bears out."""
         own = {*gold, label.passage.document}
         distractors, also = self._distractors(example.question, hits, own, label)
-        count = self._config.num_distractors
-        prompt = self._with_oracle(example, label.passage, distractors[:count])
+        beside = join_neighbours(distractors[: self._config.num_distractors])
+        prompt = self._with_oracle(example, label.passage, beside)
         if not prompt:
             limit = self._rag.config.generator.context_tokens
             why = f"the prompt exceeds {limit} tokens with a single passage"
@@ -117,7 +117,7 @@ class RowMaker:
         else:
             reply = label.reply(prompt.contexts.index(label.passage) + 1)
             row = self._row(example, gold, prompt, Variant.oracle, reply, label.passage)
-            row = replace(row, left_out=len(distractors[:count]) + 1 - len(prompt.contexts))
+            row = replace(row, left_out=len(beside) + 1 - len(prompt.contexts))
             if split != "test":
                 near_miss = self._near_miss(example, row, prompt, label)
         rows = [row] if near_miss is None else [row, near_miss]
@@ -221,8 +221,8 @@ class RowMaker:
         """The hardest passages that neither are nor say the answer, best first.
 
         Returns:
-            One more than `num_distractors`, or fewer if the index has no more; neighbours are one.
-            And how many hits were passed over because they bear out the label.
+            One more than `num_distractors`, or fewer if the index has no more. And how many hits
+            were passed over because they bear out the label.
         """
         wanted, also = self._config.num_distractors + 1, 0
         gist = Gist(label.passage.text)
@@ -237,9 +237,9 @@ class RowMaker:
                 also += 1
                 continue
             found.append(hit)
-            if len(join_neighbours(found)) == wanted:
+            if len(found) == wanted:
                 break
-        return join_neighbours(found), also
+        return found, also
 
     def _deeper(self, question: str, hits: Sequence[Hit]) -> Iterator[Hit]:
         """The hits, and more of them when they do not suffice."""

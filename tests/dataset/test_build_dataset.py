@@ -376,15 +376,14 @@ def test_a_question_that_does_not_find_its_passage_is_left_out_but_not_of_the_te
 
 
 def test_a_long_prompt_loses_distractors_but_never_the_oracle(world: Config) -> None:
-    row = {"id": "x", "question": "How many patients came to the study with gout?"}
-    rows = [row | {"answer": NOTES["gout"][3], "documents": ["gout"]}]
-    write_questions(Path(world.dataset.questions), rows)
+    write_questions(Path(world.dataset.questions), question_rows()[:1])
     world.dataset = replace(
         world.dataset, oracle_probability=1.0, near_miss_share=0.0, test_share=0.0
     )
     world.dataset.validation_share = 0.0
-    sizes = []
-    for tokens in (4000, 700, 400, 210):
+    sizes: list[int] = []
+    tokens = 4000
+    while not sizes or sizes[-1] > 1:
         world.generator.context_tokens = tokens
         run(world)
         (row,) = rows_of(world)["train"]
@@ -392,8 +391,10 @@ def test_a_long_prompt_loses_distractors_but_never_the_oracle(world: Config) -> 
         assert row["contexts"][row["oracle"] - 1]["document"] == "notes.jsonl#gout"
         assert markers(reply(row)) == [row["oracle"]]
         assert sizes[-1] + row["left_out"] == sizes[0]
-        assert TextEmbedder().count_tokens(row["prompt"][0]["content"]) <= tokens
-    assert sizes[0] > sizes[1] > sizes[-1]
+        used = TextEmbedder().count_tokens(row["prompt"][0]["content"])
+        assert used <= tokens
+        tokens = used - 1
+    assert sizes == [5, 4, 3, 2, 1]
     world.generator.context_tokens = 100
     counts = run(world).counts
     assert counts["train"]["dropped_too_long"] == 1
