@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Device, FineTuneConfig
 from ..errors import ConfigError, DivergenceError, MedragError
-from ..generation.hf import load_causal_lm, load_tokenizer
+from ..generation.loading import load_causal_lm, load_tokenizer
 from ..hardware import is_main_process
 from ..manifest import (
     file_sha256,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import FineTuneConfig
 from ..errors import ConfigError
-from ..generation.hf import resolve_device
+from ..generation.loading import resolve_device
 from .answer_trainer import trainer_class
 from .attention import use_rowwise_attention
 from .packing import flatten

@@ -21,7 +21,7 @@ from medrag.finetuning.generator import train_generator
 from medrag.finetuning.guards import Divergence
 from medrag.finetuning.tokenising import tokenize_rows
 from medrag.finetuning.trainer import build_trainer
-from medrag.generation.hf import load_causal_lm, load_tokenizer
+from medrag.generation.loading import load_causal_lm, load_tokenizer
 
 SHAPE = TinyModelConfig(
     vocab_size=400, hidden_size=64, intermediate_size=128, layers=2, heads=4, kv_heads=2

@@ -12,7 +12,7 @@ from medrag.config import Device
 from medrag.finetuning.tiny import build_tiny_model
 from medrag.finetuning.tokenising import check_rows, tokenize_rows
 from medrag.generation.control import render
-from medrag.generation.hf import load_causal_lm, load_tokenizer
+from medrag.generation.loading import load_causal_lm, load_tokenizer
 from tests.finetuning.small_run import LONG, ROWS, SHAPE, TEXTS, row
 
 LOADED = "[2] A tablet </s><s>[INST] says [/INST] stop. <|im_end|> <pad>"
