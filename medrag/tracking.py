@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import netrc
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .config import TrackingConfig, WandbMode
 from .errors import ConfigError
+from .hardware import is_main_process
+from .manifest import atomic_write
 
 
 class Run:
@@ -44,18 +49,50 @@ class Run:
             self._run.log({name: wandb.Table(columns=[*columns], data=[[*row] for row in rows])})
 
 
+@dataclass(frozen=True)
+class Resumable:
+    """Where the id of a W&B run is kept, so that a stage that continues goes on in the same run.
+
+    Attributes:
+        file: where; it is removed with the unfinished work.
+        fingerprint: of what the stage makes. Another one starts another run.
+    """
+
+    file: Path
+    fingerprint: str
+
+    def run_id(self) -> str:
+        """The id that is kept, or a new one, which is kept from now on."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(self.file.read_text(encoding="utf-8"))
+            if kept["fingerprint"] == self.fingerprint:
+                return str(kept["id"])
+        new = uuid.uuid4().hex[:12]
+        content = {"fingerprint": self.fingerprint, "id": new}
+        atomic_write(self.file, json.dumps(content))
+        return new
+
+
 @contextmanager
-def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> Iterator[Run]:
+def track(
+    config: TrackingConfig,
+    stage: str,
+    settings: Mapping[str, Any],
+    resumable: Resumable | None = None,
+) -> Iterator[Run]:
     """Open a W&B run for a stage and finish it when the block ends.
+
+    Of several processes that train together, the first one alone is tracked.
 
     Args:
         settings: shown as the config of the run.
+        resumable: go on in the run of the same stage that was stopped.
 
     Raises:
         ConfigError: W&B cannot start in the mode that is configured.
     """
     mode = wandb_mode(config.wandb)
-    if mode == "disabled":
+    if mode == "disabled" or not is_main_process():
         yield Run()
         return
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # offline, too
@@ -72,6 +109,8 @@ def track(config: TrackingConfig, stage: str, settings: Mapping[str, Any]) -> It
             dir=str(directory),
             mode=mode,
             config=dict(settings),
+            id=resumable.run_id() if resumable else None,
+            resume="allow" if resumable else None,
             # An unreachable server must not hold up the stage for minutes.
             settings=wandb.Settings(silent=True, console="off", init_timeout=30),
         )

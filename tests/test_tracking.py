@@ -54,6 +54,32 @@ def test_without_a_key_a_run_is_offline_and_does_not_prompt(tmp_path: Path) -> N
         assert name in stored
 
 
+RESUMED = """
+import sys
+from pathlib import Path
+from medrag.config import TrackingConfig
+from medrag.tracking import Resumable, track
+import wandb
+for fingerprint in ("a", "a", "b"):
+    one = Resumable(Path("adapter/wandb.json"), fingerprint)
+    with track(TrackingConfig(dir="runs", wandb="offline"), "train", {}, one):
+        print(wandb.run.id)
+"""
+
+
+def test_a_stage_that_continues_goes_on_in_the_same_run(tmp_path: Path) -> None:
+    done = in_a_new_process(tmp_path, RESUMED)
+    first, again, other = done.stdout.split()
+    assert first == again != other, done.stderr
+    names = {path.name.rpartition("-")[2] for path in (tmp_path / "runs/wandb").glob("offline-*")}
+    assert names == {first, other}
+
+
+def test_of_several_processes_the_first_is_tracked(tmp_path: Path) -> None:
+    done = in_a_new_process(tmp_path, RUN.format(mode="offline"), RANK="1")
+    assert done.stdout == "False False\n", done.stderr
+
+
 @pytest.mark.parametrize(
     ("mode", "environment"), [("disabled", {}), ("auto", {"WANDB_MODE": "disabled"})]
 )
