@@ -23,6 +23,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from .terminal import reader_has_gone
@@ -105,16 +106,17 @@ def progress(description: str, total: float, unit: str) -> Iterator[Advance]:
 
 
 def _bar() -> Progress:
-    return Progress(
+    wide = console.width >= 100  # one line on a terminal of 80 columns, too
+    columns = [
         TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=24 if wide else 12),
         TaskProgressColumn(),
-        _RateColumn(),
-        TimeElapsedColumn(),
+        _RateColumn(table_column=Column(no_wrap=True)),
+        *([TimeElapsedColumn()] if wide else []),
         TextColumn("[dim]left[/]"),
         TimeRemainingColumn(),
-        console=console,
-    )
+    ]
+    return Progress(*columns, console=console)
 
 
 def _line_printer(description: str, total: float, unit: str) -> Advance:

@@ -62,9 +62,9 @@ def watched(trainer: Any, description: str) -> Iterator[None]:
             def on_log(
                 self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any
             ) -> None:
-                for name in ("loss", "eval_loss"):
+                for name, short in (("loss", "loss"), ("eval_loss", "eval")):
                     if name in (logs or {}):
-                        self.advance(0, f"{name} {float(logs[name]):.3f}")
+                        self.advance(0, f"{short} {float(logs[name]):.3f}")
 
         for noisy in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(noisy)

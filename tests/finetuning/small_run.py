@@ -111,8 +111,13 @@ _PROCESSES.set_forkserver_preload(
 )
 
 
-def start_training(config: FineTuneConfig) -> tuple[ForkServerProcess, Connection, Path]:
+def start_training(
+    config: FineTuneConfig, environment: dict[str, str] | None = None
+) -> tuple[ForkServerProcess, Connection, Path]:
     """Train in a process of its own.
+
+    Args:
+        environment: variables to set there, such as those of `torchrun`.
 
     Returns:
         The process; where it sends (number, loss, gradient norm) of every step, and the trainer's
@@ -120,16 +125,20 @@ def start_training(config: FineTuneConfig) -> tuple[ForkServerProcess, Connectio
     """
     folder = Path(config.dir).parent
     folder.mkdir(parents=True, exist_ok=True)
-    told = folder / "stderr.txt"
+    environment = environment or {}
+    told = folder / f"stderr-{environment.get('RANK', 0)}.txt"
     receive, send = _PROCESSES.Pipe(duplex=False)
-    process = _PROCESSES.Process(target=train_and_tell, args=(config, send, told))
+    process = _PROCESSES.Process(target=train_and_tell, args=(config, send, told, environment))
     process.start()
     send.close()
     return process, receive, told
 
 
-def train_and_tell(config: FineTuneConfig, send: Connection, told: Path) -> None:
+def train_and_tell(
+    config: FineTuneConfig, send: Connection, told: Path, environment: dict[str, str]
+) -> None:
     """What that process does; it is slow enough to be stopped at any step."""
+    os.environ.update(environment)
     check = Divergence.step
 
     def step(self: Divergence, number: int, loss: float, norm: float) -> None:
