@@ -16,7 +16,7 @@ from ..types import Example, Rejected
 from . import document_names
 from .beir import QUERIES, qrels_file, read_beir
 from .formats import ExampleReader, Format, UniqueIds, merge_same_questions
-from .records import Record, records
+from .records import Record, records, unreadable
 
 _SHOWN = 3  # unknown document names in an error
 _NEAREST = 2  # ids shown for each of them
@@ -40,26 +40,41 @@ def read_questions(
         QuestionError: the file is missing or cannot be read, or has no usable question.
     """
     path = Path(path)
-    examples, rejected = read_beir(path) if path.is_dir() else _read_file(path, fields)
-    if not examples:
-        first = f"; {rejected[0].id}: {rejected[0].reason}" if rejected else ""
-        raise QuestionError(f"{path} has no usable question{first}")
-    unique = UniqueIds()
-    return [replace(example, id=unique(example.id)) for example in examples], rejected
+    if path.is_dir():
+        return _usable(path, *read_beir(path))
+    return examples_from(records(path), path, fields)
 
 
-def _read_file(path: Path, fields: DatasetFieldsConfig) -> tuple[list[Example], list[Rejected]]:
+def examples_from(
+    found: Iterable[Record | Rejected], source: str | Path, fields: DatasetFieldsConfig
+) -> tuple[list[Example], list[Rejected]]:
+    """As `read_questions`, from records that were read from anywhere.
+
+    Args:
+        source: what they were read from, for errors.
+    """
     reader = ExampleReader(fields)
     examples: list[Example] = []
     rejected: list[Rejected] = []
-    for item in read_examples(path, reader):
+    for item in _examples(found, reader):
         if isinstance(item, Rejected):
             rejected.append(item)
         else:
             examples.append(item[1])
     if reader.format is Format.medquad:
         examples = merge_same_questions(examples)
-    return examples, rejected
+    return _usable(source, examples, rejected)
+
+
+def _usable(
+    source: str | Path, examples: list[Example], rejected: list[Rejected]
+) -> tuple[list[Example], list[Rejected]]:
+    """The examples with unique ids; raises QuestionError if there are none."""
+    if not examples:
+        first = f"; {rejected[0].id}: {rejected[0].reason}" if rejected else ""
+        raise QuestionError(f"{source} has no usable question{first}")
+    unique = UniqueIds()
+    return [replace(example, id=unique(example.id)) for example in examples], rejected
 
 
 def read_examples(path: Path, reader: ExampleReader) -> Iterator[tuple[Record, Example] | Rejected]:
@@ -68,7 +83,13 @@ def read_examples(path: Path, reader: ExampleReader) -> Iterator[tuple[Record, E
     Raises:
         QuestionError: the file cannot be read.
     """
-    for record in records(path):
+    return _examples(records(path), reader)
+
+
+def _examples(
+    found: Iterable[Record | Rejected], reader: ExampleReader
+) -> Iterator[tuple[Record, Example] | Rejected]:
+    for record in found:
         if isinstance(record, Rejected):
             yield record
             continue
@@ -81,11 +102,18 @@ def read_examples(path: Path, reader: ExampleReader) -> Iterator[tuple[Record, E
 
 
 def questions_hash(path: str | Path) -> str:
-    """Identifies the content of a question file, or of the files of a BEIR folder that are read."""
+    """Identifies the content of a question file, or of the files of a BEIR folder that are read.
+
+    Raises:
+        QuestionError: the file is missing or cannot be read.
+    """
     path = Path(path)
-    if path.is_dir():
-        return fingerprint([file_sha256(path / QUERIES), file_sha256(qrels_file(path))])
-    return file_sha256(path)
+    try:
+        if path.is_dir():
+            return fingerprint([file_sha256(path / QUERIES), file_sha256(qrels_file(path))])
+        return file_sha256(path)
+    except OSError as error:
+        raise unreadable(path, error.strerror or str(error)) from error
 
 
 class DocumentNames:

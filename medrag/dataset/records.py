@@ -41,9 +41,15 @@ def opened(path: Path) -> Iterator[TextIO]:
             yield file
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise QuestionError(
-            f"{path} cannot be read: {why}; give a question file as in docs/questions.md"
-        ) from error
+        why = why or str(error)
+        raise unreadable(path, why) from error
+
+
+def unreadable(path: Path, why: str) -> QuestionError:
+    """The error for a file that cannot be read."""
+    return QuestionError(
+        f"{path} cannot be read: {why}; give a question file as in docs/questions.md"
+    )
 
 
 def records(path: Path) -> Iterator[Record | Rejected]:
@@ -67,7 +73,7 @@ def records(path: Path) -> Iterator[Record | Rejected]:
         for name, entry in _lines(file) if entries is None else entries:
             place = f"{path.name}:{name}"
             try:
-                yield Record(place, name, _row(_parsed(entry) if entries is None else entry))
+                yield Record(place, name, as_row(_parsed(entry) if entries is None else entry))
             except ValueError as error:
                 yield Rejected(place, str(error))
 
@@ -107,12 +113,17 @@ def _pubmedqa(pmid: str, entry: Any) -> Any:
     return {name.lower(): value for name, value in entry.items()} | {"id": pmid}
 
 
-def _row(entry: Any) -> dict[str, Any]:
+def as_row(entry: Any) -> dict[str, Any]:
+    """A JSON object that can be written again; raises ValueError for anything else."""
     if not isinstance(entry, dict):
         raise ValueError("not a JSON object")
     try:
         json.dumps(entry, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:  # half a character cannot be written again
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:  # half a character cannot be written again
         raise ValueError(f"not usable JSON: {error}") from error
     return entry
 

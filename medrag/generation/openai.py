@@ -15,7 +15,7 @@ from .prompts import Pieces, Prompt, Reply
 _MAX_BYTES = 4 << 20  # of one reply, with everything that is not text
 _TOKEN = 32  # characters; few tokens are longer
 # Reasons to finish that leave an answer without its end; any other means that it is whole.
-_CUT = {"length", "max_tokens", "model_length", "content_filter"}
+CUT = {"length", "max_tokens", "model_length", "content_filter"}
 _REFUSED = {400, 413, 422}  # statuses of requests that are too long, or wrong
 _SKIPPED = {"thinking", "reasoning"}  # parts of a message that are not its text
 
@@ -56,7 +56,7 @@ class OpenAIGenerator:
         with self._settings_named():
             reply = self._loop.run(call)
         text, reason = self._read(reply, "message", "chat completion")
-        return self._bounded(text, reason in _CUT)
+        return self._bounded(text, reason in CUT)
 
     def stream(self, prompt: Prompt) -> Pieces:
         """As `generate`, in pieces sent as server-sent events; see `Generator.stream`."""
@@ -73,7 +73,7 @@ class OpenAIGenerator:
                 except ValueError:
                     raise self._unusable(wanted) from None
                 piece, reason = self._read(event, "delta", wanted)
-                ended, cut = ended or bool(reason), cut or reason in _CUT
+                ended, cut = ended or bool(reason), cut or reason in CUT
                 text += piece
                 if piece:
                     yield piece
@@ -134,7 +134,7 @@ class OpenAIGenerator:
             if not choices and where == "delta":
                 return "", ""
             content = choices[0][where].get("content")
-            return _text(content), str(choices[0].get("finish_reason") or "")
+            return content_text(content), str(choices[0].get("finish_reason") or "")
         except (LookupError, TypeError, ValueError, AttributeError):
             raise self._unusable(wanted, error_text(reply) if _reports(reply) else "") from None
 
@@ -170,7 +170,7 @@ class OpenAIGenerator:
         }
 
 
-def _text(content: Any) -> str:
+def content_text(content: Any) -> str:
     """The text of a message, which may come in parts; raises TypeError for anything else."""
     if content is None or isinstance(content, str):
         return content or ""

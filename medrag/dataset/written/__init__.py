@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from heapq import nsmallest
 
 from ...config import DatasetConfig
 from ...progress import progress
 from ...stores import IndexReader
-from ...types import Example, Flag, Hit
+from ...types import Example
 from .. import drawn, question_key
+from ..passages import MOST, draw_documents, fit_passages
 from .facts import facts
 from .phrasing import phrasings
 
-MOST = 2_000  # questions, unless `dataset.limit` says otherwise
-_DOCUMENTS = 20  # looked through at most, for each question that is wanted
-_PASSAGES = 40  # of a document, drawn by a hash
 _OF_DOCUMENT = 12  # questions
-_REPEATED = 2  # times that one sentence is used: more often, it is a phrase of the collection
-# What should not be taught.
-_UNFIT = frozenset(
-    {
-        Flag.retracted,
-        Flag.concern,
-        Flag.superseded,
-        Flag.duplicate,
-        Flag.low_ocr_confidence,
-        Flag.tables_as_lines,
-    }
-)
+_REPEATED = 2  # documents of which one sentence is used; in more, it is a phrase of the collection
 
 
 def write_questions(config: DatasetConfig, index: IndexReader) -> list[Example]:
@@ -46,19 +32,17 @@ def write_questions(config: DatasetConfig, index: IndexReader) -> list[Example]:
     most = config.limit or MOST
     turns: dict[int, list[Example]] = defaultdict(list)
     asked: set[str] = set()
-    used: dict[str, int] = defaultdict(int)
-    documents = nsmallest(
-        _DOCUMENTS * most, index.document_ids(), key=lambda id_: drawn(config.seed, "written", id_)
-    )
+    used: dict[str, set[str]] = defaultdict(set)
+    documents = draw_documents(index, most, config.seed)
     with progress("writing", len(documents), "documents") as advance:
         for document in documents:
             turn = 0
             for example in _of_document(document, index, config.seed):
                 key = question_key(example.question)
-                if key in asked or used[example.answer] >= _REPEATED:
+                if key in asked or len(used[example.answer] | {document}) > _REPEATED:
                     continue
                 asked.add(key)
-                used[example.answer] += 1
+                used[example.answer].add(document)
                 turns[turn].append(example)
                 turn += 1
                 if turn == _OF_DOCUMENT:
@@ -72,7 +56,7 @@ def write_questions(config: DatasetConfig, index: IndexReader) -> list[Example]:
 def _of_document(document: str, index: IndexReader, seed: int) -> Iterator[Example]:
     """The questions of a document: each fact in one wording, then in the others."""
     wordings: list[list[Example]] = []
-    for hit in _passages(document, index, seed):
+    for hit in fit_passages(index, document, seed):
         for fact in facts(hit):
             made = [
                 Example(
@@ -91,14 +75,3 @@ def _of_document(document: str, index: IndexReader, seed: int) -> Iterator[Examp
     wordings.sort(key=lambda made: drawn(seed, "fact", made[0].id))
     for turn in range(max(map(len, wordings), default=0)):
         yield from (made[turn] for made in wordings if turn < len(made))
-
-
-def _passages(document: str, index: IndexReader, seed: int) -> Iterator[Hit]:
-    """The passages of a document that may be asked about, in text order; of a long one, some."""
-    chunks = index.document_chunk_ids(document)
-    chosen = nsmallest(_PASSAGES, chunks, key=lambda chunk: drawn(seed, document, str(chunk)))
-    found = index.hits(sorted(chosen))
-    for chunk in sorted(chosen):
-        hit = found[chunk]
-        if not _UNFIT.intersection(hit.flags) and not hit.header:
-            yield hit

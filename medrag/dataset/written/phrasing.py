@@ -12,7 +12,8 @@ from ...text.words import terms
 from ...types import QuestionKind
 from .. import drawn
 from ..near_miss import swaps
-from .facts import Fact, Kind, is_plural
+from .facts import Fact, is_plural
+from .patterns import Kind
 from .topics import bare, lay_name
 
 
@@ -105,7 +106,6 @@ _PAIRS = (
     ("rare", "common"),
     ("acute", "chronic"),
     ("bacterial", "viral"),
-    ("inherited", "acquired"),
 )
 _OPPOSITES = {one: other for a, b in _PAIRS for one, other in ((a, b), (b, a))}
 _OPPOSITE = re.compile(rf"\b(?:{'|'.join(_OPPOSITES)})\b")
@@ -173,7 +173,8 @@ def _worded(fact: Fact, seed: int) -> Iterator[Phrased]:
         asked = "What {do} {t} {d}?"
     yield Phrased(Style.question, _fill(asked, fact, fact.topic), kind, exact)
     yield Phrased(Style.keywords, _fill(_KEYWORDS[fact.kind], fact, fact.topic))
-    lay = lay_name(fact.topic)
+    # "How do you catch a mad dog bite?": what people say is not always a name of the disease.
+    lay = "" if fact.kind in (Kind.spread, Kind.prevention) else lay_name(fact.topic)
     if lay:
         named = replace(fact, plural=is_plural(lay))
         yield Phrased(Style.lay, _fill(_LAY.get(fact.kind, asked), named, lay))

@@ -27,6 +27,8 @@ _NO_START = re.compile(
     r"|recent|previous|future|new|use|aim|objective|purpose|background|here|key|very|often)\b",
     re.I,
 )
+# What points to another sentence.
+_LEANS = re.compile(r"\b(?:this|these|therefore|thus|also|then|instead|otherwise)\b", re.I)
 _INNER = frozenset({"of", "in", "with", "the", "and", "for", "a", "an"})
 _PART_OF = re.compile(
     r"\b(?:percentage|proportion|portion|majority|minority|cases?|forms?|use)\b", re.I
@@ -83,6 +85,11 @@ def topic_of(subject: str, title: str, text: str) -> str:
     return _lowered(subject, text) if _is_topic(subject) else ""
 
 
+def leans(sentence: str) -> bool:
+    """Whether a sentence may need the one before it to be understood."""
+    return bool(_NO_START.match(sentence) or _LEANS.search(sentence))
+
+
 def title_topic(title: str, text: str) -> str:
     """The title, if it names a subject and is no headline."""
     title = " ".join(title.split())
@@ -103,7 +110,10 @@ def title_topic(title: str, text: str) -> str:
 
 def lay_name(topic: str) -> str:
     """What people without training call a topic, by the table of lay words; "" if nothing."""
-    for name in from_table("lay", tuple(words(topic))):
+    named = tuple(words(topic))
+    if all(map(is_everyday, named)):
+        return ""  # it is one already
+    for name in from_table("lay", named):
         if all(is_everyday(word) for word in name):
             return " ".join(name)
     return ""
@@ -164,7 +174,8 @@ def _is_within(word: str, text: str) -> bool:
 
 
 def _is_common(word: str) -> bool:
-    return names_drug(word) or word.endswith(_LIKE_A_DISEASE) or is_everyday(word)
+    known = names_drug(word) or bool(from_table("lay", (word,)))
+    return known or word.endswith(_LIKE_A_DISEASE) or is_everyday(word)
 
 
 def _lower_if_plain(word: str, text: str) -> str:
