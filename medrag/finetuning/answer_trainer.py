@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import cache
 from itertools import islice
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import FineTuneConfig
+from .callbacks import step_callback
 from .checkpoints import (
     checkpoint_of,
     keep_checkpoints,
@@ -20,6 +20,7 @@ from .checkpoints import (
     write_checkpoint,
 )
 from .guards import Divergence, StopRequest
+from .noise import with_noise
 from .packing import Batches, flatten, lengths_of, pack
 
 if TYPE_CHECKING:
@@ -27,18 +28,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def early_stopped(history: Sequence[dict[str, Any]], patience: int) -> bool:
-    """Whether the last `patience` validation losses were all above the best; never with 0."""
-    losses = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
-    return 0 < patience < len(losses) and min(losses[-patience:]) >= min(losses[:-patience])
-
-
 @cache  # imports TRL
 def trainer_class() -> Any:
     import torch
     from torch.nn.functional import cross_entropy
     from torch.utils.data import DataLoader
-    from transformers import TrainerCallback
     from trl.trainer.sft_trainer import SFTTrainer
 
     class Loader(DataLoader):  # type: ignore[misc]  # untyped library
@@ -65,14 +59,19 @@ def trainer_class() -> Any:
             self.config = config
             self.guard = Divergence(config.learning_rate)
             self.stop = StopRequest()
-            self.add_callback(_control(self))
+            self.add_callback(step_callback(self))
             self._lengths = lengths_of(self.train_dataset)
             self._sequences = [[row] for row in range(len(self._lengths))]
             if config.packing:
                 self._sequences = pack(self._lengths, config.max_length)
             if config.neftune_alpha:
-                embedding = self.model.get_input_embeddings()
-                embedding.register_forward_hook(self._add_noise)
+                self.model.get_input_embeddings().register_forward_hook(
+                    lambda module, _, embedded: (
+                        with_noise(embedded, self._row_ends, config.neftune_alpha)
+                        if module.training
+                        else embedded
+                    )
+                )
 
         def tokens_per_step(self) -> float:
             """Mean tokens of an optimiser step in this process."""
@@ -120,14 +119,14 @@ def trainer_class() -> Any:
         ) -> tuple[list[Any], int]:
             """The batches of an optimiser step, and its answer tokens over all processes."""
             batches = list(islice(epoch_iterator, num_batches))
-            answers, tokens = self._sum(
+            answers, tokens = self.sum(
                 sum(len(batch["labels"]) for batch in batches),
                 sum(batch["input_ids"].numel() for batch in batches),
             )
             self.state.num_input_tokens_seen += int(tokens)
             return batches, int(answers)
 
-        def _sum(self, *values: float) -> list[float]:
+        def sum(self, *values: float) -> list[float]:
             """Sums over all processes."""
             if self.args.world_size == 1:
                 return [*values]
@@ -168,19 +167,10 @@ def trainer_class() -> Any:
 
         def _clip_grad_norm(self, model: Any) -> Any:
             norm = super()._clip_grad_norm(model)
-            (loss,) = self._sum(float(self._step_loss) / self.args.world_size)
+            (loss,) = self.sum(float(self._step_loss) / self.args.world_size)
             self._step_loss = 0.0
             self.guard.step(self.state.global_step + 1, loss, float(norm))
             return norm
-
-        def _add_noise(self, module: Any, inputs: Any, embedded: Tensor) -> Tensor:
-            """NEFTune; transformers would take all rows of a sequence for one long row."""
-            if not module.training:
-                return embedded
-            ends = self._row_ends
-            lengths = ends.diff().repeat_interleave(ends.diff())[None, :, None]
-            size = self.config.neftune_alpha / (lengths * embedded.shape[-1]).sqrt()
-            return embedded + size.to(embedded.dtype) * torch.empty_like(embedded).uniform_(-1, 1)
 
         def _prepare_inputs(self, inputs: Any) -> Any:
             prepared = super()._prepare_inputs(inputs)
@@ -208,14 +198,14 @@ def trainer_class() -> Any:
                 with torch.no_grad(), self.compute_loss_context_manager():
                     mine[0] += float(self.compute_loss(self.model, inputs))
                 mine[1] += len(inputs["labels"])
-            loss, answers = self._sum(*mine)
+            loss, answers = self.sum(*mine)
             return loss / answers
 
         # Checkpoints
 
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
             step = self.state.global_step
-            (unlogged,) = self._sum(float(self._tr_loss) / self.args.world_size)
+            (unlogged,) = self.sum(float(self._tr_loss) / self.args.world_size)
             if self.is_world_process_zero():
                 work = Path(self.args.output_dir)
                 write_checkpoint(
@@ -248,25 +238,5 @@ def trainer_class() -> Any:
             if extra := getattr(self, "_extra", None):
                 self._tr_loss += extra["unlogged_loss"]
                 self._globalstep_last_logged = int(extra["logged_step"])
-
-    def _control(trainer: AnswerTrainer) -> Any:
-        class Control(TrainerCallback):  # type: ignore[misc]  # untyped library
-            def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                trainer.go_on()
-
-            def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                place = f"{args.seed}/{state.global_step}/{args.process_index}"
-                torch.manual_seed(random.Random(place).getrandbits(63))
-
-            def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                (asked,) = trainer._sum(trainer.stop.number is not None)
-                if asked:
-                    control.should_save = control.should_training_stop = True
-
-            def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-                if early_stopped(state.log_history, trainer.config.early_stopping):
-                    control.should_training_stop = True
-
-        return Control()
 
     return AnswerTrainer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import shutil
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Device, FineTuneConfig
-from ..errors import ConfigError, DivergenceError, MedragError
+from ..errors import ConfigError, DivergenceError
 from ..generation.loading import load_causal_lm, load_tokenizer
 from ..hardware import is_main_process
 from ..manifest import (
@@ -24,11 +23,9 @@ from ..manifest import (
     recover_directory,
     replacing_directory,
 )
-from . import load_dataset, quiet_libraries, watched
-from .answer_trainer import early_stopped
-from .checkpoints import Run, checkpoint_of, latest_checkpoint, read_weights
-from .guards import stop_requests
-from .planning import all_steps, steps_that_fit
+from . import load_dataset, quiet_libraries
+from .checkpoints import Run, checkpoint_of, read_weights
+from .running import check_weights, plan_steps, train_to_the_end
 from .tiny import TINY, build_tiny_model
 from .tokenising import check_rows, tokenize_rows
 from .trainer import build_trainer
@@ -147,14 +144,14 @@ def train_generator(
     trainer = build_trainer(
         config, model, tokenizer, rows, work, report_to=report_to, run_name=run_name
     )
-    _plan(trainer, config, run, started)
+    plan_steps(trainer, config, run, started)
     training = time.monotonic()
     try:
-        tokens_before = _train(trainer, config, work)
+        tokens_before = train_to_the_end(trainer, config, work)
         state = trainer.state
         best = state.best_global_step or state.global_step
         read_weights(checkpoint_of(work, best), trainer.model)
-        _check_weights(trainer)
+        check_weights(trainer)
     except DivergenceError:
         if is_main_process():
             shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
@@ -210,81 +207,13 @@ def _tokenised(
             rows[name] = kept
     if left_out:
         logger.warning(
-            "%d of %d rows are left out: %s. Rows longer than finetune.max_length=%d tokens would "
-            "lose their answer if they were cut.",
+            "%d of %d rows are left out: %s (finetune.max_length=%d)",
             left_out.total(),
             sum(len(split) for split in given.values()),
             ", ".join(f"{count} {reason}" for reason, count in left_out.most_common()),
             config.max_length,
         )
     return rows, dict(left_out)
-
-
-def _plan(trainer: Any, config: FineTuneConfig, run: Run, started: float) -> None:
-    """Set the number of steps; a run that continues keeps the one it was started with."""
-    steps = run.planned_steps
-    if steps is None:
-        if config.max_minutes:
-            left = config.max_minutes * 60 - (time.monotonic() - started)
-            steps = steps_that_fit(config, trainer, left)
-        else:
-            steps = all_steps(config, trainer)
-        trainer.accelerator.wait_for_everyone()  # all have seen that there was no plan
-        if is_main_process():
-            run.plan(steps)
-    trainer.args.max_steps = steps
-    trainer.args.warmup_steps = min(config.warmup_steps, steps // 5)
-
-
-def _train(trainer: Any, config: FineTuneConfig, work: Path) -> int:
-    """Train to the end, from the last checkpoint if there is one.
-
-    Returns:
-        How many tokens had been trained on before.
-    """
-    from transformers import TrainerState
-
-    before = TrainerState()
-    checkpoint = latest_checkpoint(work)
-    if checkpoint:
-        before = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        if is_main_process():
-            logger.warning("continuing the interrupted run after step %d", before.global_step)
-    if _is_over(before, config, trainer):  # it was stopped before its adapter was sealed
-        trainer.state = before
-        return int(before.num_input_tokens_seen)
-    with stop_requests() as trainer.stop, watched(trainer, "training"):
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    state = trainer.state
-    if not _is_over(state, config, trainer):
-        if trainer.stop.number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise MedragError(
-            f"training was stopped at step {state.global_step} of {state.max_steps}; the "
-            "checkpoint is saved, and the same command continues from it"
-        )
-    return int(before.num_input_tokens_seen)
-
-
-def _is_over(state: Any, config: FineTuneConfig, trainer: Any) -> bool:
-    return bool(state.global_step >= trainer.args.max_steps) or early_stopped(
-        state.log_history, config.early_stopping
-    )
-
-
-def _check_weights(trainer: Any) -> None:
-    """Nothing broken is sealed, even if no step and no validation loss has shown it."""
-    import torch
-
-    trained = [p for p in trainer.model.parameters() if p.requires_grad]
-    if not all(bool(torch.isfinite(weights).all()) for weights in trained):
-        raise DivergenceError(
-            "the trained weights are not finite; nothing was saved. Lower finetune.learning_rate "
-            f"(now {trainer.args.learning_rate:g})"
-        )
-    if trainer.eval_dataset is None:
-        some = trainer.train_dataset.select(range(min(16, len(trainer.train_dataset))))
-        trainer.guard.final(trainer.state.global_step, trainer.mean_loss(some))
 
 
 def _identity(config: FineTuneConfig, base: str, processes: int) -> str:

@@ -1,4 +1,4 @@
-"""What ends a training early: a loss that diverges, and a signal that asks it to stop."""
+"""What ends a training early: a loss that diverges or gains nothing, and a signal to stop."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 from ..errors import DivergenceError
 
@@ -68,6 +69,12 @@ class Divergence:
             f"training diverged at step {step}: {reason}. Nothing was saved; lower "
             f"finetune.learning_rate (now {self.learning_rate:g})"
         )
+
+
+def early_stopped(history: Sequence[dict[str, Any]], patience: int) -> bool:
+    """Whether the last `patience` validation losses were all above the best; never with 0."""
+    losses = [entry["eval_loss"] for entry in history if "eval_loss" in entry]
+    return 0 < patience < len(losses) and min(losses[-patience:]) >= min(losses[:-patience])
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from medrag.errors import ConfigError
 from medrag.finetuning.packing import flatten
 from medrag.finetuning.tiny import build_tiny_model
 from tests.finetuning.small_run import SHAPE, TEXTS, UNEVEN, trainer_of
@@ -172,3 +173,8 @@ def test_dora_and_rslora_reach_the_adapter(base: str, tmp_path: Path) -> None:
         if hasattr(module, "scaling") and isinstance(module.scaling, dict)
     }
     assert scalings == {32 / 16**0.5}
+
+
+def test_liger_needs_a_gpu_and_its_package(base: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"finetune\.liger=true needs a GPU"):
+        trainer_of(base, tmp_path, UNEVEN, liger=True)

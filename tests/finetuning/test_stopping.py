@@ -19,7 +19,6 @@ from safetensors.torch import load_file
 
 from medrag.config import FineTuneConfig
 from medrag.errors import DiskError, DivergenceError
-from medrag.finetuning.answer_trainer import early_stopped
 from medrag.finetuning.checkpoints import (
     Run,
     checkpoint_of,
@@ -28,7 +27,7 @@ from medrag.finetuning.checkpoints import (
     write_checkpoint,
 )
 from medrag.finetuning.generator import TrainingResult, train_generator
-from medrag.finetuning.guards import Divergence
+from medrag.finetuning.guards import Divergence, early_stopped
 from medrag.finetuning.planning import probe, steps_that_fit
 from medrag.finetuning.tiny import build_tiny_model
 from tests.finetuning.small_run import (

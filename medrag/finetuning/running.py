@@ -1,0 +1,86 @@
+"""Run a trainer: plan its steps, continue from a checkpoint, stop when asked, check the result."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from ..config import FineTuneConfig
+from ..errors import DivergenceError, MedragError
+from ..hardware import is_main_process
+from . import watched
+from .checkpoints import Run, latest_checkpoint
+from .guards import early_stopped, stop_requests
+from .planning import all_steps, steps_that_fit
+
+logger = logging.getLogger(__name__)
+
+
+def plan_steps(trainer: Any, config: FineTuneConfig, run: Run, started: float) -> None:
+    """Set the number of steps; a run that continues keeps the one it was started with."""
+    steps = run.planned_steps
+    if steps is None:
+        if config.max_minutes:
+            left = config.max_minutes * 60 - (time.monotonic() - started)
+            steps = steps_that_fit(config, trainer, left)
+        else:
+            steps = all_steps(config, trainer)
+        trainer.accelerator.wait_for_everyone()  # all have seen that there was no plan
+        if is_main_process():
+            run.plan(steps)
+    trainer.args.max_steps = steps
+    trainer.args.warmup_steps = min(config.warmup_steps, steps // 5)
+
+
+def train_to_the_end(trainer: Any, config: FineTuneConfig, work: Path) -> int:
+    """Train to the end, from the last checkpoint if there is one.
+
+    Returns:
+        How many tokens had been trained on before.
+    """
+    from transformers import TrainerState
+
+    before = TrainerState()
+    checkpoint = latest_checkpoint(work)
+    if checkpoint:
+        before = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        if is_main_process():
+            logger.warning("continuing the interrupted run after step %d", before.global_step)
+    if _is_over(before, config, trainer):  # it was stopped before its adapter was sealed
+        trainer.state = before
+        return int(before.num_input_tokens_seen)
+    with stop_requests() as trainer.stop, watched(trainer, "training"):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    state = trainer.state
+    if not _is_over(state, config, trainer):
+        if trainer.stop.number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise MedragError(
+            f"training was stopped at step {state.global_step} of {state.max_steps}; the "
+            "checkpoint is saved, and the same command continues from it"
+        )
+    return int(before.num_input_tokens_seen)
+
+
+def _is_over(state: Any, config: FineTuneConfig, trainer: Any) -> bool:
+    return bool(state.global_step >= trainer.args.max_steps) or early_stopped(
+        state.log_history, config.early_stopping
+    )
+
+
+def check_weights(trainer: Any) -> None:
+    """Nothing broken is sealed, even if no step and no validation loss has shown it."""
+    import torch
+
+    trained = [p for p in trainer.model.parameters() if p.requires_grad]
+    if not all(bool(torch.isfinite(weights).all()) for weights in trained):
+        raise DivergenceError(
+            "the trained weights are not finite; nothing was saved. Lower finetune.learning_rate "
+            f"(now {trainer.args.learning_rate:g})"
+        )
+    if trainer.eval_dataset is None:
+        some = trainer.train_dataset.select(range(min(16, len(trainer.train_dataset))))
+        trainer.guard.final(trainer.state.global_step, trainer.mean_loss(some))
