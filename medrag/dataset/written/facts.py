@@ -42,7 +42,8 @@ class Fact:
 
 
 _LEAST_WORDS, _MOST_WORDS = 6, 45
-_LEAST_ALONE = 12  # words of a sentence with a blank whose document has no title to name
+_NEAR = 60  # characters between a drug and its dose
+_LEAST_ALONE = 15  # words of a sentence with a blank whose document has no title to name
 _LABEL = re.compile(r"\A(?:[A-Z][A-Za-z &/]{2,40}: |Key Points - |Summary : )")
 # Words of the study, the page or the text around it.
 _NOT_ALONE = re.compile(
@@ -50,14 +51,15 @@ _NOT_ALONE = re.compile(
     r" trials?|website|MedlinePlus|NINDS|NIH|NCI|resources?|HPO|vs"
     r"|Human Phenotype Ontology|the following|listed|(?:described|mentioned|shown) (?:above|below)"
     r"|(?:this|the present|the current) (?:study|trial|review|article|chapter|page|paper|section"
-    r"|report|analysis|case|summary))\b|\b[np] ?[=<>]|\bCI\b|\[|\]| - |\.\.|\?|:\Z",
+    r"|report|analysis|case|summary))\b|\bsuch (?!as\b)|\b[np] ?[=<>]|\bCI\b|\[|\]| - |\.\.|\?"
+    r"|:\Z",
     re.I,
 )
 _BEGINS_ALONE = re.compile(r"[A-Z0-9][^\W_]*", re.UNICODE)
 
 _AMOUNT = re.compile(
     r"\b\d[\d.,]*(?:\s?[-–]\s?\d[\d.,]*| to \d[\d.,]*)?\s?(?:mg|mcg|micrograms?|µg|g|units|IU|mL)\b"
-    r"(?:/kg|/m2|/m²| per kg)?"
+    r"(?!/(?:min|d?L))(?:/kg|/m2|/m²| per kg)?"
 )
 _DOSING = re.compile(
     r"\b(?:is|are|be) (?:\w+ )?(?:given|taken|started|used|repeated|recommended|increased|added"
@@ -172,7 +174,8 @@ def _dose(sentence: str, hit: Hit, at: int) -> Iterator[Fact]:
     ):
         return
     drug = drugs.pop()
-    if not re.search(rf"\b{re.escape(drug)}\b", sentence, re.I):
+    named = re.search(rf"\b{re.escape(drug)}\b", sentence, re.I)
+    if not named or abs(named.start() - amount.start()) > _NEAR:
         return
     low = sentence.lower()
     detail = "starting" if re.search(r"\b(?:start(?:ed|ing)?|initial)\b", low) else ""

@@ -64,11 +64,11 @@ PATTERNS = tuple(
             Kind.definition,
             rf"{_SUBJECT} (?P<be>is|are) (?:an?|any|one of (?:the|several|many)) "
             r"(?!(?:\w+,? )?(?:promising|proven|valuable|useful|attractive|effective|safe|feasible"
-            r"|challenging|growing|good|better|great|well-known|significant|serious|live|common)\b)"
+            r"|challenging|growing|good|better|great|well-known|significant|serious|live|common|little|main)\b)"
             r"(?!(?:\w+[ -]){0,4}(?:risk|cause|complication|predictor|marker|option|choice|target"
             r"|alternative|problem|challenge|concern|result|part|reason|need|way|lack|method|tool"
             r"|approach|feature|symptom|sign|goal|issue|contributor|consequence|indicator|variety"
-            r"|number|result|factor|determinant|candidate|matter|difference|addition|effect|first|alternative)s?\b)",
+            r"|number|result|factor|determinant|candidate|matter|difference|addition|effect|first|alternative|responsibility)s?\b)",
         ),
         (
             Kind.cause,
@@ -103,10 +103,8 @@ PATTERNS = tuple(
         (
             Kind.listed,
             rf"\A(?:The )?(?P<detail>(?i:{_QUALITY})?(?: ?(?i:{_GROUPS}))) (?:of|for|to) "
-            rf"{_NAME}{_AS_WELL}(?: may| can| could)?{_HOW} (?:includes?|is|are)(?: the)? "
-            r"(?!not\b|also\b|often\b|different\b|similar\b|almost\b|in\b|due\b|seen\b|more\b|less\b"
-            r"|very\b|to\b|the same|complex\b|unclear\b|poorly\b|usually\b|unknown\b"
-            r"|\w+ly\b|\w+ed\b|at\b|as\b|present\b)",
+            rf"{_NAME}{_AS_WELL}(?: may| can| could)?{_HOW} "
+            r"(?:includes? |is (?:an?|the) |are (?=[^,.]+, [^.]+ and [^.]+\.\Z))",
         ),
         (
             Kind.frequency,
@@ -135,7 +133,7 @@ PATTERNS = tuple(
             Kind.effect,
             rf"{_SUBJECT}(?: (?:also|directly|selectively|potently|specifically))? "
             rf"(?P<detail>{_ONE}|{_SEVERAL}) (?!it\b|them\b|this\b|that\b|these\b|to\b|by\b|in\b"
-            r"|is\b|are\b|can\b|may\b|of\b|for\b|was\b|were\b|and\b|with\b|on\b)",
+            r"|is\b|are\b|can\b|may\b|of\b|for\b|was\b|were\b|and\b|with\b|on\b|than\b)",
         ),
     )
 )  # fmt: skip

@@ -141,11 +141,12 @@ def phrasings(fact: Fact, title: str, seed: int) -> Iterator[Phrased]:
     A question is left out if its sentence tells little more than it and the title do, or does not
     speak of the side of the subject that it asks about.
     """
-    for phrased in _worded(fact, seed):
+    made = [*_worded(fact, seed)]
+    aspects = asked_aspects(made[0].question)
+    for phrased in made:
         known = {*terms(phrased.question), *terms(title)}
         new = {*terms(fact.sentence)} - known
         needed = 1 if phrased.exact else _NEW
-        aspects = asked_aspects(phrased.question)
         if phrased.style in (Style.claim, Style.cloze) or (
             len(new) >= needed and all(one.said.search(fact.sentence) for one in aspects)
         ):

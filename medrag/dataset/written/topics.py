@@ -12,8 +12,10 @@ from ...text.everyday import is_everyday
 from ...text.words import STOPWORDS, words
 
 _MOST_WORDS = 8
+_OF_SPECIES = ("i", "um", "ae", "ense", "ans")
 _NAMED_AFTER = frozenset({"disease", "syndrome", "disorder", "anomaly", "palsy", "tumor"})
 _MOST_TITLE_WORDS = 7
+_LEAST_LETTERS = 3  # of a subject in one word; "PD" and "TS" are too many things
 _ACRONYM = 5  # letters of the longest ones
 # A subject that begins so is a part of one, or one that only the text before it names.
 _NO_START = re.compile(
@@ -138,7 +140,7 @@ def _is_topic(subject: str, of_the: bool = False) -> bool:
     if any(word in STOPWORDS and word not in _INNER for word in lower) or lower[-1] in STOPWORDS:
         return False
     head = lower[lower.index("of") - 1] if "of" in lower[1:] else lower[-1]
-    if head in _GENERAL and len(lower) == 1:
+    if len(lower) == 1 and (head in _GENERAL or len(head) < _LEAST_LETTERS):
         return False
     return any(len(word) > 1 and any(map(str.isalpha, word)) for word in lower) and (
         "of" not in lower or head not in _GENERAL
@@ -157,9 +159,11 @@ def _lowered(subject: str, text: str) -> str:
         return subject  # a name: it keeps its capital within a sentence
     capitals = [word for word in rest if word == word.capitalize() and word[0].isupper()]
     if not plain:
-        # "Wilson disease" is named after somebody, and "North American" is a name.
-        of_somebody = bool(rest) and rest[0] in _NAMED_AFTER and not lower.endswith(_LIKE_A_DISEASE)
-        if capitals or of_somebody or not _is_common(lower):
+        # "Pearson syndrome" is named after somebody, "Borrelia afzelii" is a species, and "North
+        # American" is a name.
+        of_somebody = not _NAMED_AFTER.isdisjoint(rest) and not lower.endswith(_LIKE_A_DISEASE)
+        is_species = len(rest) == 1 and rest[0].endswith(_OF_SPECIES)
+        if capitals or of_somebody or is_species or not _is_common(lower):
             return subject
     kept = [_lower_if_plain(word, text) if word in capitals else word for word in rest]
     return " ".join([lower, *kept])
