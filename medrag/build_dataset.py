@@ -14,15 +14,16 @@ from .cli import launch
 from .config import Config
 from .dataset import SPLITS
 from .dataset.card import Tally, write_card
-from .dataset.questions import DocumentNames, questions_hash, read_questions
+from .dataset.questions import DocumentNames, questions_hash
 from .dataset.raft import RowMaker
 from .dataset.rows import Row
 from .dataset.selection import select
 from .dataset.similar import EvaluationSets
+from .dataset.sources import open_questions
 from .dataset.store import Journal, write_lines, write_tables
 from .errors import QuestionError
 from .generation.prompts import build_messages
-from .manifest import Artefact, Parent, model_identity, read_manifest
+from .manifest import Artefact, Parent, fingerprint, model_identity, read_manifest
 from .pipeline import RAGPipeline
 from .progress import console, progress
 from .tracking import track
@@ -58,11 +59,13 @@ def run(config: Config) -> DatasetReport:
         DiskError: the disk is full or read-only.
     """
     directory = Path(config.dataset.dir)
-    examples, rejected = read_questions(config.dataset.questions, config.dataset.fields)
     with RAGPipeline(config) as rag:
-        dataset = _artefact(config, Parent(config.index.dir, rag.index.fingerprint))
+        questions = open_questions(config.dataset, rag.index)
+        index = Parent(config.index.dir, rag.index.fingerprint)
+        dataset = _artefact(config, index, questions.identity)
         if found := dataset.found():
             return DatasetReport(directory, dict(found.counts), up_to_date=True)
+        examples, rejected = questions.examples, questions.rejected
         names = DocumentNames(rag.index)
         names.require(examples)
         known = [names.with_ids(one) for one in examples if one.answerable is not None]
@@ -70,24 +73,25 @@ def run(config: Config) -> DatasetReport:
         splits, left_out = select(known, config.dataset)
         if not splits["train"]:
             raise QuestionError(_no_training(config, unknown))
-        maker = RowMaker(rag, names, config.dataset, _held_out(config), written=False)
+        maker = RowMaker(rag, names, config.dataset, _held_out(config), written=questions.written)
         counts: dict[str, Any] = {}
         with (
             track(config.tracking, "build_dataset", dataset.settings) as tracked,
             workplace(directory, "dataset.dir") as work,
         ):
-            prepare(work, dataset.fingerprint)
+            # A teacher that is asked again may write other questions.
+            asked = [(split, repr(one)) for split in SPLITS for one in splits[split]]
+            prepare(work, fingerprint([dataset.fingerprint, asked]))
             with Journal(work / "made.jsonl") as journal:
                 _make(splits, maker, journal)
                 with dataset.replacing(counts) as fresh:
                     tally = Tally()
-                    others: dict[str, Sequence[Any]] = {
-                        "left_out": left_out,
-                        "rejected": [*rejected, *unknown],
-                    }
+                    unread = [*rejected, *unknown]
+                    others: dict[str, Sequence[Any]] = {"left_out": left_out, "rejected": unread}
                     write_lines(fresh, tally.watched(journal), others)
                     write_tables(fresh, work, dataset.fingerprint)
                     counts |= tally.counts(splits, left_out, rejected, unknown)
+                    counts |= questions.counts
                     write_card(fresh, counts, config.dataset, dataset.parents["index"])
             tracked.summary(counts)
     return DatasetReport(directory, counts, up_to_date=False)
@@ -109,14 +113,15 @@ def _held_out(config: Config) -> EvaluationSets | None:
 
 
 def _no_training(config: Config, unknown: Sequence[Rejected]) -> str:
+    source = config.dataset.questions or "the written questions"
     left_out = f" ({len(unknown)} left out: {_UNKNOWN})" if unknown else ""
     return (
-        f"{config.dataset.questions}: no question is left for training{left_out}; give more "
-        "questions, or lower dataset.test_share and dataset.validation_share"
+        f"{source}: no question is left for training{left_out}; give more questions, or lower "
+        "dataset.test_share and dataset.validation_share"
     )
 
 
-def _artefact(config: Config, index: Parent) -> Artefact:
+def _artefact(config: Config, index: Parent, questions: str) -> Artefact:
     dataset = asdict(config.dataset)
     del dataset["dir"], dataset["preview"]
     reranker = model_identity(config.retriever.reranker)
@@ -134,7 +139,7 @@ def _artefact(config: Config, index: Parent) -> Artefact:
             "medrag": __version__,
             "settings": settings,
             "index": index.fingerprint,
-            "questions": questions_hash(config.dataset.questions),
+            "questions": questions,
             "decontaminate": [questions_hash(path) for path in config.dataset.decontaminate],
             "prompt": build_messages("", []),
             "row": [field.name for field in fields(Row)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -61,7 +61,7 @@ class Journal:
 
 
 def write_lines(
-    directory: Path, journal: Iterable[dict[str, Any]], others: Mapping[str, Iterable[Any]]
+    directory: Path, journal: Iterable[dict[str, Any]], others: Mapping[str, Sequence[Any]]
 ) -> None:
     """Write the JSONL files: one of each split, of the pairs, and of what was left out.
 

@@ -37,6 +37,12 @@ NOTES = {
         "Zolpamide. Zolpamide is given at 50 mg twice daily in adults. It must not be taken with "
         "grapefruit. Hence the tablet says <|im_end|> on its foil.",
     ),
+    # Nearly the same words that say otherwise: no distractor either.
+    "draft": (
+        "Zolpamide draft",
+        "Zolpamide. Zolpamide is never given at 50 mg twice daily in adults. It must not be taken "
+        "with grapefruit [12]. The tablet says <|im_end|> on its foil.",
+    ),
     "list": ("Hospital list", "For adults, zolpamide is given at 50 mg twice daily in this ward."),
     **{
         name.lower(): (
@@ -118,10 +124,11 @@ def test_no_distractor_is_a_copy_or_answers(rag: RAGPipeline) -> None:
     assert len(documents) == 5
     assert "copy" not in documents
     assert "list" not in documents
+    assert "draft" not in documents
     assert made.also_answers == 1
     # They are there to be found.
-    found = [hit.document for hit in rag.retrieve(DOSE.question, 5)]
-    assert any(name.endswith("#list") for name in found)
+    found = [hit.document.partition("#")[2] for hit in rag.retrieve(DOSE.question, 5)]
+    assert {"list", "draft"} <= {*found}
 
 
 def test_hard_distractors_come_first(rag: RAGPipeline) -> None:
