@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..generation.control import without_control
 from ..generation.markers import disarmed, without_markers
 from ..grounding import check_support, parse_statements
-from ..grounding.candidates import quoted
+from ..grounding.candidates import has_verb, quoted
 from ..grounding.form import no_answer
 from ..metrics import token_recall
 from ..text.words import terms, words
@@ -69,7 +69,7 @@ class Label:
         """Whether another passage bears out a statement, so that it answers, too."""
         about = {*terms(f"{hit.title} {hit.section} {hit.text}")}
         return any(
-            _share(one.text, about) >= _SHARED and _support(one.text, hit).score >= _SAYS
+            _share(one.text, about) >= _SHARED and support(one.text, hit).score >= _SAYS
             for one in self.statements
             if not one.common
         )
@@ -139,7 +139,13 @@ def label_of(example: Example, passages: Sequence[Hit], most: int) -> Label | No
 
 def supports(statement: str, hit: Hit) -> bool:
     """Whether a passage says a statement, word for word or as `check_support` understands it."""
-    return quoted(statement, hit.text) is not None or _support(statement, hit).supported
+    return quoted(statement, hit.text) is not None or support(statement, hit).supported
+
+
+def support(statement: str, hit: Hit) -> Support:
+    """What `check_support` says of a statement and a passage."""
+    section = " > ".join(part for part in (hit.section, hit.header) if part)
+    return check_support(statement, hit.text, title=hit.title, section=section)
 
 
 def _share(statement: str, about: Set[str]) -> float:
@@ -148,13 +154,18 @@ def _share(statement: str, about: Set[str]) -> float:
     return sum(term in about for term in wanted) / len(wanted) if wanted else 0.0
 
 
-def _support(statement: str, hit: Hit) -> Support:
-    section = " > ".join(part for part in (hit.section, hit.header) if part)
-    return check_support(statement, hit.text, title=hit.title, section=section)
-
-
 def _stated(statements: Iterable[str], hit: Hit) -> Iterable[Stated]:
-    return (Stated(one, quoted(one, hit.text)) for one in statements if supports(one, hit))
+    return (
+        Stated(one, quoted(one, hit.text))
+        for one in statements
+        if supports(one, hit) or _is_phrase_of(one, hit)
+    )
+
+
+def _is_phrase_of(statement: str, hit: Hit) -> bool:
+    """Whether a passage has the words of a statement without a verb: "Within one hour."."""
+    said, text = (f" {' '.join(words(one))} " for one in (statement, hit.text))
+    return said in text and not has_verb(statement)
 
 
 def _nearest(text: str, passages: Sequence[Hit]) -> list[Hit]:

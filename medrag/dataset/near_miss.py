@@ -15,7 +15,8 @@ from random import Random
 
 from ..grounding.question import groups
 from ..text.quantities import Quantity, quantities
-from .labels import Label, Stated, supports
+from ..types import Hit
+from .labels import Label, Stated, support, supports
 
 
 class Swapped(StrEnum):
@@ -127,32 +128,46 @@ def alter(question: str, label: Label, random: Random) -> tuple[Label, Swap] | N
     """
     hit = label.passage
     found = [
-        (number, swap)
+        (number, *one)
         for number, statement in enumerate(label.statements)
-        if statement.span
-        for swap in swaps(hit.text, *statement.span)
+        for one in _swaps_of(statement, hit)
     ]
     random.shuffle(found)
     found.sort(key=lambda one: one[1].kind is Swapped.negation)
-    for number, swap in found:
+    for number, swap, false in found:
         passage = replace(hit, text=swap.apply(hit.text))
         about = f"{hit.title}\n{hit.section}\n{passage.text}"
         if names(question, swap) and names(about, swap):
             continue  # the passage still is about what is asked
-        statements = [*label.statements]
-        true = statements[number]
-        start, end = true.span or (0, 0)
-        end += len(swap.new) - len(swap.old)
-        false = statements[number] = Stated(passage.text[start:end], (start, end))
+        statements = [_moved(one, swap) for one in label.statements]
+        statements[number] = false
         if (
-            not supports(true.text, passage)
+            not supports(label.statements[number].text, passage)
             and not supports(false.text, hit)
             and all(supports(one.text, passage) for one in statements)
         ):
-            moved = tuple(_moved(one, swap) for one in label.statements)
-            statements = [*moved[:number], false, *moved[number + 1 :]]
             return Label(passage, tuple(statements), label.left_out), swap
     return None
+
+
+def _swaps_of(statement: Stated, hit: Hit) -> Iterator[tuple[Swap, Stated]]:
+    """Swaps in the passage, each with what becomes of a statement of the label.
+
+    Where the passage says it in other words, the thing that is swapped has to stand there once.
+    """
+    if statement.span:
+        start, end = statement.span
+        for swap in swaps(hit.text, start, end):
+            last = end + len(swap.new) - len(swap.old)
+            yield swap, Stated(swap.apply(hit.text)[start:last], (start, last))
+        return
+    spans = support(statement.text, hit).spans
+    for swap in swaps(statement.text, 0, len(statement.text)):
+        pattern = re.compile(rf"(?<!\w){re.escape(swap.old)}(?!\w)")
+        places = [place for span in spans for place in pattern.finditer(hit.text, *span)]
+        if len(places) == 1:
+            there = replace(swap, start=places[0].start(), end=places[0].end())
+            yield there, Stated(swap.apply(statement.text), None)
 
 
 def _moved(statement: Stated, swap: Swap) -> Stated:
@@ -161,7 +176,7 @@ def _moved(statement: Stated, swap: Swap) -> Stated:
         return statement
     start, end = statement.span
     by = len(swap.new) - len(swap.old)
-    return Stated(statement.text, (start + by, end + by))
+    return replace(statement, span=(start + by, end + by))
 
 
 def names(text: str, swap: Swap) -> bool:

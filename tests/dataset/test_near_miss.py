@@ -134,6 +134,23 @@ def test_a_dose_or_a_group_is_swapped_before_a_verb_is_denied() -> None:
     assert kinds == {Swapped.amount, Swapped.unit, Swapped.population}
 
 
+def test_what_the_passage_says_in_other_words_is_altered_in_both() -> None:
+    passage = "Adults with gout take 50 mg of the drug twice daily, with much water."
+    hit = Hit(1, "note", "Sinaprex", passage, 0, len(passage), None, "", "", 1.0)
+    true = Label(hit, (Stated("It is 50 mg, twice daily.", None),), 0)
+    changes = set()
+    for seed in range(12):
+        result = alter("What is the dose?", true, Random(seed))
+        assert result is not None
+        altered, swap = result
+        (new,) = altered.statements
+        assert new.text == true.statements[0].text.replace(swap.old, swap.new)
+        assert altered.passage.text == passage.replace(swap.old, swap.new)
+        changes.add(str(swap))
+    assert "50 mg → 5 mg" in changes
+    assert len(changes) > 2
+
+
 def test_nothing_is_altered_if_the_passage_goes_on_to_say_it() -> None:
     said = label("Adults take 50 mg.", "Adults take 50 mg.")
     once = Label(said.passage, said.statements[:1], 0)

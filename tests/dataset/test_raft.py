@@ -173,6 +173,12 @@ def test_headings_questions_and_echoes_are_no_answer(rag: RAGPipeline) -> None:
     assert (kept.variant, kept.oracle, kept.completion) == ("unsupported", 0, [])
 
 
+def test_a_few_words_are_an_answer_if_the_passage_has_them(rag: RAGPipeline) -> None:
+    row = only(make(rag, replace(DOSE, answer="50 mg twice daily.")))
+    assert said(row) == f"50 mg twice daily. [{row.oracle}]"
+    assert make(rag, replace(DOSE, answer="Twice daily at 70 mg.")).rows == []
+
+
 def test_the_label_ends_with_the_last_sentence_that_fits(rag: RAGPipeline) -> None:
     answer = NOTES["zolpamide"][1]
     rows = [
