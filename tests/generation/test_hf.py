@@ -17,7 +17,7 @@ import torch
 from medrag.config import Device, GeneratorConfig, TinyModelConfig
 from medrag.errors import ModelError
 from medrag.finetuning.tiny import build_tiny_model
-from medrag.generation import hf
+from medrag.generation import hf, loading
 from medrag.generation.hf import HFGenerator
 from medrag.generation.loading import load_causal_lm, load_tokenizer, resolve_device
 from medrag.generation.prompts import Prompt, Reply, build_messages
@@ -291,3 +291,30 @@ def test_a_gpu_that_is_not_there() -> None:
     with pytest.raises(ModelError, match="device=cuda"):
         resolve_device(Device.cuda)
     assert resolve_device(Device.auto).type == "cpu"
+
+
+def test_words_copied_from_the_prompt_save_passes_and_change_nothing(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In fp32: bf16 rounds a pass over several tokens otherwise than passes over one each."""
+    monkeypatch.setattr(loading, "cpu_has_bf16", lambda: False)
+    most = 40
+    generator = HFGenerator(GeneratorConfig(model=str(base), max_new_tokens=most), Device.cpu)
+    tokenizer, model = load_tokenizer(str(base)), generator._load_model()
+    passes: list[int] = []
+    model.register_forward_pre_hook(lambda *_: passes.append(1))
+    saved = 0
+    for question in ("What is metformin for?", "Is it for diabetes?", "type 2", "2 2 2 2", "for"):
+        messages = [{"role": "user", "content": question}]
+        inputs = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_tensors="pt"
+        )
+        plain = model.generate(**inputs, do_sample=False, max_new_tokens=most)
+        needed = len(passes)
+        passes.clear()
+        written = plain[0, inputs["input_ids"].shape[1] :]
+        wanted = tokenizer.decode(written, skip_special_tokens=True).strip()
+        assert generator.generate(Prompt(question, (), messages)).text == wanted
+        saved += needed - len(passes)
+        passes.clear()
+    assert saved > 0
