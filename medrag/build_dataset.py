@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from .dataset import SPLITS
 from .dataset.card import Tally, write_card
 from .dataset.questions import DocumentNames, questions_hash
 from .dataset.raft import RowMaker
-from .dataset.rows import Row
+from .dataset.rows import ROWS_VERSION
 from .dataset.selection import select
 from .dataset.similar import EvaluationSets
 from .dataset.sources import open_questions
@@ -142,7 +142,7 @@ def _artefact(config: Config, index: Parent, questions: str) -> Artefact:
             "questions": questions,
             "decontaminate": [questions_hash(path) for path in config.dataset.decontaminate],
             "prompt": build_messages("", []),
-            "row": [field.name for field in fields(Row)],
+            "rows": ROWS_VERSION,
         },
         parents={"index": index},
     )

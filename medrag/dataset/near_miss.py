@@ -86,6 +86,7 @@ _WORDS = _pairs("one/three, two/four, six/twelve, five/ten, once/twice") | {
     "three": "six", "four": "eight", "seven": "fourteen", "eight": "sixteen", "ten": "five",
 }  # fmt: skip
 _NUMBER = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
+_GENE = re.compile(r"\d{3,}[A-Z]")  # "20210G" is a place in a gene
 _LETTERS = re.compile(r"[^\W\d_]+")
 _IN = re.compile(r"\s(?:in|out of|per|of)\s", re.I)  # "1 in 10,000"
 # "Is not only" and "is not known" are no plain denials, and what may not be may also be.
@@ -193,7 +194,7 @@ def names(text: str, swap: Swap) -> bool:
 def _amounts(part: str) -> Iterator[Swap]:
     """Each quantity with a unit, with another value, and with another unit."""
     for quantity in quantities(part):
-        if not quantity.dimension:
+        if not quantity.dimension or _GENE.fullmatch(quantity.text):
             continue
         start, end, old = quantity.start, quantity.end, quantity.text
         if (new := _other_value(quantity)) and new != old:

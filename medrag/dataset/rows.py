@@ -10,6 +10,9 @@ from typing import Any
 from ..generation.prompts import Message
 from ..types import Example, Hit
 
+# Raise it when the same questions and the same index give other rows.
+ROWS_VERSION = 1
+
 Context = dict[str, Any]  # a passage; see `context`
 
 

@@ -68,6 +68,7 @@ def test_what_can_be_swapped(text: str, swap: str, kind: str) -> None:
     [
         "Vitamin B12 helps.",
         "See figure 3.",
+        "The mutation 20210G matters.",
         "It is not only a rash.",
         "It may not be so.",
         "In 2019 it was new.",
