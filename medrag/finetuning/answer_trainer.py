@@ -19,6 +19,7 @@ from .checkpoints import (
     read_weights,
     write_checkpoint,
 )
+from .cpu_adapters import use_fast_adapters
 from .guards import Divergence, StopRequest
 from .noise import with_noise
 from .packing import Batches, flatten, lengths_of, pack
@@ -56,6 +57,7 @@ def trainer_class() -> Any:
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.float()
+            self._casts_itself = self.args.device.type == "cpu" and use_fast_adapters(self.model)
             self.config = config
             self.guard = Divergence(config.learning_rate)
             self.stop = StopRequest()
@@ -156,7 +158,7 @@ def trainer_class() -> Any:
 
         def compute_loss_context_manager(self) -> Any:
             """bf16 where the model has it; the adapters stay in fp32 and are cast on the way."""
-            if self.model.dtype != torch.bfloat16:
+            if self.model.dtype != torch.bfloat16 or self._casts_itself:
                 return nullcontext()
             return torch.autocast(self.args.device.type, torch.bfloat16)
 

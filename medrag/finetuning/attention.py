@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from .cpu_attention import attend_in_blocks
+
 if TYPE_CHECKING:
     import torch
 
@@ -16,7 +18,7 @@ def use_rowwise_attention(model: Any) -> None:
 
     The cost grows with the squares of the rows' lengths, not with that of their sum, and no mask
     is built. On a GPU it is one kernel for all rows (Dao 2023, "FlashAttention-2",
-    arXiv:2307.08691), which comes with torch; on a CPU it is a loop over the rows.
+    arXiv:2307.08691), which comes with torch; on a CPU it is products of blocks.
     """
     from transformers import AttentionInterface
 
@@ -64,8 +66,11 @@ def _attend(
             enable_gqa=True,
         )
         return attended[None], None
-    outputs = []
     ends = cu_seq_lens_q.tolist()
+    if not sliding_window or max_length_q <= sliding_window:
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        return attend_in_blocks(query, key, value, scale, ends[1:]).transpose(1, 2), None
+    outputs = []
     for start, end in pairwise(ends):
         window = None
         if sliding_window and end - start > sliding_window:
