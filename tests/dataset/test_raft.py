@@ -144,6 +144,27 @@ def test_the_whole_index_may_be_too_few_distractors(rag: RAGPipeline) -> None:
     assert len(row.contexts) == len(DRUGS) + 1
 
 
+def test_a_long_prompt_loses_distractors_but_never_the_oracle(
+    rag: RAGPipeline, embedder: TextEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [only(make(rag, DOSE))]
+    while len(rows[-1].contexts) > 1:
+        used = embedder.count_tokens(rows[-1].prompt[0]["content"])
+        assert used <= rag.config.generator.context_tokens
+        monkeypatch.setattr(rag.config.generator, "context_tokens", used - 1)
+        rows.append(only(make(rag, DOSE)))
+    assert [(len(row.contexts), row.left_out) for row in rows] == [(5 - n, n) for n in range(5)]
+    others = [[one["document"] for one in row.contexts if not one["gold"]] for row in rows]
+    for row, kept in zip(rows, others, strict=True):
+        assert kept == others[0][: len(kept)]  # the last ones went first
+        assert row.contexts[row.oracle - 1] == row.passage
+        assert parse_statements(said(row))[0].cited == (row.oracle,)
+    monkeypatch.setattr(rag.config.generator, "context_tokens", 100)
+    made = make(rag, DOSE)
+    assert made.left_out is not None
+    assert (made.rows, made.left_out.reason) == ([], "too_long")
+
+
 def test_the_label_is_what_the_passage_says_as_the_prompt_shows_it(rag: RAGPipeline) -> None:
     answer = (
         "What is the dose? Zolpamide is given at 50 mg twice daily in adults. It must not be taken "
