@@ -306,6 +306,8 @@ def test_a_killed_run_asks_for_the_rest_only(
     assert len(twice) <= 2  # those whose replies were under way
     titles = {ALL[row["document"].partition("#")[2]][0] for row in done}
     assert not any(passage.startswith(f"| {title}\n") for passage in twice for title in titles)
+    rows = [json.loads(line) for line in replies.read_text(encoding="utf-8").splitlines()]
+    assert len({row["key"] for row in rows}) == len(rows) == len(ALL)
     undisturbed = ask(indexed, settings(tmp_path / "other", teacher))
     assert resumed.examples == undisturbed.examples
     assert resumed.counts == undisturbed.counts
