@@ -104,7 +104,7 @@ class RowMaker:
         """The rows of a question whose answer a passage bears out."""
         own = {*gold, label.passage.document}
         distractors, also = self._distractors(example.question, hits, own, label)
-        beside = join_neighbours(distractors[: self._config.num_distractors])
+        beside = distractors[: self._config.num_distractors]
         prompt = self._with_oracle(example, label.passage, beside)
         if not prompt:
             limit = self._rag.config.generator.context_tokens
@@ -236,6 +236,8 @@ class RowMaker:
             if label.is_said_by(hit):
                 also += 1
                 continue
+            if len(join_neighbours([*found, hit])) == len(found):
+                continue  # the two would be one passage
             found.append(hit)
             if len(found) == wanted:
                 break
