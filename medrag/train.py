@@ -22,6 +22,7 @@ from .finetuning.preflight import preflight
 from .finetuning.reranker import train_reranker
 from .finetuning.retriever import train_retriever
 from .finetuning.tiny import TINY
+from .hardware import is_main_process
 from .manifest import (
     Artefact,
     Manifest,
@@ -34,7 +35,7 @@ from .manifest import (
 from .progress import console, peak_mb
 from .retrieval.cross_encoder import PACKAGED, RERANKER
 from .stores import open_index
-from .tracking import track
+from .tracking import Resumable, track
 
 # Called with a finished directory, before it replaces the old one, and the training's result.
 Seal = Callable[[Path, Any], None]
@@ -109,7 +110,8 @@ def _train(
         del report.counts["history"]
         artefact.seal(fresh, report.counts)
 
-    with track(config.tracking, "train", artefact.settings) as tracked:
+    kept = Resumable(artefact.directory / "wandb.json", artefact.fingerprint)
+    with track(config.tracking, "train", artefact.settings, kept) as tracked:
         tune(config, ["wandb"] if tracked.enabled else [], seal)
         tracked.summary(report.counts)
         curves = artefact.directory / CURVES
@@ -124,9 +126,11 @@ def _measure(
     """Answer held-out rows before and after, and write the model card."""
     dataset = read_manifest(Path(config.finetune.dataset), "dataset")
     start = "" if "adapter" not in artefact.parents else artefact.parents["adapter"].path
+    base = str(result["base_model"])
+    name = Path(base).name if Path(base).is_dir() else base  # no path: it says nothing elsewhere
     facts = {
         "name": artefact.directory.name,
-        "base": str(artefact.made_from["base"]),
+        "base": f"{name}@{result['base_weights']}".rstrip("@"),
         "settings": artefact.settings,
         "result": result,
     }
@@ -276,6 +280,8 @@ def main(config: Config) -> None:
         show_plan(config)
         return
     report = run(config)
+    if not is_main_process():
+        return  # the first one of several tells what they made
     console.print(summary_table(report))
     if held_out := report.counts.get("held_out"):
         console.print(scores_table({name: Scores.read(one) for name, one in held_out.items()}))

@@ -1,12 +1,16 @@
 """Measure QLoRA in the shape of Mistral-7B-Instruct-v0.2: speed, memory, share of the limit.
 
 Nothing is downloaded: the weights are random, made layer by layer on the device and stored as NF4,
-and the rows are random tokens of full length, as after packing. Three ways train them, with the
-adapter, the checkpointing, the batch and the accumulation of `FineTuneConfig`:
+and the rows are random tokens: of full length, as after packing, or of mixed lengths, as in a
+dataset. Three ways train them, with the adapter, the checkpointing, the batch and the accumulation
+of `FineTuneConfig`:
 
 - `medrag`: the trainer of `medrag.finetuning.generator.build_trainer`;
 - `trl`: TRL's SFTTrainer with its own defaults for everything else;
 - `bare`: PEFT and a loop over forward, backward and AdamW, without any trainer.
+
+With mixed lengths, medrag packs rows into sequences of 2,048 tokens, TRL pads the rows of a batch,
+and only tokens of rows count.
 
 A token costs 4 N + 6 A + 6 s h L floating-point operations: N parameters of frozen matrices (two
 for each in the forward pass and two for the gradient of the input; a frozen weight has no gradient,
@@ -24,10 +28,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import random
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -63,6 +69,7 @@ class Case:
     batch: int
     length: int
     changes: dict[str, Any] = field(default_factory=dict)  # to FineTuneConfig
+    mixed: bool = False  # rows of an eighth to half of `length`
 
 
 NO_CHECKPOINTS = {"gradient_checkpointing": False}
@@ -71,6 +78,8 @@ CASES = [  # what matters most comes first: --budget cuts the end off
     Case("trl", 1, 2048),
     Case("medrag", 4, 2048),
     Case("trl", 4, 2048),
+    Case("medrag", 4, 2048, mixed=True),
+    Case("trl", 8, 2048, mixed=True),
     Case("medrag", 8, 1024),
     Case("trl", 8, 1024),
     Case("medrag", 16, 512),
@@ -130,6 +139,7 @@ def measure(
         device=Device(device.type),
         dir=work,
         batch_size=case.batch,
+        max_length=case.length,
         max_steps=1 + steps,
         **case.changes,
     )
@@ -137,16 +147,18 @@ def measure(
     # Not 0: bitsandbytes keeps the embedding of every model that an 8-bit optimiser trained.
     before = torch.cuda.memory_allocated() if on_gpu else 0
     model = random_model(shape, device, config.double_quant)
-    micro = config.batch_size * config.gradient_accumulation
-    ids = torch.randint(10, shape.vocab_size, (micro * (1 + steps), case.length)).tolist()
-    rows = Dataset.from_dict({"input_ids": ids, "completion_mask": [[1] * case.length] * len(ids)})
+    ids = list(random_rows(case, shape.vocab_size, config, 1 + steps))
+    masks = [[1] * len(row) for row in ids]
+    rows = Dataset.from_dict({"input_ids": ids, "completion_mask": masks})
     trainer = TRAINERS[case.trainer](config, model, tokenizer, rows)
     clock = Clock(device)
     trainer.add_callback(clock)
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     trainer.train()
-    rate = micro * case.length * steps / (clock.ends[-1] - clock.ends[0])
+    mean_step = sum(map(len, ids)) / (1 + steps)
+    per_step = trainer.tokens_per_step() if case.trainer == "medrag" else mean_step
+    rate = per_step * steps / (clock.ends[-1] - clock.ends[0])
     peak = (torch.cuda.max_memory_allocated() - before) / 2**30 if on_gpu else None
     flops = rate * flops_per_token(trainer.model, shape, case.length)
     ends = [end - clock.ends[0] for end in clock.ends]
@@ -156,6 +168,22 @@ def measure(
         "flops": flops,
         "step_ends": ends,
     }
+
+
+def random_rows(
+    case: Case, vocabulary: int, config: FineTuneConfig, steps: int
+) -> Iterator[list[int]]:
+    """Rows of random tokens for so many optimiser steps."""
+    draw = random.Random(13)
+    sequences = config.batch_size * config.gradient_accumulation * steps
+    if not case.mixed:
+        for _ in range(sequences):
+            yield torch.randint(10, vocabulary, (case.length,)).tolist()
+        return
+    # Enough rows to fill the sequences.
+    for _ in range(sequences if case.trainer == "trl" else 4 * sequences):
+        length = draw.randint(case.length // 8, case.length // 2)
+        yield torch.randint(10, vocabulary, (length,)).tolist()
 
 
 def main() -> int:
@@ -208,7 +236,8 @@ def main() -> int:
 def line(case: Case, result: dict[str, Any], limit: float) -> str:
     """The case as a row of the table."""
     changes = "".join(f", {name}={value}" for name, value in case.changes.items())
-    head = f"| {case.trainer}{changes} | {case.batch} × {case.length} |"
+    mixed = ", mixed" if case.mixed else ""
+    head = f"| {case.trainer}{changes}{mixed} | {case.batch} × {case.length} |"
     if "flops" not in result:
         return f"{head} {result.get('error') or result['skipped']} | | |"
     peak = f"{result['peak_gib']:.2f}" if result["peak_gib"] is not None else "not measured"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Device, FineTuneConfig
 from ..errors import ConfigError, DivergenceError
-from ..generation.loading import load_causal_lm, load_tokenizer
+from ..generation.loading import load_causal_lm, load_tokenizer, weights_hash
 from ..hardware import is_main_process
 from ..manifest import (
     file_sha256,
@@ -42,6 +42,7 @@ class TrainingResult:
 
     Attributes:
         base_model: folder or hub id of the base; for the dry run, the folder it was made in.
+        base_weights: hash of its weights; "" for one from the hub.
         steps: optimiser steps, including those before a resume.
         best_step: the step whose weights are kept: that with the lowest validation loss, or the
             last one without validation rows.
@@ -60,6 +61,7 @@ class TrainingResult:
     """
 
     base_model: str
+    base_weights: str
     steps: int
     best_step: int
     first_loss: float
@@ -161,6 +163,7 @@ def train_generator(
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
     result = TrainingResult(
         base_model=base,
+        base_weights=weights_hash(base),
         steps=state.global_step,
         best_step=best,
         first_loss=losses[0],

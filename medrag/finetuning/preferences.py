@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import FineTuneConfig, PreferenceTuneConfig
 from ..errors import ArtefactError, DivergenceError
-from ..generation.loading import adapter_base, load_causal_lm, load_tokenizer, resolve_device
+from ..generation.loading import (
+    adapter_base,
+    load_causal_lm,
+    load_tokenizer,
+    resolve_device,
+    weights_hash,
+)
 from ..manifest import recover_directory, replacing_directory
 from . import quiet_libraries, watched
 from .tokenising import ids_of
@@ -40,6 +46,7 @@ class PreferenceResult:
     """
 
     base_model: str
+    base_weights: str
     steps: int
     first_loss: float
     train_loss: float
@@ -146,6 +153,7 @@ def train_preferences(
     losses = [entry["loss"] for entry in history if "loss" in entry]
     result = PreferenceResult(
         base_model=base,
+        base_weights=weights_hash(base),
         steps=trainer.state.global_step,
         first_loss=losses[0],
         train_loss=losses[-1],

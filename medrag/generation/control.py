@@ -62,9 +62,7 @@ def as_data(text: str, tokenizer: Any) -> str:
     return text
 
 
-def render(
-    tokenizer: Any, messages: Sequence[Mapping[str, str]], *, answered: bool = False
-) -> Any:
+def render(tokenizer: Any, messages: Sequence[Mapping[str, str]], *, answered: bool = False) -> Any:
     """The tokens of messages, as a batch of one: control tokens come from the chat template only.
 
     Args:
