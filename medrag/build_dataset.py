@@ -16,12 +16,15 @@ from .dataset import SPLITS
 from .dataset.card import Tally, write_card
 from .dataset.questions import DocumentNames, questions_hash
 from .dataset.raft import RowMaker
-from .dataset.rows import ROWS_VERSION
+from .dataset.rows import ROWS_VERSION, LeftOut
 from .dataset.selection import select
 from .dataset.similar import EvaluationSets
-from .dataset.sources import open_questions
+from .dataset.sources import Questions, open_questions
 from .dataset.store import Journal, write_lines, write_tables
-from .errors import QuestionError
+from .errors import ModelError, QuestionError
+from .finetuning.row_view import RowView, view
+from .generation import smollm2
+from .generation.loading import load_tokenizer
 from .generation.prompts import build_messages
 from .manifest import Artefact, Parent, fingerprint, model_identity, read_manifest
 from .pipeline import RAGPipeline
@@ -65,15 +68,7 @@ def run(config: Config) -> DatasetReport:
         dataset = _artefact(config, index, questions.identity)
         if found := dataset.found():
             return DatasetReport(directory, dict(found.counts), up_to_date=True)
-        examples, rejected = questions.examples, questions.rejected
-        names = DocumentNames(rag.index)
-        names.require(examples)
-        known = [names.with_ids(one) for one in examples if one.answerable is not None]
-        unknown = [Rejected(one.id, _UNKNOWN) for one in examples if one.answerable is None]
-        splits, left_out = select(known, config.dataset)
-        if not splits["train"]:
-            raise QuestionError(_no_training(config, unknown))
-        maker = RowMaker(rag, names, config.dataset, _held_out(config), written=questions.written)
+        splits, left_out, unknown, maker = _ready(config, rag, questions)
         counts: dict[str, Any] = {}
         with (
             track(config.tracking, "build_dataset", dataset.settings) as tracked,
@@ -86,15 +81,71 @@ def run(config: Config) -> DatasetReport:
                 _make(splits, maker, journal)
                 with dataset.replacing(counts) as fresh:
                     tally = Tally()
-                    unread = [*rejected, *unknown]
+                    unread = [*questions.rejected, *unknown]
                     others: dict[str, Sequence[Any]] = {"left_out": left_out, "rejected": unread}
                     write_lines(fresh, tally.watched(journal), others)
                     write_tables(fresh, work, dataset.fingerprint)
-                    counts |= tally.counts(splits, left_out, rejected, unknown)
+                    counts |= tally.counts(splits, left_out, questions.rejected, unknown)
                     counts |= questions.counts
                     write_card(fresh, counts, config.dataset, dataset.parents["index"])
             tracked.summary(counts)
     return DatasetReport(directory, counts, up_to_date=False)
+
+
+def show_preview(config: Config) -> None:
+    """Print the first `dataset.preview` rows of the train split; nothing is written.
+
+    Tokens are those of `finetune.base_model`, or of the packaged small model if that one's
+    tokenizer is not at hand.
+
+    Raises:
+        As `run`; ModelError if neither tokenizer is there.
+    """
+    tokenizer = _tokenizer(config.finetune.base_model)
+    with RAGPipeline(config) as rag:
+        splits, _, _, maker = _ready(config, rag, open_questions(config.dataset, rag.index))
+        rows: list[RowView] = []
+        for example in splits["train"]:
+            made = maker.make(example, "train")
+            if made.left_out:
+                console.print(f"left out: {example.id}: {made.left_out.detail}", markup=False)
+            for row in made.rows:
+                rows.append(view(asdict(row), tokenizer))
+                console.print(rows[-1])
+            if len(rows) >= config.dataset.preview:
+                break
+    limit = config.finetune.max_length
+    too_long = sum(row.length > limit for row in rows)
+    longest = max((row.length for row in rows), default=0)
+    console.print(
+        f"{len(rows)} rows, the longest has {longest} tokens; {too_long} are longer than "
+        f"finetune.max_length={limit}, and training would leave them out",
+        highlight=False,
+    )
+
+
+def _tokenizer(model: str) -> Any:
+    try:
+        return load_tokenizer(model)
+    except ModelError as error:
+        console.print(f"tokens are counted as {smollm2.NAME} does: {error}", markup=False)
+        return load_tokenizer(smollm2.NAME)
+
+
+def _ready(
+    config: Config, rag: RAGPipeline, questions: Questions
+) -> tuple[dict[str, list[Example]], list[LeftOut], list[Rejected], RowMaker]:
+    """The questions of each split, those left out before, the unknown ones, and the row maker."""
+    examples = questions.examples
+    names = DocumentNames(rag.index)
+    names.require(examples)
+    known = [names.with_ids(one) for one in examples if one.answerable is not None]
+    unknown = [Rejected(one.id, _UNKNOWN) for one in examples if one.answerable is None]
+    splits, left_out = select(known, config.dataset)
+    if not splits["train"]:
+        raise QuestionError(_no_training(config, unknown))
+    maker = RowMaker(rag, names, config.dataset, _held_out(config), written=questions.written)
+    return splits, left_out, unknown, maker
 
 
 def _make(splits: dict[str, list[Example]], maker: RowMaker, journal: Journal) -> None:
@@ -173,7 +224,10 @@ def summary_table(report: DatasetReport) -> Table:
 
 
 def main(config: Config) -> None:
-    """Run the stage and print its summary."""
+    """Run the stage and print its summary, or show some rows."""
+    if config.dataset.preview:
+        show_preview(config)
+        return
     console.print(summary_table(run(config)))
 
 

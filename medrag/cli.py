@@ -210,7 +210,8 @@ def check_overrides(overrides: Sequence[str], sweep: bool = False) -> None:
             if not sweep:
                 raise ConfigError(f"{argument}: write a list as [a,b]; a sweep needs --multirun")
         elif choices := sorted(path.stem for path in Path(conf_dir(), name).glob("*.yaml")):
-            if str(override.value()) not in choices:
+            value = override.value()
+            if not {*map(str, value if isinstance(value, list) else [value])} <= {*choices}:
                 raise ConfigError(f"{argument}: the choices of {name} are {', '.join(choices)}")
             if name == "experiment" and not override.is_add():
                 raise ConfigError(f"{argument}: add an experiment with +{argument}")

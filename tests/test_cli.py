@@ -75,7 +75,7 @@ MISTAKES = [
     ("retriever.mode=fuzzy", "expected one of [dense, lexical, hybrid"),
     ("generator=gpt", "generator=gpt: the choices of generator are extractive, hf, openai"),
     ("generator.kind=gpt", "expected one of [extractive, hf, openai"),
-    ("+experiment=qlra", "the choices of experiment are qlora, qlora_smoke"),
+    ("+experiment=qlra", "the choices of experiment are dpo, qlora, qlora_cpu"),
     # quotes and brackets
     ("corpus.paths=[a", "corpus.paths=[a:  … put quotes around special values"),
     ("corpus.paths=a]", "put quotes around special values"),
@@ -105,6 +105,7 @@ RIGHT = [
     "evaluation.ks=[1,5]",
     "++retriever.k=7",
     "+experiment=qlora_smoke",
+    "+experiment=[qlora_cpu,dpo]",
     "index.dir=${tracking.dir}/index",
     "hydra.run.dir=here",
 ]

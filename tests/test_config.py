@@ -42,6 +42,7 @@ from medrag.config import (
     TrainConfig,
     TrainTarget,
     WandbMode,
+    Writer,
 )
 from medrag.errors import ConfigError
 
@@ -251,6 +252,7 @@ CHOICES: list[tuple[Callable[..., object], str, StrEnum]] = [
     (RetrieverTuneConfig, "device", Device.auto),
     (RerankerTuneConfig, "device", Device.auto),
     (TrackingConfig, "wandb", WandbMode.disabled),
+    (DatasetConfig, "writer", Writer.teacher),
     (TrainConfig, "target", TrainTarget.retriever),
 ]
 

@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
 # Packages and single files of medrag/, in the order data flows. Each imports only from itself and
 # from earlier ones. Add new ones here.
 ORDER = """
-    interrupts errors config notebook types decoding hardware manifest workplace tracking terminal progress
-    text metrics
+    interrupts errors config notebook types decoding hardware manifest workplace tracking terminal
+    progress text metrics
     clients ingestion embedding stores indexing retrieval generation grounding answering
     pipeline integrations certificates certificate_checks dataset finetuning evaluation
     answer_view subjects followups rewriting dialogue
@@ -29,9 +29,9 @@ ORDER = """
 RE_EXPORTS = {("medrag.ingestion", "medrag.embedding")}
 
 HEAVY_NAMES = """
-    bitsandbytes cv2 datasets docx faiss jinja2 matplotlib onnx onnxruntime openvino peft pypdfium2
-    pytrec_eval rapidfuzz rapidocr redis scipy selectolax sentence_transformers tantivy torch
-    transformers trl wandb
+    bitsandbytes cv2 datasets datasketch docx faiss jinja2 matplotlib onnx onnxruntime openvino peft
+    pypdfium2 pytrec_eval rapidfuzz rapidocr redis scipy selectolax sentence_transformers tantivy
+    torch transformers trl wandb
 """
 HEAVY = set(HEAVY_NAMES.split())
 

@@ -72,12 +72,21 @@ def measure_adapter(
     known = Facts(
         dataset=dataset.fingerprint,
         index=index.fingerprint if index else "",
-        questions=str(dataset.settings["dataset"]["questions"]),
+        questions=_questions(dataset),
         scores=scores,
         **facts,
     )
     write_card(adapter, known, rows, replies)
     return scores
+
+
+def _questions(dataset: Manifest) -> str:
+    """The name of the question set, without the path where it lay."""
+    named = dataset.settings["dataset"]
+    given = str(named["questions"])
+    if given.startswith("hub:"):
+        return given
+    return Path(given).name if given else f"written by {named['writer']}"
 
 
 def _test_rows(dataset: Path) -> Iterator[Row]:

@@ -19,7 +19,7 @@ from medrag import (
     RAGPipeline,
     TrackingConfig,
 )
-from medrag.build_dataset import run, summary_table
+from medrag.build_dataset import run, show_preview, summary_table
 from medrag.config import Config, WandbMode
 from medrag.dataset import SPLITS, question_key
 from medrag.dataset.questions import read_questions
@@ -550,3 +550,16 @@ def test_unusable_inputs_stop_the_stage(world: Config, tmp_path: Path) -> None:
         run(replace(world, dataset=shares))
     assert not Path(world.dataset.dir).exists()
     assert not list(tmp_path.glob(".dataset*"))  # nothing incomplete is left behind
+
+
+def test_a_preview_shows_rows_and_writes_nothing(
+    world: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.dataset.preview = 2
+    world.finetune.base_model = "smollm2"
+    show_preview(world)
+    shown = capsys.readouterr().err
+    assert shown.count("trained: what stands in »«") >= 2
+    assert "»" in shown
+    assert "finetune.max_length=2048, and training would leave them out" in " ".join(shown.split())
+    assert not Path(world.dataset.dir).exists()
