@@ -13,7 +13,7 @@ from .terminal import finish_output, prepare_streams
 COMMANDS = (
     ("build_index", "'corpus.paths=[DIR]'", "documents → outputs/index"),
     ("build_dataset", "dataset.questions=FILE", "questions + index → outputs/dataset"),
-    ("train", "+experiment=qlora", "dataset → adapter (GPU; qlora_smoke: CPU)"),
+    ("train", "+experiment=qlora", "dataset → adapter (GPU; qlora_cpu: CPU)"),
     ("train", "+experiment=retriever", "dataset → tuned retriever"),
     ("evaluate", "evaluation.questions=FILE", "metrics over a question set"),
     ("ask", '"QUESTION"', "a grounded answer; no question: a dialogue"),

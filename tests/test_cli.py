@@ -203,7 +203,7 @@ def test_fine_tuning_mistral_on_a_laptop_stops_within_seconds(tmp_path: Path) ->
     for missing in ("the dataset: there is none", "the weights: ", "a GPU: "):
         assert f"\n  - {missing}" in told
     assert "GB" in told
-    assert "python -m medrag.train +experiment=qlora_smoke" in told
+    assert "python -m medrag.train +experiment=qlora_cpu" in told
 
 
 @pytest.mark.parametrize(

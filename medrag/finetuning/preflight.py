@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..config import Device, FineTuneConfig
 from ..errors import ModelError, PreflightError
+from ..generation import smollm2
 from ..generation.loading import folder_problem, is_hub_id, resolve
 from ..hardware import cpu_has_bf16, disk_free, has_gpu_driver, memory_limit
 from .tiny import TINY
@@ -169,7 +170,7 @@ def _describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> s
     """The error message: what is missing, what the run needs, and what can run here instead."""
     lines = [f"fine-tuning {config.base_model} cannot start here. Missing:"]
     lines += [f"  - {line}" for line in missing]
-    if config.base_model == TINY:
+    if config.base_model in (TINY, smollm2.NAME):
         return "\n".join(lines)
     lines.append("It needs:")
     if weights.download:
@@ -184,8 +185,8 @@ def _describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> s
             f"{config.batch_size} rows of {config.max_length} tokens {_gb(need.activations)}, "
             f"other {_gb(need.overhead)})"
         )
-    lines.append("The same code runs here on a small model (a dry run):")
-    lines.append("  python -m medrag.train +experiment=qlora_smoke")
+    lines.append("A small model can be trained here:")
+    lines.append("  python -m medrag.train +experiment=qlora_cpu")
     return "\n".join(lines)
 
 

@@ -85,7 +85,7 @@ def test_a_fresh_laptop_gets_the_whole_list_within_seconds(tmp_path: Path) -> No
         "HF_HUB_OFFLINE",
         "finetune.device=cuda",
         "a download of 14.5 GB",
-        "python -m medrag.train +experiment=qlora_smoke",
+        "python -m medrag.train +experiment=qlora_cpu",
     ):
         assert needed in said
     if not Path("/dev/nvidiactl").exists():
@@ -149,7 +149,7 @@ def test_the_dry_run_needs_only_its_dataset(config: FineTuneConfig, tmp_path: Pa
     config.dataset = str(tmp_path / "none")
     with pytest.raises(PreflightError, match="build_dataset") as caught:
         preflight(config)
-    assert "qlora_smoke" not in str(caught.value)
+    assert "qlora_cpu" not in str(caught.value)
 
 
 def test_the_shape_of_mistral_is_right(tmp_path: Path) -> None:
