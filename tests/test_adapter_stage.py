@@ -29,8 +29,9 @@ def one_thread() -> Iterator[None]:
 
 
 def settings(root: Path, *overrides: str) -> Config:
-    few = ["finetune.held_out_rows=2", "dataset.near_miss_share=1", *overrides]
+    few = ["finetune.held_out_rows=2", *overrides]
     config = composed(root, "+experiment=qlora_smoke", *SMALL, *few)
+    config.dataset.near_miss_share = 1.0
     config.dataset.test_share = 0.3
     config.dataset.validation_share = 0.2
     config.dataset.seed = 1

@@ -64,6 +64,8 @@ def composed(root: Path, *overrides: str) -> Config:
         f"dataset.dir={root}/dataset",
         "dataset.test_share=0",
         "dataset.validation_share=0.34",
+        "dataset.seed=1",
+        "dataset.near_miss_share=0",
         f"finetune.dataset={root}/dataset",
         f"finetune.dir={root}/models/smoke",
         f"retriever_tuning.dataset={root}/dataset",

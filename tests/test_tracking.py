@@ -71,7 +71,7 @@ def test_a_stage_that_continues_goes_on_in_the_same_run(tmp_path: Path) -> None:
     done = in_a_new_process(tmp_path, RESUMED)
     first, again, other = done.stdout.split()
     assert first == again != other, done.stderr
-    names = {path.name.rpartition("-")[2] for path in (tmp_path / "runs/wandb").glob("offline-*")}
+    names = {path.name.split("-")[3] for path in (tmp_path / "runs/wandb").glob("offline-*")}
     assert names == {first, other}
 
 

@@ -75,14 +75,15 @@ def test_what_gains_is_kept_used_and_reported(configure: MakeConfig, index: Path
     report = run(config)
     learned = report.summary["fusion"]
     assert learned["is_kept"] and learned["after"] > learned["before"] + 0.2
-    assert (learned["fitted"], learned["tested"]) == (25, 25)
-    assert "fusion learned from 25 questions" in learned["told"]
+    assert learned["fitted"] + learned["tested"] == 50
+    assert min(learned["fitted"], learned["tested"]) > 15
+    assert f"fusion learned from {learned['fitted']} questions" in learned["told"]
     # The other half is asked with it.
-    assert len(answers(config)) == 25
+    assert len(answers(config)) == learned["tested"]
     found = report.summary["systems"]["medrag"]["retrieval"]["ndcg@10"]["value"]
     assert found == pytest.approx(learned["after"], abs=0.05)
     kept = tuned(config)
-    assert kept is not None and kept.fitted_on["fitted"] == 25
+    assert kept is not None and kept.fitted_on["fitted"] == learned["fitted"]
     assert kept.fitted_on["questions"] == "questions.jsonl"
     assert kept.dense_weight == learned["best"]["dense_weight"]
     with RAGPipeline.open(index) as rag:

@@ -72,7 +72,7 @@ def test_better_replies_become_more_likely(tuned: FineTuneConfig, tmp_path: Path
     save_pairs(folder, [*(pair(number) for number in range(16)), pair(0, padding=300)])
     result = prefer(tuned, tmp_path)
     assert (result.pairs, result.skipped_rows, result.steps) == (16, 1, 12)
-    assert result.first_loss == pytest.approx(0.693, abs=1e-3)  # nothing is preferred at first
+    assert result.first_loss == pytest.approx(0.693, abs=0.02)  # nothing is preferred at first
     assert result.train_loss < 0.5
     assert result.preferred == 1.0
     assert result.base_model.endswith("tiny-base")

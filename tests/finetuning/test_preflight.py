@@ -119,7 +119,7 @@ def test_a_download_needs_room(config: FineTuneConfig) -> None:
 
 def test_on_the_cpu_the_whole_model_must_fit_in_ram(config: FineTuneConfig) -> None:
     config.device = Device.cpu
-    small = replace(H100, gpu_problem="none", ram=16 * 10**9)
+    small = replace(H100, gpu_problem="none", ram=8 * 10**9)
     assert find_missing(config, small, PRESENT)[0].startswith("RAM")
     config.batch_size, config.max_length = 1, 256
     assert find_missing(config, small, PRESENT) == []
