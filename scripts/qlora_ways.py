@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def random_model(shape: MistralConfig, device: torch.device, double_quant: bool)
     """A Mistral with random weights, as `load_causal_lm(..., four_bit=True)` would load it."""
     from bitsandbytes.nn import Linear4bit, Params4bit
 
+    shape = deepcopy(shape)  # a trainer may set its attention
     dtype = compute_dtype(device)
     quantizer = AutoHfQuantizer.from_config(
         BitsAndBytesConfig(
