@@ -16,8 +16,8 @@ from .dataset import SPLITS
 from .dataset.card import Tally, write_card
 from .dataset.questions import DocumentNames, questions_hash
 from .dataset.raft import RowMaker
-from .dataset.rows import ROWS_VERSION, LeftOut
-from .dataset.selection import select
+from .dataset.rows import ROWS_VERSION
+from .dataset.selection import Selection, select
 from .dataset.similar import EvaluationSets
 from .dataset.sources import Questions, open_questions
 from .dataset.store import Journal, write_lines, write_tables
@@ -68,7 +68,8 @@ def run(config: Config) -> DatasetReport:
         dataset = _artefact(config, index, questions.identity)
         if found := dataset.found():
             return DatasetReport(directory, dict(found.counts), up_to_date=True)
-        splits, left_out, unknown, maker = _ready(config, rag, questions)
+        selected, unknown, maker = _ready(config, rag, questions)
+        splits, left_out = selected.splits, selected.left_out
         counts: dict[str, Any] = {}
         with (
             track(config.tracking, "build_dataset", dataset.settings) as tracked,
@@ -103,9 +104,9 @@ def show_preview(config: Config) -> None:
     """
     tokenizer = _tokenizer(config.finetune.base_model)
     with RAGPipeline(config) as rag:
-        splits, _, _, maker = _ready(config, rag, open_questions(config.dataset, rag.index))
+        selected, _, maker = _ready(config, rag, open_questions(config.dataset, rag.index))
         rows: list[RowView] = []
-        for example in splits["train"]:
+        for example in selected.splits["train"]:
             made = maker.make(example, "train")
             if made.left_out:
                 console.print(f"left out: {example.id}: {made.left_out.detail}", markup=False)
@@ -134,18 +135,25 @@ def _tokenizer(model: str) -> Any:
 
 def _ready(
     config: Config, rag: RAGPipeline, questions: Questions
-) -> tuple[dict[str, list[Example]], list[LeftOut], list[Rejected], RowMaker]:
-    """The questions of each split, those left out before, the unknown ones, and the row maker."""
+) -> tuple[Selection, list[Rejected], RowMaker]:
+    """The questions that get rows, the unknown ones, and the row maker."""
     examples = questions.examples
     names = DocumentNames(rag.index)
     names.require(examples)
     known = [names.with_ids(one) for one in examples if one.answerable is not None]
     unknown = [Rejected(one.id, _UNKNOWN) for one in examples if one.answerable is None]
-    splits, left_out = select(known, config.dataset)
-    if not splits["train"]:
+    selected = select(known, config.dataset)
+    if not selected.splits["train"]:
         raise QuestionError(_no_training(config, unknown))
-    maker = RowMaker(rag, names, config.dataset, _held_out(config), written=questions.written)
-    return splits, left_out, unknown, maker
+    maker = RowMaker(
+        rag,
+        names,
+        config.dataset,
+        _held_out(config),
+        training=selected.training,
+        written=questions.written,
+    )
+    return selected, unknown, maker
 
 
 def _make(splits: dict[str, list[Example]], maker: RowMaker, journal: Journal) -> None:

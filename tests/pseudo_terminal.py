@@ -6,11 +6,12 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
@@ -20,6 +21,20 @@ CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
 # A child that is forked from a busy test process is lost now and then, before it has run at all.
 _ATTEMPTS = 3
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
+
+# What to wait for: a text, a time in seconds, or what the process with an id has done.
+Wanted = str | float | Callable[[int], bool]
+
+
+def guarded(process: int) -> bool:
+    """Whether a process has imported `medrag.interrupts`, which handles SIGINT and then SIGPIPE.
+
+    Python itself handles SIGINT, too, but ignores SIGPIPE.
+    """
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    masks = {name: int(mask, 16) for name, mask in re.findall(r"Sig(Ign|Cgt):\s*(\w+)", status)}
+    handled, ignored = (1 << number - 1 for number in (signal.SIGINT, signal.SIGPIPE))
+    return bool(masks["Cgt"] & handled) and not masks["Ign"] & ignored
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,7 @@ class Session:
 
 def in_terminal(
     arguments: Sequence[str],
-    typed: Sequence[tuple[str | float, str]],
+    typed: Sequence[tuple[Wanted, str]],
     where: Path,
     columns: int = 80,
     **environment: str,
@@ -45,7 +60,8 @@ def in_terminal(
 
     Args:
         typed: pairs of what to wait for and what to type then. A text is waited for in what has
-            been written after what was waited for before, a number is a time in seconds.
+            been written after what was waited for before, a number is a time in seconds after that,
+            and a function is asked about the process.
     """
     for _ in range(_ATTEMPTS):
         session, waiting = _run(arguments, typed, where, columns, environment)
@@ -57,11 +73,11 @@ def in_terminal(
 
 def _run(
     arguments: Sequence[str],
-    typed: Sequence[tuple[str | float, str]],
+    typed: Sequence[tuple[Wanted, str]],
     where: Path,
     columns: int,
     environment: Mapping[str, str],
-) -> tuple[Session, list[tuple[str | float, str]]]:
+) -> tuple[Session, list[tuple[Wanted, str]]]:
     """How a command ended, and what was not typed because it ended before."""
     process, terminal = pty.fork()
     if process == 0:
@@ -76,12 +92,15 @@ def _run(
     while time.monotonic() - started < 60:
         if waiting:
             wanted, keys = waiting[0]
-            if isinstance(wanted, float):
-                found = seen if time.monotonic() - since >= wanted else -1
+            if isinstance(wanted, str):
+                at = raw.find(wanted.encode(), seen)
+                found = at >= 0
+                seen = at + len(wanted.encode()) if found else seen
+            elif isinstance(wanted, float):
+                found = time.monotonic() - since >= wanted
             else:
-                found = raw.find(wanted.encode(), seen)
-            if found >= 0:
-                seen = found + (0 if isinstance(wanted, float) else len(wanted.encode()))
+                found = wanted(process)
+            if found:
                 since = time.monotonic()
                 os.write(terminal, keys.encode())
                 del waiting[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pseudo_terminal import CTRL_C, ROOT, in_terminal
+from tests.pseudo_terminal import CTRL_C, ROOT, guarded, in_terminal
 
 # A stage that says when it has begun, and what happens to it then.
 _STAGE = """
@@ -37,9 +37,9 @@ _HANDLERS = {
 
 
 @pytest.mark.parametrize("stage", ["build_index", "build_dataset", "train", "evaluate", "ask"])
-@pytest.mark.parametrize("after", [0.12, 0.3])
+@pytest.mark.parametrize("after", [0.0, 0.2])
 def test_ctrl_c_during_the_imports(stage: str, after: float, tmp_path: Path) -> None:
-    session = in_terminal(["-m", f"medrag.{stage}"], [(after, CTRL_C)], tmp_path)
+    session = in_terminal(["-m", f"medrag.{stage}"], [(guarded, ""), (after, CTRL_C)], tmp_path)
     assert session.text.replace("^C", "").strip("\r\n") == "stopped"
     assert session.status == 130
 
@@ -47,7 +47,7 @@ def test_ctrl_c_during_the_imports(stage: str, after: float, tmp_path: Path) -> 
 def test_the_installed_command_is_guarded_too(tmp_path: Path) -> None:
     script = tmp_path / "medrag"
     script.write_text("from medrag.__main__ import main\nmain()\n", encoding="utf-8")
-    session = in_terminal([str(script), "evaluate"], [(0.2, CTRL_C)], tmp_path)
+    session = in_terminal([str(script), "evaluate"], [(guarded, ""), (0.1, CTRL_C)], tmp_path)
     assert (session.status, "Traceback" in session.text) == (130, False)
 
 

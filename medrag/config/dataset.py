@@ -63,6 +63,8 @@ class DatasetConfig:
     limit: int = 0  # use only so many questions, drawn by a hash; 0: all (written ones: 2,000)
     num_distractors: int = 4  # passages beside the oracle, the hardest that the index has
     oracle_probability: float = 0.8  # share of rows that have the oracle, 0..1; others abstain
+    # More questions of the train split that are asked of a row's passages, for training on a CPU.
+    shared_questions: int = 0
     near_miss_share: float = 0.2  # share of training rows that come altered as well, 0..1
     max_answer_words: int = 60  # of a label; whole sentences
     round_trip: int = 20  # a question must find its oracle among so many hits; 0: not checked
@@ -82,7 +84,8 @@ class DatasetConfig:
             "give two shares ≥ 0 whose sum is below 1, so that training rows are left",
         )
         share("dataset", self, "oracle_probability", "near_miss_share", "near_duplicates")
-        at_least(0, "dataset", self, "limit", "num_distractors", "round_trip", "preview")
+        at_least(0, "dataset", self, "limit", "num_distractors", "shared_questions")
+        at_least(0, "dataset", self, "round_trip", "preview")
         at_least(5, "dataset", self, "max_answer_words")
 
 

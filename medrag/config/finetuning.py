@@ -85,6 +85,7 @@ class FineTuneConfig:
     max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
     max_minutes: float = 0.0  # plan as many steps as fit, 20 at least; 0: no limit
     eval_steps: int = 50  # optimiser steps between validation losses
+    validation_rows: int = 200  # that a validation loss is measured on, drawn by the seed; 0: all
     early_stopping: int = 0  # stop after so many validation losses without a gain; 0: never
     logging_steps: int = 5
     gradient_checkpointing: bool = True
@@ -99,6 +100,7 @@ class FineTuneConfig:
         at_least(1, "finetune", self, *counts, "eval_steps", "logging_steps")
         at_least(0, "finetune", self, "warmup_steps", "lora_dropout", "neftune_alpha")
         at_least(0, "finetune", self, "max_minutes", "early_stopping", "held_out_rows")
+        at_least(0, "finetune", self, "validation_rows")
         require(
             self.lora_dropout < 1, "finetune.lora_dropout", self.lora_dropout, "give less than 1"
         )

@@ -8,7 +8,8 @@ repeats the oracle or bears out the answer, and the oracle's place says nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 
 from ..config import DatasetConfig
@@ -23,18 +24,39 @@ from .near_miss import alter, names
 from .preferences import pairs_of
 from .questions import DocumentNames
 from .rows import NO_PASSAGE, LeftOut, Made, Reason, Row, Variant, asked, context
+from .shared_prompts import SharedPrompts
 from .similar import EvaluationSets
 
 _ALIKE = 0.85  # share of words from which on two passages are copies, as in `retrieval.distinct`
 _MORE = 4  # hits that are asked for, for each distractor
 _DEEPEST = 400  # hits that are looked at for distractors, at most
+_REMEMBERED = 500  # training questions whose hits and labels are kept for the rows of others
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known of a question before it gets rows.
+
+    Attributes:
+        gold: ids of its documents.
+        label: None if no passage bears out its answer.
+        against: what speaks against it, if anything.
+    """
+
+    gold: list[str]
+    hits: list[Hit]
+    label: Label | None
+    against: LeftOut | None
 
 
 class RowMaker:
-    """Makes the rows of one question at a time; nothing depends on other questions.
+    """Makes the rows of one question at a time.
+
+    Its own rows do not depend on other questions. Those that share its passages do.
 
     Args:
         held_out: question sets that no row of train and validation may share words with.
+        training: the questions of the train split, for `dataset.shared_questions`.
         written: whether the questions were written from the index, so that each has to find its
             passage in every split.
     """
@@ -46,6 +68,7 @@ class RowMaker:
         config: DatasetConfig,
         held_out: EvaluationSets | None = None,
         *,
+        training: Sequence[Example] = (),
         written: bool = False,
     ) -> None:
         self._rag = rag
@@ -53,9 +76,25 @@ class RowMaker:
         self._config = config
         self._held_out = held_out
         self._written = written
+        self._in_training = lru_cache(_REMEMBERED)(lambda one: self._look(one, "train"))
+        self._shared = None
+        if config.shared_questions:
+            self._shared = SharedPrompts(training, names, self._training_label, config.seed)
 
     def make(self, example: Example, split: str) -> Made:
-        """The rows of a question: one, and perhaps a near miss; or why there is none."""
+        """The rows of a question and those that share its passages; or why there are none."""
+        found = self._in_training(example) if split == "train" else self._look(example, split)
+        if found.against and not found.against.kept:
+            return Made(split, left_out=found.against)
+        if found.label:
+            made = self._answered(example, found, found.label, split)
+        else:
+            variant = Variant.unsupported if example.answerable else Variant.unanswerable
+            made = Made(split, [self._refused(example, found.gold, found.hits, variant)])
+        return replace(made, left_out=made.left_out or found.against)
+
+    def _look(self, example: Example, split: str) -> _Found:
+        """Search for a question, and find its label."""
         gold = self._names.resolve(example.documents)
         hits = self._rag.retrieve(example.question, self._depth)
         label = None
@@ -65,15 +104,12 @@ class RowMaker:
             if label:
                 own = {*gold, label.passage.document}
                 label = label.in_particular(hit for hit in hits if hit.document not in own)
-        against = self._against(example, split, label, hits)
-        if against and not against.kept:
-            return Made(split, left_out=against)
-        if label:
-            made = self._answered(example, gold, hits, label, split)
-        else:
-            variant = Variant.unsupported if example.answerable else Variant.unanswerable
-            made = Made(split, [self._refused(example, gold, hits, variant)])
-        return replace(made, left_out=made.left_out or against)
+        return _Found(gold, hits, label, self._against(example, split, label, hits))
+
+    def _training_label(self, example: Example) -> Label | None:
+        """The label of a training question, if nothing speaks against it."""
+        found = self._in_training(example)
+        return None if found.against else found.label
 
     def _against(
         self, example: Example, split: str, label: Label | None, hits: Sequence[Hit]
@@ -98,12 +134,10 @@ class RowMaker:
             return _left_out(example, split, Reason.not_found, why)
         return None
 
-    def _answered(
-        self, example: Example, gold: list[str], hits: Sequence[Hit], label: Label, split: str
-    ) -> Made:
+    def _answered(self, example: Example, found: _Found, label: Label, split: str) -> Made:
         """The rows of a question whose answer a passage bears out."""
-        own = {*gold, label.passage.document}
-        distractors, also = self._distractors(example.question, hits, own, label)
+        gold, own = found.gold, {*found.gold, label.passage.document}
+        distractors, also = self._distractors(example.question, found.hits, own, label)
         beside = distractors[: self._config.num_distractors]
         prompt = self._with_oracle(example, label.passage, beside)
         if not prompt:
@@ -113,7 +147,9 @@ class RowMaker:
             return Made(split, left_out=left_out, also_answers=also)
         near_miss = None
         if distractors and self._draw("oracle", example) >= self._config.oracle_probability:
-            row = self._refused(example, gold, distractors, Variant.withheld, label.passage)
+            prompt = self._best(example, distractors)
+            row = self._row(example, gold, prompt, Variant.withheld, REFUSAL, label.passage)
+            row = replace(row, left_out=prompt.left_out)
         else:
             reply = label.reply(prompt.contexts.index(label.passage) + 1)
             row = self._row(example, gold, prompt, Variant.oracle, reply, label.passage)
@@ -122,7 +158,28 @@ class RowMaker:
                 near_miss = self._near_miss(example, row, prompt, label)
         rows = [row] if near_miss is None else [row, near_miss]
         pairs = pairs_of(rows, label, self._config.seed) if split == "train" else []
+        if split == "train":
+            rows[1:1] = self._sharing(example, prompt.contexts, found.hits)
         return Made(split, rows, pairs, None, label.left_out, also)
+
+    def _sharing(
+        self, example: Example, contexts: Sequence[Hit], hits: Sequence[Hit]
+    ) -> Iterator[Row]:
+        """Rows with the same passages and other questions."""
+        if self._shared is None:
+            return
+        most, share = self._config.shared_questions, self._config.oracle_probability
+        for shared in self._shared.of(example, contexts, hits, most, share):
+            other, label, place = shared.example, shared.label, shared.place
+            prompt = self._rag.prompt(other.question, contexts)
+            if prompt.left_out:
+                continue  # a longer question
+            variant = Variant.oracle if place else Variant.withheld
+            reply = label.reply(place) if place else REFUSAL
+            oracle = contexts[place - 1] if place else label.passage
+            gold = self._names.resolve(other.documents)
+            row = self._row(other, gold, prompt, variant, reply, oracle)
+            yield replace(row, id=f"{other.id}@{example.id}", shares=example.id)
 
     def _with_oracle(
         self, example: Example, oracle: Hit, distractors: Sequence[Hit]
@@ -141,19 +198,18 @@ class RowMaker:
         return None
 
     def _refused(
-        self,
-        example: Example,
-        gold: list[str],
-        hits: Sequence[Hit],
-        variant: Variant,
-        withheld: Hit | None = None,
+        self, example: Example, gold: list[str], hits: Sequence[Hit], variant: Variant
     ) -> Row:
         """A row over the best hits, of which none is known to answer."""
-        best = join_neighbours(hits[: self._config.num_distractors + 1])
-        prompt = self._rag.prompt(example.question, best)
+        prompt = self._best(example, hits)
         reply = "" if variant is Variant.unsupported else REFUSAL
-        row = self._row(example, gold, prompt, variant, reply, withheld)
+        row = self._row(example, gold, prompt, variant, reply, None)
         return replace(row, left_out=prompt.left_out)
+
+    def _best(self, example: Example, hits: Sequence[Hit]) -> Prompt:
+        """The prompt of a row without the oracle."""
+        best = join_neighbours(hits[: self._config.num_distractors + 1])
+        return self._rag.prompt(example.question, best)
 
     def _near_miss(self, example: Example, row: Row, prompt: Prompt, label: Label) -> Row | None:
         """The same row with something swapped in the oracle; for a share of the questions.
@@ -198,6 +254,7 @@ class RowMaker:
             passage=context(oracle, own) if oracle else dict(NO_PASSAGE),
             variant=variant,
             altered="",
+            shares="",
             left_out=0,
             prompt=prompt.messages,
             completion=completion(reply) if reply else [],

@@ -11,7 +11,7 @@ from ..generation.prompts import Message
 from ..types import Example, Hit
 
 # Raise it when the same questions and the same index give other rows.
-ROWS_VERSION = 1
+ROWS_VERSION = 2
 
 Context = dict[str, Any]  # a passage; see `context`
 
@@ -38,6 +38,7 @@ class Row:
             none has.
         passage: the oracle, also where it is withheld; `NO_PASSAGE` if none is known.
         altered: what was swapped in the oracle, for a near miss: "50 mg → 5 mg".
+        shares: id of the question whose passages these are; "" if they are its own.
         left_out: how many passages did not fit the prompt budget.
         completion: the reply to learn; empty for `Variant.unsupported`.
 
@@ -58,6 +59,7 @@ class Row:
     passage: Context
     variant: Variant
     altered: str
+    shares: str
     left_out: int
     prompt: list[Message]
     completion: list[Message]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..config import DatasetConfig
 from ..types import Example
@@ -13,26 +14,32 @@ from .similar import near_duplicates
 _KEPT_FIRST = ("test", "validation", "train")  # of two near duplicates, that of the earlier split
 
 
-def select(
-    examples: Sequence[Example], config: DatasetConfig
-) -> tuple[dict[str, list[Example]], list[LeftOut]]:
-    """Draw `dataset.limit` questions, split them, and leave out near duplicates.
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which questions get rows.
+
+    Attributes:
+        splits: the questions by split.
+        training: all questions of the train split, with those beyond the limit.
+        left_out: near duplicates.
+    """
+
+    splits: dict[str, list[Example]]
+    training: list[Example]
+    left_out: list[LeftOut]
+
+
+def select(examples: Sequence[Example], config: DatasetConfig) -> Selection:
+    """Split the questions, leave out near duplicates, and draw `dataset.limit` of the others.
 
     A question of train or validation that nearly repeats one before it is left out. It also is if
     it nearly repeats one of the test split, which keeps all of its questions.
 
     Args:
         examples: of which it is known whether they are answerable, with the ids of their documents.
-
-    Returns:
-        The questions by split, and those that were left out.
     """
-    splits = split_by_document(
-        _limited(examples, config.limit, config.seed),
-        config.validation_share,
-        config.test_share,
-        config.seed,
-    )
+    splits = split_by_document(examples, config.validation_share, config.test_share, config.seed)
+    drawn_ones = _drawn(examples, config.limit, config.seed)
     ordered = [(split, example) for split in _KEPT_FIRST for example in splits[split]]
     firsts = near_duplicates((one.question for _, one in ordered), config.near_duplicates)
     kept: dict[str, list[Example]] = {split: [] for split in splits}
@@ -41,17 +48,20 @@ def select(
         split, example = ordered[place]
         if first == place or split == "test":
             kept[split].append(example)
-            continue
-        other_split, other = ordered[first]
-        detail = f"nearly the same as {other.id} ({other_split}): {other.question}"
-        left_out.append(LeftOut(example.id, split, example.question, Reason.near_duplicate, detail))
-    return kept, left_out
+        elif id(example) in drawn_ones:
+            other_split, other = ordered[first]
+            detail = f"nearly the same as {other.id} ({other_split}): {other.question}"
+            reason = Reason.near_duplicate
+            left_out.append(LeftOut(example.id, split, example.question, reason, detail))
+    limited = {
+        split: [example for example in some if id(example) in drawn_ones]
+        for split, some in kept.items()
+    }
+    return Selection(limited, kept["train"], left_out)
 
 
-def _limited(examples: Sequence[Example], limit: int, seed: int) -> list[Example]:
-    """So many of the questions, drawn by a hash of their ids, in their order; all for 0."""
+def _drawn(examples: Sequence[Example], limit: int, seed: int) -> set[int]:
+    """The places in memory of so many questions, drawn by a hash of their ids; all for 0."""
     if not limit:
-        return [*examples]
-    draw = sorted(examples, key=lambda example: drawn(seed, "limit", example.id))
-    chosen = set(map(id, draw[:limit]))
-    return [example for example in examples if id(example) in chosen]
+        return set(map(id, examples))
+    return set(map(id, sorted(examples, key=lambda one: drawn(seed, "limit", one.id))[:limit]))

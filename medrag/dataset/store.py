@@ -163,6 +163,7 @@ def _features(name: str) -> Any:
             "passage": context,
             "variant": text,
             "altered": text,
+            "shares": text,
             "left_out": number,
             "prompt": List(message),
             "completion": List(message),

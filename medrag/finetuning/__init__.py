@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
 
 
-def load_dataset(directory: Path) -> DatasetDict:
+def load_dataset(directory: Path, validation_rows: int = 0, seed: int = 0) -> DatasetDict:
     """Open the QA dataset.
+
+    Args:
+        validation_rows: keep only so many of them, drawn by the seed; 0: all.
 
     Raises:
         ArtefactError: there is none, or it has no train split.
@@ -33,6 +36,9 @@ def load_dataset(directory: Path) -> DatasetDict:
             f"{directory} has no usable dataset ({error}); make one with: "
             f"python -m medrag.build_dataset dataset.dir={directory}"
         ) from error
+    if 0 < validation_rows < len(dataset.get("validation", ())):
+        drawn = dataset["validation"].shuffle(seed, keep_in_memory=True)
+        dataset["validation"] = drawn.select(range(validation_rows))
     return dataset
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from functools import cache
-from itertools import islice
+from functools import cache, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from .checkpoints import (
 from .cpu_adapters import use_fast_adapters
 from .guards import Divergence, StopRequest
 from .noise import with_noise
-from .packing import Batches, flatten, lengths_of, pack
+from .packing import Batches, flatten, lengths_of, pack, tokens_of, with_same_beginning
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -62,10 +62,22 @@ def trainer_class() -> Any:
             self.guard = Divergence(config.learning_rate)
             self.stop = StopRequest()
             self.add_callback(step_callback(self))
-            self._lengths = lengths_of(self.train_dataset)
-            self._sequences = [[row] for row in range(len(self._lengths))]
+            # On a GPU the kernel for rows knows no shared beginnings; a window would cut them off,
+            # and NEFTune's noise depends on a row's length.
+            self._shares = self.args.device.type == "cpu" and not (
+                config.neftune_alpha or getattr(self.model.config, "sliding_window", None)
+            )
+            if self._shares:
+                groups, self._lengths = with_same_beginning(self.train_dataset, config.max_length)
+            else:
+                self._lengths = lengths_of(self.train_dataset)
+                groups = [[row] for row in range(len(self._lengths))]
+            self._sequences = groups
             if config.packing:
-                self._sequences = pack(self._lengths, config.max_length)
+                self._sequences = [
+                    [*chain.from_iterable(groups[one] for one in packed)]
+                    for packed in pack(self._lengths, config.max_length)
+                ]
             if config.neftune_alpha:
                 self.model.get_input_embeddings().register_forward_hook(
                     lambda module, _, embedded: (
@@ -76,7 +88,7 @@ def trainer_class() -> Any:
                 )
 
         def tokens_per_step(self) -> float:
-            """Mean tokens of an optimiser step in this process."""
+            """Mean tokens that an optimiser step computes in this process."""
             sequences = (
                 self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
             )
@@ -108,7 +120,7 @@ def trainer_class() -> Any:
             return Loader(
                 rows,
                 batch_sampler=batches,
-                collate_fn=flatten,
+                collate_fn=partial(flatten, share=self._shares),
                 pin_memory=self.args.dataloader_pin_memory,
                 generator=torch.Generator(),  # or it would draw from the one of dropout
             )
@@ -119,11 +131,13 @@ def trainer_class() -> Any:
         def get_batch_samples(
             self, epoch_iterator: Iterator[Any], num_batches: int, device: Any
         ) -> tuple[list[Any], int]:
-            """The batches of an optimiser step, and its answer tokens over all processes."""
+            """The batches of an optimiser step, and its answer tokens over all processes.
+
+            Tokens that rows share count in each of them.
+            """
             batches = list(islice(epoch_iterator, num_batches))
             answers, tokens = self.sum(
-                sum(len(batch["labels"]) for batch in batches),
-                sum(batch["input_ids"].numel() for batch in batches),
+                sum(len(batch["labels"]) for batch in batches), sum(map(tokens_of, batches))
             )
             self.state.num_input_tokens_seen += int(tokens)
             return batches, int(answers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from .cpu_attention import attend_in_blocks
+from .cpu_attention import Span, attend_in_blocks
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +35,7 @@ def _attend(
     *,
     cu_seq_lens_q: torch.Tensor,
     max_length_q: int,
+    beginnings: torch.Tensor | None = None,
     scaling: float | None = None,
     sliding_window: int | None = None,
     **options: Any,
@@ -44,6 +45,8 @@ def _attend(
     Args:
         query, key, value: (1, heads, tokens, width of a head); keys and values may have fewer
             heads.
+        beginnings: which tokens of an earlier row each row sees, too; see `flatten`. Only on a CPU
+            and without a window.
         sliding_window: how many tokens a token sees, itself included; None: all before it.
 
     Returns:
@@ -69,7 +72,9 @@ def _attend(
     ends = cu_seq_lens_q.tolist()
     if not sliding_window or max_length_q <= sliding_window:
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        return attend_in_blocks(query, key, value, scale, ends[1:]).transpose(1, 2), None
+        shared = [(0, 0)] * (len(ends) - 1) if beginnings is None else beginnings.tolist()
+        rows = [Span(*one, *own) for one, own in zip(shared, pairwise(ends), strict=True)]
+        return attend_in_blocks(query, key, value, scale, rows).transpose(1, 2), None
     outputs = []
     for start, end in pairwise(ends):
         window = None

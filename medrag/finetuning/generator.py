@@ -124,7 +124,7 @@ def train_generator(
     processes = PartialState(cpu=config.device is Device.cpu)  # each gets a GPU of its own
     directory = Path(config.dir)
     recover_directory(directory)
-    dataset = load_dataset(Path(config.dataset))
+    dataset = load_dataset(Path(config.dataset), config.validation_rows, config.seed)
     base = config.base_model
     if base == TINY:
         folder = directory.parent / "tiny-base"

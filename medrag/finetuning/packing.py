@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from torch import Tensor
+
+_ALIKE = 0.5  # share of a row from which on its beginning is worth sharing
 
 
 def lengths_of(rows: Dataset) -> list[int]:
@@ -19,6 +21,48 @@ def lengths_of(rows: Dataset) -> list[int]:
 
     ids = rows.with_format("arrow")[:].column("input_ids")
     return list(list_value_length(ids).to_pylist())
+
+
+def with_same_beginning(
+    rows: Iterable[Mapping[str, Any]], most: int
+) -> tuple[list[list[int]], list[int]]:
+    """Put neighbouring rows together that begin alike, so that the beginning is computed once.
+
+    Args:
+        rows: tokenised, as from `tokenize_rows`.
+        most: tokens of a group, the beginning counted once.
+
+    Returns:
+        The numbers of the rows of each group, and the tokens of each group.
+    """
+    groups: list[list[int]] = []
+    lengths: list[int] = []
+    first: Mapping[str, Any] = {}
+    for number, row in enumerate(rows):
+        shared = _shared(first, row) if groups else 0
+        added = len(row["input_ids"]) - shared
+        if shared and lengths[-1] + added <= most:
+            groups[-1].append(number)
+            lengths[-1] += added
+        else:
+            groups.append([number])
+            lengths.append(added + shared)
+            first = row
+    return groups, lengths
+
+
+def _shared(first: Mapping[str, Any], row: Mapping[str, Any]) -> int:
+    """How many tokens a row need not compute, because it begins as another one; 0 if few.
+
+    The place that predicts the first answer token is its own.
+    """
+    import numpy as np
+
+    one, other = first["input_ids"], row["input_ids"]
+    size = max(0, min(len(one), int(np.argmax(row["completion_mask"])) - 1))
+    differ = np.flatnonzero(np.not_equal(one[:size], other[:size]))
+    alike = int(differ[0]) if len(differ) else size
+    return alike if alike > len(other) * _ALIKE else 0
 
 
 def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
@@ -109,29 +153,65 @@ class Batches:
             yield list(chain.from_iterable(self._sequences[one] for one in batch))
 
 
-def flatten(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor | int]:
+def flatten(rows: Sequence[Mapping[str, Any]], *, share: bool = False) -> dict[str, Tensor | int]:
     """Lay rows end to end as one sequence: nothing is padded.
 
     Args:
         rows: tokenised, as from `tokenize_rows`.
+        share: leave out the beginning of a row that begins as the row before it, or as the one
+            that this row shares its beginning with.
 
     Returns:
         For a batch of T tokens in R rows with A answer tokens: `input_ids` and `position_ids`
         (1, T), where positions begin at 0 in every row; `cu_seq_lens_q` (R + 1), where rows begin
         and end; `max_length_q`, the longest row; `logits_to_keep` (A), the places that predict
-        answer tokens, and `labels` (A), those tokens. The names are those of transformers.
+        answer tokens, and `labels` (A), those tokens. The names are those of transformers. With
+        `share` also `beginnings` (R, 2): which tokens before its own a row sees; its positions go
+        on from there.
     """
     import torch
 
-    ids = [torch.as_tensor(row["input_ids"], dtype=torch.long) for row in rows]
-    answers = torch.cat([torch.as_tensor(row["completion_mask"]) for row in rows]).bool()
+    beginnings = _beginnings(rows) if share else [(0, 0)] * len(rows)
+    skipped = [end - start for start, end in beginnings]
+    ids = [
+        torch.as_tensor(row["input_ids"][skip:], dtype=torch.long)
+        for row, skip in zip(rows, skipped, strict=True)
+    ]
+    answers = torch.cat(
+        [
+            torch.as_tensor(row["completion_mask"][skip:])
+            for row, skip in zip(rows, skipped, strict=True)
+        ]
+    ).bool()
     lengths = torch.tensor([0, *map(len, ids)], dtype=torch.int32)
     tokens = torch.cat(ids)
-    return {
+    places = [torch.arange(skip, skip + len(one)) for one, skip in zip(ids, skipped, strict=True)]
+    laid = {
         "input_ids": tokens[None],
-        "position_ids": torch.cat([torch.arange(len(one)) for one in ids])[None],
+        "position_ids": torch.cat(places)[None],
         "cu_seq_lens_q": lengths.cumsum(0, dtype=torch.int32),
-        "max_length_q": max(map(len, ids)),
+        "max_length_q": max(len(row["input_ids"]) for row in rows),
         "logits_to_keep": answers.nonzero()[:, 0] - 1,  # a place predicts the next token
         "labels": tokens[answers],
     }
+    return laid | ({"beginnings": torch.tensor(beginnings)} if share else {})
+
+
+def tokens_of(batch: Mapping[str, Any]) -> int:
+    """Tokens of the rows of a batch; those that rows share count in each of them."""
+    shared = int(batch["beginnings"].diff().sum()) if "beginnings" in batch else 0
+    return int(batch["input_ids"].numel()) + shared
+
+
+def _beginnings(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    """Where the tokens lie, in the sequence, that each row shares with one before it."""
+    found: list[tuple[int, int]] = []
+    first: Mapping[str, Any] = {}
+    start = end = 0
+    for row in rows:
+        shared = _shared(first, row) if first else 0
+        if not shared:
+            first, start = row, end
+        found.append((start, start + shared) if shared else (0, 0))
+        end += len(row["input_ids"]) - shared
+    return found

@@ -95,7 +95,7 @@ def _of_rows(
     Raises:
         MedragError: there are no rows, or they cannot be trained on.
     """
-    dataset = load_dataset(Path(config.dataset))
+    dataset = load_dataset(Path(config.dataset), config.validation_rows, config.seed)
     base = config.base_model
     if base == TINY:
         base = str(build_tiny_model(config.tiny, texts, work / "base", config.seed))

@@ -220,7 +220,7 @@ def _lists(
 def _candidates(rows: Any) -> Iterator[Candidates]:
     for row in rows:
         oracle = row["passage"]
-        if not oracle["document"] or oracle["altered"]:
+        if not oracle["document"] or oracle["altered"] or row["shares"]:
             continue
         texts: dict[bool, list[str]] = {True: [], False: []}
         for passage in [oracle, *row["contexts"]]:

@@ -158,7 +158,7 @@ def _pairs(rows: Any) -> dict[str, list[str]]:
     pairs: dict[str, list[str]] = {"anchor": [], "positive": []}
     for row in rows:
         passage = row["passage"]
-        if passage["document"] and not passage["altered"]:
+        if passage["document"] and not passage["altered"] and not row["shares"]:
             title = " ".join(passage["title"].split())
             pairs["anchor"].append(row["question"])
             pairs["positive"].append(f"{title}\n{passage['text']}" if title else passage["text"])

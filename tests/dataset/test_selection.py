@@ -25,15 +25,17 @@ def again(example: Example) -> Example:
 
 
 def test_all_questions_have_a_split() -> None:
-    splits, left_out = select(questions(60), CONFIG)
-    assert left_out == []
-    assert sum(map(len, splits.values())) == 60
-    assert all(splits.values())
+    selected = select(questions(60), CONFIG)
+    assert selected.left_out == []
+    assert sum(map(len, selected.splits.values())) == 60
+    assert all(selected.splits.values())
+    assert selected.training == selected.splits["train"]
 
 
 def test_near_duplicates_of_the_test_split_are_not_learnt() -> None:
     examples = questions(60)
-    splits, left_out = select([*examples, *map(again, examples)], CONFIG)
+    selected = select([*examples, *map(again, examples)], CONFIG)
+    splits, left_out = selected.splits, selected.left_out
     assert len(left_out) > 20
     tested = {one.id.removesuffix("-2") for one in splits["test"]}
     validated = {one.id.removesuffix("-2") for one in splits["validation"]}
@@ -53,19 +55,28 @@ def test_near_duplicates_of_the_test_split_are_not_learnt() -> None:
 def test_another_number_is_another_question() -> None:
     one = Example("a", "What is the dose of drug number 7 in children?", "", ("a",))
     other = Example("b", "What is the dose of drug number 8 in children?", "", ("b",))
-    _, left_out = select([one, other], CONFIG)
-    assert left_out == []
+    assert select([one, other], CONFIG).left_out == []
+
+
+def ids(splits: dict[str, list[Example]]) -> set[str]:
+    return {one.id for members in splits.values() for one in members}
 
 
 def test_the_limit_draws_the_same_questions_whatever_their_order() -> None:
     examples = questions(60)
     limited = DatasetConfig(limit=20)
-    splits, _ = select(examples, limited)
-    chosen = {one.id for members in splits.values() for one in members}
+    chosen = ids(select(examples, limited).splits)
     assert len(chosen) == 20
     shuffled = random.Random(1).sample(examples, len(examples))
-    again, _ = select(shuffled, limited)
-    assert {one.id for members in again.values() for one in members} == chosen
-    more, _ = select(examples, DatasetConfig(limit=30))
-    assert chosen < {one.id for members in more.values() for one in members}
+    assert ids(select(shuffled, limited).splits) == chosen
+    assert chosen < ids(select(examples, DatasetConfig(limit=30)).splits)
     assert chosen != {f"q{n}" for n in range(20)}  # a sample, not the beginning
+
+
+def test_the_limit_moves_no_question_to_another_split() -> None:
+    examples = questions(60)
+    all_of_them = select(examples, DatasetConfig())
+    limited = select(examples, DatasetConfig(limit=20))
+    for split, some in limited.splits.items():
+        assert {*some} <= {*all_of_them.splits[split]}
+    assert limited.training == all_of_them.splits["train"]

@@ -11,9 +11,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from medrag.errors import ConfigError
-from medrag.finetuning.packing import flatten
+from medrag.finetuning.packing import flatten, tokens_of
 from medrag.finetuning.tiny import build_tiny_model
-from tests.finetuning.small_run import SHAPE, TEXTS, UNEVEN, trainer_of
+from tests.finetuning.small_run import SHAPE, TEXTS, UNEVEN, row, trainer_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -178,3 +178,46 @@ def test_dora_and_rslora_reach_the_adapter(base: str, tmp_path: Path) -> None:
 def test_liger_needs_a_gpu_and_its_package(base: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"finetune\.liger=true needs a GPU"):
         trainer_of(base, tmp_path, UNEVEN, liger=True)
+
+
+def sharing(number: int, passages: str) -> dict[str, Any]:
+    """Rows whose prompts begin alike, if the passages do."""
+    given = row(number)
+    asked = f"{passages}\n\nQuestion {number}: what is {'really ' * number}taken?"
+    return {**given, "prompt": [{"role": "user", "content": asked}]}
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_rows_that_share_a_beginning_have_their_own_losses(
+    base: str, tmp_path: Path, packing: bool
+) -> None:
+    passages = ["Take metformin daily with food. " * 12, "Insulin is kept cold. " * 15]
+    rows = [sharing(number, text) for text in passages for number in range(4)]
+    trainer = trainer_of(
+        base, tmp_path, [*rows, UNEVEN[0]], packing=packing, max_length=512, batch_size=1
+    )
+    trainer.model.eval()
+    trainable = [p for p in trainer.model.parameters() if p.requires_grad]
+    batches = list(trainer.get_train_dataloader())
+    assert len(batches) == (2 if packing else 3)
+    given = [trainer.train_dataset[place] for place in range(9)]
+    assert sum(map(tokens_of, batches)) == sum(len(one["input_ids"]) for one in given)
+    computed = sum(batch["input_ids"].numel() for batch in batches)
+    assert computed < 0.6 * sum(len(one["input_ids"]) for one in given)
+    shared = sum(trainer.compute_loss(trainer.model, batch) for batch in batches)
+    alone = sum(own_loss(trainer, one) for one in given)
+    assert float(shared) == pytest.approx(float(alone), rel=1e-5)
+    gradients = (torch.autograd.grad(loss, trainable) for loss in (shared, alone))
+    for left, right in zip(*gradients, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{"neftune_alpha": 5.0}, {"max_length": 128}])
+def test_beginnings_are_not_shared_where_that_would_change_something(
+    base: str, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """Noise depends on a row's length, and a group is no longer than a sequence."""
+    rows = [sharing(number, "Take metformin daily. " * 8) for number in range(4)]
+    trainer = trainer_of(base, tmp_path, rows, batch_size=1, **change)
+    assert len(trainer.train_dataset) == 4
+    assert len(list(trainer.get_train_dataloader())) == (4 if "neftune_alpha" in change else 2)
