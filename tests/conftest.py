@@ -131,6 +131,17 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, _own_cache: Path) -> Itera
     yield
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads do not help with small matrices, and waiting ones slow a busy machine down."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def start_redis() -> Iterator[Callable[..., RedisServer]]:
     """Starts real servers, with the options given; they end with the test."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from medrag import build_dataset, train
 from medrag.config import Config, TrainTarget
@@ -17,15 +15,9 @@ from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
 from tests.test_stages import NOTES, SMALL, composed, write_questions
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SYSTEMS = ["before", "tuned", "extractive reader", "most question words"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def settings(root: Path, *overrides: str) -> Config:

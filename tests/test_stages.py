@@ -6,12 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 from rich.console import Console
 
@@ -23,6 +21,8 @@ from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.manifest import read_manifest
 from tests.conftest import NOTES
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ROWS = [
     ("What calms an acute attack of gout?", "Colchicine or naproxen.", "gout.txt"),
@@ -43,15 +43,6 @@ SMALL = [
     "finetune.eval_steps=3",
     "finetune.warmup_steps=1",
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def composed(root: Path, *overrides: str) -> Config:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,6 @@ from medrag.generation.hf import HFGenerator
 from medrag.generation.loading import keep_cpu_weights_unpacked, load_causal_lm, load_tokenizer
 from medrag.generation.prompts import Prompt
 from tests.finetuning.small_run import LONG, ROWS, SHAPE, TEXTS, save_dataset, settings
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

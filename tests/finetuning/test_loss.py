@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,6 @@ from medrag.errors import ConfigError
 from medrag.finetuning.packing import flatten, tokens_of
 from medrag.finetuning.tiny import build_tiny_model
 from tests.finetuning.small_run import SHAPE, TEXTS, UNEVEN, row, trainer_of
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,14 +33,6 @@ def pair(number: int, padding: int = 0) -> dict[str, Any]:
 def save_pairs(folder: Path, pairs: list[dict[str, Any]]) -> None:
     lines = "".join(json.dumps(one) + "\n" for one in pairs)
     (folder / "dataset" / PAIRS).write_text(lines, encoding="utf-8")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from datasets import Dataset, DatasetDict
 
 from medrag.config import Device, RerankerTuneConfig
@@ -54,15 +52,6 @@ def save(folder: Path, rows: list[dict[str, Any]], **settings: Any) -> RerankerT
         max_length=32,
         **settings,
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def first_places(model: str) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from datasets import Dataset, DatasetDict
 from sentence_transformers import SentenceTransformer
 
@@ -44,15 +42,6 @@ def save(folder: Path, rows: list[dict[str, Any]]) -> RetrieverTuneConfig:
         max_steps=6,
         max_length=16,
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def first_places(folder: str) -> int:

@@ -8,7 +8,6 @@ import re
 import resource
 import shutil
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -41,15 +40,6 @@ from tests.finetuning.small_run import (
     start_training,
     trainer_of,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads do not help with such small matrices, and waiting ones slow a busy machine down."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
