@@ -47,7 +47,11 @@ from medrag.config import (
 from medrag.errors import ConfigError
 
 CONF = Path(conf_dir())
-FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
+FILES = sorted(
+    path.relative_to(CONF).as_posix()
+    for path in CONF.rglob("*.yaml")
+    if path.parent.name != "accelerate"  # whose files are not for Hydra
+)
 EXPERIMENTS = [name for name in FILES if name.startswith("experiment/")]
 
 

@@ -23,6 +23,7 @@ from .cpu_adapters import use_fast_adapters
 from .guards import Divergence, StopRequest
 from .noise import with_noise
 from .packing import Batches, flatten, lengths_of, pack, tokens_of, with_same_beginning
+from .sharding import average_gradients, shard_frozen_weights, shards
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -47,6 +48,7 @@ def trainer_class() -> Any:
         config: FineTuneConfig
         control: Any
         guard: Divergence
+        parameters: tuple[int, int]  # trained, all
         stop: StopRequest
         _step_loss: Any = 0.0
 
@@ -57,14 +59,18 @@ def trainer_class() -> Any:
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.float()
-            self._casts_itself = self.args.device.type == "cpu" and use_fast_adapters(self.model)
+            self.parameters = self.model.get_nb_trainable_parameters()
+            if sharded := shards() > 1:
+                shard_frozen_weights(self.model, self.args.device)
+            on_cpu = self.args.device.type == "cpu"
+            self._casts_itself = on_cpu and not sharded and use_fast_adapters(self.model)
             self.config = config
             self.guard = Divergence(config.learning_rate)
             self.stop = StopRequest()
             self.add_callback(step_callback(self))
             # On a GPU the kernel for rows knows no shared beginnings; a window would cut them off,
             # and NEFTune's noise depends on a row's length.
-            self._shares = self.args.device.type == "cpu" and not (
+            self._shares = on_cpu and not (
                 config.neftune_alpha or getattr(self.model.config, "sliding_window", None)
             )
             if self._shares:
@@ -115,7 +121,6 @@ def trainer_class() -> Any:
                 seed=seed,
                 rank=self.args.process_index,
                 processes=self.args.world_size,
-                repeat=seed is not None,
             )
             return Loader(
                 rows,
@@ -182,6 +187,8 @@ def trainer_class() -> Any:
             return loss
 
         def _clip_grad_norm(self, model: Any) -> Any:
+            if shards() > 1:
+                average_gradients(self.model)
             norm = super()._clip_grad_norm(model)
             (loss,) = self.sum(float(self._step_loss) / self.args.world_size)
             self._step_loss = 0.0
@@ -209,11 +216,15 @@ def trainer_class() -> Any:
             """Loss of the model on tokenised rows, in nats per answer token."""
             self.model.eval()
             mine = [0.0, 0.0]
-            for batch in self._loader(rows, [[row] for row in range(len(rows))]):
+            batches = self._loader(rows, [[row] for row in range(len(rows))])
+            for turn, batch in enumerate(batches):
                 inputs = self._prepare_inputs(batch)
                 with torch.no_grad(), self.compute_loss_context_manager():
-                    mine[0] += float(self.compute_loss(self.model, inputs))
-                mine[1] += len(inputs["labels"])
+                    loss = float(self.compute_loss(self.model, inputs))
+                place = turn * self.args.world_size + self.args.process_index
+                if place * self.config.batch_size < len(rows):  # the last turn may repeat the first
+                    mine[0] += loss
+                    mine[1] += len(inputs["labels"])
             loss, answers = self.sum(*mine)
             return loss / answers
 

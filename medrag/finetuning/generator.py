@@ -26,6 +26,7 @@ from ..manifest import (
 from . import load_dataset, quiet_libraries
 from .checkpoints import Run, checkpoint_of, read_weights
 from .running import check_weights, plan_steps, train_to_the_end
+from .sharding import shards
 from .tiny import TINY, build_tiny_model
 from .tokenising import check_rows, tokenize_rows
 from .trainer import build_trainer
@@ -100,7 +101,8 @@ def train_generator(
     move, by the weights with the lowest validation loss.
 
     Under `torchrun` or `accelerate launch`, every process trains on its own GPU, with
-    `config.batch_size` each; only the first one writes.
+    `config.batch_size` each; only the first one writes. With FSDP each has a part of the base
+    model.
 
     Args:
         texts: the dry run (`base_model="tiny"`) trains its tokenizer on them; otherwise unread.
@@ -121,6 +123,7 @@ def train_generator(
 
     started = time.monotonic()
     quiet_libraries()
+    sharded = shards() > 1
     processes = PartialState(cpu=config.device is Device.cpu)  # each gets a GPU of its own
     directory = Path(config.dir)
     recover_directory(directory)
@@ -137,7 +140,11 @@ def train_generator(
         rows, left_out = _tokenised(dataset, tokenizer, config, work)
 
     model = load_causal_lm(
-        base, device=config.device, four_bit=True, double_quant=config.double_quant
+        base,
+        device=config.device,
+        four_bit=True,
+        double_quant=config.double_quant,
+        to_shard=sharded,
     )
     vocabulary = model.get_input_embeddings().num_embeddings
     for kept in rows.values():
@@ -159,7 +166,7 @@ def train_generator(
             shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
         raise
     training = time.monotonic() - training
-    trainable, total = trainer.model.get_nb_trainable_parameters()
+    trainable, total = trainer.parameters
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
     result = TrainingResult(
         base_model=base,

@@ -110,9 +110,8 @@ class Batches:
         sequences: numbers of the rows of each sequence.
         size: sequences per forward pass.
         seed: of the order; None keeps the sequences in theirs.
-        rank, processes: the place among the processes of a run, and their number.
-        repeat: fill the last turn with batches of the first, so that every process has equally
-            many. Without it, some may have one less.
+        rank, processes: the place among the processes of a run, and their number. The last turn is
+            filled with batches of the first, so that every process has equally many.
     """
 
     def __init__(
@@ -123,14 +122,12 @@ class Batches:
         seed: int | None,
         rank: int = 0,
         processes: int = 1,
-        repeat: bool = True,
     ) -> None:
         self._sequences = sequences
         self._size = size
         self._seed = seed
         self._rank = rank
         self._processes = processes
-        self._repeat = repeat
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -139,9 +136,7 @@ class Batches:
 
     def __len__(self) -> int:
         total = -(-len(self._sequences) // self._size)
-        if self._repeat:
-            return -(-total // self._processes)
-        return len(range(self._rank, total, self._processes))
+        return -(-total // self._processes)
 
     def __iter__(self) -> Iterator[list[int]]:
         order = list(range(len(self._sequences)))

@@ -20,6 +20,7 @@ from .packing import lengths_of
 from .planning import all_steps, probe, steps_in
 from .preflight import GB, estimate_memory, look_for_weights, preflight
 from .row_view import RowView, view
+from .sharding import shards
 from .tiny import TINY, build_tiny_model
 from .tokenising import check_rows, tokenize_rows
 from .trainer import build_trainer
@@ -76,7 +77,7 @@ def _needs(config: FineTuneConfig) -> Iterator[tuple[str, str]]:
     if shape is None:
         yield "memory", "not known before the model's config.json can be read"
         return
-    need = estimate_memory(config, shape)
+    need = estimate_memory(config, shape, shards())
     yield "weights", f"{shape.parameters:,}, of which {shape.linear_parameters:,} in 4-bit NF4"
     trained = shape.adapter_parameters(config.lora_r)
     yield "trained", f"{trained:,} parameters ({trained / shape.parameters:.1%})"
@@ -128,7 +129,11 @@ def _of_time(
     config: FineTuneConfig, base: str, tokenizer: Any, rows: dict[str, Any], work: Path
 ) -> Iterator[tuple[str, str]]:
     model = load_causal_lm(
-        base, device=config.device, four_bit=True, double_quant=config.double_quant
+        base,
+        device=config.device,
+        four_bit=True,
+        double_quant=config.double_quant,
+        to_shard=shards() > 1,
     )
     trainer = build_trainer(config, model, tokenizer, rows, work, report_to=[], run_name="plan")
     step = probe(trainer)

@@ -12,6 +12,7 @@ from ..errors import ModelError, PreflightError
 from ..generation import smollm2
 from ..generation.loading import folder_problem, is_hub_id, resolve
 from ..hardware import cpu_has_bf16, disk_free, has_gpu_driver, memory_limit
+from .sharding import shards
 from .tiny import TINY
 
 GB = 1e9  # bytes; memory and file sizes are given in decimal gigabytes
@@ -37,7 +38,13 @@ def preflight(config: FineTuneConfig) -> None:
 
     gpu_problem, gpu_free = ("", 0) if config.device is Device.cpu else _look_at_gpu()
     machine = Machine(
-        gpu_problem, gpu_free, memory_limit(), disk_free(config.dir), disk_free(HF_HUB_CACHE)
+        gpu_problem,
+        gpu_free,
+        memory_limit(),
+        disk_free(config.dir),
+        disk_free(HF_HUB_CACHE),
+        shards(),
+        int(os.environ.get("LOCAL_WORLD_SIZE", 1)),
     )
     weights = look_for_weights(config)
     missing = find_missing(config, machine, weights)
@@ -55,6 +62,8 @@ class Machine:
         ram: the most memory this process may use.
         disk_free: free space where the results go.
         cache_free: free space where weights from the hub go.
+        shards: over how many processes the frozen weights are sharded; 1: they are whole.
+        processes: how many of them run on this machine.
     """
 
     gpu_problem: str
@@ -62,6 +71,8 @@ class Machine:
     ram: int
     disk_free: int
     cache_free: int
+    shards: int = 1
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -143,13 +154,15 @@ def find_missing(config: FineTuneConfig, machine: Machine, weights: Weights) -> 
         return missing
     if not on_gpu:  # device=auto falls back to the CPU
         config = replace(config, device=Device.cpu)
-    estimate = estimate_memory(config, weights.shape)
+    estimate = estimate_memory(config, weights.shape, machine.shards)
     if on_gpu and not machine.gpu_problem and machine.gpu_free < estimate.total:
         missing.append(
             f"GPU memory: about {_gb(estimate.total)} is needed and {_gb(machine.gpu_free)} is "
             "free; lower finetune.batch_size or finetune.max_length"
         )
     ram = _HOST_RAM if on_gpu else estimate.total + GB
+    if machine.shards > 1:  # each process reads all weights before it keeps a part of them
+        ram += machine.processes * estimate_memory(config, weights.shape).weights
     if weights.shape.linear_parameters > 1e8 and machine.ram < ram:
         missing.append(f"RAM: about {_gb(ram)} is needed, this machine has {_gb(machine.ram)}")
     result = _RESULT_DISK + 3 * estimate.adapters  # the adapter and two checkpoints
@@ -178,7 +191,7 @@ def _describe(config: FineTuneConfig, missing: list[str], weights: Weights) -> s
     if weights.shape is None:
         lines.append("  - memory: unknown until the model's config.json can be read")
     else:
-        need = estimate_memory(config, weights.shape)
+        need = estimate_memory(config, weights.shape, shards())
         lines.append(
             f"  - memory: about {_gb(need.total)} on the training device (4-bit weights "
             f"{_gb(need.weights)}, adapters and optimiser {_gb(need.adapters)}, activations of "
@@ -290,7 +303,7 @@ class MemoryEstimate:
         return sum(astuple(self))
 
 
-def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate:
+def estimate_memory(config: FineTuneConfig, shape: ModelShape, parts: int = 1) -> MemoryEstimate:
     """Memory that training with these settings needs, with every row as long as allowed.
 
     With P parameters in the linear layers, B rows a batch of L tokens, T = B·L:
@@ -299,6 +312,7 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate
       or with double quantisation a byte each and a float32 for every 256 of them
       (P·(1/64 + 4/16384) bytes; Dettmers et al. 2023, arXiv:2305.14314, section 3). Embeddings,
       output layer and norms in the compute type: 2 bytes (bf16), or 4 on a CPU without it.
+      Sharded: a part of all but the scales, and what is gathered: two layers and the embeddings.
     - adapters: r·(inputs + outputs) parameters a linear layer (Hu et al. 2021,
       arXiv:2106.09685), each with 4 bytes of weight, 4 of gradient, and two moments of AdamW:
       1 byte each in 8 bits on a GPU, 4 bytes each on a CPU.
@@ -318,7 +332,10 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape) -> MemoryEstimate
     size = 4 if on_cpu and not cpu_has_bf16() else 2  # bytes of the compute type
     tokens = config.batch_size * config.max_length
     scales = 1 / 64 + 4 / 16384 if config.double_quant else 1 / 16
-    weights = shape.linear_parameters * (0.5 + scales) + shape.other_parameters * size
+    packed, others = shape.linear_parameters / 2, shape.other_parameters * size
+    weights = shape.linear_parameters * scales + (packed + others) / parts
+    if parts > 1:
+        weights += 2 * packed / shape.layers + others
 
     inputs, outputs = map(sum, zip(*shape.linears, strict=True))
     adapters = shape.adapter_parameters(config.lora_r) * (16 if on_cpu else 10)

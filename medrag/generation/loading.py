@@ -107,7 +107,13 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
 
 
 def load_causal_lm(
-    model: str, *, device: Device, four_bit: bool, double_quant: bool = True, adapter: str = ""
+    model: str,
+    *,
+    device: Device,
+    four_bit: bool,
+    double_quant: bool = True,
+    adapter: str = "",
+    to_shard: bool = False,
 ) -> PreTrainedModel:
     """Load a causal language model in eval mode, quietly.
 
@@ -121,6 +127,7 @@ def load_causal_lm(
         double_quant: quantise the scales of the 4-bit blocks too; saves 0.37 bits per parameter.
         adapter: folder of a LoRA adapter for the model; "" for none. Into weights that are not in
             4 bits it is merged, so that it costs no time.
+        to_shard: leave the weights on the CPU, because the device has room for a part of them.
 
     Raises:
         ModelError: the weights or the adapter are missing, unreachable or do not match: the adapter
@@ -138,7 +145,7 @@ def load_causal_lm(
         network: Any = AutoModelForCausalLM.from_pretrained(
             source,
             dtype=dtype,
-            device_map={"": target},
+            device_map={"": "cpu" if to_shard else target},
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=Path(source).is_dir(),

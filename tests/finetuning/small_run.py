@@ -105,8 +105,8 @@ def trainer_of(
 
 
 # Its processes begin with the libraries imported, which takes longer than a small training.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
     ["torch", "trl.trainer.sft_trainer", "peft", "bitsandbytes", "medrag.finetuning.generator"]
 )
 
@@ -127,8 +127,8 @@ def start_training(
     folder.mkdir(parents=True, exist_ok=True)
     environment = environment or {}
     told = folder / f"stderr-{environment.get('RANK', 0)}.txt"
-    receive, send = _PROCESSES.Pipe(duplex=False)
-    process = _PROCESSES.Process(target=train_and_tell, args=(config, send, told, environment))
+    receive, send = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=train_and_tell, args=(config, send, told, environment))
     process.start()
     send.close()
     return process, receive, told

@@ -125,6 +125,16 @@ def test_on_the_cpu_the_whole_model_must_fit_in_ram(config: FineTuneConfig) -> N
     assert find_missing(config, small, PRESENT) == []
 
 
+def test_a_gpu_needs_room_for_its_shard_and_the_machine_for_all_of_them(
+    config: FineTuneConfig,
+) -> None:
+    small = replace(H100, gpu_free=11 * 10**9, ram=16 * 10**9)
+    assert find_missing(config, small, PRESENT)[0].startswith("GPU memory")
+    four = replace(small, shards=4, processes=4)
+    assert find_missing(config, four, PRESENT)[0].startswith("RAM")
+    assert find_missing(config, replace(four, ram=32 * 10**9), PRESENT) == []
+
+
 def test_the_content_of_model_folders_is_checked(config: FineTuneConfig, tmp_path: Path) -> None:
     config.device = Device.cpu
     index = json.dumps({"weight_map": {"a": "a.safetensors", "b": "b.safetensors"}})
