@@ -68,10 +68,25 @@ def trainer_class() -> Any:
             self.guard = Divergence(config.learning_rate)
             self.stop = StopRequest()
             self.add_callback(step_callback(self))
+            self._pack()
+            if config.neftune_alpha:
+                self.model.get_input_embeddings().register_forward_hook(
+                    lambda module, _, embedded: (
+                        with_noise(embedded, self._row_ends, config.neftune_alpha)
+                        if module.training
+                        else embedded
+                    )
+                )
+
+        def _pack(self) -> None:
+            """Choose the rows of each sequence."""
+            config = self.config
             # On a GPU the kernel for rows knows no shared beginnings; a window would cut them off,
             # and NEFTune's noise depends on a row's length.
-            self._shares = on_cpu and not (
-                config.neftune_alpha or getattr(self.model.config, "sliding_window", None)
+            self._shares = config.packing and not (
+                self.args.device.type != "cpu"
+                or config.neftune_alpha
+                or getattr(self.model.config, "sliding_window", None)
             )
             if self._shares:
                 groups, self._lengths = with_same_beginning(self.train_dataset, config.max_length)
@@ -84,14 +99,6 @@ def trainer_class() -> Any:
                     [*chain.from_iterable(groups[one] for one in packed)]
                     for packed in pack(self._lengths, config.max_length)
                 ]
-            if config.neftune_alpha:
-                self.model.get_input_embeddings().register_forward_hook(
-                    lambda module, _, embedded: (
-                        with_noise(embedded, self._row_ends, config.neftune_alpha)
-                        if module.training
-                        else embedded
-                    )
-                )
 
         def tokens_per_step(self) -> float:
             """Mean tokens that an optimiser step computes in this process."""

@@ -73,7 +73,10 @@ def _attend(
     if not sliding_window or max_length_q <= sliding_window:
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
         shared = [(0, 0)] * (len(ends) - 1) if beginnings is None else beginnings.tolist()
-        rows = [Span(*one, *own) for one, own in zip(shared, pairwise(ends), strict=True)]
+        rows = [
+            Span(shared_start, shared_end, start, end)
+            for (shared_start, shared_end), (start, end) in zip(shared, pairwise(ends), strict=True)
+        ]
         return attend_in_blocks(query, key, value, scale, rows).transpose(1, 2), None
     outputs = []
     for start, end in pairwise(ends):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from ..hardware import release_memory
 from .guards import early_stopped
+
+_RELEASED = 10  # steps; rows of all lengths leave gaps in the heap, and releasing takes 0.15 s
 
 
 def step_callback(trainer: Any) -> Any:
@@ -27,6 +30,8 @@ def step_callback(trainer: Any) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             control.should_log |= state.global_step >= state.max_steps
+            if state.global_step % _RELEASED == 0 and args.device.type == "cpu":
+                release_memory()
             (asked,) = trainer.sum(trainer.stop.number is not None)  # of any process
             if asked:
                 control.should_save = control.should_training_stop = True

@@ -25,7 +25,7 @@ class RetrieverResult:
     Attributes:
         base_model: folder of the encoder it started from.
         pairs: how many (question, passage) pairs it was trained on.
-        skipped_rows: rows of the train split whose passage is unknown or altered.
+        skipped_rows: rows of the train split whose passage is unknown, altered or shared.
         truncated: passages longer than `max_length` tokens, whose end training did not see.
         first_loss, train_loss: of the first and the last step, in nats per question.
         seconds: wall time.

@@ -22,7 +22,7 @@ def made(number: int, size: int = 1) -> Made:
     row = Row(
         id=str(number), question="Why?", answer="So.", answers=[], kind="text", exact=[["a"], []],
         nuggets=[], answerable=True, documents=["d"], contexts=[{**NO_PASSAGE, "text": text}],
-        oracle=1, passage=NO_PASSAGE, variant=Variant.oracle, altered="", left_out=0,
+        oracle=1, passage=NO_PASSAGE, variant=Variant.oracle, altered="", shares="", left_out=0,
         prompt=message, completion=completion("So. [1]"),
     )  # fmt: skip
     pair = Pair(row.id, row.prompt, row.completion, completion("No."), "it is wrong")

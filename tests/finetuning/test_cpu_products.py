@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from medrag.config import Device
 from medrag.finetuning.cpu_adapters import use_fast_adapters
-from medrag.finetuning.cpu_attention import BLOCK, attend_in_blocks
+from medrag.finetuning.cpu_attention import BLOCK, Span, attend_in_blocks
 from medrag.finetuning.tiny import build_tiny_model
 from medrag.generation.loading import load_causal_lm
 from tests.finetuning.small_run import SHAPE, TEXTS
@@ -97,8 +98,8 @@ def test_attention_in_blocks_is_causal_attention_of_each_row(heads: tuple[int, i
         torch.randn(1, count, sum(lengths), 16, requires_grad=True)
         for count in (heads[0], heads[1], heads[1])
     ]
-    ends = torch.tensor(lengths).cumsum(0).tolist()
-    found = attend_in_blocks(*given, 0.25, ends)
+    ends = [0, *accumulate(lengths)]
+    found = attend_in_blocks(*given, 0.25, [Span(0, 0, *one) for one in pairwise(ends)])
     weights = torch.randn_like(found)
     (found * weights).sum().backward()
     gradients = [one.grad.clone() for one in given]
@@ -117,8 +118,33 @@ def test_attention_in_blocks_is_causal_attention_of_each_row(heads: tuple[int, i
 
 def test_a_row_does_not_see_another() -> None:
     torch.manual_seed(0)
+    rows = [Span(0, 0, 0, 12), Span(0, 0, 12, 20)]
     given = [torch.randn(1, 2, 20, 8) for _ in range(3)]
-    found = attend_in_blocks(*given, 0.3, [12, 20])
+    found = attend_in_blocks(*given, 0.3, rows)
     for one in given:
         one[:, :, :12] = 9.0
-    assert torch.equal(attend_in_blocks(*given, 0.3, [12, 20])[:, :, 12:], found[:, :, 12:])
+    assert torch.equal(attend_in_blocks(*given, 0.3, rows)[:, :, 12:], found[:, :, 12:])
+
+
+@pytest.mark.parametrize("shared", [1, BLOCK - 1, BLOCK + 3])
+def test_a_row_sees_what_it_shares_with_an_earlier_one(shared: int) -> None:
+    torch.manual_seed(0)
+    first, second = BLOCK + 9, BLOCK + 2
+    given = [torch.randn(1, 4, first + second, 8, requires_grad=True) for _ in range(3)]
+    rows = [Span(0, 0, 0, first), Span(0, shared, first, first + second)]
+    found = attend_in_blocks(*given, 0.3, rows)
+    weights = torch.randn_like(found)
+    gradients = torch.autograd.grad((found * weights).sum(), given)
+    one = scaled_dot_product_attention(
+        *(each[:, :, :first] for each in given), is_causal=True, scale=0.3
+    )
+    other = scaled_dot_product_attention(
+        *(torch.cat([each[:, :, :shared], each[:, :, first:]], dim=2) for each in given),
+        is_causal=True,
+        scale=0.3,
+    )
+    wanted = torch.cat([one, other[:, :, shared:]], dim=2)
+    assert torch.allclose(found, wanted, atol=1e-5)
+    expected = torch.autograd.grad((wanted * weights).sum(), given)
+    for gradient, right in zip(gradients, expected, strict=True):
+        assert torch.allclose(gradient, right, atol=1e-4)

@@ -177,19 +177,16 @@ def sharing(number: int, passages: str) -> dict[str, Any]:
     return {**given, "prompt": [{"role": "user", "content": asked}]}
 
 
-@pytest.mark.parametrize("packing", [False, True])
-def test_rows_that_share_a_beginning_have_their_own_losses(
-    base: str, tmp_path: Path, packing: bool
-) -> None:
+def test_rows_that_share_a_beginning_have_their_own_losses(base: str, tmp_path: Path) -> None:
     passages = ["Take metformin daily with food. " * 12, "Insulin is kept cold. " * 15]
     rows = [sharing(number, text) for text in passages for number in range(4)]
     trainer = trainer_of(
-        base, tmp_path, [*rows, UNEVEN[0]], packing=packing, max_length=512, batch_size=1
+        base, tmp_path, [*rows, UNEVEN[0]], packing=True, max_length=512, batch_size=1
     )
     trainer.model.eval()
     trainable = [p for p in trainer.model.parameters() if p.requires_grad]
     batches = list(trainer.get_train_dataloader())
-    assert len(batches) == (2 if packing else 3)
+    assert len(batches) == 2
     given = [trainer.train_dataset[place] for place in range(9)]
     assert sum(map(tokens_of, batches)) == sum(len(one["input_ids"]) for one in given)
     computed = sum(batch["input_ids"].numel() for batch in batches)
@@ -202,12 +199,23 @@ def test_rows_that_share_a_beginning_have_their_own_losses(
         torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("change", [{"neftune_alpha": 5.0}, {"max_length": 128}])
-def test_beginnings_are_not_shared_where_that_would_change_something(
-    base: str, tmp_path: Path, change: dict[str, Any]
+@pytest.mark.parametrize(
+    ("change", "batches", "shared"),
+    [
+        ({}, 1, True),
+        ({"max_length": 128}, 2, True),
+        ({"packing": False}, 4, False),
+        ({"neftune_alpha": 5.0}, 2, False),
+    ],
+)
+def test_a_group_is_no_longer_than_a_sequence_and_there_may_be_none(
+    base: str, tmp_path: Path, change: dict[str, Any], batches: int, shared: bool
 ) -> None:
-    """Noise depends on a row's length, and a group is no longer than a sequence."""
+    """Noise depends on a row's length, and without packing each row is a sequence."""
     rows = [sharing(number, "Take metformin daily. " * 8) for number in range(4)]
-    trainer = trainer_of(base, tmp_path, rows, batch_size=1, **change)
+    settings = {"packing": True, "max_length": 160, "batch_size": 1} | change
+    trainer = trainer_of(base, tmp_path, rows, **settings)
     assert len(trainer.train_dataset) == 4
-    assert len(list(trainer.get_train_dataloader())) == (4 if "neftune_alpha" in change else 2)
+    loaded = list(trainer.get_train_dataloader())
+    assert len(loaded) == batches
+    assert ("beginnings" in loaded[0]) == shared

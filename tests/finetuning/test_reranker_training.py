@@ -38,6 +38,7 @@ def row(number: int, altered: bool = False) -> dict[str, Any]:
         "question": question(number),
         "contexts": contexts,
         "passage": contexts[0],
+        "shares": "",
     }
 
 
@@ -62,10 +63,11 @@ def first_places(model: str) -> int:
 
 
 def test_the_right_passages_come_first(tmp_path: Path) -> None:
-    rows = [*(row(number) for number in range(4)), row(0, altered=True)]
+    unused = [row(0, altered=True), {**row(1), "shares": "0"}]
+    rows = [*(row(number) for number in range(4)), *unused]
     config = save(tmp_path, rows, learning_rate=1e-3, epochs=8)
     result = train_reranker(config, report_to=[], run_name="test")
-    assert (result.lists, result.skipped_rows, result.steps) == (32, 1, 8)
+    assert (result.lists, result.skipped_rows, result.steps) == (32, 2, 8)
     assert result.train_loss < 0.3 * result.first_loss
     assert (first_places("packaged"), first_places(config.dir)) == (0, 4)
     names = {path.name for path in Path(config.dir).iterdir()}

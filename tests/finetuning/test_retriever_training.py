@@ -28,7 +28,7 @@ def row(number: int, document: str = "d", altered: bool = False) -> dict[str, An
         "altered": altered,
     }
     question = f"What does {NAMES[number]} look like?"
-    return {"id": str(number), "question": question, "passage": passage}
+    return {"id": str(number), "question": question, "passage": passage, "shares": ""}
 
 
 def save(folder: Path, rows: list[dict[str, Any]]) -> RetrieverTuneConfig:
@@ -54,9 +54,10 @@ def first_places(folder: str) -> int:
 
 
 def test_questions_move_to_their_passages(tmp_path: Path) -> None:
-    config = save(tmp_path, [*(row(n) for n in range(8)), row(0, ""), row(1, altered=True)])
+    unused = [row(0, ""), row(1, altered=True), {**row(2), "shares": "1"}]
+    config = save(tmp_path, [*(row(n) for n in range(8)), *unused])
     result = train_retriever(config, report_to=[], run_name="test")
-    assert (result.pairs, result.skipped_rows, result.truncated) == (8, 2, 0)
+    assert (result.pairs, result.skipped_rows, result.truncated) == (8, 3, 0)
     assert result.steps == 6
     assert result.train_loss < 0.7 * result.first_loss
     assert first_places(config.dir) > first_places("")
