@@ -1,8 +1,9 @@
 """Every stage on samples/, as a person would type it: `make demo`.
 
-Index → dataset → QLoRA of a small model, with replies before and after → evaluation → three
-questions → two claims about a dose. A second run skips what is up to date. Results go to outputs/,
-or to the directory that DEMO_OUTPUTS names; DEMO_TRAINING replaces the settings of the training.
+Index → dataset of questions that rules write from it → QLoRA of a small model, with replies before
+and after → evaluation → three questions → two claims about a dose. A second run skips what is up to
+date. Results go to outputs/, or to the directory that DEMO_OUTPUTS names; DEMO_TRAINING replaces
+the settings of the training.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def stages() -> list[list[str]]:
     questions = "samples/questions.jsonl"
     return [
         ["build_index", "corpus.paths=[samples/corpus]", *index, *tracking],
-        ["build_dataset", SMALL, f"dataset.questions={questions}", *index, *dataset, *tracking],
+        ["build_dataset", SMALL, "dataset.questions=", *index, *dataset, *tracking],
         ["train", SMALL, *TRAINING, *training, *tracking],
         ["evaluate", f"evaluation.questions={questions}", *index, *evaluation, *tracking],
     ]

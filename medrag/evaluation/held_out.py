@@ -6,15 +6,14 @@ corrected: the figures say what a model writes by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from rich.table import Table
 
-from ..generation import Generator
-from ..generation.prompts import REFUSAL, Prompt
+from ..generation.prompts import REFUSAL, Prompt, Reply
 from ..grounding import check_support
 from ..grounding.statements import parse_reply, parse_statements
 from ..metrics import token_f1
@@ -69,7 +68,7 @@ class Scores:
         return cls(**{name: Figure(**figure) for name, figure in figures.items()})
 
 
-System = Callable[[Row], Said]
+System = Callable[[Sequence[Row]], Iterable[Said]]  # replies in the order of the rows
 
 MEASURES = {
     "right_citation": "right citation",
@@ -111,8 +110,8 @@ def ask_all(
     replies: dict[str, list[Said]] = {}
     for name, answer in systems.items():
         replies[name] = []
-        for row in rows:
-            replies[name].append(answer(row))
+        for said in answer(rows):
+            replies[name].append(said)
             advance(1)
     return replies
 
@@ -140,19 +139,27 @@ def score(rows: Sequence[Row], replies: Sequence[Said]) -> Scores:
     return Scores(**means, abstained=bootstrap.mean(abstained))
 
 
-def model(generator: Generator) -> System:
+class _Model(Protocol):
+    def generate_all(self, prompts: Sequence[Prompt]) -> Iterator[Reply]: ...
+
+
+def model(generator: _Model) -> System:
     """A language model, asked as in answering; its reply is taken as it comes."""
 
-    def answer(row: Row) -> Said:
-        passages = [_as_hit(context, at) for at, context in enumerate(row["contexts"], 1)]
-        reply = generator.generate(Prompt(row["question"], tuple(passages), row["prompt"]))
-        return _said(reply.text, parse_reply(reply, len(passages)).statements, row)
+    def answer(rows: Sequence[Row]) -> Iterator[Said]:
+        prompts = [Prompt(row["question"], tuple(_passages(row)), row["prompt"]) for row in rows]
+        for row, reply in zip(rows, generator.generate_all(prompts), strict=True):
+            yield _said(reply.text, parse_reply(reply, len(row["contexts"])).statements, row)
 
     return answer
 
 
-def most_words(row: Row) -> Said:
+def most_words(rows: Iterable[Row]) -> Iterator[Said]:
     """The rule to beat: the passage with most words of the question, and its first sentence."""
+    return map(_most_words, rows)
+
+
+def _most_words(row: Row) -> Said:
     asked = set(terms(row["question"]))
 
     def shared(number: int) -> tuple[int, int]:
@@ -173,7 +180,7 @@ def extractive_reader(rag: RAGPipeline) -> System:
     def answer(row: Row) -> Said:
         found = [(hit.document, hit.start) for hit in rag.retrieve(row["question"], _SEARCHED)]
         places = {place: rank for rank, place in reversed([*enumerate(found)])}
-        passages = [_as_hit(context, at) for at, context in enumerate(row["contexts"], 1)]
+        passages = _passages(row)
         passages.sort(key=lambda hit: places.get((hit.document, hit.start), len(found)))
         draft = rag.draft(row["question"], passages)
         if draft.answer.abstained or draft.answer.confidence < rag.threshold:
@@ -191,7 +198,7 @@ def extractive_reader(rag: RAGPipeline) -> System:
         )
         return _said(_marked(statements), statements, row)
 
-    return answer
+    return lambda rows: map(answer, rows)
 
 
 def _said(text: str, statements: Sequence[Statement], row: Row) -> Said:
@@ -213,6 +220,10 @@ def _marked(statements: Sequence[Statement]) -> str:
     return " ".join(
         f"{one.text} {''.join(f'[{number}]' for number in one.cited)}" for one in statements
     )
+
+
+def _passages(row: Row) -> list[Hit]:
+    return [_as_hit(context, at) for at, context in enumerate(row["contexts"], 1)]
 
 
 def _as_hit(context: Mapping[str, Any], number: int) -> Hit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from medrag.evaluation.held_out import (
     most_words,
     score,
 )
-from medrag.generation.prompts import REFUSAL, Pieces, Prompt, Reply, build_messages, completion
+from medrag.generation.prompts import REFUSAL, Prompt, Reply, build_messages, completion
 from medrag.pipeline import RAGPipeline
 from tests.evaluation.conftest import MakeConfig
 
@@ -64,21 +65,13 @@ ROWS = [
 class Replies:
     """A model that replies what it was told to, in turn."""
 
-    reads_messages = True
-
     def __init__(self, *texts: str) -> None:
         self._texts = iter(texts)
         self.prompts: list[Prompt] = []
 
-    def generate(self, prompt: Prompt) -> Reply:
-        self.prompts.append(prompt)
-        return Reply(next(self._texts))
-
-    def stream(self, prompt: Prompt) -> Pieces:
-        raise NotImplementedError
-        yield ""
-
-    def close(self) -> None: ...
+    def generate_all(self, prompts: Sequence[Prompt]) -> Iterator[Reply]:
+        self.prompts += prompts
+        yield from map(Reply, self._texts)
 
 
 def values(*texts: str) -> dict[str, float | None]:
@@ -128,7 +121,7 @@ def test_a_model_reads_the_prompt_of_the_row() -> None:
 
 
 def test_the_rule_takes_the_passage_with_most_words() -> None:
-    said = [most_words(one) for one in ROWS]
+    said = list(most_words(ROWS))
     assert [one.statements[0].cited for one in said[:2]] == [(3,), (2,)]
     assert said[1].text == "Colchicine is given at 500 micrograms twice daily. [2]"
     assert all(one.statements for one in said)  # it never refuses
@@ -146,13 +139,14 @@ def test_rows_are_drawn_by_their_ids_and_keep_their_order() -> None:
 def test_the_reader_answers_from_the_passages_of_the_row(configure: MakeConfig) -> None:
     config = configure([])
     with RAGPipeline(config) as rag:
-        said = extractive_reader(rag)(ROWS[1])
+        (said,) = extractive_reader(rag)(ROWS[1:2])
         assert said.statements[0].cited == (2,)
         assert "500 micrograms" in said.text
         assert said.support == 1.0
     config.grounding.min_confidence = 1.0
     with RAGPipeline(config) as rag:
-        assert not extractive_reader(rag)(ROWS[1]).statements
+        (said,) = extractive_reader(rag)(ROWS[1:2])
+        assert not said.statements
 
 
 def test_a_card_shows_results_samples_and_the_loss(tmp_path: Any) -> None:

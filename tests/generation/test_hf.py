@@ -72,6 +72,21 @@ def test_answers_are_greedy_new_text_only(base: Path) -> None:
     assert tokenizer.decode(ids[start:], skip_special_tokens=True).strip() == first.text
 
 
+def test_several_prompts_at_once_have_the_answers_they_have_alone(base: Path) -> None:
+    """In fp32; more of them than are answered at once, of different lengths."""
+    config = GeneratorConfig(model=str(base), max_new_tokens=12)
+    generator = HFGenerator(config, Device.cpu)
+    generator._load_model().float()
+    asked = [
+        Prompt("?", (), [{"role": "user", "content": "What is gout? " * (1 + number % 4)}])
+        for number in range(11)
+    ]
+    alone = [generator.generate(one) for one in asked]
+    assert list(generator.generate_all(asked)) == alone
+    assert len({one.text for one in alone}) > 1
+    assert list(generator.generate_all([])) == []
+
+
 def test_a_streamed_answer_is_the_whole_answer(base: Path) -> None:
     generator = HFGenerator(GeneratorConfig(model=str(base), max_new_tokens=24), Device.cpu)
     pieces = list(generator.stream(PROMPT))
