@@ -29,7 +29,9 @@ from medrag.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUTS = os.environ.get("DEMO_OUTPUTS", "outputs")
-TRAINING = os.environ.get("DEMO_TRAINING", "finetune.max_minutes=4").split()
+TRAINING = os.environ.get(
+    "DEMO_TRAINING", "finetune.max_minutes=4 finetune.held_out_rows=24"
+).split()
 ADAPTER = "models/smollm2-qlora"
 QUESTIONS = (
     "Is aspirin safe for children with influenza?",
@@ -141,8 +143,8 @@ def before_and_after() -> Table:
 def next_commands() -> Table:
     """Commands to try next."""
     table = Table.grid(padding=(0, 2))
-    table.add_column()
     table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for what, command in (
         ("ask more", "medrag.ask"),
         ("index your own documents", "medrag.build_index 'corpus.paths=\\[DIR]'"),
