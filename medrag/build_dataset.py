@@ -69,7 +69,7 @@ def run(config: Config) -> DatasetReport:
         if found := dataset.found():
             return DatasetReport(directory, dict(found.counts), up_to_date=True)
         selected, unknown, maker = _ready(config, rag, questions)
-        splits, left_out = selected.splits, selected.left_out
+        splits = selected.splits
         counts: dict[str, Any] = {}
         with (
             track(config.tracking, "build_dataset", dataset.settings) as tracked,
@@ -77,16 +77,20 @@ def run(config: Config) -> DatasetReport:
         ):
             # A teacher that is asked again may write other questions.
             asked = [(split, repr(one)) for split in SPLITS for one in splits[split]]
+            asked += [("shared", repr(one)) for one in selected.training]
             prepare(work, fingerprint([dataset.fingerprint, asked]))
             with Journal(work / "made.jsonl") as journal:
                 _make(splits, maker, journal)
                 with dataset.replacing(counts) as fresh:
                     tally = Tally()
                     unread = [*questions.rejected, *unknown]
-                    others: dict[str, Sequence[Any]] = {"left_out": left_out, "rejected": unread}
+                    others: dict[str, Sequence[Any]] = {
+                        "left_out": selected.left_out,
+                        "rejected": unread,
+                    }
                     write_lines(fresh, tally.watched(journal), others)
                     write_tables(fresh, work, dataset.fingerprint)
-                    counts |= tally.counts(splits, left_out, questions.rejected, unknown)
+                    counts |= tally.counts(selected, questions.rejected, unknown)
                     counts |= questions.counts
                     write_card(fresh, counts, config.dataset, dataset.parents["index"])
             tracked.summary(counts)

@@ -85,7 +85,7 @@ def launch(stage: Callable[[Config], object], stopped: str = _CONTINUED) -> None
 
     # OpenMP threads spin while they wait, which makes torch several times slower on shared cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # Kernels for 1,024 shapes, the default, take 0.7 GB in a training with rows of all lengths.
+    # By default, oneDNN keeps kernels for 1,024 shapes: rows of all lengths would fill memory.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     # Libraries warn about names that will change; a user of the shell can do nothing about it.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")

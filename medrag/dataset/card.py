@@ -12,7 +12,8 @@ from ..manifest import Parent
 from ..text.words import words
 from ..types import Example, Rejected
 from . import SPLITS, leaks
-from .rows import LeftOut, Reason, Variant
+from .rows import Reason, Variant
+from .selection import Selection
 
 
 class Tally:
@@ -31,6 +32,7 @@ class Tally:
         for row in made["rows"]:
             counts["rows"] += 1
             counts[f"rows_{row['variant'].replace('-', '_')}"] += 1
+            counts["rows_shared"] += bool(row["shares"])
             counts["documents_unknown"] += row["answerable"] and not row["documents"]
             counts["contexts"] += len(row["contexts"])
             counts["contexts_left_out"] += row["left_out"]
@@ -45,33 +47,31 @@ class Tally:
 
     def counts(
         self,
-        splits: Mapping[str, Sequence[Example]],
-        left_out: Sequence[LeftOut],
+        selected: Selection,
         rejected: Sequence[Rejected],
         unknown: Sequence[Rejected],
     ) -> dict[str, Any]:
         """Everything that was counted, by split, and what no split has.
 
         Args:
-            splits: the questions that rows were made of.
-            left_out: questions of which no rows were made.
+            selected: the questions that rows were made of, and those left out before.
             rejected: records of the question file that could not be used.
             unknown: questions of which nothing tells whether they are answerable.
         """
-        for one in left_out:
+        for one in selected.left_out:
             self._counts[one.split][f"dropped_{one.reason}"] += 1
         counts: dict[str, Any] = {
             "rejected_questions": len(rejected),
             "unknown_questions": len(unknown),
         }
-        train = _asked(splits["train"])
+        train = _asked(selected.training)  # all that shared passages may be asked
         for split, found in self._counts.items():
             counts[split] = {name: found[name] for name in _MEANING if name not in _SHARED}
             labels = found["rows_oracle"]
             mean = round(found["label_words"] / labels, 1) if labels else 0.0
             counts[split]["label_words"] = mean
             if split != "train":
-                shared = leaks(train, _asked(splits[split]))
+                shared = leaks(train, _asked(selected.splits[split]))
                 counts[split] |= {
                     name: len(some) for name, some in zip(_SHARED, shared, strict=True)
                 }
@@ -90,6 +90,7 @@ _MEANING = {
     "rows_near_miss": "one thing in it was swapped, so that it is **false on purpose**",
     "rows_unanswerable": "no document answers; the label is the refusal",
     "rows_unsupported": "no passage bears out the reference answer; no label, test only",
+    "rows_shared": "of these, other questions about the passages of a row",
     "documents_unknown": "answerable, but the question names no document of the index",
     "contexts": "passages in all rows",
     "contexts_left_out": "passages that did not fit the prompt budget",
