@@ -302,6 +302,18 @@ def test_the_counts_are_those_of_the_rows(built: Config) -> None:
         assert wanted.items() <= counts[split].items()
 
 
+def test_rows_that_share_passages_are_counted(world: Config) -> None:
+    config = deepcopy(world)
+    config.dataset.shared_questions = 2
+    report = run(config)
+    for split in SPLITS:
+        rows = [json.loads(line) for line in (report.directory / f"{split}.jsonl").open()]
+        shared = [row for row in rows if row["shares"]]
+        assert report.counts[split]["rows_shared"] == len(shared)
+        assert bool(shared) == (split == "train")
+        assert report.counts[split].get("documents_shared_with_train", 0) == 0
+
+
 def test_an_unsupported_answer_is_not_taught(world: Config) -> None:
     made_up = "Caesium melts easily in the hand of a patient."
     rows = question_rows()[: len(NOTES)]

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from medrag import CorpusConfig, DatasetConfig, IndexConfig, PipelineConfig, RAGPipeline
+from medrag import DatasetConfig, RAGPipeline
 from medrag.dataset.questions import DocumentNames
 from medrag.dataset.raft import RowMaker
 from medrag.dataset.rows import Made, Row, Variant
 from medrag.dataset.similar import EvaluationSets
 from medrag.generation.prompts import REFUSAL
 from medrag.grounding import check_support, parse_statements
-from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.types import Example
+from tests.dataset.small_index import pipeline_over
 
 DRUGS = [
     "Vexamide", "Torlidol", "Quinarol", "Bremazine", "Foltamide", "Nexidol", "Harbazine",
@@ -63,18 +63,7 @@ DOSE = Example(
 
 @pytest.fixture(scope="module")
 def rag(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Iterator[RAGPipeline]:
-    root = tmp_path_factory.mktemp("raft")
-    lines = [
-        json.dumps({"id": id_, "title": title, "text": text})
-        for id_, (title, text) in NOTES.items()
-    ]
-    (root / "notes.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    config = PipelineConfig(
-        corpus=CorpusConfig(paths=[str(root / "notes.jsonl")]),
-        index=IndexConfig(dir=str(root / "index")),
-    )
-    IndexBuilder(config, embedder).mirror()
-    with RAGPipeline(config, embedder) as opened:
+    with pipeline_over(NOTES, tmp_path_factory.mktemp("raft"), embedder) as opened:
         yield opened
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from medrag import CorpusConfig, DatasetConfig, IndexConfig, PipelineConfig, RAGPipeline
+from medrag import DatasetConfig, RAGPipeline
 from medrag.dataset.questions import DocumentNames
 from medrag.dataset.raft import RowMaker
 from medrag.dataset.rows import Row
 from medrag.generation.prompts import REFUSAL
-from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
 from medrag.types import Example
+from tests.dataset.small_index import pipeline_over
 
 DRUGS = ("Vexamide", "Torlidol", "Quinarol", "Bremazine", "Foltamide", "Nexidol")
 SETTINGS = DatasetConfig(
@@ -39,14 +38,8 @@ def rag(tmp_path_factory: pytest.TempPathFactory, embedder: TextEmbedder) -> Ite
     texts = {name.lower(): f"{dose(name)} Ask your nurse first." for name in DRUGS}
     # Another document answers the question about Nexidol, too.
     texts["ward"] = f"{dose('Nexidol')} It is kept in the ward."
-    lines = [json.dumps({"id": id_, "title": id_, "text": text}) for id_, text in texts.items()]
-    (root / "notes.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    config = PipelineConfig(
-        corpus=CorpusConfig(paths=[str(root / "notes.jsonl")]),
-        index=IndexConfig(dir=str(root / "index")),
-    )
-    IndexBuilder(config, embedder).mirror()
-    with RAGPipeline(config, embedder) as opened:
+    notes = {id_: (id_, text) for id_, text in texts.items()}
+    with pipeline_over(notes, root, embedder) as opened:
         yield opened
 
 
