@@ -16,9 +16,10 @@ from ..config import FineTuneConfig
 from ..errors import ConfigError, MedragError, PreflightError
 from ..generation.loading import load_causal_lm, load_tokenizer
 from . import load_dataset, quiet_libraries
+from .memory import GB, estimate_memory
 from .packing import lengths_of
 from .planning import all_steps, probe, steps_in
-from .preflight import GB, estimate_memory, look_for_weights, preflight
+from .preflight import look_for_weights, preflight
 from .row_view import RowView, view
 from .sharding import shards
 from .tiny import TINY, build_tiny_model
