@@ -223,15 +223,19 @@ def summary_table(report: DatasetReport) -> Table:
         values = [report.counts[split].get(name, "") for split in SPLITS]
         if any(values):
             table.add_row(name.replace("_", " "), *(str(value) for value in values))
-    left_out = {
-        "could not be used": report.counts["rejected_questions"],
-        "may be answerable or not": report.counts["unknown_questions"],
+    rejected = {
+        "that could not be used": report.counts["rejected_questions"],
+        "of which nothing tells whether they are answerable": report.counts["unknown_questions"],
     }
-    if any(left_out.values()):
-        table.caption = "left out, see rejected.jsonl: " + ", ".join(
-            f"{count} {why}" for why, count in left_out.items() if count
+    notes = [f"rejected.jsonl: {count} questions {why}" for why, count in rejected.items() if count]
+    test = report.counts["test"]
+    if test["rows"] and not test["rows_withheld"] + test["rows_unanswerable"]:
+        notes.append(
+            "no test row lacks the answer, so they do not show whether a model refuses; add "
+            "questions, or raise dataset.test_share"
         )
-        table.caption_justify = "left"
+    table.caption = "\n".join(notes) or None
+    table.caption_justify = "left"
     return table
 
 

@@ -125,7 +125,7 @@ def _measure(
 ) -> dict[str, Scores]:
     """Answer held-out rows before and after, and write the model card."""
     dataset = read_manifest(Path(config.finetune.dataset), "dataset")
-    start = "" if "adapter" not in artefact.parents else artefact.parents["adapter"].path
+    start = artefact.parents.get("adapter")
     base = str(result["base_model"])
     name = Path(base).name if Path(base).is_dir() else base  # no path: it says nothing elsewhere
     facts = {
@@ -133,8 +133,10 @@ def _measure(
         "base": f"{name}@{result['base_weights']}".rstrip("@"),
         "settings": artefact.settings,
         "result": result,
+        "start": start.fingerprint if start else "",
     }
-    return measure_adapter(fresh, result["base_model"], start, config, dataset, facts)
+    before = start.path if start else ""
+    return measure_adapter(fresh, result["base_model"], before, config, dataset, facts)
 
 
 def _adapter(config: Config) -> Artefact:
@@ -252,8 +254,10 @@ def summary_table(report: TrainReport) -> Table:
     if report.kind == "adapter":
         trained, total = counts["trainable_parameters"], counts["total_parameters"]
         table.add_row("trained", f"{trained:,} of {total:,} parameters ({trained / total:.1%})")
-        table.add_row("rows", f"{counts['train_rows']:,}  ({counts['skipped_rows']:,} left out)")
-        if "preferred" in counts:
+        read = f"each read {counts['epochs']:.1f} times, {counts['skipped_rows']:,} left out"
+        of_pairs = "preferred" in counts
+        table.add_row("pairs" if of_pairs else "rows", f"{counts['train_rows']:,}  ({read})")
+        if of_pairs:
             table.add_row("better reply preferred", f"{counts['preferred']:.0%} of the last pairs")
     elif report.kind == "reranker":
         skipped = f"{counts['skipped_rows']:,} rows have no gold passage, or no other"
@@ -265,7 +269,9 @@ def summary_table(report: TrainReport) -> Table:
     table.add_row("loss", f"{counts['first_loss']:.3f} → {counts['train_loss']:.3f} nats")
     if counts.get("eval_loss") is not None:
         table.add_row("validation loss", f"{counts['eval_loss']:.3f} nats")
-    table.add_row("steps", f"{counts['steps']:,} in {counts['seconds']:.1f} s")
+    before = counts.get("steps_before", 0)
+    since = f", the last {counts['steps'] - before:,} of them" if before else ""
+    table.add_row("steps", f"{counts['steps']:,}{since} in {counts['seconds']:.1f} s")
     table.add_row("peak memory", f"{counts['peak_mb']:,.0f} MB")
     if report.kind == "retriever":
         table.add_row("to use it", f"embedder.model={report.directory} index.dir=NEW_DIR")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ _COMMON = 3  # other documents that say a statement, from which on it tells noth
 # A distractor is one that does not answer. `check_support` leans to accept; among passages about
 # neighbouring subjects these bounds tell answers from them: docs/dataset.md.
 _SAYS, _SHARED = 0.7, 0.5  # score, and share of the terms
+# No passage says that "no"; it says the sentence after it.
+_YES_NO = re.compile(r"\s*(?:yes|no)\b(?:\s*[.,;:!]|\s[–—-](?=\s)|\s*\Z)\s*", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,8 @@ def leading(
 ) -> list[str]:
     """The first statements of an answer, up to `most` words; whole ones, so the first may be more.
 
-    Questions, headings and repetitions of the question answer nothing and are passed over.
+    Questions, headings and repetitions of the question answer nothing and are passed over, as are
+    "yes" and "no" before a sentence.
 
     Args:
         headings: see `no_answer`.
@@ -101,7 +105,7 @@ def leading(
     size = 0
     yes_no = example.kind is QuestionKind.yes_no
     # References of its own, such as "[12]", are part of what it says, and no markers.
-    for statement in parse_statements(without_markers(answer), passages=0):
+    for statement in parse_statements(without_markers(_without_yes_no(answer)), passages=0):
         if no_answer(statement.text, example.question, headings, yes_no=yes_no):
             continue
         size += len(words(statement.text))
@@ -109,6 +113,12 @@ def leading(
             break
         taken.append(statement.text)
     return taken
+
+
+def _without_yes_no(answer: str) -> str:
+    begins = _YES_NO.match(answer)
+    rest = answer[begins.end() :] if begins else answer
+    return rest[:1].upper() + rest[1:] if begins else answer
 
 
 def label_of(example: Example, passages: Sequence[Hit], most: int) -> Label | None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from textwrap import shorten
 
 from ..config import DatasetFieldsConfig
 from ..errors import QuestionError
@@ -147,15 +148,20 @@ class DocumentNames:
         Raises:
             QuestionError: some are not; the message has the first of them, with the nearest ids.
         """
-        names = dict.fromkeys(name for example in examples for name in example.documents)
+        names: dict[str, str] = {}
+        for example in examples:
+            for name in example.documents:
+                names.setdefault(name, example.question)
         former = {name for id_ in gone for name in document_names(id_)}
         unknown = [name for name in names if not self._find(name) and name not in former]
         if unknown:
             shown = "; ".join(map(self._described, unknown[:_SHOWN]))
             more = "; …" if len(unknown) > _SHOWN else ""
+            first = shorten(one_line(names[unknown[0]]), 60, placeholder=" …")
             raise QuestionError(
                 f"{len(unknown):,} of {len(names):,} document names in the questions are not in "
-                f"the index {self._index.location}: {shown}{more}. Index these documents with "
+                f"the index {self._index.location}: {shown}{more}. The first stands in the row of "
+                f"{first!r}. Index these documents with "
                 "medrag.build_index, or correct the names; docs/questions.md says how they resolve"
             )
 

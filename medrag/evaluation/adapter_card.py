@@ -31,6 +31,7 @@ class Facts:
         settings: those of `FineTuneConfig`.
         result: those of `TrainingResult`.
         scores: of each system on the same held-out rows; empty if none were answered.
+        start: fingerprint of the adapter that it continues from; "" for the base alone.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Facts:
     settings: Mapping[str, Any]
     result: Mapping[str, Any]
     scores: Mapping[str, Scores]
+    start: str = ""
 
 
 def write_card(
@@ -52,16 +54,22 @@ def write_card(
         rows: the held-out rows that were answered.
         replies: by system, in the order of the rows.
     """
-    draw_curves(directory / CURVES, facts.result["history"])
-    parts = [_head(facts), _lineage(facts), _training(facts)]
+    unit = "pair" if _of_pairs(facts) else "answer token"
+    draw_curves(directory / CURVES, facts.result["history"], unit)
+    parts = [_head(facts), _lineage(facts), _training(facts, unit)]
     parts += [_results(facts.scores), _samples(rows, replies)] if rows else [_NOT_ANSWERED]
     (directory / "README.md").write_text("\n".join([*parts, _LIMITS]), encoding="utf-8")
 
 
-def draw_curves(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Draw training and validation loss by optimiser step into a PNG."""
+def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], unit: str) -> None:
+    """Draw training and validation loss by optimiser step into a PNG.
+
+    Args:
+        unit: what the losses are nats per.
+    """
     import matplotlib
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.ticker import MaxNLocator
 
     style = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
     with matplotlib.rc_context(style):
@@ -70,8 +78,9 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
         _line(axes, history, "loss", "training", "#3182bd")
         _line(axes, history, "eval_loss", "validation", "#e08214")
         axes.set_xlabel("optimiser step")
-        axes.set_ylabel("loss, nats per answer token")
-        axes.set_ylim(bottom=0)
+        axes.set_ylabel(f"loss, nats per {unit}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(bottom=0, top=axes.get_ylim()[1])
         axes.legend()
         drawing.savefig(path)
 
@@ -118,28 +127,46 @@ def _lineage(facts: Facts) -> str:
 """
 
 
-def _training(facts: Facts) -> str:
+def _of_pairs(facts: Facts) -> bool:
+    """Whether it learned from pairs of replies (DPO), on top of another adapter."""
+    return "preferred" in facts.result
+
+
+def _training(facts: Facts, unit: str) -> str:
     result, settings = facts.result, facts.settings
     trained, total = result["trainable_parameters"], result["total_parameters"]
     validation = (
         "no validation rows" if result["eval_loss"] is None else f"{result['eval_loss']:.3f}"
     )
     named = ", ".join(f"{name}={value}" for name, value in settings.items() if name not in _PLACES)
+    before = result.get("steps_before", 0)
+    since = f", the last {result['steps'] - before:,} of them" if before else ""
+    kind = "pairs" if _of_pairs(facts) else "rows"
     return f"""\
 ## Training
 
 QLoRA (Dettmers et al. 2023): the base is frozen in 4-bit NF4, and {trained:,} of {total:,}
-parameters are trained. The loss is that of the answer only.
+parameters are trained. {_method(facts)}
 
-- rows: {result["train_rows"]:,} for training, {result["validation_rows"]:,} for validation;
-  {result["skipped_rows"]:,} left out
-- steps: {result["steps"]:,} in {result["seconds"]:,.0f} s
+- {kind}: {result["train_rows"]:,} for training, each read {result["epochs"]:.1f} times on average;
+  {result["validation_rows"]:,} for validation; {result["skipped_rows"]:,} left out
+- steps: {result["steps"]:,}{since} in {result["seconds"]:,.0f} s
 - training loss: {result["first_loss"]:.3f} → {result["train_loss"]:.3f}; validation loss:
-  {validation} (nats per answer token)
+  {validation} (nats per {unit})
 - settings: {named}
 
 ![loss curves]({CURVES})
 """
+
+
+def _method(facts: Facts) -> str:
+    if not _of_pairs(facts):
+        return "The loss is that of the answer only."
+    return f"""\
+It continues from the adapter
+`{facts.start}` by DPO (Rafailov et al. 2023): it learns which of two replies is the better one. The
+loss begins at ln 2 = 0.693. Of the last pairs, it prefers the better reply in
+{facts.result["preferred"]:.0%}, compared with that adapter. Below, "before" is that adapter."""
 
 
 def _results(scores: Mapping[str, Scores]) -> str:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ..generation.prompts import REFUSAL, Prompt, Reply
 from ..grounding import check_support
+from ..grounding.candidates import has_verb
 from ..grounding.statements import parse_reply, parse_statements
 from ..metrics import token_f1
 from ..pipeline import RAGPipeline
@@ -87,11 +88,11 @@ def scores_table(scores: Mapping[str, Scores]) -> Table:
         title_justify="left",
     )
     table.add_column("")
-    for label in MEASURES.values():
-        table.add_column(label, justify="right")
-    for name, one in scores.items():
-        figures = [getattr(one, measure).value for measure in MEASURES]
-        table.add_row(name, *("–" if value is None else f"{value:.2f}" for value in figures))
+    for name in scores:
+        table.add_column(name, justify="right")
+    for measure, label in MEASURES.items():
+        figures = [getattr(one, measure).value for one in scores.values()]
+        table.add_row(label, *("–" if value is None else f"{value:.2f}" for value in figures))
     return table
 
 
@@ -170,6 +171,7 @@ def _most_words(row: Row) -> Said:
         return Said(REFUSAL, (), 0.0)
     best = max(range(1, len(row["contexts"]) + 1), key=shared)
     sentences = parse_statements(row["contexts"][best - 1]["text"], passages=0)
+    sentences = [one for one in sentences if has_verb(one.text)] or sentences  # no headings
     statements = tuple(Statement(one.text, (best,)) for one in sentences[:1])
     return _said(_marked(statements), statements, row)
 

@@ -45,6 +45,8 @@ class TrainingResult:
         base_model: folder or hub id of the base; for the dry run, the folder it was made in.
         base_weights: hash of its weights; "" for one from the hub.
         steps: optimiser steps, including those before a resume.
+        steps_before: those before the last resume.
+        epochs: how often each row was read, on average.
         best_step: the step whose weights are kept: that with the lowest validation loss, or the
             last one without validation rows.
         first_loss: training loss of the first step, in nats per token.
@@ -64,6 +66,8 @@ class TrainingResult:
     base_model: str
     base_weights: str
     steps: int
+    steps_before: int
+    epochs: float
     best_step: int
     first_loss: float
     train_loss: float
@@ -156,7 +160,7 @@ def train_generator(
     plan_steps(trainer, config, run, started)
     training = time.monotonic()
     try:
-        tokens_before = train_to_the_end(trainer, config, work)
+        before = train_to_the_end(trainer, config, work)
         state = trainer.state
         best = state.best_global_step or state.global_step
         read_weights(checkpoint_of(work, best), trainer.model)
@@ -172,6 +176,8 @@ def train_generator(
         base_model=base,
         base_weights=weights_hash(base),
         steps=state.global_step,
+        steps_before=before.global_step,
+        epochs=state.epoch,
         best_step=best,
         first_loss=losses[0],
         train_loss=losses[-1],
@@ -183,7 +189,7 @@ def train_generator(
         trainable_parameters=trainable,
         total_parameters=total,
         tokens=state.num_input_tokens_seen,
-        tokens_per_second=(state.num_input_tokens_seen - tokens_before) / training,
+        tokens_per_second=(state.num_input_tokens_seen - before.num_input_tokens_seen) / training,
         fill_rate=trainer.fill_rate(),
         seconds=time.monotonic() - started,
         history=state.log_history,

@@ -48,6 +48,7 @@ class PreferenceResult:
     base_model: str
     base_weights: str
     steps: int
+    epochs: float
     first_loss: float
     train_loss: float
     eval_loss: float | None
@@ -155,6 +156,7 @@ def train_preferences(
         base_model=base,
         base_weights=weights_hash(base),
         steps=trainer.state.global_step,
+        epochs=trainer.state.epoch,
         first_loss=losses[0],
         train_loss=losses[-1],
         eval_loss=None,

@@ -6,7 +6,7 @@ import logging
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import FineTuneConfig
 from ..errors import DivergenceError, MedragError
@@ -15,6 +15,9 @@ from . import watched
 from .checkpoints import Run, latest_checkpoint
 from .guards import early_stopped, stop_requests
 from .planning import all_steps, steps_that_fit
+
+if TYPE_CHECKING:
+    from transformers import TrainerState
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +38,11 @@ def plan_steps(trainer: Any, config: FineTuneConfig, run: Run, started: float) -
     trainer.args.warmup_steps = min(config.warmup_steps, steps // 5)
 
 
-def train_to_the_end(trainer: Any, config: FineTuneConfig, work: Path) -> int:
+def train_to_the_end(trainer: Any, config: FineTuneConfig, work: Path) -> TrainerState:
     """Train to the end, from the last checkpoint if there is one.
 
     Returns:
-        How many tokens had been trained on before.
+        The state of that checkpoint, or a new one.
     """
     from transformers import TrainerState
 
@@ -51,7 +54,7 @@ def train_to_the_end(trainer: Any, config: FineTuneConfig, work: Path) -> int:
             logger.warning("continuing the interrupted run after step %d", before.global_step)
     if _is_over(before, config, trainer):  # it was stopped before its adapter was sealed
         trainer.state = before
-        return int(before.num_input_tokens_seen)
+        return before
     with stop_requests() as trainer.stop, watched(trainer, "training"):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     state = trainer.state
@@ -62,7 +65,7 @@ def train_to_the_end(trainer: Any, config: FineTuneConfig, work: Path) -> int:
             f"training was stopped at step {state.global_step} of {state.max_steps}; the "
             "checkpoint is saved, and the same command continues from it"
         )
-    return int(before.num_input_tokens_seen)
+    return before
 
 
 def _is_over(state: Any, config: FineTuneConfig, trainer: Any) -> bool:

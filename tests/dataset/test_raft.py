@@ -189,6 +189,20 @@ def test_a_few_words_are_an_answer_if_the_passage_has_them(rag: RAGPipeline) -> 
     assert make(rag, replace(DOSE, answer="Twice daily at 70 mg.")).rows == []
 
 
+@pytest.mark.parametrize("before", ["Yes. ", "No, ", "No – "])
+def test_yes_and_no_before_a_sentence_are_no_part_of_the_label(
+    rag: RAGPipeline, before: str
+) -> None:
+    example = replace(DOSE, answer=f"{before}it must not be taken with grapefruit.")
+    assert said(only(make(rag, example))).startswith("It must not be taken with grapefruit")
+    kept = replace(DOSE, answer="No tablet says more.")  # that one is a word of the sentence
+    assert only(make(rag, kept, split="test")).variant == Variant.unsupported
+    alone = make(rag, replace(DOSE, answer="No."))
+    assert alone.rows == []
+    assert alone.left_out is not None
+    assert alone.left_out.reason == "unsupported"
+
+
 def test_the_label_ends_with_the_last_sentence_that_fits(rag: RAGPipeline) -> None:
     answer = NOTES["zolpamide"][1]
     rows = [

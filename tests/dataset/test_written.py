@@ -83,6 +83,25 @@ def test_what_cannot_be_understood_alone_is_not_asked_about(examples: list[Examp
     assert not answers & {"We studied gout for years.", "It hurts."}
 
 
+def test_what_is_not_so_answers_nothing(tmp_path: Path, tiny: Path) -> None:
+    """A refusal, an interaction, attacks of something, and a value within a ratio."""
+    notes = {
+        "asthma": (
+            "Asthma",
+            "Acute attacks are treated with a reliever from an inhaler and oxygen by a mask. "
+            "Rifampicin reduces the effect of oral contraceptives that hold an oestrogen. The "
+            "albumin of most adults who are well stays below 30 mg/mmol of their creatinine.",
+        ),
+    }
+    corpus = tmp_path / "gout.md"
+    corpus.write_text(
+        "# Gout\n\n## Treatment\n\nBed rest is no longer recommended as a treatment of gout.\n"
+    )
+    config = build_index(tmp_path / "notes", tiny, notes, corpus)
+    (blank,) = write(config)
+    assert blank.exact == (("Rifampicin",),)
+
+
 def test_a_gene_and_a_blank_say_what_has_to_be_named(examples: list[Example]) -> None:
     (gene,) = [one for one in examples if one.id.endswith("/gene/question")]
     assert (gene.kind, gene.exact) == (QuestionKind.factoid, (("FBN1",),))

@@ -48,15 +48,18 @@ NOTES = {
 }
 
 
-def build_index(folder: Path, encoder: Path, rows: dict[str, tuple[str, str]]) -> PipelineConfig:
+def build_index(
+    folder: Path, encoder: Path, rows: dict[str, tuple[str, str]], *others: Path
+) -> PipelineConfig:
     """Index notes with an encoder of one layer; it says nothing, and takes no time."""
+    folder.mkdir(exist_ok=True)
     corpus = folder / "notes.jsonl"
     lines = [
         json.dumps({"id": id_, "title": title, "text": text}) for id_, (title, text) in rows.items()
     ]
     corpus.write_text("\n".join(lines) + "\n", encoding="utf-8")
     config = PipelineConfig(
-        corpus=CorpusConfig(paths=[str(corpus)]),
+        corpus=CorpusConfig(paths=[str(corpus), *map(str, others)]),
         index=IndexConfig(dir=str(folder / "index")),
         embedder=EmbedderConfig(model=str(encoder)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,6 +126,8 @@ def test_the_rule_takes_the_passage_with_most_words() -> None:
     assert [one.statements[0].cited for one in said[:2]] == [(3,), (2,)]
     assert said[1].text == "Colchicine is given at 500 micrograms twice daily. [2]"
     assert all(one.statements for one in said)  # it never refuses
+    contexts = [{**one, "text": f"Symptoms\n\n{one['text']}"} for one in ROWS[1]["contexts"]]
+    assert list(most_words([{**ROWS[1], "contexts": contexts}])) == said[1:2]  # no heading
 
 
 def test_rows_are_drawn_by_their_ids_and_keep_their_order() -> None:
@@ -156,7 +159,7 @@ def test_a_card_shows_results_samples_and_the_loss(tmp_path: Any) -> None:
     result = {
         "trainable_parameters": 10, "total_parameters": 1000, "eval_loss": 0.5, "first_loss": 3.0,
         "train_loss": 0.4, "train_rows": 8, "validation_rows": 2, "skipped_rows": 1, "steps": 4,
-        "seconds": 9.0,
+        "seconds": 9.0, "epochs": 0.5, "steps_before": 1,
         "history": [{"step": 1, "loss": 3.0}, {"step": 4, "loss": 0.4}],
     }  # fmt: skip
     scores = {name: score(ROWS, said) for name, said in replies.items()}
@@ -169,3 +172,13 @@ def test_a_card_shows_results_samples_and_the_loss(tmp_path: Any) -> None:
     assert "**What causes gout?**" in card
     assert (tmp_path / CURVES).read_bytes().startswith(b"\x89PNG")
     assert str(tmp_path) not in card
+    assert "each read 0.5 times" in card
+    assert "- steps: 4, the last 3 of them in 9 s" in card
+
+    pairs = result | {"preferred": 0.75}
+    facts = replace(facts, result=pairs, start="a1b2")
+    write_card(tmp_path, facts, ROWS, replies)
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "`a1b2` by DPO" in card
+    assert "nats per pair" in card
+    assert "nats per answer token" not in card

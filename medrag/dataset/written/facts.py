@@ -76,6 +76,16 @@ _REPORTED = re.compile(
     re.I,
 )
 _GROUP = re.compile(r"\b(adults|children|infants|pregnancy|older people|pregnant women)\b", re.I)
+# What is not done, or does not hold, is no answer to how something is treated.
+_SAYS_NOT = re.compile(
+    r"\b(?:no|not|never|cannot|without|neither|nor|unlikely|negative|avoid(?:s|ed|ing)?)\b|n't\b",
+    re.I,
+)
+# An interaction is no effect of a drug.
+_OF_ANOTHER = re.compile(
+    r"\b(?:effect|effects|effectiveness|efficacy|levels?|concentrations?|absorption|clearance"
+    r"|metabolism|excretion|toxicity) of\b"
+)
 _HEADINGS = (
     (r"signs and symptoms|symptoms|clinical features|presentation|features", "symptoms"),
     (r"(?:[\w-]+ ){0,2}(?:treatments?|management|therapy)|treating", "treatment"),
@@ -92,7 +102,7 @@ _HEADINGS = (
 _LEFT_OUT = re.compile(
     r"(?<!and )(?<!or )(?<!to )\b\d[\d.,]*(?:[-–]\d[\d.,]*| to \d[\d.,]*)? ?"
     r"(?:%|percent|mg|mcg|mmol/L|mg/dL|mmHg|mm Hg|micromol/L|g/L|kg|mL|hours|days|weeks"
-    r"|months|minutes)(?!\w)"
+    r"|months|minutes)(?![\w/])"
 )
 
 
@@ -147,6 +157,8 @@ def _stated(sentence: str, hit: Hit, at: int) -> Iterator[Fact]:
         verb = named.get("be") or ""
         plural = verb == "are" or (verb != "is" and is_plural(topic))
         if kind is Kind.effect:
+            if _OF_ANOTHER.search(sentence):
+                continue
             plural = detail not in PLAIN_VERBS
             if plural and not is_plural(topic):
                 continue
@@ -193,7 +205,7 @@ def _under_heading(heading: str, sentence: str, hit: Hit, at: int) -> Iterator[F
     named = heading.strip().lower()
     key = next((key for pattern, key in _HEADINGS if re.fullmatch(pattern, named)), "")
     topic = title_topic(hit.title, hit.text)
-    if key and topic:
+    if key and topic and not _SAYS_NOT.search(sentence):
         yield Fact(Kind.section, topic, is_plural(topic), sentence, at, 0, key)
 
 

@@ -51,6 +51,12 @@ _GENERAL = frozenset(
     defect defects syndrome infection cancer tumor tumors dose doses variant variants deficiency
     """.split()  # noqa: SIM905
 )
+# "Acute attacks" are attacks of something.
+_OF_SOMETHING = frozenset(
+    {"attack", "attacks", "crisis", "crises", "episode", "episodes", "exacerbation"}
+    | {"exacerbations", "flare", "flares", "relapse", "relapses", "recurrence", "recurrences"}
+)
+_HOW_BAD = frozenset({"acute", "severe", "mild", "moderate", "recurrent", "frequent"})
 _TOKEN = re.compile(r"[^\W_][\w'’./+-]*")
 _NOT_A_TITLE = re.compile(r"[?:;.!|]|\b(?:19|20)\d\d\b|\.\w{2,4}$")
 _OWN_CONDITION = re.compile(
@@ -136,6 +142,8 @@ def _is_topic(subject: str, of_the: bool = False) -> bool:
     if _PART_OF.search(subject) or has_verb(subject) or lower[-1].endswith("ly"):
         return False
     if any(one == other for one, other in pairwise(lower)):
+        return False
+    if lower[-1] in _OF_SOMETHING and _HOW_BAD.issuperset(lower[:-1]):
         return False
     if any(word in STOPWORDS and word not in _INNER for word in lower) or lower[-1] in STOPWORDS:
         return False
