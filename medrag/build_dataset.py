@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from .pipeline import RAGPipeline
 from .progress import console, progress
 from .tracking import track
 from .types import Example, Rejected
-from .workplace import prepare, workplace
+from .workplace import check_place, prepare, workplace
 
 _UNKNOWN = (
     "it has neither an answer nor a document, so it may be answerable or not; add "
@@ -55,6 +55,7 @@ def run(config: Config) -> DatasetReport:
     gives the same files as one that was not.
 
     Raises:
+        ConfigError: `dataset.dir` holds something else.
         QuestionError: the question file cannot be used or names a document that is not in the
             index, or the train split would be empty.
         ArtefactError, MismatchError: there is no index, or another embedder made it.
@@ -68,6 +69,7 @@ def run(config: Config) -> DatasetReport:
         dataset = _artefact(config, index, questions.identity)
         if found := dataset.found():
             return DatasetReport(directory, dict(found.counts), up_to_date=True)
+        check_place(directory, dataset.kind, "dataset.dir")
         selected, unknown, maker = _ready(config, rag, questions)
         splits = selected.splits
         counts: dict[str, Any] = {}
@@ -92,6 +94,8 @@ def run(config: Config) -> DatasetReport:
                     write_tables(fresh, work, dataset.fingerprint)
                     counts |= tally.counts(selected, questions.rejected, unknown)
                     counts |= questions.counts
+                    if not counts["train"]["rows"]:
+                        raise QuestionError(_without_rows(counts["train"]))
                     write_card(fresh, counts, config.dataset, dataset.parents["index"])
             tracked.summary(counts)
     return DatasetReport(directory, counts, up_to_date=False)
@@ -208,6 +212,19 @@ def _artefact(config: Config, index: Parent, questions: str) -> Artefact:
             "rows": ROWS_VERSION,
         },
         parents={"index": index},
+    )
+
+
+def _without_rows(counts: Mapping[str, int]) -> str:
+    why = ", ".join(
+        f"{count} {name.removeprefix('dropped_').replace('_', ' ')}"
+        for name, count in counts.items()
+        if name.startswith("dropped_") and count
+    )
+    return (
+        f"no question of the train split gets a row: {why}. Check that the index holds the "
+        "documents of these questions, and that they say the answers; docs/dataset.md explains "
+        "the reasons"
     )
 
 

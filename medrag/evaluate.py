@@ -15,7 +15,7 @@ from .cli import launch
 from .config import Config, CorpusConfig
 from .dataset.benchmarks import Benchmark, open_benchmark
 from .dataset.questions import DocumentNames, questions_hash, read_questions
-from .evaluation.asking import ask_all, check_place
+from .evaluation.asking import ask_all
 from .evaluation.calibrating import calibrate, halves
 from .evaluation.changes import ANSWERS, DOCUMENTS, write_documents
 from .evaluation.comparing import compare, comparison_key, documents_of
@@ -33,7 +33,7 @@ from .pipeline import RAGPipeline
 from .progress import console
 from .tracking import track
 from .types import Example, Rejected
-from .workplace import workplace
+from .workplace import check_place, workplace
 
 METRICS, REPORT, PLOT, BIOGEN = "metrics.json", "report.html", "metrics.png", "biogen.json"
 _SAMPLES = "samples/questions.jsonl"
@@ -64,7 +64,7 @@ def run(config: Config) -> EvaluationReport:
         DiskError: the disk is full or read-only.
     """
     directory = Path(config.evaluation.dir)
-    check_place(directory)
+    check_place(directory, "evaluation", "evaluation.dir")
     config, benchmark = _prepared(config)
     systems = read_systems(config, config.evaluation.systems)
     unseen, rejected = _questions(config, systems, benchmark)

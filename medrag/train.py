@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,14 @@ from .progress import console, peak_mb
 from .retrieval.cross_encoder import PACKAGED, RERANKER
 from .stores import open_index
 from .tracking import Resumable, track
+from .workplace import check_place, sole_writer
+
+_PLACES = {  # the settings that name the directories
+    TrainTarget.generator: "finetune.dir",
+    TrainTarget.preferences: "preference_tuning.dir",
+    TrainTarget.retriever: "retriever_tuning.dir",
+    TrainTarget.reranker: "reranker_tuning.dir",
+}
 
 # Called with a finished directory, before it replaces the old one, and the training's result.
 Seal = Callable[[Path, Any], None]
@@ -101,6 +110,7 @@ def _train(
     report = TrainReport(artefact.kind, artefact.directory, {}, dry_run)
     if found := artefact.found():
         return replace(report, counts=dict(found.counts), up_to_date=True)
+    check_place(artefact.directory, artefact.kind, _PLACES[config.train.target])
 
     def seal(fresh: Path, result: Any) -> None:
         report.counts.update(asdict(result), peak_mb=peak_mb())
@@ -111,7 +121,9 @@ def _train(
         artefact.seal(fresh, report.counts)
 
     kept = Resumable(artefact.directory / "wandb.json", artefact.fingerprint)
-    with track(config.tracking, "train", artefact.settings, kept) as tracked:
+    # The first of several processes writes.
+    alone = sole_writer(artefact.directory) if is_main_process() else nullcontext()
+    with alone, track(config.tracking, "train", artefact.settings, kept) as tracked:
         tune(config, ["wandb"] if tracked.enabled else [], seal)
         tracked.summary(report.counts)
         curves = artefact.directory / CURVES
@@ -125,6 +137,12 @@ def _measure(
 ) -> dict[str, Scores]:
     """Answer held-out rows before and after, and write the model card."""
     dataset = read_manifest(Path(config.finetune.dataset), "dataset")
+    if dataset.fingerprint != artefact.parents["dataset"].fingerprint:
+        raise MismatchError(
+            f"the dataset in {config.finetune.dataset} was replaced during the training, and its "
+            "test rows may have been trained on; put the old one back, and the same command "
+            "finishes without training again"
+        )
     start = artefact.parents.get("adapter")
     base = str(result["base_model"])
     name = Path(base).name if Path(base).is_dir() else base  # no path: it says nothing elsewhere
@@ -149,6 +167,11 @@ def _adapter(config: Config) -> Artefact:
 def _preferred(config: Config) -> Artefact:
     """An adapter that is made from another one."""
     tuning = config.preference_tuning
+    if Path(tuning.dir).resolve() == Path(tuning.adapter).resolve():
+        raise ConfigError(
+            f"preference_tuning.dir={tuning.dir} is the adapter that it starts from; choose "
+            "another folder"
+        )
     start = open_artefact(Path(tuning.adapter), "adapter")
     settings = {**asdict(config.finetune), **asdict(tuning)}
     for name in ("tiny", "adapter"):

@@ -1,4 +1,4 @@
-"""A folder for what is done, beside the artefact that it becomes, so that a stopped run goes on."""
+"""Where a stage writes: nothing of others is lost there, and a stopped run goes on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,67 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import BusyError, DiskError
+from .errors import ArtefactError, BusyError, ConfigError, DiskError, FormatError
+from .manifest import read_manifest
 
 _OF = "made-from.txt"  # the fingerprint of the run that the files belong to
 _REFUSED = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
     errno.ENOTDIR, errno.EEXIST, errno.ENOENT,
 }  # fmt: skip
+
+_UNFINISHED = {"checkpoints", "wandb.json"}  # of a training
+
+
+def check_place(directory: Path, kind: str, setting: str) -> None:
+    """Refuse a directory that holds something else than such an artefact, which replaces it.
+
+    Args:
+        setting: the one that names `directory`, for errors.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if not directory.name or _holds_something_else(directory, kind):
+        raise ConfigError(
+            f"{setting}={directory} would be replaced, and it holds no {kind}; give a new directory"
+        )
+
+
+def _holds_something_else(directory: Path, kind: str) -> bool:
+    try:
+        read_manifest(directory, kind)
+    except FormatError:
+        return False  # one of another version
+    except ArtefactError:
+        if not directory.is_dir():
+            return directory.exists()
+        return any(path.name not in _UNFINISHED for path in directory.iterdir())
+    return False
+
+
+@contextmanager
+def sole_writer(directory: Path) -> Iterator[None]:
+    """Keep other trainings out of a folder; it is made if it is not there.
+
+    Raises:
+        BusyError: another process trains into it.
+        DiskError: it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        held = os.open(directory, os.O_RDONLY)
+    except OSError as error:
+        raise DiskError(f"{error.filename or directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise BusyError(
+            f"another process is training into {directory}; wait for it, or choose another folder"
+        ) from error
+    finally:
+        os.close(held)  # the folder may have been replaced; the lock goes with this one
 
 
 @contextmanager

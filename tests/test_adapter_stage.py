@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from medrag import build_dataset, train
 from medrag.config import Config, TrainTarget
-from medrag.errors import ArtefactError, ConfigError, PreflightError
+from medrag.errors import ArtefactError, BusyError, ConfigError, MismatchError, PreflightError
 from medrag.indexing import IndexBuilder
 from medrag.ingestion import TextEmbedder
-from medrag.manifest import read_manifest
+from medrag.manifest import MANIFEST, read_manifest, write_manifest
+from medrag.workplace import sole_writer
 from tests.test_stages import NOTES, SMALL, composed, write_questions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -107,3 +111,59 @@ def test_preferences_are_learned_on_top_of_the_adapter(trained: Config, root: Pa
     config.preference_tuning.adapter = str(root / "none")
     with pytest.raises(ArtefactError, match="no adapter in"):
         train.run(config)
+    config.preference_tuning.adapter = config.preference_tuning.dir
+    with pytest.raises(ConfigError, match="is the adapter that it starts from"):
+        train.run(config)
+
+
+def test_a_folder_with_something_else_is_not_replaced(trained: Config, root: Path) -> None:
+    mine = root / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").touch()
+    config = settings(root)
+    dataset = config.dataset.dir
+    for place in (str(mine), config.index.dir, config.finetune.dir):
+        config.dataset.dir = place
+        with pytest.raises(ConfigError, match=r"dataset\.dir=.* would be replaced"):
+            build_dataset.run(config)
+    config.dataset.dir = dataset
+    for place in (str(mine), dataset):
+        config.finetune.dir = place
+        with pytest.raises(ConfigError, match=r"finetune\.dir=.* would be replaced"):
+            train.run(config)
+    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+
+
+def test_one_training_at_a_time_has_a_folder(trained: Config, root: Path) -> None:
+    config = settings(root, "finetune.seed=2")
+    config.finetune.dir = str(root / "models" / "held")
+    with sole_writer(Path(config.finetune.dir)), pytest.raises(BusyError, match="another process"):
+        train.run(config)
+
+
+def test_a_dataset_that_was_replaced_during_the_training_is_not_measured_on(
+    trained: Config, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = settings(root, "finetune.max_steps=1")
+    config.finetune.dir = str(root / "models" / "late")
+    config.finetune.dataset = str(root / "copy")
+    shutil.copytree(root / "dataset", root / "copy")
+    manifest = root / "copy" / MANIFEST
+    real = train.train_generator
+
+    def replaced_meanwhile(*args: Any, seal: Any, **options: Any) -> Any:
+        def late(*made: Any) -> None:
+            old = read_manifest(manifest.parent, "dataset")
+            write_manifest(manifest.parent, replace(old, fingerprint="f" * 32))
+            seal(*made)
+
+        return real(*args, seal=late, **options)
+
+    monkeypatch.setattr(train, "train_generator", replaced_meanwhile)
+    with pytest.raises(MismatchError, match="was replaced during the training"):
+        train.run(config)
+    assert not (Path(config.finetune.dir) / MANIFEST).exists()
+    monkeypatch.undo()
+    shutil.copy(root / "dataset" / MANIFEST, manifest)  # put back
+    report = train.run(config)
+    assert report.counts["steps_before"] == 1  # it was not trained again

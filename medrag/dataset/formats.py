@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -288,6 +289,8 @@ def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     if isinstance(value, list | dict):
         raise ValueError(f"{name} is a {type(value).__name__}, not text")
+    if isinstance(value, float) and not math.isfinite(value):  # as pandas writes a missing text
+        return ""
     return "" if value is None else str(value).strip()
 
 
@@ -297,7 +300,7 @@ def _texts(row: Mapping[str, Any], name: str) -> list[str]:
     items = [] if value is None else value if isinstance(value, list) else [value]
     if not all(isinstance(item, str | int | float) for item in items):
         raise ValueError(f"{name} must be a text or a list of texts")
-    return [str(item).strip() for item in items]
+    return [_text({name: item}, name) for item in items]
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:

@@ -54,6 +54,11 @@ class Label:
     statements: tuple[Stated, ...]
     left_out: int
 
+    @property
+    def quoted(self) -> int:
+        """How many statements the passage says word for word."""
+        return sum(one.span is not None for one in self.statements)
+
     def in_particular(self, others: Iterable[Hit]) -> Label:
         """Without what other documents say, too ("see your doctor"), unless nothing else is left.
 
@@ -127,7 +132,8 @@ def label_of(example: Example, passages: Sequence[Hit], most: int) -> Label | No
     Other reference answers are tried if no passage bears out the first one.
 
     Args:
-        passages: of the question's documents; of equal ones the first is taken.
+        passages: of the question's documents; of equal ones that which says most word for word,
+            and of these the first.
         most: words of the label; see `leading`.
     """
     headings = {
@@ -143,7 +149,7 @@ def label_of(example: Example, passages: Sequence[Hit], most: int) -> Label | No
             if (kept := tuple(_stated(statements, hit)))
         ]
         if found:
-            return max(found, key=lambda label: len(label.statements))
+            return max(found, key=lambda label: (len(label.statements), label.quoted))
     return None
 
 

@@ -18,6 +18,8 @@ from ..text.quantities import Quantity, quantities
 from ..types import Hit
 from .labels import Label, Stated, support, supports
 
+BLANK = "____"  # stands in a question for what its sentence says
+
 
 class Swapped(StrEnum):
     """What was swapped."""
@@ -181,20 +183,26 @@ def _moved(statement: Stated, swap: Swap) -> Stated:
 
 
 def names(text: str, swap: Swap) -> bool:
-    """Whether a text names what was swapped: its people, or its amount."""
+    """Whether a text names what was swapped: its people, its amount, or how it compares.
+
+    A sentence with a blank says everything but what is left out.
+    """
     if swap.kind is Swapped.population:
         told = groups(text)
         return any(told.get(axis, frozenset()) & who for axis, who in groups(swap.old).items())
     if swap.kind in (Swapped.amount, Swapped.unit):
         given = quantities(swap.old)
         return any(one.same_value(other) for one in quantities(text) for other in given)
-    return False
+    if swap.kind is Swapped.comparator:
+        return re.search(rf"(?<![\w-]){re.escape(swap.old)}(?![\w-])", text, re.I) is not None
+    return BLANK in text
 
 
 def _amounts(part: str) -> Iterator[Swap]:
     """Each quantity with a unit, with another value, and with another unit."""
     for quantity in quantities(part):
-        if not quantity.dimension or _GENE.fullmatch(quantity.text):
+        in_a_name = part[: quantity.start].endswith(("*", ":"))  # HLA-B*15:02
+        if not quantity.dimension or in_a_name or _GENE.fullmatch(quantity.text):
             continue
         start, end, old = quantity.start, quantity.end, quantity.text
         if (new := _other_value(quantity)) and new != old:

@@ -32,32 +32,38 @@ class Selection:
 def select(examples: Sequence[Example], config: DatasetConfig) -> Selection:
     """Split the questions, leave out near duplicates, and draw `dataset.limit` of the others.
 
-    A question of train or validation that nearly repeats one before it is left out. It also is if
-    it nearly repeats one of the test split, which keeps all of its questions.
+    A question of train or validation that nearly repeats one before it is left out; those that are
+    drawn come first. It also is if it nearly repeats one of the test split, which keeps all of its
+    questions.
 
     Args:
         examples: of which it is known whether they are answerable, with the ids of their documents.
     """
     splits = split_by_document(examples, config.validation_share, config.test_share, config.seed)
     drawn_ones = _drawn(examples, config.limit, config.seed)
-    ordered = [(split, example) for split in _KEPT_FIRST for example in splits[split]]
+    ordered = [
+        (split, example)
+        for split in _KEPT_FIRST
+        for example in sorted(splits[split], key=lambda one: id(one) not in drawn_ones)
+    ]
     firsts = near_duplicates((one.question for _, one in ordered), config.near_duplicates)
-    kept: dict[str, list[Example]] = {split: [] for split in splits}
+    kept = set()
     left_out = []
     for place, first in enumerate(firsts):
         split, example = ordered[place]
         if first == place or split == "test":
-            kept[split].append(example)
+            kept.add(id(example))
         elif id(example) in drawn_ones:
             other_split, other = ordered[first]
             detail = f"nearly the same as {other.id} ({other_split}): {other.question}"
             reason = Reason.near_duplicate
             left_out.append(LeftOut(example.id, split, example.question, reason, detail))
     limited = {
-        split: [example for example in some if id(example) in drawn_ones]
-        for split, some in kept.items()
+        split: [example for example in some if id(example) in kept & drawn_ones]
+        for split, some in splits.items()
     }
-    return Selection(limited, kept["train"], left_out)
+    training = [example for example in splits["train"] if id(example) in kept]
+    return Selection(limited, training, left_out)
 
 
 def _drawn(examples: Sequence[Example], limit: int, seed: int) -> set[int]:

@@ -47,6 +47,7 @@ class SharedPrompts:
         seed: int,
     ) -> None:
         self._label_of = label_of
+        self._names = names
         self._seed = seed
         self._asked: defaultdict[str, list[Example]] = defaultdict(list)
         for example in questions:
@@ -100,7 +101,12 @@ class SharedPrompts:
                 continue
             there.add(hit.document)
             for other, label in self._asked_of(example, hit.document):
-                if label.passage.document == hit.document and not _say(contexts, label):
+                own = self._names.resolve(other.documents)
+                if (
+                    label.passage.document == hit.document
+                    and there.isdisjoint({*own} - {hit.document})
+                    and not _say(contexts, label)
+                ):
                     yield Shared(other, label, 0)
                     break
 

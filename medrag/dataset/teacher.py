@@ -76,6 +76,7 @@ class Teacher:
         try:
             choice = reply["choices"][0]
             text = content_text(choice["message"].get("content"))
+            text = text.encode(errors="replace").decode()  # half a character cannot be kept
             reason = str(choice.get("finish_reason") or "")
         except (LookupError, TypeError, AttributeError):
             said = error_text(reply) if isinstance(reply, dict) and reply.get("error") else ""

@@ -184,6 +184,7 @@ def _example(reply: TeacherReply, hit: Hit) -> Example | str:
         if {*written} != {"question", "answer"}:
             raise ValueError
         question, answer = (" ".join(text.split()) for text in (question, answer))
+        f"{question}{answer}".encode()  # half a character is an error
     except (ValueError, LookupError, TypeError, AttributeError):
         return "the reply is not the JSON that was asked for"
     if not question or not answer:

@@ -9,8 +9,7 @@ from pathlib import Path
 from ..config import Config
 from ..dataset.questions import DocumentNames
 from ..embedding import Embedder
-from ..errors import ArtefactError, ConfigError, FormatError, MismatchError
-from ..manifest import read_manifest
+from ..errors import MismatchError
 from ..pipeline import RAGPipeline
 from ..progress import progress
 from ..stores import IndexReader
@@ -19,29 +18,6 @@ from ..workplace import prepare
 from .outcomes import ask
 from .records import Record
 from .systems import System, share_embedder
-
-
-def check_place(directory: Path) -> None:
-    """Refuse a directory that holds something else, because an evaluation replaces it.
-
-    Raises:
-        ConfigError: it does.
-    """
-    if not directory.name or _holds_something_else(directory):
-        raise ConfigError(
-            f"evaluation.dir={directory} would be replaced, and it holds no evaluation; give a new "
-            "directory"
-        )
-
-
-def _holds_something_else(directory: Path) -> bool:
-    try:
-        read_manifest(directory, "evaluation")
-    except FormatError:
-        return False  # an evaluation of another version
-    except ArtefactError:
-        return directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
-    return False
 
 
 def ask_all(

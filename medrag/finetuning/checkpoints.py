@@ -61,7 +61,8 @@ def checkpoint_of(work: Path, step: int) -> Path:
 
 def latest_checkpoint(work: Path) -> Path | None:
     """The last complete checkpoint."""
-    found = {int(path.name.rpartition("-")[2]): path for path in work.glob("step-*")}
+    numbered = ((path.name.removeprefix("step-"), path) for path in work.glob("step-*"))
+    found = {int(number): path for number, path in numbered if number.isdecimal()}
     for _, path in sorted(found.items(), reverse=True):
         if _is_complete(path):
             return path
@@ -173,11 +174,14 @@ def _is_complete(folder: Path) -> bool:
     from safetensors import SafetensorError, safe_open
 
     try:
-        for name in (_STATE, _VALUES):
-            json.loads((folder / name).read_text(encoding="utf-8"))
+        state, values = (
+            json.loads((folder / name).read_text(encoding="utf-8")) for name in (_STATE, _VALUES)
+        )
+        if "global_step" not in state or not {"optimizer", "scheduler", "extra"} <= {*values}:
+            return False
         for name in (_WEIGHTS, _OPTIMIZER):
             with safe_open(folder / name, "pt"):
                 pass
-    except (OSError, ValueError, SafetensorError):
+    except (OSError, ValueError, TypeError, SafetensorError):
         return False
     return True

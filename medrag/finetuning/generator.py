@@ -143,6 +143,7 @@ def train_generator(
         run = Run(work, _identity(config, base, processes.num_processes), writes=is_main_process())
         rows, left_out = _tokenised(dataset, tokenizer, config, work)
 
+    base_weights = weights_hash(base)
     model = load_causal_lm(
         base,
         device=config.device,
@@ -174,7 +175,7 @@ def train_generator(
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
     result = TrainingResult(
         base_model=base,
-        base_weights=weights_hash(base),
+        base_weights=base_weights,
         steps=state.global_step,
         steps_before=before.global_step,
         epochs=state.epoch,

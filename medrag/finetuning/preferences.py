@@ -112,6 +112,7 @@ def train_preferences(
     )
     model = PeftModel.from_pretrained(network, tuning.adapter, is_trainable=True)
     on_gpu = resolve_device(config.device).type == "cuda"
+    trained = {name: one.detach().float() for name, one in _trained(model)}
     with tempfile.TemporaryDirectory() as work:
         trainer = Trainer(
             model=model,
@@ -129,7 +130,6 @@ def train_preferences(
                 gradient_checkpointing_kwargs={"use_reentrant": False},
                 optim="paged_adamw_8bit" if on_gpu else "adamw_torch",
                 lr_scheduler_type="cosine",
-                warmup_steps=0.1,  # below 1, so a share of all steps
                 bf16=on_gpu,
                 use_cpu=not on_gpu,
                 dataloader_pin_memory=on_gpu,
@@ -142,12 +142,12 @@ def train_preferences(
                 seed=config.seed,
             ),
         )
-        for parameter in model.parameters():  # TRL makes them bf16, which rounds small steps away
-            if parameter.requires_grad:
-                parameter.data = parameter.data.float()
+        for name, parameter in _trained(model):  # TRL rounds them to bf16, and small steps away
+            parameter.data = trained.pop(name).clone()
         with watched(trainer, "preferences"):
             trainer.train()
-    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    _check(model, pairs, tuning)
+    number = sum(one.numel() for _, one in _trained(model))
     model.delete_adapter("ref")
     _, total = model.get_nb_trainable_parameters()
     history = trainer.state.log_history
@@ -165,7 +165,7 @@ def train_preferences(
         train_rows=len(pairs),
         validation_rows=0,
         skipped_rows=skipped,
-        trainable_parameters=trained,
+        trainable_parameters=number,
         total_parameters=total,
         seconds=time.monotonic() - started,
         history=history,
@@ -176,6 +176,32 @@ def train_preferences(
         tokenizer.save_pretrained(fresh)
         seal(fresh, result)
     return result
+
+
+def _trained(model: Any) -> list[tuple[str, Any]]:
+    return [(name, one) for name, one in model.named_parameters() if one.requires_grad]
+
+
+def _check(model: Any, pairs: Dataset, tuning: PreferenceTuneConfig) -> None:
+    """A model that the last step broke is not sealed: it still has to read a better reply.
+
+    Raises:
+        DivergenceError: its loss there is not finite, or as if it guessed.
+    """
+    import torch
+
+    pair = pairs[0]
+    ids = torch.tensor([[*pair["prompt_ids"], *pair["chosen_ids"]]], device=model.device)
+    labels = ids.clone()
+    labels[:, : len(pair["prompt_ids"])] = -100
+    with torch.inference_mode():
+        loss = float(model.eval()(input_ids=ids, labels=labels).loss)
+    if not loss < math.log(model.config.vocab_size):
+        raise DivergenceError(
+            f"training diverged: after it, a better reply has a loss of {loss:.3g} nats a token. "
+            "Nothing was saved; lower preference_tuning.learning_rate (now "
+            f"{tuning.learning_rate:g})"
+        )
 
 
 def _mean(values: list[float]) -> float:

@@ -319,15 +319,17 @@ def test_an_unsupported_answer_is_not_taught(world: Config) -> None:
     rows = question_rows()[: len(NOTES)]
     for row in rows:
         row["answer"] = made_up
+    rows += [row for row in question_rows() if row.get("answerable") is False]
     rows.append({"id": "none", "question": "What is caesium good for?", "documents": ["study.txt"]})
     write_questions(Path(world.dataset.questions), rows)
     counts = run(world).counts
     splits = rows_of(world)
-    assert splits["train"] == splits["validation"] == []
-    assert {row["variant"] for row in splits["test"]} == {"unsupported"}
-    assert all(row["completion"] == [] for row in splits["test"])
+    assert {row["variant"] for row in splits["train"] + splits["validation"]} == {"unanswerable"}
+    kept = [row for row in splits["test"] if row["variant"] == "unsupported"]
+    assert kept
+    assert all(row["completion"] == [] for row in kept)
     dropped = sum(counts[split]["dropped_unsupported"] for split in SPLITS)
-    assert dropped + len(splits["test"]) == len(rows)
+    assert dropped + len(everything(world)) == len(rows)
     assert dropped == len(left_out(world)) > 1
     assert {one["reason"] for one in left_out(world)} == {"unsupported"}
 
@@ -416,10 +418,19 @@ def test_a_file_of_questions_alone_is_refused(world: Config) -> None:
         run(world)
 
 
+def test_a_dataset_without_a_training_row_is_not_made(world: Config) -> None:
+    rows = [{"question": "Why is gout blue?", "answer": "It floats.", "documents": ["gout"]}]
+    write_questions(Path(world.dataset.questions), rows)
+    world.dataset.test_share = world.dataset.validation_share = 0.0
+    with pytest.raises(QuestionError, match=r"gets a row: 1 unsupported"):
+        run(world)
+    assert not Path(world.dataset.dir).exists()
+
+
 def test_a_document_that_is_not_in_the_index_stops_the_stage_at_once(world: Config) -> None:
     rows = [*question_rows(), {"question": "Why?", "answer": "So.", "documents": ["goutt", "gout"]}]
     write_questions(Path(world.dataset.questions), rows)
-    with pytest.raises(QuestionError, match=r"'goutt' \(nearest: notes\.jsonl#gout\)"):
+    with pytest.raises(QuestionError, match=r"'goutt' \(nearest: notes\.jsonl#gout\).*'Why\?'"):
         run(world)
     assert not Path(world.dataset.dir).exists()
     assert not Path(world.tracking.dir).exists()

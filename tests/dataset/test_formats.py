@@ -343,3 +343,9 @@ def test_the_hash_of_a_question_set_follows_its_content(tmp_path: Path) -> None:
     (folder / "queries.jsonl").write_text("{}")
     assert len({first, second, questions_hash(folder)}) == 3
     assert questions_hash(folder / "queries.jsonl") != questions_hash(folder / "qrels/test.tsv")
+
+
+def test_what_pandas_writes_for_a_missing_text_is_none(tmp_path: Path) -> None:
+    row = '{"question": "What?", "answer": NaN, "documents": [NaN, "d"], "answers": [2.5, NaN]}'
+    example = only(tmp_path / "rows.jsonl", [row])
+    assert (example.answer, example.documents) == ("2.5", ("d",))

@@ -69,6 +69,7 @@ def test_what_can_be_swapped(text: str, swap: str, kind: str) -> None:
         "Vitamin B12 helps.",
         "See figure 3.",
         "The mutation 20210G matters.",
+        "Carriers of HLA-B*15:02 react.",
         "It is not only a rash.",
         "It may not be so.",
         "In 2019 it was new.",
@@ -174,3 +175,9 @@ def test_a_question_names_what_was_swapped() -> None:
     swap = next(one for one in swaps("Take 50 mg.", 0, 11) if one.kind is Swapped.amount)
     assert names("Is 0.05 g too much?", swap)
     assert not names("Is 5 mg too much?", swap)
+    text = "A high load is treated."
+    by_kind = {one.kind: one for one in swaps(text, 0, len(text))}
+    assert names("What is given at a high load?", by_kind[Swapped.comparator])
+    assert not names("What is given at a highly active load?", by_kind[Swapped.comparator])
+    assert names("Fill in the blank: a ____ load is treated", by_kind[Swapped.negation])
+    assert not names("Is a load treated?", by_kind[Swapped.negation])

@@ -203,6 +203,15 @@ def test_yes_and_no_before_a_sentence_are_no_part_of_the_label(
     assert alone.left_out.reason == "unsupported"
 
 
+def test_of_two_passages_that_bear_it_out_the_label_is_of_the_one_that_says_it(
+    rag: RAGPipeline,
+) -> None:
+    """The list says so, too, in other words, and comes first."""
+    for order in (("list", "zolpamide"), ("zolpamide", "list")):
+        row = only(make(rag, replace(DOSE, documents=order)))
+        assert row.passage["document"].endswith("#zolpamide")
+
+
 def test_the_label_ends_with_the_last_sentence_that_fits(rag: RAGPipeline) -> None:
     answer = NOTES["zolpamide"][1]
     rows = [

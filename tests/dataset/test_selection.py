@@ -80,3 +80,13 @@ def test_the_limit_moves_no_question_to_another_split() -> None:
     for split, some in limited.splits.items():
         assert {*some} <= {*all_of_them.splits[split]}
     assert limited.training == all_of_them.splits["train"]
+
+
+def test_a_drawn_question_yields_to_none_that_is_not_drawn() -> None:
+    """Of six that are nearly the same, the one that is drawn stays."""
+    alike = [Example(f"a{n}", "What is the usual dose of the drug X?", "", ()) for n in range(6)]
+    for first in range(6):
+        turned = alike[first:] + alike[:first]
+        selected = select(turned, DatasetConfig(limit=1, validation_share=0, test_share=0))
+        assert len(ids(selected.splits)) == 1
+        assert selected.left_out == []

@@ -120,3 +120,18 @@ def test_only_training_rows_share_passages(rag: RAGPipeline) -> None:
 def test_a_question_without_an_answer_is_not_asked_again(rag: RAGPipeline) -> None:
     wrong = [replace(one, answer="It is blue and it floats on water.") for one in QUESTIONS[1:]]
     assert len(rows_of(rag, QUESTIONS[0], training=[QUESTIONS[0], *wrong])) == 1
+
+
+def test_passages_of_its_own_documents_refuse_no_question(rag: RAGPipeline) -> None:
+    """A question may name several documents, which answer it in other words."""
+    both = [replace(one, documents=(one.id, "vexamide")) for one in QUESTIONS[1:]]
+    config = replace(SETTINGS, oracle_probability=0.5)
+    rows = [
+        row
+        for n in range(20)
+        for row in rows_of(rag, replace(QUESTIONS[0], id=f"v{n}"), config, training=both)
+    ]
+    shared = [row for row in rows if row.shares]
+    assert not [
+        row for row in shared if said(row) == REFUSAL and any(one["gold"] for one in row.contexts)
+    ]

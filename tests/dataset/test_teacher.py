@@ -162,6 +162,8 @@ def test_a_passage_is_quoted_line_by_line(
         ('{"question": "", "answer": ""}', "found nothing to ask about"),
         ("pwned", "is not the JSON"),
         ('["What?", "That."]', "is not the JSON"),
+        ('{"question": "What is \\ud800?", "answer": "x"}', "is not the JSON"),
+        ("\ud800", "is not the JSON"),
         ('{"question": "What is it?", "answer": 5}', "is not the JSON"),
         ('{"question": "What is it?", "answer": "x", "more": "y"}', "is not the JSON"),
         (

@@ -64,7 +64,7 @@ def test_better_replies_become_more_likely(tuned: FineTuneConfig, tmp_path: Path
     result = prefer(tuned, tmp_path)
     assert (result.pairs, result.skipped_rows, result.steps) == (16, 1, 12)
     assert result.first_loss == pytest.approx(0.693, abs=0.02)  # nothing is preferred at first
-    assert result.train_loss < 0.5
+    assert result.train_loss < 0.6
     assert result.preferred == 1.0
     assert result.base_model.endswith("tiny-base")
 
@@ -80,13 +80,29 @@ def test_better_replies_become_more_likely(tuned: FineTuneConfig, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dpo"]
 
 
-def test_a_diverging_run_leaves_the_old_adapter(tuned: FineTuneConfig, tmp_path: Path) -> None:
+def test_it_starts_from_the_adapter_as_it_is_and_the_first_step_counts(
+    tuned: FineTuneConfig, tmp_path: Path
+) -> None:
+    """TRL rounds the adapter to bf16, which would change it by more than the step does."""
+    save_pairs(Path(tuned.dataset).parent, [pair(number) for number in range(16)])
+    prefer(tuned, tmp_path, max_steps=1, learning_rate=1e-6)
+    before, after = (
+        load_file(Path(one) / "adapter_model.safetensors") for one in (tuned.dir, tmp_path / "dpo")
+    )
+    moved = max(float((after[name] - before[name]).abs().max()) for name in before)
+    assert 0 < moved < 2e-6
+
+
+@pytest.mark.parametrize("steps", [2, 12])
+def test_a_diverging_run_leaves_the_old_adapter(
+    tuned: FineTuneConfig, tmp_path: Path, steps: int
+) -> None:
     save_pairs(Path(tuned.dataset).parent, [pair(number) for number in range(16)])
     old = tmp_path / "dpo" / "old"
     old.parent.mkdir()
     old.touch()
     with pytest.raises(DivergenceError, match=r"preference_tuning\.learning_rate \(now 1e\+20\)"):
-        prefer(tuned, tmp_path, learning_rate=1e20)
+        prefer(tuned, tmp_path, learning_rate=1e20, max_steps=steps)
     assert [path.name for path in (tmp_path / "dpo").iterdir()] == ["old"]
 
 

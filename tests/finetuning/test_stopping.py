@@ -226,6 +226,10 @@ def test_a_full_disk_keeps_the_checkpoint_before(base: str, tmp_path: Path) -> N
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not (tmp_path / "step-4").exists()
     assert latest_checkpoint(tmp_path) == before == tmp_path / "step-3"
+    shutil.copytree(before, tmp_path / "step-4")  # damaged, and one that somebody put aside
+    (tmp_path / "step-4" / "optimizer.json").write_text("{}")
+    shutil.copytree(before, tmp_path / "step-5.bak")
+    assert latest_checkpoint(tmp_path) == before
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data.zero_()

@@ -11,7 +11,7 @@ from ...grounding.aspects import asked_aspects
 from ...text.words import terms
 from ...types import QuestionKind
 from .. import drawn
-from ..near_miss import swaps
+from ..near_miss import BLANK, swaps
 from .facts import Fact, is_plural
 from .patterns import Kind
 from .topics import bare, lay_name
@@ -155,7 +155,7 @@ def phrasings(fact: Fact, title: str, seed: int) -> Iterator[Phrased]:
 
 def _worded(fact: Fact, seed: int) -> Iterator[Phrased]:
     if fact.kind is Kind.cloze:
-        blank = fact.sentence.replace(fact.detail, "____")
+        blank = fact.sentence.replace(fact.detail, BLANK)
         is_named = {*terms(fact.topic)} <= {*terms(fact.sentence)}
         about = "" if is_named else f" about {fact.topic}"
         question = f"Fill in the blank{about}: “{blank}”"
