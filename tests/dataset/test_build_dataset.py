@@ -373,13 +373,15 @@ def test_a_question_that_does_not_find_its_passage_is_left_out_but_not_of_the_te
     rows = question_rows()[: len(ids)]
     for row, other in zip(rows, ids[1:] + ids[:1], strict=True):
         row |= {"documents": [f"notes.jsonl#{other}"], "answer": NOTES[other][3]}
+    rows += [row for row in question_rows() if row.get("answerable") is False]
     write_questions(Path(world.dataset.questions), rows)
     world.dataset = replace(world.dataset, round_trip=1)
     counts = run(world).counts
     splits = rows_of(world)
-    assert splits["train"] == splits["validation"] == []
-    assert len(splits["test"]) > 1
-    for row in splits["test"]:
+    assert {row["variant"] for row in splits["train"] + splits["validation"]} == {"unanswerable"}
+    found = [row for row in splits["test"] if row["answerable"]]
+    assert len(found) > 1
+    for row in found:
         assert row["passage"]["document"] in row["documents"]
     assert counts["train"]["dropped_not_found"] > 3
     assert {one["reason"] for one in left_out(world)} == {"not_found"}
