@@ -105,7 +105,15 @@ def test_the_expected_files_are_found() -> None:
 def test_a_file_composes_and_its_values_arrive(file: str) -> None:
     config = composed(*override_for(file))
     for name, value in values_in(file).items():
+        if str(value).startswith("${"):  # another setting
+            value = setting(config, value[2:-1])
         assert setting(config, name) == value, name
+
+
+def test_a_training_reads_the_dataset_that_was_built() -> None:
+    config = composed("dataset.dir=mine", "reranker_tuning.dataset=other")
+    assert config.finetune.dataset == config.retriever_tuning.dataset == "mine"
+    assert config.reranker_tuning.dataset == "other"
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -119,7 +119,8 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape, parts: int = 1) -
       tensors of its widest input for a moment.
     - overhead: one dequantised linear layer; the logits of the answer tokens, taken as an eighth
       of all, in the compute type and in three float32 copies; on a GPU also 1 GB for the CUDA
-      context and kernels, and a tenth of the rest for fragmentation.
+      context and kernels, and a tenth of the rest for fragmentation; on a CPU 2 GB for Python, its
+      libraries, and the kernels that oneDNN keeps for each length of a sequence.
 
     Attention scores are not counted: the fused kernels never store them.
     """
@@ -144,7 +145,6 @@ def estimate_memory(config: FineTuneConfig, shape: ModelShape, parts: int = 1) -
     )
     activations += tokens * max(i for i, _ in shape.linears) * 8
     logits = tokens // 8 * shape.vocab * (size + 12)
-    overhead = max(i * o for i, o in shape.linears) * size + logits
-    if not on_cpu:
-        overhead += int(GB + 0.1 * (weights + adapters + activations))
+    libraries = 2 * GB if on_cpu else GB + 0.1 * (weights + adapters + activations)
+    overhead = max(i * o for i, o in shape.linears) * size + logits + libraries
     return MemoryEstimate(int(weights), int(adapters), int(activations), int(overhead))

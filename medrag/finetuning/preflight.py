@@ -107,7 +107,7 @@ def find_missing(config: FineTuneConfig, machine: Machine, weights: Weights) -> 
             f"GPU memory: about {_gb(estimate.total)} is needed and {_gb(machine.gpu_free)} is "
             "free; lower finetune.batch_size or finetune.max_length"
         )
-    ram = _HOST_RAM if on_gpu else estimate.total + GB
+    ram = _HOST_RAM if on_gpu else estimate.total
     if machine.shards > 1:  # each process reads all weights before it keeps a part of them
         ram += machine.processes * estimate_memory(config, weights.shape).weights
     if weights.shape.linear_parameters > 1e8 and machine.ram < ram:
