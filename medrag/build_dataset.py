@@ -242,9 +242,13 @@ def summary_table(report: DatasetReport) -> Table:
             table.add_row(name.replace("_", " "), *(str(value) for value in values))
     rejected = {
         "that could not be used": report.counts["rejected_questions"],
-        "of which nothing tells whether they are answerable": report.counts["unknown_questions"],
+        "of which nothing tells whether the corpus answers": report.counts["unknown_questions"],
     }
-    notes = [f"rejected.jsonl: {count} questions {why}" for why, count in rejected.items() if count]
+    notes = [
+        f"rejected.jsonl: {count} question{'s' if count > 1 else ''} {why}"
+        for why, count in rejected.items()
+        if count
+    ]
     test = report.counts["test"]
     if test["rows"] and not test["rows_withheld"] + test["rows_unanswerable"]:
         notes.append(

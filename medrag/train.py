@@ -110,7 +110,8 @@ def _train(
     report = TrainReport(artefact.kind, artefact.directory, {}, dry_run)
     if found := artefact.found():
         return replace(report, counts=dict(found.counts), up_to_date=True)
-    check_place(artefact.directory, artefact.kind, _PLACES[config.train.target])
+    place = _PLACES[config.train.target]
+    check_place(artefact.directory, artefact.kind, place)
 
     def seal(fresh: Path, result: Any) -> None:
         report.counts.update(asdict(result), peak_mb=peak_mb())
@@ -122,7 +123,7 @@ def _train(
 
     kept = Resumable(artefact.directory / "wandb.json", artefact.fingerprint)
     # The first of several processes writes.
-    alone = sole_writer(artefact.directory) if is_main_process() else nullcontext()
+    alone = sole_writer(artefact.directory, place) if is_main_process() else nullcontext()
     with alone, track(config.tracking, "train", artefact.settings, kept) as tracked:
         tune(config, ["wandb"] if tracked.enabled else [], seal)
         tracked.summary(report.counts)

@@ -7,19 +7,18 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import ArtefactError, BusyError, ConfigError, DiskError, FormatError
 from .manifest import read_manifest
 
+RUN = "run.json"  # among the checkpoints of a training: what it was started with
 _OF = "made-from.txt"  # the fingerprint of the run that the files belong to
 _REFUSED = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
     errno.ENOTDIR, errno.EEXIST, errno.ENOENT,
 }  # fmt: skip
-
-_UNFINISHED = {"checkpoints", "wandb.json"}  # of a training
 
 
 def check_place(directory: Path, kind: str, setting: str) -> None:
@@ -45,13 +44,21 @@ def _holds_something_else(directory: Path, kind: str) -> bool:
     except ArtefactError:
         if not directory.is_dir():
             return directory.exists()
-        return any(path.name not in _UNFINISHED for path in directory.iterdir())
+        return any(not _is_of_a_training(path) for path in directory.iterdir())
     return False
 
 
+def _is_of_a_training(path: Path) -> bool:
+    """Whether a training that has not finished wrote a file or folder beside its artefact."""
+    return path.name == "wandb.json" or (path.name == "checkpoints" and (path / RUN).is_file())
+
+
 @contextmanager
-def sole_writer(directory: Path) -> Iterator[None]:
+def sole_writer(directory: Path, setting: str) -> Iterator[None]:
     """Keep other trainings out of a folder; it is made if it is not there.
+
+    Args:
+        setting: as of `workplace`.
 
     Raises:
         BusyError: another process trains into it.
@@ -59,18 +66,32 @@ def sole_writer(directory: Path) -> Iterator[None]:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        held = os.open(directory, os.O_RDONLY)
+        held = _held(directory, directory, setting)
     except OSError as error:
         raise DiskError(f"{error.filename or directory}: {error.strerror}") from error
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    except BlockingIOError as error:
-        raise BusyError(
-            f"another process is training into {directory}; wait for it, or choose another folder"
-        ) from error
     finally:
-        os.close(held)  # the folder may have been replaced; the lock goes with this one
+        os.close(held)  # the folder may have been replaced; the lock goes with the old one
+        with suppress(OSError):
+            directory.rmdir()  # nothing came of it
+
+
+def _held(folder: Path, directory: Path, setting: str) -> int:
+    """A lock on a folder, until its descriptor is closed.
+
+    Raises:
+        BusyError: another process has it.
+    """
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(held)
+        raise BusyError(
+            f"another process is writing to {directory}; wait for it, or choose another {setting}"
+        ) from error
+    return held
 
 
 @contextmanager
@@ -87,15 +108,7 @@ def workplace(directory: Path, setting: str) -> Iterator[Path]:
     try:
         work = directory.with_name(f".{directory.name}.part")
         work.mkdir(parents=True, exist_ok=True)
-        held = os.open(work, os.O_RDONLY)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(held)
-            raise BusyError(
-                f"another process is writing to {directory}; wait for it, or choose another "
-                f"{setting}"
-            ) from error
+        held = _held(work, directory, setting)
         try:
             yield work
             shutil.rmtree(work)

@@ -119,7 +119,8 @@ def test_preferences_are_learned_on_top_of_the_adapter(trained: Config, root: Pa
 def test_a_folder_with_something_else_is_not_replaced(trained: Config, root: Path) -> None:
     mine = root / "mine"
     mine.mkdir()
-    (mine / "thesis.txt").touch()
+    (mine / "checkpoints").mkdir()
+    (mine / "checkpoints" / "mine.pt").touch()
     config = settings(root)
     dataset = config.dataset.dir
     for place in (str(mine), config.index.dir, config.finetune.dir):
@@ -131,14 +132,16 @@ def test_a_folder_with_something_else_is_not_replaced(trained: Config, root: Pat
         config.finetune.dir = place
         with pytest.raises(ConfigError, match=r"finetune\.dir=.* would be replaced"):
             train.run(config)
-    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+    assert (mine / "checkpoints" / "mine.pt").exists()
 
 
 def test_one_training_at_a_time_has_a_folder(trained: Config, root: Path) -> None:
     config = settings(root, "finetune.seed=2")
     config.finetune.dir = str(root / "models" / "held")
-    with sole_writer(Path(config.finetune.dir)), pytest.raises(BusyError, match="another process"):
+    folder = Path(config.finetune.dir)
+    with sole_writer(folder, "finetune.dir"), pytest.raises(BusyError, match="another process"):
         train.run(config)
+    assert not folder.exists()  # nothing came of it
 
 
 def test_a_dataset_that_was_replaced_during_the_training_is_not_measured_on(

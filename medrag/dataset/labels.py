@@ -55,7 +55,7 @@ class Label:
     left_out: int
 
     @property
-    def quoted(self) -> int:
+    def verbatim(self) -> int:
         """How many statements the passage says word for word."""
         return sum(one.span is not None for one in self.statements)
 
@@ -149,7 +149,7 @@ def label_of(example: Example, passages: Sequence[Hit], most: int) -> Label | No
             if (kept := tuple(_stated(statements, hit)))
         ]
         if found:
-            return max(found, key=lambda label: (len(label.statements), label.quoted))
+            return max(found, key=lambda label: (len(label.statements), label.verbatim))
     return None
 
 

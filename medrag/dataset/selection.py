@@ -58,8 +58,9 @@ def select(examples: Sequence[Example], config: DatasetConfig) -> Selection:
             detail = f"nearly the same as {other.id} ({other_split}): {other.question}"
             reason = Reason.near_duplicate
             left_out.append(LeftOut(example.id, split, example.question, reason, detail))
+    with_rows = kept & drawn_ones
     limited = {
-        split: [example for example in some if id(example) in kept & drawn_ones]
+        split: [example for example in some if id(example) in with_rows]
         for split, some in splits.items()
     }
     training = [example for example in splits["train"] if id(example) in kept]

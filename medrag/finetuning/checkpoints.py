@@ -11,8 +11,8 @@ from typing import Any
 
 from ..errors import DiskError
 from ..manifest import atomic_write, replacing_directory
+from ..workplace import RUN
 
-_RUN = "run.json"
 _STATE = "trainer_state.json"  # its name in transformers, which reads it
 _WEIGHTS = "weights.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
@@ -46,12 +46,12 @@ class Run:
 
     def _kept(self) -> dict[str, Any]:
         with suppress(OSError, ValueError):
-            kept = dict(json.loads((self._work / _RUN).read_text(encoding="utf-8")))
+            kept = dict(json.loads((self._work / RUN).read_text(encoding="utf-8")))
             return kept if kept.get("identity") == self._identity else {}
         return {}
 
     def _keep(self, values: Mapping[str, Any]) -> None:
-        atomic_write(self._work / _RUN, json.dumps({"identity": self._identity, **values}))
+        atomic_write(self._work / RUN, json.dumps({"identity": self._identity, **values}))
 
 
 def checkpoint_of(work: Path, step: int) -> Path:

@@ -409,8 +409,8 @@ def test_what_may_be_answerable_or_not_is_left_out_and_shown(built: Config) -> N
     assert "Is gout painful?" not in asked
     shown = summary_table(run(built)).caption
     first, second, third = str(shown).splitlines()
-    assert first == "rejected.jsonl: 1 questions that could not be used"
-    assert "1 questions of which nothing tells whether they are answerable" in second
+    assert first == "rejected.jsonl: 1 question that could not be used"
+    assert "1 question of which nothing tells whether the corpus answers" in second
     assert third.startswith("no test row lacks the answer")
 
 

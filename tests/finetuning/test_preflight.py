@@ -13,7 +13,7 @@ import pytest
 
 from medrag.config import Device, FineTuneConfig
 from medrag.errors import PreflightError
-from medrag.finetuning.memory import GB, MISTRAL_7B
+from medrag.finetuning.memory import GB, MISTRAL_7B, read_shape
 from medrag.finetuning.preflight import Machine, Weights, find_missing, preflight
 
 H100 = Machine(gpu_problem="", gpu_free=80 * 10**9, ram=10**11, disk_free=10**11, cache_free=10**11)
@@ -151,3 +151,10 @@ def test_the_dry_run_needs_only_its_dataset(config: FineTuneConfig, tmp_path: Pa
     with pytest.raises(PreflightError, match="build_dataset") as caught:
         preflight(config)
     assert "qlora_cpu" not in str(caught.value)
+
+
+def test_a_shape_is_read_from_the_configuration(tmp_path: Path) -> None:
+    path = model_folder(tmp_path / "mistral") / "config.json"
+    assert read_shape(path) == MISTRAL_7B
+    path.write_text("{}")
+    assert read_shape(path) is None

@@ -76,7 +76,8 @@ _REPORTED = re.compile(
     re.I,
 )
 _GROUP = re.compile(r"\b(adults|children|infants|pregnancy|older people|pregnant women)\b", re.I)
-# What is not done, or does not hold, is no answer to how something is treated.
+# What is not done, or rules something out, is no answer to how it is treated or diagnosed.
+_AFFIRMED = ("treatment", "diagnosis")
 _SAYS_NOT = re.compile(
     r"\b(?:no|not|never|cannot|without|neither|nor|unlikely|negative|avoid(?:s|ed|ing)?)\b|n't\b",
     re.I,
@@ -205,7 +206,7 @@ def _under_heading(heading: str, sentence: str, hit: Hit, at: int) -> Iterator[F
     named = heading.strip().lower()
     key = next((key for pattern, key in _HEADINGS if re.fullmatch(pattern, named)), "")
     topic = title_topic(hit.title, hit.text)
-    if key and topic and not _SAYS_NOT.search(sentence):
+    if key and topic and not (key in _AFFIRMED and _SAYS_NOT.search(sentence)):
         yield Fact(Kind.section, topic, is_plural(topic), sentence, at, 0, key)
 
 
