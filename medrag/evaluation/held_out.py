@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Protocol, Self
 
 from rich.table import Table
 
+from ..generation.hf import TOGETHER
 from ..generation.prompts import REFUSAL, Prompt, Reply
 from ..grounding import check_support
 from ..grounding.candidates import has_verb
@@ -107,13 +109,15 @@ def choose(rows: Iterable[Row], limit: int) -> list[Row]:
 def ask_all(
     rows: Sequence[Row], systems: Mapping[str, System], advance: Callable[[float], None]
 ) -> dict[str, list[Said]]:
-    """The replies of each system, in the order of the rows; `advance` is called for each reply."""
+    """The replies of each system, in the order of the rows; `advance` is told how many came."""
     replies: dict[str, list[Said]] = {}
     for name, answer in systems.items():
         replies[name] = []
-        for said in answer(rows):
-            replies[name].append(said)
-            advance(1)
+        said = iter(answer(rows))
+        # Counted one by one, the first of a batch would seem to have taken the time of all.
+        while some := [*islice(said, TOGETHER)]:
+            replies[name] += some
+            advance(len(some))
     return replies
 
 

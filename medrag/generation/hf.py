@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _GUESSED = 10  # tokens copied from the prompt and checked in one pass
-_TOGETHER = 8  # prompts that `generate_all` answers at once
+TOGETHER = 8  # prompts that `generate_all` answers at once
 
 
 class HFGenerator:
@@ -64,8 +64,8 @@ class HFGenerator:
             model: Any = self._load_model()
             rows = [render(tokenizer, one.messages)["input_ids"][0] for one in prompts]
         greedy = self._greedy(tokenizer, model)
-        for start in range(0, len(rows), _TOGETHER):
-            batch = rows[start : start + _TOGETHER]
+        for start in range(0, len(rows), TOGETHER):
+            batch = rows[start : start + TOGETHER]
             width = max(map(len, batch))
             ids = torch.full((len(batch), width), greedy.pad_token_id)
             mask = torch.zeros_like(ids)

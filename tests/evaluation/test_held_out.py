@@ -121,6 +121,12 @@ def test_a_model_reads_the_prompt_of_the_row() -> None:
     assert [one.messages for one in generator.prompts] == [one["prompt"] for one in ROWS]
 
 
+def test_replies_that_come_together_are_counted_together() -> None:
+    told: list[float] = []
+    ask_all(ROWS[:1] * 20, {"rule": most_words}, told.append)
+    assert told == [8, 8, 4]
+
+
 def test_the_rule_takes_the_passage_with_most_words() -> None:
     said = list(most_words(ROWS))
     assert [one.statements[0].cited for one in said[:2]] == [(3,), (2,)]
