@@ -232,15 +232,19 @@ def _samples(rows: Sequence[Row], replies: Mapping[str, Sequence[Said]]) -> str:
         lines = [f"**{_inline(row['question'])}**\n", f"- label: {_inline(label)}"]
         for name, said in replies.items():
             one = said[place]
-            first = next((n for statement in one.statements for n in statement.cited), 0)
-            if not one.statements:
-                told = "refused"
-            else:
-                told = "right" if first == row["oracle"] else "wrong"
-                told = f"citation {told}, support {one.support:.2f}"
-            lines.append(f"- {name}: {_inline(one.text)} ({told})")
+            lines.append(f"- {name}: {_inline(one.text)} ({_judged(one, row['oracle'])})")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
+
+
+def _judged(said: Said, oracle: int) -> str:
+    if not said.statements:
+        return "refused"
+    if not oracle:
+        return f"answered, though no passage does; support {said.support:.2f}"
+    first = next((number for one in said.statements for number in one.cited), 0)
+    citation = ("right" if first == oracle else "wrong") if first else "missing"
+    return f"citation {citation}, support {said.support:.2f}"
 
 
 def _inline(text: str) -> str:

@@ -90,7 +90,8 @@ def test_what_is_not_so_answers_nothing(tmp_path: Path, tiny: Path) -> None:
             "Asthma",
             "Acute attacks are treated with a reliever from an inhaler and oxygen by a mask. "
             "Rifampicin reduces the effect of oral contraceptives that hold an oestrogen. The "
-            "albumin of most adults who are well stays below 30 mg/mmol of their creatinine.",
+            "albumin of most adults who are well stays below 30 mg/mmol of their creatinine. The "
+            "pressure of the blood of most adults who are well stays below 140/90 mmHg at rest.",
         ),
     }
     corpus = tmp_path / "gout.md"

@@ -179,6 +179,8 @@ def test_a_card_shows_results_samples_and_the_loss(tmp_path: Any) -> None:
     assert (tmp_path / CURVES).read_bytes().startswith(b"\x89PNG")
     assert str(tmp_path) not in card
     assert "each read 0.5 times" in card
+    assert "(answered, though no passage does; support " in card  # by the rule
+    assert "(citation right, support 1.00)" in card
     assert "- steps: 4, the last 3 of them in 9 s" in card
 
     pairs = result | {"preferred": 0.75}

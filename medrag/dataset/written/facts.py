@@ -101,7 +101,7 @@ _HEADINGS = (
     (r"epidemiology|frequency|prevalence", "frequency"),
 )
 _LEFT_OUT = re.compile(
-    r"(?<!and )(?<!or )(?<!to )\b\d[\d.,]*(?:[-–]\d[\d.,]*| to \d[\d.,]*)? ?"
+    r"(?<!and )(?<!or )(?<!to )(?<![/\d])\b\d[\d.,]*(?:[-–]\d[\d.,]*| to \d[\d.,]*)? ?"
     r"(?:%|percent|mg|mcg|mmol/L|mg/dL|mmHg|mm Hg|micromol/L|g/L|kg|mL|hours|days|weeks"
     r"|months|minutes)(?![\w/])"
 )
