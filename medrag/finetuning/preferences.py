@@ -84,6 +84,7 @@ def train_preferences(
         ModelError: there is no such adapter, or its base cannot be loaded.
         DivergenceError: the loss is not finite; nothing was saved.
     """
+    quiet_libraries()  # before their import, which says things
     from peft import PeftModel
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
@@ -102,7 +103,6 @@ def train_preferences(
             super().log(logs, *args, **kwargs)
 
     started = time.monotonic()
-    quiet_libraries()
     recover_directory(Path(tuning.dir))
     base = adapter_base(tuning.adapter)
     tokenizer = load_tokenizer(tuning.adapter)

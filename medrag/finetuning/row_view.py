@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.rule import Rule
 from rich.text import Text
 
 from ..generation.prompts import parts_of
@@ -43,7 +42,7 @@ class RowView:
         # The marks show what is trained where there are no colours.
         text = Text(self.prompt, style="dim").append(f"»{self.answer}«", style="bold green not dim")
         return Group(
-            Rule(f"{self.name} · {self.length} tokens", align="left"),
+            Text(f"── {self.name} · {self.length} tokens", style="green"),
             text,
             Text(f"tokens: {counts}; trained: what stands in »«", style="cyan"),
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,25 @@ def test_it_starts_from_the_adapter_as_it_is_and_the_first_step_counts(
     )
     moved = max(float((after[name] - before[name]).abs().max()) for name in before)
     assert 0 < moved < 2e-6
+
+
+def test_libraries_say_nothing(tuned: FineTuneConfig, tmp_path: Path) -> None:
+    save_pairs(Path(tuned.dataset).parent, [pair(number) for number in range(16)])
+    code = (
+        "from medrag.config import *\n"
+        "from medrag.finetuning.preferences import train_preferences\n"
+        f"tuned = FineTuneConfig(dataset={tuned.dataset!r}, device='cpu', max_length=128)\n"
+        f"tuning = PreferenceTuneConfig({tuned.dir!r}, {str(tmp_path / 'dpo')!r}, max_steps=1)\n"
+        "train_preferences(tuned, tuning, report_to=[], run_name='', seal=lambda *_: None)\n"
+    )
+    made = subprocess.run(  # a new process, because libraries talk when they are imported
+        [sys.executable, "-W", "ignore::FutureWarning", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = [line for line in (made.stdout + made.stderr).splitlines() if line.strip()]
+    assert [line for line in said if not line.startswith("preferences ")] == []
 
 
 @pytest.mark.parametrize("steps", [2, 12])
