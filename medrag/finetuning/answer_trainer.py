@@ -1,4 +1,4 @@
-"""The trainer of the generator: TRL's, with exact losses, safe checkpoints and early stops."""
+"""The trainer of the generator: TRL's, with rows end to end and exact losses."""
 
 from __future__ import annotations
 
@@ -6,21 +6,11 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import cache, partial
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import FineTuneConfig
-from .callbacks import step_callback
-from .checkpoints import (
-    checkpoint_of,
-    keep_checkpoints,
-    read_extra,
-    read_optimizer,
-    read_weights,
-    write_checkpoint,
-)
 from .cpu_adapters import use_fast_adapters
-from .guards import Divergence, StopRequest
+from .exact_trainer import exact
 from .noise import with_noise
 from .packing import Batches, flatten, lengths_of, pack, tokens_of, with_same_beginning
 from .sharding import average_gradients, shard_frozen_weights, shards
@@ -41,16 +31,13 @@ def trainer_class() -> Any:
         def set_epoch(self, epoch: int) -> None:
             self.batch_sampler.set_epoch(epoch)
 
-    class AnswerTrainer(SFTTrainer):  # type: ignore[misc]  # untyped library
-        """Rows without padding, losses per answer token, and checkpoints of our own."""
+    class AnswerTrainer(exact(SFTTrainer)):  # type: ignore[misc]  # untyped library
+        """Rows without padding, and losses per answer token."""
 
         loss_is_scaled_for_ga = True  # by `compute_loss`
         config: FineTuneConfig
         control: Any
-        guard: Divergence
         parameters: tuple[int, int]  # trained, all
-        stop: StopRequest
-        _step_loss: Any = 0.0
 
         def set_up(self, config: FineTuneConfig) -> None:
             # TRL casts the adapters to bf16, which rounds away a step of 1e-4 of a weight's size.
@@ -65,9 +52,7 @@ def trainer_class() -> Any:
             on_cpu = self.args.device.type == "cpu"
             self._casts_itself = on_cpu and not sharded and use_fast_adapters(self.model)
             self.config = config
-            self.guard = Divergence(config.learning_rate)
-            self.stop = StopRequest()
-            self.add_callback(step_callback(self))
+            self.guard_steps("finetune.learning_rate", config.early_stopping)
             self._pack()
             if config.neftune_alpha:
                 self.model.get_input_embeddings().register_forward_hook(
@@ -154,13 +139,6 @@ def trainer_class() -> Any:
             self.state.num_input_tokens_seen += int(tokens)
             return batches, int(answers)
 
-        def sum(self, *values: float) -> list[float]:
-            """Sums over all processes."""
-            if self.args.world_size == 1:
-                return [*values]
-            mine = torch.tensor(values, dtype=torch.float64, device=self.args.device)
-            return list(self.accelerator.reduce(mine, "sum").tolist())
-
         # Loss
 
         def compute_loss(
@@ -188,19 +166,10 @@ def trainer_class() -> Any:
                 return nullcontext()
             return torch.autocast(self.args.device.type, torch.bfloat16)
 
-        def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-            loss: Tensor = super().training_step(*args, **kwargs)
-            self._step_loss = self._step_loss + loss
-            return loss
-
         def _clip_grad_norm(self, model: Any) -> Any:
             if shards() > 1:
                 average_gradients(self.model)
-            norm = super()._clip_grad_norm(model)
-            (loss,) = self.sum(float(self._step_loss) / self.args.world_size)
-            self._step_loss = 0.0
-            self.guard.step(self.state.global_step + 1, loss, float(norm))
-            return norm
+            return super()._clip_grad_norm(model)
 
         def _prepare_inputs(self, inputs: Any) -> Any:
             prepared = super()._prepare_inputs(inputs)
@@ -233,44 +202,6 @@ def trainer_class() -> Any:
                     mine[0] += loss
                     mine[1] += len(inputs["labels"])
             loss, answers = self.sum(*mine)
-            return loss / answers
-
-        # Checkpoints
-
-        def _save_checkpoint(self, model: Any, trial: Any) -> None:
-            step = self.state.global_step
-            (unlogged,) = self.sum(float(self._tr_loss) / self.args.world_size)
-            if self.is_world_process_zero():
-                work = Path(self.args.output_dir)
-                write_checkpoint(
-                    checkpoint_of(work, step),
-                    self.model,
-                    self.optimizer,
-                    self.lr_scheduler,
-                    self.state,
-                    {"unlogged_loss": unlogged, "logged_step": self._globalstep_last_logged},
-                )
-                keep_checkpoints(work, step, self.state.best_global_step)
-            self.accelerator.wait_for_everyone()
-
-        def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-            read_weights(Path(resume_from_checkpoint), self.model)
-
-        def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-            self._extra = {}
-            if checkpoint is not None:
-                read_optimizer(Path(checkpoint), self.optimizer, self.lr_scheduler)
-                self._extra = read_extra(Path(checkpoint))
-
-        def _load_rng_state(self, checkpoint: str | None) -> None:
-            """Every step seeds the random numbers."""
-
-        def go_on(self) -> None:
-            """Continue the logged mean loss where the checkpoint left it."""
-            history = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
-            self.guard.first = history[0] if history else None
-            if extra := getattr(self, "_extra", None):
-                self._tr_loss += extra["unlogged_loss"]
-                self._globalstep_last_logged = int(extra["logged_step"])
+            return float(loss / answers)
 
     return AnswerTrainer

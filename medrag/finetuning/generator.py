@@ -161,7 +161,7 @@ def train_generator(
     plan_steps(trainer, config, run, started)
     training = time.monotonic()
     try:
-        before = train_to_the_end(trainer, config, work)
+        before = train_to_the_end(trainer, work)
         state = trainer.state
         best = state.best_global_step or state.global_step
         read_weights(checkpoint_of(work, best), trainer.model)

@@ -25,11 +25,12 @@ class Divergence:
     """Stops a training whose loss or gradient is not finite, or whose loss runs away.
 
     Attributes:
-        learning_rate: named in the error.
-        first: training loss of the first step, in nats per token; None before it.
+        learning_rate, setting: its value and its name, for the error.
+        first: training loss of the first step, in nats; None before it.
     """
 
     learning_rate: float
+    setting: str = "finetune.learning_rate"
     first: float | None = None
     _smoothed: float | None = None
     _above: int = 0
@@ -67,7 +68,7 @@ class Divergence:
     def _fail(self, step: int, reason: str) -> None:
         raise DivergenceError(
             f"training diverged at step {step}: {reason}. Nothing was saved; lower "
-            f"finetune.learning_rate (now {self.learning_rate:g})"
+            f"{self.setting} (now {self.learning_rate:g})"
         )
 
 

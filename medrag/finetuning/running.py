@@ -38,8 +38,11 @@ def plan_steps(trainer: Any, config: FineTuneConfig, run: Run, started: float) -
     trainer.args.warmup_steps = min(config.warmup_steps, steps // 5)
 
 
-def train_to_the_end(trainer: Any, config: FineTuneConfig, work: Path) -> TrainerState:
+def train_to_the_end(trainer: Any, work: Path, description: str = "training") -> TrainerState:
     """Train to the end, from the last checkpoint if there is one.
+
+    Args:
+        trainer: see `exact`.
 
     Returns:
         The state of that checkpoint, or a new one.
@@ -52,13 +55,13 @@ def train_to_the_end(trainer: Any, config: FineTuneConfig, work: Path) -> Traine
         before = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         if is_main_process():
             logger.warning("continuing the interrupted run after step %d", before.global_step)
-    if _is_over(before, config, trainer):  # it was stopped before its adapter was sealed
+    if _is_over(before, trainer):  # it was stopped before its adapter was sealed
         trainer.state = before
         return before
-    with stop_requests() as trainer.stop, watched(trainer, "training"):
+    with stop_requests() as trainer.stop, watched(trainer, description):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     state = trainer.state
-    if not _is_over(state, config, trainer):
+    if not _is_over(state, trainer):
         if trainer.stop.number == signal.SIGINT:
             raise KeyboardInterrupt
         raise MedragError(
@@ -68,9 +71,9 @@ def train_to_the_end(trainer: Any, config: FineTuneConfig, work: Path) -> Traine
     return before
 
 
-def _is_over(state: Any, config: FineTuneConfig, trainer: Any) -> bool:
+def _is_over(state: Any, trainer: Any) -> bool:
     return bool(state.global_step >= trainer.args.max_steps) or early_stopped(
-        state.log_history, config.early_stopping
+        state.log_history, trainer.patience
     )
 
 
