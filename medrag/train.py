@@ -13,9 +13,10 @@ from rich.table import Table
 from .cli import launch
 from .config import Config, TrainTarget
 from .errors import ArtefactError, ConfigError, MismatchError, PreflightError
-from .evaluation.adapter_card import CURVES
-from .evaluation.adapters import measure_adapter
+from .evaluation.adapters import measure_adapter, questions_of
 from .evaluation.held_out import Scores, scores_table
+from .evaluation.loss_curves import CURVES
+from .evaluation.retriever_card import RetrieverFacts, told, write_retriever_card
 from .finetuning.generator import train_generator
 from .finetuning.plan import plan
 from .finetuning.preferences import train_preferences
@@ -118,6 +119,8 @@ def _train(
         if artefact.kind == "adapter":
             scores = _measure(fresh, config, artefact, report.counts)
             report.counts["held_out"] = {name: asdict(one) for name, one in scores.items()}
+        if artefact.kind == "retriever":
+            _describe_retriever(fresh, config, artefact, report.counts)
         del report.counts["history"]
         artefact.seal(fresh, report.counts)
 
@@ -156,6 +159,24 @@ def _measure(
     }
     before = start.path if start else ""
     return measure_adapter(fresh, result["base_model"], before, config, dataset, facts)
+
+
+def _describe_retriever(
+    fresh: Path, config: Config, artefact: Artefact, result: Mapping[str, Any]
+) -> None:
+    """Write the model card."""
+    dataset = read_manifest(Path(config.retriever_tuning.dataset), "dataset")
+    base = Path(result["base_model"])
+    facts = RetrieverFacts(
+        name=artefact.directory.name,
+        base=f"{base.name}@{model_identity(str(base)).rpartition('@')[2]}",
+        dataset=artefact.parents["dataset"].fingerprint,
+        index=dataset.parents["index"].fingerprint,
+        questions=questions_of(dataset),
+        settings=artefact.settings,
+        result=result,
+    )
+    write_retriever_card(fresh, facts)
 
 
 def _adapter(config: Config) -> Artefact:
@@ -287,8 +308,11 @@ def summary_table(report: TrainReport) -> Table:
         skipped = f"{counts['skipped_rows']:,} rows have no gold passage, or no other"
         table.add_row("lists", f"{counts['lists']:,}  ({skipped})")
     else:
-        skipped = f"{counts['skipped_rows']:,} rows have no gold passage"
-        table.add_row("pairs", f"{counts['pairs']:,}  ({skipped})")
+        table.add_row("questions", f"{counts['asked']:,}, and {counts['written']:,} written")
+        table.add_row("questions in a batch", f"{counts['mean_batch']:.1f}")
+        left_out = counts["without_negatives"] + counts["unused"]
+        table.add_row("questions left out", f"{left_out:,}, and {counts['skipped_rows']:,} rows")
+        table.add_row("teacher", counts["teacher"])
         table.add_row("passages cut for training", f"{counts['truncated']:,}")
     table.add_row("loss", f"{counts['first_loss']:.3f} → {counts['train_loss']:.3f} nats")
     if counts.get("eval_loss") is not None:
@@ -298,6 +322,8 @@ def summary_table(report: TrainReport) -> Table:
     table.add_row("steps", f"{counts['steps']:,}{since} in {counts['seconds']:.1f} s")
     table.add_row("peak memory", f"{counts['peak_mb']:,.0f} MB")
     if report.kind == "retriever":
+        table.add_row("tuned weights in the mix", f"{counts['share']:.0%}")
+        table.add_row("measured", told(counts))
         table.add_row("to use it", f"embedder.model={report.directory} index.dir=NEW_DIR")
     if report.kind == "reranker":
         table.add_row("to use it", f"retriever.reranker={report.directory}")

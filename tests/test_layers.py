@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
 # from earlier ones. Add new ones here.
 ORDER = """
     interrupts errors config notebook types decoding hardware manifest workplace tracking terminal
-    progress text metrics
+    progress text metrics statistics
     clients ingestion embedding stores indexing retrieval generation grounding answering
     pipeline integrations certificates certificate_checks dataset finetuning evaluation
     answer_view subjects followups rewriting dialogue

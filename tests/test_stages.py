@@ -196,12 +196,22 @@ def test_a_dry_run_is_refused_if_the_index_has_changed(root: Path, embedder: Tex
 def test_the_tuned_retriever_fits_a_new_index_and_is_refused_on_the_old(
     root: Path, tmp_path: Path
 ) -> None:
-    settings = ["retriever_tuning.max_steps=2", "retriever_tuning.batch_size=2"]
-    config = composed(root, "+experiment=retriever", *settings)
+    config = composed(
+        root,
+        "+experiment=retriever",
+        "retriever_tuning.max_steps=2",
+        "retriever_tuning.batch_size=2",
+        "retriever_tuning.learning_rate=1e-3",
+        "retriever_tuning.negatives=0",  # the other passages all answer questions
+        "retriever_tuning.written_questions=0",
+        "retriever_tuning.held_out_questions=0",  # so few that the base would be kept
+    )
     folder = config.retriever_tuning.dir
     report = train.run(config)
     assert (report.kind, report.dry_run, report.up_to_date) == ("retriever", False, False)
-    assert (report.counts["steps"], report.counts["pairs"]) == (2, 4)
+    assert (report.counts["steps"], report.counts["asked"]) == (2, 4)
+    card = (Path(folder) / "README.md").read_text(encoding="utf-8")
+    assert "not measured: no test question names documents of the index" in card
     assert f"embedder.model={folder}" in shown(report)
     manifest = read_manifest(Path(folder), "retriever")
     dataset = read_manifest(Path(config.retriever_tuning.dataset), "dataset")

@@ -131,23 +131,40 @@ class PreferenceTuneConfig:
 
 @dataclass
 class RetrieverTuneConfig:
-    """Contrastive tuning of the retriever's encoder."""
+    """Contrastive tuning of the retriever's encoder, with a teacher's rankings."""
 
-    base_model: str = ""  # folder or hub id; empty: the packaged MiniLM
+    base_model: str = ""  # folder or hub id; empty: the embedder of the dataset's index
     dataset: str = "outputs/dataset"
     dir: str = "outputs/models/retriever"
     device: Device = Device.auto
-    batch_size: int = 64  # pairs per step; the others' passages are a question's negatives
+    batch_size: int = 64  # questions per step; the others' passages are a question's negatives
+    negatives: int = 2  # passages of each question that are near the answer and do not answer
+    written_questions: int = 2000  # that are written from the index by rules, beside the dataset's
+    distillation: float = 0.5  # weight of a teacher's ranking, beside the contrastive loss
     max_length: int = 160  # tokens of a passage that training sees; the model keeps its own limit
-    learning_rate: float = 2e-5
+    # Lengths of vectors that are trained as well, by their first numbers, such as [384,128].
+    dimensions: list[int] = field(default_factory=list)
+    learning_rate: float = 5e-5
     epochs: float = 1.0
     max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
+    save_steps: int = 25  # optimiser steps between checkpoints
+    held_out_questions: int = 300  # of validation and test each, to measure before and after
     seed: int = 13
 
     def __post_init__(self) -> None:
         coerce_enums(self)
         fix = "give 2 or more: the passages of other questions are the negatives"
         require(self.batch_size >= 2, "retriever_tuning.batch_size", self.batch_size, fix)
+        at_least(0, "retriever_tuning", self, "negatives", "written_questions", "distillation")
+        at_least(0, "retriever_tuning", self, "held_out_questions")
+        at_least(1, "retriever_tuning", self, "save_steps")
+        at_least(16, "retriever_tuning", self, "max_length")
+        positive("retriever_tuning", self, "learning_rate", "epochs")
+        right = self.max_steps == -1 or self.max_steps >= 1
+        fix = "give -1 (all epochs), or 1 or more"
+        require(right, "retriever_tuning.max_steps", self.max_steps, fix)
+        right = all(length >= 1 for length in self.dimensions)
+        require(right, "retriever_tuning.dimensions", self.dimensions, "give lengths of 1 or more")
 
 
 @dataclass

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..generation.control import without_control
+from ..statistics import Figure
 from .held_out import MEASURES, Row, Said, Scores
-from .statistics import Figure
+from .loss_curves import CURVES, draw_curves
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-CURVES = "loss.png"
 _SHOWN = 3  # rows whose replies are shown
 _PLACES = ("base_model", "dataset", "dir", "device", "tiny", "logging_steps")  # say nothing here
 
@@ -59,40 +56,6 @@ def write_card(
     parts = [_head(facts), _lineage(facts), _training(facts, unit)]
     parts += [_results(facts.scores), _samples(rows, replies)] if rows else [_NOT_ANSWERED]
     (directory / "README.md").write_text("\n".join([*parts, _LIMITS]), encoding="utf-8")
-
-
-def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], unit: str) -> None:
-    """Draw training and validation loss by optimiser step into a PNG.
-
-    Args:
-        unit: what the losses are nats per.
-    """
-    import matplotlib
-    from matplotlib.figure import Figure as Drawing
-    from matplotlib.ticker import MaxNLocator
-
-    style = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
-    with matplotlib.rc_context(style):
-        drawing = Drawing(figsize=(7, 3.6), dpi=130, layout="constrained")
-        axes = drawing.subplots()
-        _line(axes, history, "loss", "training", "#3182bd")
-        _line(axes, history, "eval_loss", "validation", "#e08214")
-        axes.set_xlabel("optimiser step")
-        axes.set_ylabel(f"loss, nats per {unit}")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_ylim(bottom=0, top=axes.get_ylim()[1])
-        axes.legend()
-        drawing.savefig(path)
-
-
-def _line(
-    axes: Axes, history: Sequence[Mapping[str, Any]], name: str, label: str, colour: str
-) -> None:
-    points = [(entry["step"], entry[name]) for entry in history if name in entry]
-    if points:
-        steps, losses = zip(*points, strict=True)
-        marker = "o" if len(points) < 30 else ""
-        axes.plot(steps, losses, label=label, color=colour, marker=marker, markersize=3)
 
 
 def _head(facts: Facts) -> str:

@@ -72,7 +72,7 @@ def measure_adapter(
     known = Facts(
         dataset=dataset.fingerprint,
         index=index.fingerprint if index else "",
-        questions=_questions(dataset),
+        questions=questions_of(dataset),
         scores=scores,
         **facts,
     )
@@ -80,7 +80,7 @@ def measure_adapter(
     return scores
 
 
-def _questions(dataset: Manifest) -> str:
+def questions_of(dataset: Manifest) -> str:
     """The name of the question set, without the path where it lay."""
     named = dataset.settings["dataset"]
     given = str(named["questions"])

@@ -21,9 +21,9 @@ from ..grounding.candidates import has_verb
 from ..grounding.statements import parse_reply, parse_statements
 from ..metrics import token_f1
 from ..pipeline import RAGPipeline
+from ..statistics import Bootstrap, Figure
 from ..text.words import terms
 from ..types import Hit, Statement
-from .statistics import Bootstrap, Figure
 
 Row = Mapping[str, Any]  # of a dataset; see `medrag.dataset.rows.Row`
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from ..statistics import NOTHING, Figure
 from .records import Blame, Record
-from .statistics import NOTHING, Figure
 
 Summary = Mapping[str, Any]  # the content of metrics.json
 

@@ -18,9 +18,9 @@ from ..metrics import (
     reliability,
     risk_coverage,
 )
+from ..statistics import Bootstrap, Figure, Floats
 from ..types import QuestionKind
 from .records import Blame, Record
-from .statistics import Bootstrap, Figure, Floats
 
 SECTIONS = ("retrieval", "answers", "citations", "abstention")
 _RISKS = (0.05, 0.1)

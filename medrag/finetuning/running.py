@@ -79,14 +79,23 @@ def _is_over(state: Any, trainer: Any) -> bool:
 
 def check_weights(trainer: Any) -> None:
     """Nothing broken is sealed, even if no step and no validation loss has shown it."""
+    check_finite(trainer)
+    if trainer.eval_dataset is None:
+        some = trainer.train_dataset.select(range(min(16, len(trainer.train_dataset))))
+        trainer.guard.final(trainer.state.global_step, trainer.mean_loss(some))
+
+
+def check_finite(trainer: Any) -> None:
+    """Refuse weights that the last step has broken.
+
+    Raises:
+        DivergenceError: some are not finite.
+    """
     import torch
 
     trained = [p for p in trainer.model.parameters() if p.requires_grad]
     if not all(bool(torch.isfinite(weights).all()) for weights in trained):
         raise DivergenceError(
-            "the trained weights are not finite; nothing was saved. Lower finetune.learning_rate "
+            f"the trained weights are not finite; nothing was saved. Lower {trainer.guard.setting} "
             f"(now {trainer.args.learning_rate:g})"
         )
-    if trainer.eval_dataset is None:
-        some = trainer.train_dataset.select(range(min(16, len(trainer.train_dataset))))
-        trainer.guard.final(trainer.state.global_step, trainer.mean_loss(some))

@@ -12,13 +12,15 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from datasets import Dataset, DatasetDict
 
-from medrag.config import Device, FineTuneConfig, TinyModelConfig
+from medrag.config import Device, FineTuneConfig, RetrieverTuneConfig, TinyModelConfig
 from medrag.errors import MedragError
-from medrag.finetuning.generator import train_generator
+from medrag.finetuning.generator import TrainingResult, train_generator
 from medrag.finetuning.guards import Divergence
+from medrag.finetuning.retriever import RetrieverResult, train_retriever
 from medrag.finetuning.tokenising import tokenize_rows
 from medrag.finetuning.trainer import build_trainer
 from medrag.generation.loading import load_causal_lm, load_tokenizer
@@ -107,12 +109,19 @@ def trainer_of(
 # Its processes begin with the libraries imported, which takes longer than a small training.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["torch", "trl.trainer.sft_trainer", "peft", "bitsandbytes", "medrag.finetuning.generator"]
+    [
+        "torch",
+        "trl.trainer.sft_trainer",
+        "peft",
+        "bitsandbytes",
+        "medrag.finetuning.generator",
+        "sentence_transformers",
+    ]
 )
 
 
 def start_training(
-    config: FineTuneConfig, environment: dict[str, str] | None = None
+    config: FineTuneConfig | RetrieverTuneConfig, environment: dict[str, str] | None = None
 ) -> tuple[ForkServerProcess, Connection, Path]:
     """Train in a process of its own.
 
@@ -134,8 +143,20 @@ def start_training(
     return process, receive, told
 
 
+def until(messages: Connection, step: int, losses: dict[int, list[float]]) -> None:
+    """Read the losses that a training sends, up to a step."""
+    number = 0
+    while number < step:
+        number, *values = messages.recv()
+        losses.setdefault(number, values)
+        assert losses[number] == pytest.approx(values, rel=1e-6)  # trained again after a kill
+
+
 def train_and_tell(
-    config: FineTuneConfig, send: Connection, told: Path, environment: dict[str, str]
+    config: FineTuneConfig | RetrieverTuneConfig,
+    send: Connection,
+    told: Path,
+    environment: dict[str, str],
 ) -> None:
     """What that process does; it is slow enough to be stopped at any step."""
     os.environ.update(environment)
@@ -151,7 +172,11 @@ def train_and_tell(
     with told.open("w") as file:
         os.dup2(file.fileno(), 2)
     try:
-        result = train_generator(config, TEXTS, report_to=[], run_name="test")
+        result: TrainingResult | RetrieverResult
+        if isinstance(config, RetrieverTuneConfig):
+            result = train_retriever(config, report_to=[], run_name="test")
+        else:
+            result = train_generator(config, TEXTS, report_to=[], run_name="test")
     except MedragError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:

@@ -1,76 +1,201 @@
-"""Real contrastive tuning of the packaged MiniLM on a handful of pairs."""
+"""Real contrastive tuning of a small encoder on a small index."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from datasets import Dataset, DatasetDict
+import torch
+from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
-from medrag.config import Device, EmbedderConfig, RetrieverTuneConfig
+from medrag import CorpusConfig, IndexConfig, build_dataset
+from medrag.config import Config, DatasetConfig, Device, EmbedderConfig, RetrieverTuneConfig
 from medrag.embedding.local.embedder import TextEmbedder
-from medrag.errors import ArtefactError
-from medrag.finetuning.retriever import train_retriever
+from medrag.errors import DivergenceError, MismatchError
+from medrag.finetuning.retriever import RetrieverResult, train_retriever
+from medrag.finetuning.retriever_material import gather
+from medrag.indexing import IndexBuilder, config_from_manifest
+from tests.finetuning.small_run import start_training, until
 
 # Invented words: before training, nothing links a question to its passage.
-NAMES = ("zorvex", "quilpa", "mintro", "baskel", "drevon", "plonic", "yertal", "huxmor")
-COLOURS = ("red", "blue", "green", "white", "black", "brown", "pink", "grey")
+ONE = ["zor", "quil", "min", "bas", "dre", "plo", "yer", "hux"]
+TWO = ["vex", "pa", "tro", "kel", "von", "nic"]
+COLOURS = ["red", "blue", "green", "white", "black", "brown", "pink", "grey"]
+SHAPES = ["round", "square", "oval", "long", "flat", "thin"]
 
 
-def row(number: int, document: str = "d", altered: bool = False) -> dict[str, Any]:
-    passage = {
-        "document": document,
-        "title": "",
-        "text": f"The {COLOURS[number]} tablet.",
-        "altered": altered,
-    }
-    question = f"What does {NAMES[number]} look like?"
-    return {"id": str(number), "question": question, "passage": passage, "shares": ""}
+def drug(number: int) -> str:
+    return ONE[number % 8] + TWO[number // 8]
 
 
-def save(folder: Path, rows: list[dict[str, Any]]) -> RetrieverTuneConfig:
-    DatasetDict({"train": Dataset.from_list(rows)}).save_to_disk(folder / "dataset")
-    return RetrieverTuneConfig(
-        dataset=str(folder / "dataset"),
+def text(number: int) -> str:
+    return f"The {COLOURS[number % 8]} {SHAPES[number // 8]} tablet is taken in the morning."
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """48 notes, their index by a small encoder, and a dataset of a question about each."""
+    root = tmp_path_factory.mktemp("retriever")
+    notes = [{"id": drug(n), "text": text(n)} for n in range(48)]
+    questions = [
+        {"question": f"How does {drug(n)} look?", "answer": text(n), "documents": [drug(n)]}
+        for n in range(48)
+    ]
+    for name, rows in (("notes", notes), ("questions", questions)):
+        lines = "\n".join(map(json.dumps, rows))
+        (root / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    config = Config(
+        corpus=CorpusConfig(paths=[str(root / "notes.jsonl")]),
+        index=IndexConfig(dir=str(root / "index")),
+        embedder=EmbedderConfig(model=str(tiny), device=Device.cpu),
+        dataset=DatasetConfig(
+            questions=str(root / "questions.jsonl"),
+            dir=str(root / "dataset"),
+            round_trip=0,
+            near_duplicates=1,
+            near_miss_share=0,
+            validation_share=0.15,
+            test_share=0.15,
+        ),
+    )
+    config.tracking.wandb = "disabled"
+    IndexBuilder(config).mirror()
+    build_dataset.run(config)
+    return root
+
+
+def settings(root: Path, folder: Path, **changes: object) -> RetrieverTuneConfig:
+    config = RetrieverTuneConfig(
+        dataset=str(root / "dataset"),
         dir=str(folder / "retriever"),
         device=Device.cpu,
         batch_size=8,
-        learning_rate=2e-4,
-        max_steps=6,
+        negatives=1,
+        written_questions=0,
+        distillation=0,
+        learning_rate=3e-3,
+        max_steps=12,
         max_length=16,
+        save_steps=5,
     )
+    return replace(config, **changes)
 
 
-def first_places(folder: str) -> int:
-    """How many questions have their own passage as the nearest."""
-    embedder = TextEmbedder(EmbedderConfig(model=folder, device=Device.cpu))
-    rows = [row(number) for number in range(8)]
-    questions = embedder.embed([r["question"] for r in rows])
-    passages = embedder.embed([r["passage"]["text"] for r in rows])
-    return int(((questions @ passages.T).argmax(axis=1) == np.arange(8)).sum())
+def train(config: RetrieverTuneConfig) -> RetrieverResult:
+    return train_retriever(config, report_to=[], run_name="test")
 
 
-def test_questions_move_to_their_passages(tmp_path: Path) -> None:
-    unused = [row(0, ""), row(1, altered=True), {**row(2), "shares": "1"}]
-    config = save(tmp_path, [*(row(n) for n in range(8)), *unused])
-    result = train_retriever(config, report_to=[], run_name="test")
-    assert (result.pairs, result.skipped_rows, result.truncated) == (8, 3, 0)
-    assert result.steps == 6
+def losses(result: RetrieverResult) -> list[float]:
+    return [entry["loss"] for entry in result.history if "loss" in entry]
+
+
+def test_questions_move_to_their_passages(root: Path, tmp_path: Path, tiny: Path) -> None:
+    config = settings(root, tmp_path, max_steps=30)
+    result = train(config)
+    assert result.steps == 30
+    assert 20 < result.asked < 48
+    assert result.written == result.skipped_rows == 0
+    assert result.mean_batch > 4
     assert result.train_loss < 0.7 * result.first_loss
-    assert first_places(config.dir) > first_places("")
-    # the saved model reads whole chunks again, not the 16 tokens of the training
-    assert TextEmbedder(EmbedderConfig(model=config.dir)).max_tokens == 256
-    assert SentenceTransformer(config.dir, local_files_only=True).max_seq_length == 256
+    assert result.base_model == str(tiny)  # that of the index
+    assert [point["share"] for point in result.curve] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert {*result.curve[0]} == {"share", "validation questions"}
+
     names = {path.name for path in Path(config.dir).iterdir()}
     assert "model.safetensors" in names
-    assert not [name for name in names if name.endswith((".bin", ".pt"))]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "retriever"]
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
+    # The saved model reads whole chunks again, not the 16 tokens of the training.
+    whole = TextEmbedder(EmbedderConfig(model=str(tiny))).max_tokens
+    assert TextEmbedder(EmbedderConfig(model=config.dir)).max_tokens == whole
+    assert SentenceTransformer(config.dir, local_files_only=True).max_seq_length == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["retriever"]
 
 
-def test_a_dataset_without_gold_passages(tmp_path: Path) -> None:
-    config = save(tmp_path, [row(0), row(1, "")])
-    with pytest.raises(ArtefactError, match="1 training rows"):
-        train_retriever(config, report_to=[], run_name="test")
+def test_a_stopped_run_goes_on_with_the_same_losses(root: Path, tmp_path: Path) -> None:
+    config = settings(root, tmp_path / "stopped", max_steps=14, save_steps=4)
+    undisturbed = replace(config, dir=str(tmp_path / "undisturbed" / "retriever"))
+    wanted, found = {}, {}
+    _, messages, _ = start_training(undisturbed)
+    until(messages, 14, wanted)
+    history = messages.recv()
+    for step, number, status in (
+        (2, signal.SIGINT, 130),  # before the first checkpoint
+        (6, signal.SIGKILL, -9),
+        (9, signal.SIGTERM, 1),
+    ):
+        process, messages, told = start_training(config)
+        until(messages, step, found)
+        assert process.pid
+        os.kill(process.pid, number)
+        process.join(60)
+        assert process.exitcode == status, told.read_text()
+        assert "Traceback" not in told.read_text()
+    _, messages, _ = start_training(config)
+    until(messages, 14, found)
+    resumed = messages.recv()
+    assert found == {step: pytest.approx(values, rel=1e-6) for step, values in wanted.items()}
+    assert [e["loss"] for e in resumed if "loss" in e] == pytest.approx(
+        [e["loss"] for e in history if "loss" in e], rel=1e-6
+    )
+    one, other = (load_file(Path(c.dir) / "model.safetensors") for c in (config, undisturbed))
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], rtol=1e-5, atol=1e-6)
+    assert not (Path(config.dir) / "checkpoints").exists()
+
+
+def test_a_diverging_run_leaves_the_old_model(root: Path, tmp_path: Path) -> None:
+    config = settings(root, tmp_path, learning_rate=1e8)
+    old = tmp_path / "retriever" / "old"
+    old.parent.mkdir()
+    old.touch()
+    with pytest.raises(DivergenceError, match=r"lower retriever_tuning\.learning_rate \(now 1e"):
+        train(config)
+    assert [path.name for path in old.parent.iterdir()] == ["old"]
+
+
+def test_the_base_is_kept_when_it_is_not_beaten(root: Path, tmp_path: Path, tiny: Path) -> None:
+    config = settings(root, tmp_path, learning_rate=1e-12)
+    result = train(config)
+    assert result.share == 0.0
+    assert result.measured["difference"] == 0.0
+    one, other = (load_file(Path(f) / "model.safetensors") for f in (config.dir, str(tiny)))
+    for name in other:
+        assert torch.equal(one[name], other[name])
+
+
+def test_nothing_of_held_out_documents_is_seen(root: Path, tmp_path: Path) -> None:
+    config = settings(root, tmp_path, written_questions=40)
+    material = gather(config, tmp_path)
+    held_out = {
+        document
+        for split in ("validation", "test")
+        for line in (root / "dataset" / f"{split}.jsonl").open(encoding="utf-8")
+        for document in json.loads(line)["documents"]
+    }
+    assert held_out
+    seen = {name for one in material.lists for name in one.shown | one.answers}
+    assert not held_out & seen
+    texts = {text(number) for number in range(48) if drug(number) in held_out}
+    assert not texts & seen
+    assert material.test
+
+
+def test_an_index_that_has_changed_is_refused(root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    config = Config(
+        corpus=CorpusConfig(paths=[str(copy / "notes.jsonl")]),
+        index=IndexConfig(dir=str(copy / "index")),
+        embedder=config_from_manifest(copy / "index").embedder,
+    )
+    with (copy / "notes.jsonl").open("a", encoding="utf-8") as notes:
+        notes.write('\n{"id": "new", "text": "A new note about a tablet."}')
+    IndexBuilder(config).mirror()
+    with pytest.raises(MismatchError, match="rebuild the dataset"):
+        train(settings(copy, tmp_path))

@@ -9,7 +9,6 @@ import resource
 import shutil
 import signal
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from tests.finetuning.small_run import (
     settings,
     start_training,
     trainer_of,
+    until,
 )
 
 
@@ -135,15 +135,6 @@ def test_patience() -> None:
 
 
 # Stopping and continuing
-
-
-def until(messages: Connection, step: int, losses: dict[int, list[float]]) -> None:
-    """Read the losses that a training sends, up to a step."""
-    number = 0
-    while number < step:
-        number, *values = messages.recv()
-        losses.setdefault(number, values)
-        assert losses[number] == pytest.approx(values, rel=1e-6)  # trained again after a kill
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from medrag.evaluation.statistics import NOTHING, Bootstrap
+from medrag.statistics import NOTHING, Bootstrap
 
 NAMES = [f"q{number}" for number in range(200)]
 

@@ -1,0 +1,48 @@
+"""The loss curves of a training, as a PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CURVES = "loss.png"
+STYLE = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+BLUE, ORANGE = "#3182bd", "#e08214"
+_FEW = 30  # points, up to which each is marked
+
+
+def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], unit: str) -> None:
+    """Draw training and validation loss by optimiser step.
+
+    Args:
+        unit: what the losses are nats per.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(figsize=(7, 3.6), dpi=130, layout="constrained")
+        axes = drawing.subplots()
+        _line(axes, history, "loss", "training", BLUE)
+        _line(axes, history, "eval_loss", "validation", ORANGE)
+        axes.set_xlabel("optimiser step")
+        axes.set_ylabel(f"loss, nats per {unit}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_ylim(bottom=0, top=axes.get_ylim()[1])
+        axes.legend()
+        drawing.savefig(path)
+
+
+def _line(
+    axes: Axes, history: Sequence[Mapping[str, Any]], name: str, label: str, colour: str
+) -> None:
+    points = [(entry["step"], entry[name]) for entry in history if name in entry]
+    if points:
+        steps, losses = zip(*points, strict=True)
+        marker = "o" if len(points) < _FEW else ""
+        axes.plot(steps, losses, label=label, color=colour, marker=marker, markersize=3)

@@ -1,0 +1,104 @@
+"""Mix the weights of a tuned encoder with those it started from, and keep the best mix.
+
+Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..embedding.cache import Vectors
+from ..hardware import cpu_has_bf16
+from ..progress import progress
+from .held_out_ranking import HeldOutRanking
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the tuned weights
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What the mixes rank like.
+
+    Attributes:
+        share: of the tuned weights in the best mix; 0 if none is better than the base.
+        curve: for each of `SHARES` the mean nDCG@10 of each set of questions.
+    """
+
+    share: float
+    curve: Sequence[Mapping[str, float]]
+
+
+class Encoder:
+    """A sentence encoder whose weights can be mixed.
+
+    Args:
+        model: a `SentenceTransformer`.
+        base: the weights it started from, by name.
+    """
+
+    def __init__(self, model: Any, base: Mapping[str, Any]) -> None:
+        self._model = model
+        self._base = base
+        self._tuned = {name: one.detach().clone() for name, one in model.state_dict().items()}
+
+    def mix(self, share: float) -> None:
+        """Set the weights to `share` of the tuned ones and the rest of the base's."""
+        mixed = {
+            name: one if not one.is_floating_point() else self._base[name].lerp(one, share)
+            for name, one in self._tuned.items()
+        }
+        self._model.load_state_dict(mixed)
+
+    def ndcg(self, ranking: HeldOutRanking) -> dict[str, float]:
+        """See `HeldOutRanking.ndcg`."""
+        return ranking.ndcg(self._embedding("query"), self._embedding("document"))
+
+    def _embedding(self, kind: str) -> Callable[[Sequence[str]], Vectors]:
+        import torch
+
+        prompt = (self._model.prompts or {}).get(kind) or ""
+        device = self._model.device.type
+        bf16 = device == "cuda" or cpu_has_bf16()
+
+        def embed(texts: Sequence[str]) -> Vectors:
+            self._model.eval()
+            with torch.autocast(device, torch.bfloat16) if bf16 else nullcontext():
+                found = self._model.encode(
+                    [prompt + text for text in texts],
+                    prompt="",
+                    batch_size=32,
+                    normalize_embeddings=True,
+                    convert_to_tensor=True,
+                    show_progress_bar=False,
+                )
+            vectors: Vectors = found.float().cpu().numpy()
+            return vectors
+
+        return embed
+
+
+def choose_mix(encoder: Encoder, sets: Mapping[str, HeldOutRanking]) -> Mix:
+    """Measure all mixes, and leave the encoder with the best; of equal ones, nearest to the base.
+
+    Args:
+        sets: held-out questions, by name; the first set decides.
+    """
+    curve = []
+    with progress("mixing", len(SHARES), "mixes") as advance:
+        for share in SHARES:
+            encoder.mix(share)
+            means = {
+                name: float(np.mean([*encoder.ndcg(ranking).values()]))
+                for name, ranking in sets.items()
+            }
+            curve.append({"share": share, **means})
+            advance(1)
+    decisive = next(iter(sets))
+    best = max(curve, key=lambda point: point[decisive])
+    encoder.mix(best["share"])
+    return Mix(best["share"], curve)
