@@ -201,7 +201,7 @@ def test_the_tuned_retriever_fits_a_new_index_and_is_refused_on_the_old(
         "+experiment=retriever",
         "retriever_tuning.max_steps=2",
         "retriever_tuning.batch_size=2",
-        "retriever_tuning.learning_rate=1e-3",
+        "retriever_tuning.learning_rate=3e-4",
         "retriever_tuning.negatives=0",  # the other passages all answer questions
         "retriever_tuning.written_questions=0",
         "retriever_tuning.held_out_questions=0",  # so few that the base would be kept

@@ -88,8 +88,6 @@ def asked_in(rows: Iterable[Mapping[str, object]], most: int) -> list[Asked]:
         documents = row["documents"]
         assert isinstance(documents, list)
         question = str(row["question"])
-        if documents and not row["shares"] and question not in found:
-            found[question] = Asked(question, frozenset(documents))
-            if len(found) == most:
-                break
-    return [*found.values()]
+        if documents and not row["shares"]:
+            found.setdefault(question, Asked(question, frozenset(documents)))
+    return [*found.values()][:most]
