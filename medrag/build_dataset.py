@@ -26,6 +26,7 @@ from .finetuning.row_view import RowView, view
 from .generation import smollm2
 from .generation.loading import load_tokenizer
 from .generation.prompts import build_messages
+from .indexing import with_embedder_of_index
 from .manifest import Artefact, Parent, fingerprint, model_identity, read_manifest
 from .pipeline import RAGPipeline
 from .progress import console, progress
@@ -63,7 +64,7 @@ def run(config: Config) -> DatasetReport:
         DiskError: the disk is full or read-only.
     """
     directory = Path(config.dataset.dir)
-    with RAGPipeline(config) as rag:
+    with RAGPipeline(with_embedder_of_index(config)) as rag:
         questions = open_questions(config.dataset, rag.index)
         index = Parent(config.index.dir, rag.index.fingerprint)
         dataset = _artefact(config, index, questions.identity)
@@ -111,7 +112,7 @@ def show_preview(config: Config) -> None:
         As `run`; ModelError if neither tokenizer is there.
     """
     tokenizer = _tokenizer(config.finetune.base_model)
-    with RAGPipeline(config) as rag:
+    with RAGPipeline(with_embedder_of_index(config)) as rag:
         selected, _, maker = _ready(config, rag, open_questions(config.dataset, rag.index))
         rows: list[RowView] = []
         for example in selected.splits["train"]:

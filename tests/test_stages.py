@@ -245,6 +245,9 @@ def test_the_tuned_retriever_fits_a_new_index_and_is_refused_on_the_old(
     other.embedder.model = ""
     with RAGPipeline(other) as rag, pytest.raises(MismatchError):
         rag.query(ROWS[0][0])
+    # a stage takes the embedder of the index
+    other.dataset.dir = str(tmp_path / "dataset")
+    assert build_dataset.run(other).counts["train"]["rows"]
 
 
 def test_the_tuned_reranker_serves_the_index_of_its_dataset(root: Path) -> None:
