@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,7 @@ from .config import Config, TrainTarget
 from .errors import ArtefactError, ConfigError, MismatchError, PreflightError
 from .evaluation.adapters import measure_adapter, questions_of
 from .evaluation.held_out import Scores, scores_table
-from .evaluation.loss_curves import CURVES
+from .evaluation.loss_curves import CURVES, HISTORY
 from .evaluation.retriever_card import RetrieverFacts, told, write_retriever_card
 from .finetuning.generator import train_generator
 from .finetuning.plan import plan
@@ -121,7 +122,8 @@ def _train(
             report.counts["held_out"] = {name: asdict(one) for name, one in scores.items()}
         if artefact.kind == "retriever":
             _describe_retriever(fresh, config, artefact, report.counts)
-        del report.counts["history"]
+        history = report.counts.pop("history")
+        (fresh / HISTORY).write_text(json.dumps(history), encoding="utf-8")
         artefact.seal(fresh, report.counts)
 
     kept = Resumable(artefact.directory / "wandb.json", artefact.fingerprint)

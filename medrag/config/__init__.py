@@ -43,7 +43,7 @@ __all__ = [
     "DatasetFieldsConfig", "Device", "EmbedderConfig", "EmbedderKind", "EvaluationConfig",
     "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind", "GroundingConfig",
     "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision", "PreferenceTuneConfig",
-    "RerankerTuneConfig", "RetrieverConfig", "RetrieverMode", "RetrieverTuneConfig",
+    "RerankerTuneConfig", "RetrieverConfig", "RetrieverMode", "RetrieverTuneConfig", "RunsConfig",
     "TeacherConfig", "TinyModelConfig", "TrackingConfig", "TrainConfig", "TrainTarget", "WandbMode",
     "Writer",
 ]  # fmt: skip
@@ -72,6 +72,13 @@ class TrackingConfig:
 
 
 @dataclass
+class RunsConfig:
+    """Where `medrag.runs` looks for artefacts, and puts comparisons."""
+
+    dir: str = "outputs"
+
+
+@dataclass
 class PipelineConfig:
     """Everything `RAGPipeline` and `build_index` need."""
 
@@ -97,3 +104,4 @@ class Config(PipelineConfig):
     reranker_tuning: RerankerTuneConfig = field(default_factory=RerankerTuneConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    runs: RunsConfig = field(default_factory=RunsConfig)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVES = "loss.png"
+HISTORY = "history.json"  # what the curves are drawn of: the log of the trainer
 STYLE = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
 BLUE, ORANGE = "#3182bd", "#e08214"
 _FEW = 30  # points, up to which each is marked

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Readable on white and on black, and told apart with any kind of colour vision.
-_COLOURS = ["#3182bd", "#e08214", "#35978f", "#a6559d", "#b8860b", "#cb5a5e", "#7570b3", "#6b8e23"]
+COLOURS = ["#3182bd", "#e08214", "#35978f", "#a6559d", "#b8860b", "#cb5a5e", "#7570b3", "#6b8e23"]
 _GREY = "#8c8c8c"
 _MARKERS = "osD^vPX*"
 _BLAMES: dict[str, str] = dict(
@@ -27,7 +27,7 @@ _BLAMES: dict[str, str] = dict(
 )
 _NAME = 24  # characters of a system's name
 _INK = "#456789"  # stands for the text colour of the page in an SVG; black in a PNG
-_RC = {
+RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "medrag",  # the same ids every time
     "text.parse_math": False,  # a $ in a name is a $
@@ -49,7 +49,7 @@ def plot(path: Path, summary: Summary, title: str) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_RC):
+    with matplotlib.rc_context(RC):
         figure = Figure(figsize=(11, 8.2), dpi=130, layout="constrained")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
         for axes, (name, draw) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
@@ -61,16 +61,25 @@ def plot(path: Path, summary: Summary, title: str) -> None:
 
 
 def panel_svg(summary: Summary, name: str) -> str:
-    """One of `PANELS` as an `<svg>` element that takes the text colour of the page.
+    """One of `PANELS` as an `<svg>` element; see `svg_of`."""
+    return svg_of(lambda axes: PANELS[name](axes, summary), name)
+
+
+def svg_of(draw: Callable[[Axes], None], name: str, size: tuple[float, float] = (4.6, 3.5)) -> str:
+    """A plot as an `<svg>` element that takes the text colour of the page.
 
     It has no title and no width: it is as wide as what it stands in.
+
+    Args:
+        name: of the plot, different for each plot of a page.
+        size: width and height in inches, for the size of the text beside that of the plot.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**_RC, **dict.fromkeys(_COLOURED, _INK)}):
-        figure = Figure(figsize=(4.6, 3.5), layout="constrained")
-        PANELS[name](figure.subplots(), summary)
+    with matplotlib.rc_context({**RC, **dict.fromkeys(_COLOURED, _INK)}):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.subplots())
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     drawn = file.getvalue()
@@ -211,7 +220,7 @@ def _blame(axes: Axes, summary: Summary) -> None:
 
 
 def _colour(number: int) -> str:
-    return _COLOURS[number % len(_COLOURS)]
+    return COLOURS[number % len(COLOURS)]
 
 
 def _short(name: str) -> str:

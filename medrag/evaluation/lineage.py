@@ -1,0 +1,252 @@
+"""Artefacts below a folder: what each was made from, and what was made from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.markup import escape
+from rich.tree import Tree
+
+from ..dataset import SPLITS, document_names
+from ..errors import ArtefactError, FormatError, MedragError
+from ..manifest import MADE_BY, MANIFEST, Manifest, Parent, read_manifest
+from ..stores import open_index
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An artefact on disk."""
+
+    directory: Path
+    manifest: Manifest
+
+    @property
+    def kind(self) -> str:
+        return self.manifest.kind
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a child names it by: its kind, and its fingerprint."""
+        return self.kind, self.manifest.fingerprint
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """All artefacts below a folder, the oldest first.
+
+    Attributes:
+        unreadable: folders whose manifest cannot be read, with the reason.
+    """
+
+    found: Sequence[Found]
+    unreadable: Sequence[str] = ()
+
+    def parents(self, one: Found) -> Iterator[tuple[str, Parent, Found | None]]:
+        """What it was made from: (kind, as it names it, where it is now if it is there)."""
+        for kind, parent in one.manifest.parents.items():
+            same = (other for other in self.found if other.key == (kind, parent.fingerprint))
+            yield kind, parent, next(same, None)
+
+    def children(self, one: Found) -> list[Found]:
+        """What was made from it."""
+        return [
+            other
+            for other in self.found
+            if any(
+                (kind, parent.fingerprint) == one.key
+                for kind, parent in other.manifest.parents.items()
+            )
+        ]
+
+    def descendants(self, one: Found) -> list[Found]:
+        """What was made from it, and from that; each once."""
+        found: dict[Path, Found] = {}
+        waiting = self.children(one)
+        while waiting:
+            child = waiting.pop(0)
+            if child.directory not in found:
+                found[child.directory] = child
+                waiting += self.children(child)
+        return [*found.values()]
+
+    def at(self, directory: Path) -> Found | None:
+        """The artefact in a folder."""
+        wanted = directory.resolve()
+        return next((one for one in self.found if one.directory.resolve() == wanted), None)
+
+
+def find_artefacts(root: Path) -> Lineage:
+    """Read the manifest of every artefact below a folder, and of what they were made from.
+
+    Raises:
+        ArtefactError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise ArtefactError(f"there is no folder {root}; name the one with your artefacts")
+    found: list[Found] = []
+    unreadable: list[str] = []
+    for place, folders, files in os.walk(root):
+        # A folder that begins with "." is unfinished, or was moved aside.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if MANIFEST not in files:
+            continue
+        directory = Path(place)
+        try:
+            found.append(Found(directory, read_manifest(directory, _kind(directory))))
+        except (ArtefactError, FormatError) as error:
+            unreadable.append(str(error))
+    for one in found:  # grows: parents may lie elsewhere
+        for kind, parent in one.manifest.parents.items():
+            key = (kind, parent.fingerprint)
+            if all(other.key != key for other in found):
+                with suppress(ArtefactError, FormatError):
+                    manifest = read_manifest(Path(parent.path), kind)
+                    if manifest.fingerprint == parent.fingerprint:
+                        found.append(Found(Path(parent.path), manifest))
+    found.sort(key=lambda one: (one.manifest.created_at, str(one.directory)))
+    return Lineage(found, unreadable)
+
+
+def _kind(directory: Path) -> str:
+    """The kind that a manifest names.
+
+    Raises:
+        ArtefactError: it names none of medrag's.
+    """
+    path = directory / MANIFEST
+    try:
+        kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{path} cannot be read ({error})") from error
+    if kind not in MADE_BY:
+        raise ArtefactError(f"{path} is of a kind that medrag does not know: {kind}")
+    return str(kind)
+
+
+def tree_of(one: Found, lineage: Lineage) -> Tree:
+    """An artefact with what it was made from, and what was made from it."""
+    tree = Tree(f"[bold]{_named(one)}[/bold]")
+    if one.manifest.parents:
+        _add_parents(tree.add("made from"), one, lineage)
+    if children := lineage.children(one):
+        branch = tree.add("used by")
+        for child in children:
+            _add_children(branch, child, lineage)
+    return tree
+
+
+def _add_parents(branch: Tree, one: Found, lineage: Lineage) -> None:
+    for kind, parent, found in lineage.parents(one):
+        if found:
+            _add_parents(branch.add(_named(found)), found, lineage)
+        else:
+            branch.add(
+                f"{kind} {escape(parent.path)} [dim]{parent.fingerprint[:8]}[/dim] "
+                "[yellow]changed since, or not here[/yellow]"
+            )
+
+
+def _add_children(branch: Tree, one: Found, lineage: Lineage) -> None:
+    own = branch.add(_named(one))
+    for child in lineage.children(one):
+        _add_children(own, child, lineage)
+
+
+def _named(one: Found) -> str:
+    when = one.manifest.created_at[:16].replace("T", " ")
+    place = escape(str(one.directory))
+    return f"{one.kind} {place} [dim]{one.manifest.fingerprint[:8]} · {when}[/dim]"
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """An artefact that a document went into.
+
+    Attributes:
+        how: in words.
+        rows: for a dataset, the ids of the rows with it, by split.
+    """
+
+    artefact: Found
+    how: str
+    rows: dict[str, list[str]] = field(default_factory=dict)
+
+
+def affected(document: str, lineage: Lineage) -> list[Affected]:
+    """Where a document went, such as one that was retracted: indexes, rows, and what learned them.
+
+    An index that has changed since may no longer have it, but a dataset that was made from it has.
+
+    Args:
+        document: its id, or the part of it after `#` or `PMID:`.
+    """
+    result: dict[Path, Affected] = {}
+    for one in lineage.found:
+        if one.kind == "index" and (ids := _in_index(one.directory, document)):
+            result[one.directory] = Affected(one, f"holds {', '.join(ids)}")
+        if one.kind == "dataset" and (rows := _rows_with(one.directory, document)):
+            counts = ", ".join(f"{len(ids)} {split} rows" for split, ids in rows.items())
+            result[one.directory] = Affected(one, counts, rows)
+    for source in [*result.values()]:
+        for child in lineage.descendants(source.artefact):
+            if how := _how(child, source):
+                result.setdefault(child.directory, Affected(child, how))
+    return [*result.values()]
+
+
+def _how(child: Found, source: Affected) -> str:
+    """How what was made from something affected is affected itself; "" if it is not."""
+    origin = source.artefact
+    if origin.kind == "index":
+        # A dataset has been looked through; a retriever also learns questions from the index.
+        if child.kind == "evaluation":
+            return f"asked {origin.directory}"
+        if child.kind == "retriever" and child.manifest.settings.get("written_questions"):
+            return f"questions were written from {origin.directory}, perhaps from it"
+        return ""
+    if child.kind == "evaluation":
+        return f"measures what learned from {origin.directory}"
+    seen = [split for split in ("train", "validation") if source.rows.get(split)]
+    return f"learned from {origin.directory}" if seen else f"measured with {origin.directory}"
+
+
+def _in_index(directory: Path, document: str) -> list[str]:
+    try:
+        with open_index(str(directory)) as index:
+            return [id_ for id_ in index.document_ids() if _is(document, id_)]
+    except MedragError:
+        return []  # damaged: `medrag.runs` lists it
+
+
+def _rows_with(directory: Path, document: str) -> dict[str, list[str]]:
+    """The ids of the rows whose passages or documents are of a document, by split."""
+    found: dict[str, list[str]] = {}
+    for split in SPLITS:
+        path = directory / f"{split}.jsonl"
+        if not path.is_file():
+            continue
+        with path.open(encoding="utf-8") as file:
+            for row in map(json.loads, file):
+                if _is_in(document, row):
+                    found.setdefault(split, []).append(row["id"])
+    return found
+
+
+def _is_in(document: str, row: dict[str, object]) -> bool:
+    passages = [row["passage"], *_as_list(row["contexts"])]
+    ids: Set[str] = {*map(str, _as_list(row["documents"]))}
+    ids |= {str(one["document"]) for one in passages if isinstance(one, dict)}
+    return any(_is(document, id_) for id_ in ids)
+
+
+def _is(document: str, id_: str) -> bool:
+    return not {document, document.removeprefix("PMID:")}.isdisjoint(document_names(id_))
+
+
+def _as_list(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else ()

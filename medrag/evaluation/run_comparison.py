@@ -1,0 +1,256 @@
+"""Compare artefacts of one kind: settings that differ, results, curves and examples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from .. import __version__
+from ..errors import ConfigError
+from ..manifest import atomic_write
+from ..terminal import plain
+from ..tracking import flatten
+from .adapters import REPLIES
+from .lineage import Found
+from .loss_curves import HISTORY
+from .plots import COLOURS, RC, svg_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_EXAMPLES = 5  # rows that the artefacts answered differently
+_SIZE = (7.5, 3.8)  # inches, of the plot
+_LONGEST = 400  # characters of a reply
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: a name, and what each artefact has."""
+
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        return len({*self.values}) > 1
+
+
+@dataclass(frozen=True)
+class Example:
+    """A held-out question that the artefacts answered differently.
+
+    Attributes:
+        before: the reply of the model that the first one was trained from.
+        replies: of each artefact.
+    """
+
+    question: str
+    label: str
+    before: str
+    replies: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What artefacts of one kind have in common, and what not.
+
+    Attributes:
+        names: of the artefacts, each different.
+        settings, lineage: the lines that differ.
+        same: how many settings do not.
+        results: all figures.
+        histories: the log of each training; empty for what has none.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    settings: Sequence[Line]
+    same: int
+    lineage: Sequence[Line]
+    results: Sequence[Line]
+    histories: Sequence[Sequence[Mapping[str, Any]]]
+    examples: Sequence[Example]
+
+
+def compare_artefacts(some: Sequence[Found]) -> Comparison:
+    """Compare them.
+
+    Raises:
+        ConfigError: fewer than two are named, or they are of different kinds.
+    """
+    kinds = {one.kind for one in some}
+    if len(some) < 2:
+        raise ConfigError("name two or more artefacts: python -m medrag.runs compare A B")
+    if len(kinds) > 1:
+        what = ", ".join(f"{one.directory} ({one.kind})" for one in some)
+        raise ConfigError(f"only artefacts of one kind can be compared: {what}")
+    settings = [*_lines([flatten(one.manifest.settings) for one in some])]
+    results = [_figures(one.manifest.counts) for one in some]
+    lineage = [
+        {"medrag": one.manifest.package_version}
+        | {kind: parent.fingerprint[:8] for kind, parent in one.manifest.parents.items()}
+        for one in some
+    ]
+    differing = [line for line in settings if line.differs]
+    return Comparison(
+        kind=some[0].kind,
+        names=_names([one.directory for one in some]),
+        settings=differing,
+        same=len(settings) - len(differing),
+        lineage=[line for line in _lines(lineage) if line.differs],
+        results=[*_lines(results)],
+        histories=[_history(one.directory) for one in some],
+        examples=[*islice(_examples(some), _EXAMPLES)],
+    )
+
+
+def _names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The names of the folders, or their paths if names are equal."""
+    names = tuple(folder.name for folder in folders)
+    return names if len({*names}) == len(names) else tuple(map(str, folders))
+
+
+def _lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    for name in dict.fromkeys(name for column in columns for name in column):
+        yield Line(name, tuple(_shown(column.get(name, "–")) for column in columns))
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+
+
+def _figures(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of an artefact; those with an interval as "0.59 [0.48, 0.69]"."""
+    found: dict[str, Any] = {}
+    for name, value in counts.items():
+        if isinstance(value, Mapping):
+            if {"value", "low", "high"} <= {*value}:
+                if value["value"] is not None:
+                    found[name] = "{value:.2f} [{low:.2f}, {high:.2f}]".format(**value)
+            else:
+                found |= {f"{name}/{key}": one for key, one in _figures(value).items()}
+        elif isinstance(value, int | float | str) and value != "":
+            found[name] = value
+    return found
+
+
+def _history(folder: Path) -> list[dict[str, Any]]:
+    with suppress(OSError, ValueError):
+        return list(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
+    return []
+
+
+def _examples(some: Sequence[Found]) -> Iterator[Example]:
+    """Held-out rows that all of them answered, and not in the same words."""
+    replies = [_replies(one.directory) for one in some]
+    for id_, first in replies[0].items():
+        if not all(id_ in one for one in replies):
+            continue
+        said = tuple(_cut(one[id_]["replies"].get("tuned", "")) for one in replies)
+        if len({*said}) > 1:
+            before = _cut(first["replies"].get("before", ""))
+            yield Example(first["question"], _cut(first["label"]), before, said)
+
+
+def _replies(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / REPLIES
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8") as file:
+        return {row["id"]: row for row in map(json.loads, file)}
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 2]} …"
+
+
+# --- shown ----------------------------------------------------------------------------------------
+
+
+def tables(one: Comparison) -> Iterator[Table]:
+    """For the terminal."""
+    same = f"{one.same} settings are the same" if one.same else ""
+    for title, lines in (
+        (f"settings that differ ({same})", one.settings),
+        ("made from", one.lineage),
+        ("results", one.results),
+    ):
+        if lines:
+            table = Table(title=title, title_justify="left")
+            for name in ("", *one.names):
+                table.add_column(plain(name), overflow="fold")
+            for line in lines:
+                table.add_row(line.name, *map(plain, line.values))
+            yield table
+
+
+def write_comparison(folder: Path, one: Comparison) -> tuple[Path, Path | None]:
+    """Write `comparison.html`, which needs nothing but itself, and `comparison.png`.
+
+    Returns:
+        Both paths; None for the picture if no artefact has a training's log.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder.mkdir(parents=True, exist_ok=True)
+    picture, svg = None, ""
+    if any(one.histories):
+        picture = folder / "comparison.png"
+        _draw_png(picture, one)
+        svg = svg_of(lambda axes: _draw(axes, one), "losses", _SIZE)
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("comparison.html.j2").render(
+        comparison=one,
+        svg=svg,
+        style=(_FOLDER / "report.css").read_text(encoding="utf-8"),
+        version=__version__,
+    )
+    path = folder / "comparison.html"
+    atomic_write(path, page)
+    return path, picture
+
+
+def _draw_png(path: Path, one: Comparison) -> None:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=_SIZE, dpi=130, layout="constrained")
+        _draw(figure.subplots(), one)
+        figure.savefig(path)
+
+
+def _draw(axes: Axes, one: Comparison) -> None:
+    """The losses of all trainings: training as a line, validation with marks."""
+    from matplotlib.ticker import MaxNLocator
+
+    for number, (name, history) in enumerate(zip(one.names, one.histories, strict=True)):
+        colour = COLOURS[number % len(COLOURS)]
+        for key, kind in (("loss", "training"), ("eval_loss", "validation")):
+            points = [(entry["step"], entry[key]) for entry in history if key in entry]
+            if points:
+                steps, losses = zip(*points, strict=True)
+                mark, line = ("", "-") if key == "loss" else ("o", "--")
+                axes.plot(
+                    steps, losses, label=f"{name}, {kind}", color=colour, marker=mark, ls=line
+                )
+    axes.set_xlabel("optimiser step")
+    axes.set_ylabel("loss, nats")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(bottom=0, top=axes.get_ylim()[1])
+    axes.legend()

@@ -1,0 +1,128 @@
+"""What was made, and of what: `python -m medrag.runs` lists indexes, datasets, models, evaluations.
+
+python -m medrag.runs compare A B …    settings that differ, results, curves; a page of it
+python -m medrag.runs lineage A        what it was made from, and what was made from it
+python -m medrag.runs affected PMID:1  everything that a document went into
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from .cli import launch, split_words
+from .config import Config
+from .errors import ConfigError
+from .evaluation.lineage import Found, Lineage, affected, find_artefacts, tree_of
+from .evaluation.retriever_card import told
+from .evaluation.run_comparison import compare_artefacts, tables, write_comparison
+from .progress import results
+from .terminal import plain
+
+_USE = (
+    "python -m medrag.runs [compare A B … | lineage A | affected DOCUMENT] [runs.dir=DIR]; A and B "
+    "are folders"
+)
+_ROWS = 20  # ids of rows that are shown for each split
+
+
+def run(config: Config, words: Sequence[str]) -> None:
+    """Print what is asked for.
+
+    Raises:
+        ArtefactError: there is no such folder or artefact.
+        ConfigError: the words ask for nothing that is known.
+    """
+    lineage = find_artefacts(Path(config.runs.dir))
+    match list(words):
+        case []:
+            _list(lineage)
+        case ["compare", *folders]:
+            _compare([_at(lineage, folder) for folder in folders], Path(config.runs.dir))
+        case ["lineage", folder]:
+            results().print(tree_of(_at(lineage, folder), lineage))
+        case ["affected", document]:
+            _affected(document, lineage)
+        case _:
+            raise ConfigError(f"{' '.join(words)!r} cannot be asked for: {_USE}")
+
+
+def _at(lineage: Lineage, folder: str) -> Found:
+    found = lineage.at(Path(folder))
+    if found is None:
+        known = ", ".join(str(one.directory) for one in lineage.found) or "none"
+        raise ConfigError(f"{folder} is no artefact below runs.dir; there are: {known}")
+    return found
+
+
+def _list(lineage: Lineage) -> None:
+    out = results()
+    table = Table(box=None, pad_edge=False)
+    for name in ("kind", "folder", "made", "from", "result"):
+        table.add_column(name, overflow="fold")
+    for one in lineage.found:
+        parents = (
+            found.directory.name if found else f"{kind} (changed since)"
+            for kind, _, found in lineage.parents(one)
+        )
+        made = one.manifest.created_at[:16].replace("T", " ")
+        table.add_row(
+            one.kind, plain(str(one.directory)), made, plain(", ".join(parents)), _result(one)
+        )
+    out.print(table)
+    for reason in lineage.unreadable:
+        out.print(f"[yellow]{plain(reason)}[/yellow]")
+
+
+def _result(one: Found) -> str:
+    """The figure by which an artefact is known."""
+    counts = one.manifest.counts
+    match one.kind:
+        case "index":
+            return f"{counts['documents']:,} documents, {counts['chunks']:,} chunks"
+        case "dataset":
+            return f"{counts['train']['rows']:,} training rows"
+        case "retriever":
+            return told(counts)
+        case "adapter" if tuned := counts.get("held_out", {}).get("tuned"):
+            right, wrong = tuned["right_citation"]["value"], tuned["false_refusals"]["value"]
+            if right is not None:
+                return f"right citation {right:.2f}, false refusals {wrong:.2f}"
+    if "train_loss" in counts:
+        return f"loss {counts['first_loss']:.3f} → {counts['train_loss']:.3f}"
+    return ""
+
+
+def _compare(some: Sequence[Found], root: Path) -> None:
+    out = results()
+    comparison = compare_artefacts(some)
+    for table in tables(comparison):
+        out.print(table)
+    name = "-vs-".join(one.directory.name for one in some)
+    page, picture = write_comparison(root / "comparisons" / name, comparison)
+    out.print(f"as a page: {page}", markup=False)
+    if picture:
+        out.print(f"as a picture: {picture}", markup=False)
+
+
+def _affected(document: str, lineage: Lineage) -> None:
+    out = results()
+    found = affected(document, lineage)
+    if not found:
+        out.print(f"no artefact has {document}", markup=False)
+        return
+    for one in found:
+        out.print(f"{one.artefact.kind} {one.artefact.directory}: {one.how}", markup=False)
+        for split, ids in one.rows.items():
+            more = f" and {len(ids) - _ROWS:,} more" if len(ids) > _ROWS else ""
+            out.print(f"  {split}: {', '.join(ids[:_ROWS])}{more}", markup=False)
+
+
+if __name__ == "__main__":
+    given, settings = split_words(sys.argv[1:])
+    # Looking is not a run worth keeping: one log for all, and no copy of the configuration.
+    sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/runs", "hydra.output_subdir=null", *settings]
+    launch(lambda config: run(config, given), stopped="stopped")

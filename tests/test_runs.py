@@ -1,0 +1,201 @@
+"""What was made of what: lists, lineage, comparisons, and where a retracted document went."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from medrag import build_dataset, evaluate, runs, train
+from medrag.cli import conf_dir, register_schema, to_config
+from medrag.config import Config
+from medrag.errors import ArtefactError, ConfigError
+from medrag.evaluation.lineage import find_artefacts
+from medrag.indexing import IndexBuilder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+NAMES = "zorvex quilpa mintro baskel drevon plonic yertal huxmor".split()  # noqa: SIM905
+COLOURS = "red blue green white black brown pink grey".split()  # noqa: SIM905
+
+
+def composed(root: Path, *overrides: str) -> Config:
+    here = [
+        f"corpus.paths=[{root}/notes.jsonl]",
+        f"index.dir={root}/out/index",
+        f"dataset.questions={root}/questions.jsonl",
+        f"dataset.dir={root}/out/dataset",
+        "dataset.near_miss_share=0",
+        "dataset.num_distractors=1",
+        "dataset.round_trip=0",
+        "retriever_tuning.batch_size=2",
+        "retriever_tuning.negatives=0",
+        "retriever_tuning.written_questions=0",
+        "tracking.wandb=disabled",
+        f"tracking.dir={root}/out/runs",
+        f"runs.dir={root}/out",
+    ]
+    register_schema()
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        return to_config(compose("config", overrides=[*here, *overrides]))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """Eight notes, their index, a dataset, two retrievers and an evaluation."""
+    root = tmp_path_factory.mktemp("runs")
+    notes = [
+        {"id": f"PMID:{number}", "text": f"The {colour} tablet is called {name}."}
+        for number, (name, colour) in enumerate(zip(NAMES, COLOURS, strict=True), 1)
+    ]
+    questions = [
+        {"question": f"What is {name}?", "answer": note["text"], "documents": [note["id"]]}
+        for name, note in zip(NAMES, notes, strict=True)
+    ]
+    for file, rows in (("notes", notes), ("questions", questions)):
+        (root / f"{file}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    config = composed(root, f"embedder.model={tiny}")
+    IndexBuilder(config).mirror()
+    build_dataset.run(config)
+    for seed in (1, 2):
+        train.run(
+            composed(
+                root,
+                "+experiment=retriever",
+                "retriever_tuning.max_steps=2",
+                f"retriever_tuning.seed={seed}",
+                f"retriever_tuning.dir={root}/out/models/seed-{seed}",
+            )
+        )
+    evaluate.run(
+        composed(
+            root,
+            f"evaluation.questions={root}/questions.jsonl",
+            f"evaluation.dir={root}/out/evaluation",
+            "evaluation.resamples=10",
+        )
+    )
+    return root
+
+
+def asked(root: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What is printed, with single spaces."""
+    capsys.readouterr()
+    runs.run(composed(root), words)
+    return " ".join(capsys.readouterr().out.replace("\n", " ").split())
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+def test_the_list_has_every_artefact_and_its_figure(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = asked(root, capsys)
+    for text in (
+        f"index {root}/out/index",
+        "8 documents, 8 chunks",
+        f"dataset {root}/out/dataset",
+        f"retriever {root}/out/models/seed-1",
+        f"retriever {root}/out/models/seed-2",
+        "nDCG@10",
+        f"evaluation {root}/out/evaluation",
+    ):
+        assert text in said
+
+
+def test_a_damaged_manifest_is_told_and_stops_nothing(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    (copy / "out/models/seed-1/manifest.json").write_text("{", encoding="utf-8")
+    said = asked(copy, capsys)
+    assert "seed-1/manifest.json cannot be read" in said
+    assert f"retriever {copy}/out/models/seed-2" in said
+
+
+def test_lineage_goes_up_and_down(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = asked(root, capsys, "lineage", f"{root}/out/dataset")
+    before, _, after = said.partition("used by")
+    assert f"made from └── index {root}/out/index" in before.replace("│ ", "")
+    assert f"retriever {root}/out/models/seed-1" in after
+    assert f"retriever {root}/out/models/seed-2" in after
+
+
+def test_a_parent_elsewhere_is_found_and_one_that_is_gone_is_told(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = find_artefacts(root / "out/models")
+    assert {one.kind for one in found.found} == {"retriever", "dataset", "index"}
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    shutil.rmtree(copy / "out/index")
+    said = asked(copy, capsys, "lineage", f"{copy}/out/dataset")
+    assert "changed since, or not here" in said
+
+
+def test_a_comparison_shows_what_differs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = [f"{root}/out/models/seed-{seed}" for seed in (1, 2)]
+    said = asked(root, capsys, "compare", *models)
+    settings, _, results = said.partition("results")
+    assert "seed │ 1 │ 2" in settings
+    assert "learning_rate" not in settings
+    assert "first_loss" in results
+    folder = root / "out/comparisons/seed-1-vs-seed-2"
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    page = (folder / "comparison.html").read_text(encoding="utf-8")
+    assert "<td>1</td><td>2</td>" in page
+    assert "<svg" in page
+    assert "<script" not in page
+    # Nothing comes from elsewhere.
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    for wrong, why in (
+        (models[:1], "two or more"),
+        ([models[0], f"{root}/out/dataset"], "of one kind"),
+        ([models[0], f"{root}/out"], "is no artefact"),
+    ):
+        with pytest.raises(ConfigError, match=why):
+            runs.run(composed(root), ["compare", *wrong])
+
+
+def test_a_retracted_article_names_all_that_it_went_into(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {
+        split: [*map(json.loads, (root / f"out/dataset/{split}.jsonl").open(encoding="utf-8"))]
+        for split in ("train", "validation", "test")
+    }
+    number = rows["train"][0]["documents"][0].rpartition(":")[2]
+    wanted = {
+        split: [
+            row["id"]
+            for row in some
+            if any(one["document"].endswith(f":{number}") for one in row["contexts"])
+            or any(id_.endswith(f":{number}") for id_ in row["documents"])
+        ]
+        for split, some in rows.items()
+    }
+    said = asked(root, capsys, "affected", f"PMID:{number}")
+    assert f"index {root}/out/index: holds notes.jsonl#PMID:{number}" in said
+    for split, ids in wanted.items():
+        assert not ids or f"{split}: {', '.join(ids)}" in said
+    for seed in (1, 2):
+        assert f"retriever {root}/out/models/seed-{seed}: learned from {root}/out/dataset" in said
+    assert f"evaluation {root}/out/evaluation: asked {root}/out/index" in said
+    assert asked(root, capsys, "affected", number) == said
+    assert "no artefact has PMID:99" in asked(root, capsys, "affected", "PMID:99")
+
+
+def test_what_cannot_be_asked_for(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"compare A B … . lineage A"):
+        runs.run(composed(root), ["compair", "a"])
+    config = composed(root)
+    config.runs.dir = str(tmp_path / "nothing")
+    with pytest.raises(ArtefactError, match="there is no folder"):
+        runs.run(config, [])
