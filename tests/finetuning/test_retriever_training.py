@@ -9,21 +9,33 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
 from medrag import CorpusConfig, IndexConfig, build_dataset
-from medrag.config import Config, DatasetConfig, Device, EmbedderConfig, RetrieverTuneConfig
+from medrag.config import (
+    Config,
+    DatasetConfig,
+    Device,
+    EmbedderConfig,
+    RetrieverConfig,
+    RetrieverTuneConfig,
+)
+from medrag.embedding import open_embedder
 from medrag.embedding.local.embedder import TextEmbedder
 from medrag.errors import DivergenceError, MismatchError
 from medrag.finetuning.retriever import RetrieverResult, train_retriever
 from medrag.finetuning.retriever_material import gather
+from medrag.finetuning.teachers import choose_teacher
 from medrag.indexing import IndexBuilder, config_from_manifest
+from medrag.retrieval import Retriever
+from medrag.stores import open_index
 from tests.finetuning.small_run import start_training, until
 
-# Invented words: before training, nothing links a question to its passage.
+# Invented words, and an encoder with random weights: nothing links a question to its passage.
 ONE = ["zor", "quil", "min", "bas", "dre", "plo", "yer", "hux"]
 TWO = ["vex", "pa", "tro", "kel", "von", "nic"]
 COLOURS = ["red", "blue", "green", "white", "black", "brown", "pink", "grey"]
@@ -35,14 +47,15 @@ def drug(number: int) -> str:
 
 
 def text(number: int) -> str:
-    return f"The {COLOURS[number % 8]} {SHAPES[number // 8]} tablet is taken in the morning."
+    look = f"{COLOURS[number % 8]} {SHAPES[number // 8]}"
+    return f"{drug(number).title()} is a {look} tablet that is taken in the morning."
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     """48 notes, their index by a small encoder, and a dataset of a question about each."""
     root = tmp_path_factory.mktemp("retriever")
-    notes = [{"id": drug(n), "text": text(n)} for n in range(48)]
+    notes = [{"id": drug(n), "title": drug(n).title(), "text": text(n)} for n in range(48)]
     questions = [
         {"question": f"How does {drug(n)} look?", "answer": text(n), "documents": [drug(n)]}
         for n in range(48)
@@ -199,3 +212,35 @@ def test_an_index_that_has_changed_is_refused(root: Path, tmp_path: Path) -> Non
     IndexBuilder(config).mirror()
     with pytest.raises(MismatchError, match="rebuild the dataset"):
         train(settings(copy, tmp_path))
+
+
+def test_the_teacher_is_who_finds_most(root: Path) -> None:
+    """The small encoder has random weights, so words find more than its vectors."""
+    settings = config_from_manifest(root / "index")
+    with open_index(settings.index) as index:
+        retriever = Retriever(index, open_embedder(settings.embedder), RetrieverConfig())
+        trial = []
+        for n in range(0, 48, 3):
+            (chunk,) = index.document_chunk_ids(f"notes.jsonl#{drug(n)}")
+            question = f"Which tablet is {COLOURS[n % 8]} and {SHAPES[n // 8]}?"
+            trial.append((question, index.hits([chunk])[chunk]))
+        teacher = choose_teacher(retriever, trial)
+        assert teacher.round_trip["hybrid"] > teacher.round_trip["vectors"]
+        assert teacher.name != "vectors"
+        assert teacher.round_trip[teacher.name] == max(teacher.round_trip.values())
+        assert teacher.rank
+        question, passage = trial[0]
+        scores = teacher.rank(question, [passage, *(hit for _, hit in trial[1:4])])
+        assert scores[0] == max(scores)
+        assert np.std(scores) == pytest.approx(2.0)
+
+
+def test_a_teacher_is_learned_from(root: Path, tmp_path: Path) -> None:
+    config = settings(root, tmp_path, negatives=3, written_questions=60, distillation=1.0)
+    result = train(config)
+    assert result.teacher in result.round_trip
+    material = gather(config, tmp_path / "again")
+    assert material.written == result.written > 0
+    for one in material.lists:
+        assert len(one.passages) == 4
+        assert len(one.scores) == (4 if material.teacher != "vectors" else 0)
