@@ -187,17 +187,25 @@ def train_retriever(
 
 
 def _load(base_model: str, config: RetrieverTuneConfig) -> tuple[Any, Path]:
-    """The encoder in fp32, and its folder."""
+    """The encoder in fp32, without dropout, and its folder."""
     from sentence_transformers import SentenceTransformer
+    from torch.nn import Dropout
 
     base = locate(base_model, "retriever_tuning.base_model")
+    device = resolve_device(config.device).type
+    # On a CPU the fused attention is slower, above all its backward pass, and dropout takes a third
+    # of the time; a short tuning does not need it (measured: docs/lab-log.md).
+    attention = {"attn_implementation": "eager"} if device == "cpu" else {}
     model = SentenceTransformer(
         str(base),
-        device=str(resolve_device(config.device)),
+        device=device,
         local_files_only=True,
         trust_remote_code=False,
-        model_kwargs={"use_safetensors": True, "dtype": "float32"},
+        model_kwargs={"use_safetensors": True, "dtype": "float32", **attention},
     )
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.p = 0.0
     return model, base
 
 
