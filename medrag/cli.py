@@ -215,8 +215,8 @@ def check_overrides(overrides: Sequence[str], sweep: bool = False) -> None:
             value = override.value()
             if not {*map(str, value if isinstance(value, list) else [value])} <= {*choices}:
                 raise ConfigError(f"{argument}: the choices of {name} are {', '.join(choices)}")
-            if name == "experiment" and not override.is_add():
-                raise ConfigError(f"{argument}: add an experiment with +{argument}")
+            if name in ("experiment", "sweep") and not override.is_add():
+                raise ConfigError(f"{argument}: add it with +{argument}")
         elif not name.startswith("hydra"):
             _check_name(name)
             if override.is_add() and not override.is_force_add():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,3 +201,31 @@ def test_what_cannot_be_asked_for(root: Path, tmp_path: Path) -> None:
     config.runs.dir = str(tmp_path / "nothing")
     with pytest.raises(ArtefactError, match="there is no folder"):
         runs.run(config, [])
+
+
+def test_a_sweep_makes_a_model_for_each_value(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = ("2e-05", "5e-05", "0.0001")
+    made = subprocess.run(
+        [
+            *(sys.executable, "-m", "medrag.train", "+experiment=retriever", "+sweep=retriever"),
+            f"dataset.dir={root}/out/dataset",
+            f"retriever_tuning.dir={root}/sweep/lr-${{retriever_tuning.learning_rate}}",
+            *("retriever_tuning.max_steps=1", "retriever_tuning.batch_size=2"),
+            *("retriever_tuning.negatives=0", "retriever_tuning.written_questions=0"),
+            *("tracking.wandb=disabled", f"tracking.dir={root}/sweep/runs"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    assert {path.name for path in (root / "sweep").iterdir()} == {
+        "runs",
+        *(f"lr-{rate}" for rate in rates),
+    }
+    config = composed(root)
+    config.runs.dir = str(root / "sweep")
+    runs.run(config, ["compare", *(f"{root}/sweep/lr-{rate}" for rate in rates)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "learning_rate │ 2e-05 │ 5e-05 │ 0.0001" in said
