@@ -99,6 +99,7 @@ def run(config: Config) -> DatasetReport:
                         raise QuestionError(_without_rows(counts["train"]))
                     write_card(fresh, counts, config.dataset, dataset.parents["index"])
             tracked.summary(counts)
+            tracked.artifact(directory)
     return DatasetReport(directory, counts, up_to_date=False)
 
 

@@ -28,6 +28,7 @@ def run(config: Config) -> BuildReport:
         numbers = asdict(report)
         del numbers["directory"]
         tracked.summary(numbers)
+        tracked.artifact(report.directory)
     return report
 
 

@@ -108,6 +108,7 @@ def run(config: Config) -> EvaluationReport:
                 _write(fresh, summary, records, _title(config))
                 write_documents(fresh / DOCUMENTS, rag.index)
             tracked.summary(_for_comparison(summary))
+            tracked.artifact(directory)
             tracked.image("metrics", directory / PLOT)
             every = [record for some in records.values() for record in some]
             for name, (columns, rows) in wandb_tables(every).items():

@@ -1,7 +1,8 @@
-"""One W&B run per stage: online with a key, offline without one, never a prompt."""
+"""One W&B run per stage: online with a key, offline without one, never a prompt; TensorBoard."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import netrc
 import os
@@ -9,25 +10,31 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .config import TrackingConfig, WandbMode
 from .errors import ConfigError
 from .hardware import is_main_process
-from .manifest import atomic_write
+from .manifest import MANIFEST, atomic_write
+from .progress import console
+
+_COMPARED = ("train", "evaluate")  # stages whose runs people compare
 
 
 class Run:
     """A tracked run; with tracking disabled every call does nothing.
 
     Attributes:
-        enabled: whether values reach W&B. Trainers report there themselves only if they do.
+        enabled: whether values reach W&B.
+        reports_to: where trainers report the course of a training, by the names of transformers.
     """
 
-    def __init__(self, wandb_run: Any = None) -> None:
+    def __init__(self, wandb_run: Any = None, reports_to: Sequence[str] = ()) -> None:
         self._run = wandb_run
         self.enabled = wandb_run is not None
+        self.reports_to = [*reports_to]
 
     def summary(self, values: Mapping[str, Any]) -> None:
         """Record the final values, by which runs are compared."""
@@ -47,6 +54,29 @@ class Run:
             import wandb
 
             self._run.log({name: wandb.Table(columns=[*columns], data=[[*row] for row in rows])})
+
+    def artifact(self, directory: Path) -> None:
+        """Record an artefact of medrag with its lineage: its manifest and its card, no weights."""
+        if self._run is None:
+            return
+        import wandb
+
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        kind, parents = manifest["kind"], manifest["parents"]
+        metadata = {name: manifest[name] for name in ("fingerprint", "counts", "parents")}
+        made = wandb.Artifact(_artifact_name(kind, manifest["fingerprint"]), kind, None, metadata)
+        for name in (MANIFEST, "README.md"):
+            if (directory / name).is_file():
+                made.add_file(str(directory / name))
+        if not self._run.settings._offline:  # offline, W&B knows no artifacts of other runs
+            for parent_kind, parent in parents.items():
+                name = _artifact_name(parent_kind, parent["fingerprint"])
+                self._run.use_artifact(wandb.Artifact(name, parent_kind, None, parent))
+        self._run.log_artifact(made)
+
+
+def _artifact_name(kind: str, fingerprint: str) -> str:
+    return f"{kind}-{fingerprint[:16]}"
 
 
 @dataclass(frozen=True)
@@ -92,8 +122,9 @@ def track(
         ConfigError: W&B cannot start in the mode that is configured.
     """
     mode = wandb_mode(config.wandb)
+    board = _tensorboard(config, stage) if config.tensorboard else []
     if mode == "disabled" or not is_main_process():
-        yield Run()
+        yield Run(reports_to=board)
         return
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # offline, too
     import wandb
@@ -122,10 +153,29 @@ def track(
         ) from error
     failed = 1
     try:
-        yield Run(run)
+        yield Run(run, ["wandb", *board])
         failed = 0
     finally:
+        place = Path(run.dir).parent
         run.finish(exit_code=failed)
+        if mode == "offline" and stage in _COMPARED:
+            console.print(f"W&B run, offline; to upload it: wandb sync {place}", markup=False)
+
+
+def _tensorboard(config: TrackingConfig, stage: str) -> list[str]:
+    """Tell trainers where TensorBoard looks: a folder for each run.
+
+    Raises:
+        ConfigError: the package is not installed.
+    """
+    if not any(map(importlib.util.find_spec, ("tensorboardX", "tensorboard"))):
+        raise ConfigError(
+            "tracking.tensorboard=true, but it is not installed; run pip install "
+            "'medrag[tensorboard]'"
+        )
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(Path(config.dir) / "tensorboard" / f"{stage}-{now}")
+    return ["tensorboard"]
 
 
 def wandb_mode(mode: WandbMode) -> Any:

@@ -14,7 +14,7 @@ from rich.table import Table
 from .cli import launch
 from .config import Config, TrainTarget
 from .errors import ArtefactError, ConfigError, MismatchError, PreflightError
-from .evaluation.adapters import measure_adapter, questions_of
+from .evaluation.adapters import REPLIES, measure_adapter, questions_of, replies_table
 from .evaluation.held_out import Scores, scores_table
 from .evaluation.loss_curves import CURVES, HISTORY
 from .evaluation.retriever_card import RetrieverFacts, told, write_retriever_card
@@ -130,8 +130,12 @@ def _train(
     # The first of several processes writes.
     alone = sole_writer(artefact.directory, place) if is_main_process() else nullcontext()
     with alone, track(config.tracking, "train", artefact.settings, kept) as tracked:
-        tune(config, ["wandb"] if tracked.enabled else [], seal)
+        tune(config, tracked.reports_to, seal)
         tracked.summary(report.counts)
+        tracked.artifact(artefact.directory)
+        replies = artefact.directory / REPLIES
+        if replies.is_file():
+            tracked.table("replies", *replies_table(replies))
         curves = artefact.directory / CURVES
         if curves.is_file():
             tracked.image("loss", curves)

@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medrag"
 # Packages and single files of medrag/, in the order data flows. Each imports only from itself and
 # from earlier ones. Add new ones here.
 ORDER = """
-    interrupts errors config notebook types decoding hardware manifest workplace tracking terminal
-    progress text metrics statistics
+    interrupts errors config notebook types decoding hardware manifest workplace terminal progress
+    tracking text metrics statistics
     clients ingestion embedding stores indexing retrieval generation grounding answering
     pipeline integrations certificates certificate_checks dataset finetuning evaluation
     answer_view subjects followups rewriting dialogue

@@ -54,6 +54,61 @@ def test_without_a_key_a_run_is_offline_and_does_not_prompt(tmp_path: Path) -> N
         assert name in stored
 
 
+ARTEFACT = """
+import json
+from pathlib import Path
+from medrag.config import TrackingConfig
+from medrag.manifest import Artefact, Parent
+from medrag.tracking import track
+parents = {"dataset": Parent("dataset", "0123456789abcdef")}
+made = Artefact("retriever", Path("models/r"), {}, {"x": 1}, parents)
+with made.replacing({"steps": 3}) as fresh:
+    (fresh / "README.md").write_text("the card")
+with track(TrackingConfig(dir="runs", wandb="offline"), "train", {}) as run:
+    run.artifact(Path("models/r"))
+print(made.fingerprint[:16])
+"""
+
+
+def test_an_offline_run_has_the_artefact_and_says_how_to_upload_it(tmp_path: Path) -> None:
+    done = in_a_new_process(tmp_path, ARTEFACT, COLUMNS="200")
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "runs" / "wandb").glob("offline-run-*")
+    assert f"to upload it: wandb sync {run.relative_to(tmp_path)}" in done.stderr
+    (record,) = run.glob("*.wandb")
+    stored = record.read_bytes()
+    for name in (f"retriever-{done.stdout.strip()}", "0123456789abcdef", "README.md"):
+        assert name.encode() in stored
+
+
+TENSORBOARD = """
+from pathlib import Path
+from medrag.config import TrackingConfig
+from medrag.tracking import track
+from transformers import Trainer, TrainingArguments
+import torch
+class Net(torch.nn.Linear):
+    def forward(self, x):
+        return {"loss": super().forward(x).sum()}
+config = TrackingConfig(dir="runs", wandb="disabled", tensorboard=True)
+with track(config, "train", {}) as run:
+    args = TrainingArguments(
+        "work", max_steps=2, logging_steps=1, save_strategy="no", use_cpu=True,
+        report_to=run.reports_to,
+    )
+    rows = [{"x": torch.ones(2)}] * 4
+    Trainer(Net(2, 1), args, train_dataset=rows).train()
+print(run.reports_to)
+"""
+
+
+def test_tensorboard_gets_the_course_of_a_training(tmp_path: Path) -> None:
+    done = in_a_new_process(tmp_path, TENSORBOARD)
+    assert done.stdout.splitlines()[-1] == "['tensorboard']", done.stderr
+    (events,) = (tmp_path / "runs/tensorboard").glob("train-*/events.*")
+    assert b"train/loss" in events.read_bytes()
+
+
 RESUMED = """
 import sys
 from pathlib import Path

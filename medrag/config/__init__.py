@@ -66,6 +66,7 @@ class TrackingConfig:
     project: str = "medrag"
     dir: str = "outputs/runs"
     group: str = ""  # W&B group of the run
+    tensorboard: bool = False  # trainings also write for TensorBoard, below `dir`/tensorboard
 
     def __post_init__(self) -> None:
         coerce_enums(self)

@@ -122,6 +122,15 @@ def _reader(stack: ExitStack, dataset: Manifest) -> System | None:
     return extractive_reader(rag)
 
 
+def replies_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The columns and the rows of `held_out.jsonl`, for a tracker."""
+    with path.open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    systems = [*rows[0]["replies"]] if rows else []
+    columns = ["id", "question", "label", *systems]
+    return columns, [[*(row[n] for n in columns[:3]), *row["replies"].values()] for row in rows]
+
+
 def _write_replies(path: Path, rows: list[Row], replies: Mapping[str, Any]) -> None:
     with path.open("w", encoding="utf-8") as file:
         for place, row in enumerate(rows):
