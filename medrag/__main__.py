@@ -18,6 +18,7 @@ COMMANDS = (
     ("evaluate", "evaluation.questions=FILE", "metrics over a question set"),
     ("ask", '"QUESTION"', "a grounded answer; no question: a dialogue"),
     ("verify", "FILE", "what of an answer's certificate no longer holds"),
+    ("export", "MODEL", "files that need no medrag: safetensors, GGUF, ONNX"),
     ("runs", "[compare A B | lineage A]", "what was made, and of what"),
 )
 STAGES = tuple(dict.fromkeys(stage for stage, _, _ in COMMANDS))

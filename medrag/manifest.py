@@ -27,6 +27,7 @@ MADE_BY = {
     "retriever": "python -m medrag.train +experiment=retriever retriever_tuning.dir={dir}",
     "reranker": "python -m medrag.train +experiment=reranker reranker_tuning.dir={dir}",
     "evaluation": "python -m medrag.evaluate evaluation.dir={dir}",
+    "export": "python -m medrag.export MODEL",
     # Any command that embeds makes it, in the user's cache directory.
     "encoder": "python -m medrag.build_index 'corpus.paths=[DIR]'",
     # There too: SmolLM2, converted by any command that uses it.
@@ -240,6 +241,25 @@ def read_manifest(directory: Path, kind: str) -> Manifest:
         raise ArtefactError(
             f"{path} cannot be read ({type(error).__name__}: {error}); rebuild it: {make}"
         ) from error
+
+
+def kind_of(directory: Path) -> str:
+    """The kind of artefact in a folder.
+
+    Raises:
+        ArtefactError: there is none, or its manifest names a kind that is not medrag's.
+    """
+    path = directory / MANIFEST
+    recover_directory(directory)
+    try:
+        kind = str(json.loads(path.read_text(encoding="utf-8"))["kind"])
+    except FileNotFoundError as error:
+        raise ArtefactError(f"{directory} is no artefact of medrag: no {MANIFEST}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{path} cannot be read ({error})") from error
+    if kind not in MADE_BY:
+        raise ArtefactError(f"{path} is of a kind that medrag does not know: {kind}")
+    return kind
 
 
 def damaged_files(directory: Path, manifest: Manifest) -> list[str]:

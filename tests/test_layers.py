@@ -22,7 +22,7 @@ ORDER = """
     clients ingestion embedding stores indexing retrieval generation grounding answering
     pipeline integrations certificates certificate_checks dataset finetuning evaluation
     answer_view subjects followups rewriting dialogue
-    cli build_index build_dataset train evaluate ask verify runs __main__
+    cli build_index build_dataset train evaluate ask verify runs export __main__
 """.split()  # noqa: SIM905
 
 # Packages that lazily re-export names of a later one, because users look for them there.

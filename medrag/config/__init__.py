@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .checks import coerce_enums
+from .checks import at_least, coerce_enums
 from .corpus import ChunkingConfig, CorpusConfig, FieldsConfig, Ocr
 from .dataset import (
     DatasetConfig,
@@ -41,11 +41,11 @@ from .retrieval import (
 __all__ = [
     "Backend", "CacheConfig", "ChunkingConfig", "Config", "CorpusConfig", "DatasetConfig",
     "DatasetFieldsConfig", "Device", "EmbedderConfig", "EmbedderKind", "EvaluationConfig",
-    "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind", "GroundingConfig",
-    "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision", "PreferenceTuneConfig",
-    "RerankerTuneConfig", "RetrieverConfig", "RetrieverMode", "RetrieverTuneConfig", "RunsConfig",
-    "TeacherConfig", "TinyModelConfig", "TrackingConfig", "TrainConfig", "TrainTarget", "WandbMode",
-    "Writer",
+    "ExportConfig", "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind",
+    "GroundingConfig", "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision",
+    "PreferenceTuneConfig", "RerankerTuneConfig", "RetrieverConfig", "RetrieverMode",
+    "RetrieverTuneConfig", "RunsConfig", "TeacherConfig", "TinyModelConfig", "TrackingConfig",
+    "TrainConfig", "TrainTarget", "WandbMode", "Writer",
 ]  # fmt: skip
 
 
@@ -70,6 +70,20 @@ class TrackingConfig:
 
     def __post_init__(self) -> None:
         coerce_enums(self)
+
+
+@dataclass
+class ExportConfig:
+    """What `medrag.export` writes."""
+
+    dir: str = "outputs/exports"  # a folder for each model
+    gguf: bool = True  # of an adapter: also a GGUF file
+    device: Device = Device.auto  # on which an adapter is merged
+    rows: int = 20  # validation rows, on which what the adapter is merged into is compared
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+        at_least(0, "export", self, "rows")
 
 
 @dataclass
@@ -106,3 +120,4 @@ class Config(PipelineConfig):
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     runs: RunsConfig = field(default_factory=RunsConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)

@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from ..dataset import SPLITS, document_names
 from ..errors import ArtefactError, FormatError, MedragError
-from ..manifest import MADE_BY, MANIFEST, Manifest, Parent, read_manifest
+from ..manifest import MANIFEST, Manifest, Parent, kind_of, read_manifest
 from ..stores import open_index
 
 
@@ -97,7 +97,7 @@ def find_artefacts(root: Path) -> Lineage:
             continue
         directory = Path(place)
         try:
-            found.append(Found(directory, read_manifest(directory, _kind(directory))))
+            found.append(Found(directory, read_manifest(directory, kind_of(directory))))
         except (ArtefactError, FormatError) as error:
             unreadable.append(str(error))
     for one in found:  # grows: parents may lie elsewhere
@@ -110,22 +110,6 @@ def find_artefacts(root: Path) -> Lineage:
                         found.append(Found(Path(parent.path), manifest))
     found.sort(key=lambda one: (one.manifest.created_at, str(one.directory)))
     return Lineage(found, unreadable)
-
-
-def _kind(directory: Path) -> str:
-    """The kind that a manifest names.
-
-    Raises:
-        ArtefactError: it names none of medrag's.
-    """
-    path = directory / MANIFEST
-    try:
-        kind = json.loads(path.read_text(encoding="utf-8"))["kind"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtefactError(f"{path} cannot be read ({error})") from error
-    if kind not in MADE_BY:
-        raise ArtefactError(f"{path} is of a kind that medrag does not know: {kind}")
-    return str(kind)
 
 
 def tree_of(one: Found, lineage: Lineage) -> Tree:

@@ -1,0 +1,197 @@
+"""Write a Llama or Mistral model as a GGUF file, with an Ollama Modelfile, and read it back.
+
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Weights are in fp16, norms in
+fp32.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+from ..progress import progress
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_ARCHITECTURES = ("llama", "mistral")  # both are "llama" in GGUF
+_LAYER = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+}
+_NORMAL, _CONTROL, _BYTE = 1, 3, 6  # kinds of tokens
+_ALL_F16 = 1  # the kind of file
+_MODEL = "model.gguf"
+_SYSTEM = re.compile(r"<\|im_start\|>system\n(.*?)<\|im_end\|>", re.S)
+
+# The chat templates of both models, in the language of Ollama.
+_CHATML = """\
+{{- range .Messages }}<|im_start|>{{ .Role }}
+{{ .Content }}<|im_end|>
+{{ end }}<|im_start|>assistant
+"""
+_INST = "{{ if .System }}{{ .System }} {{ end }}[INST] {{ .Prompt }} [/INST]"
+
+
+def write_gguf(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, name: str
+) -> None:
+    """Write `model.gguf` and `Modelfile`, and compare what is read back with the model.
+
+    Raises:
+        ModelError: the architecture or the tokenizer is not one of those that are trained here, or
+            the file does not hold what was written.
+    """
+    from gguf import GGUFWriter
+
+    kind = model.config.model_type
+    if kind not in _ARCHITECTURES:
+        raise ModelError(
+            f"a {kind} model cannot be written as GGUF, only {' and '.join(_ARCHITECTURES)}; use "
+            "export.gguf=false"
+        )
+    path = folder / _MODEL
+    writer = GGUFWriter(path, "llama")
+    _describe(writer, model.config, name)
+    _add_tokenizer(writer, tokenizer)
+    tensors = dict(_tensors(model))
+    for tensor, values in tensors.items():
+        writer.add_tensor(tensor, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    _check(path, tensors)
+    (folder / "Modelfile").write_text(_modelfile(tokenizer), encoding="utf-8")
+
+
+def _describe(writer: Any, config: Any, name: str) -> None:
+    writer.add_name(name)
+    writer.add_file_type(_ALL_F16)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+
+
+def _tensors(model: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The weights by their names in GGUF."""
+    config = model.config
+    heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+    state = model.state_dict()
+    yield "token_embd.weight", _half(state["model.embed_tokens.weight"])
+    yield "output_norm.weight", _full(state["model.norm.weight"])
+    if not config.tie_word_embeddings:
+        yield "output.weight", _half(state["lm_head.weight"])
+    for layer in range(config.num_hidden_layers):
+        for ours, theirs in _LAYER.items():
+            values = state[f"model.layers.{layer}.{ours}.weight"]
+            if count := heads.get(theirs):
+                # GGUF pairs the neighbours of a head for the rotation, transformers its two halves.
+                values = values.view(count, 2, -1, values.shape[1]).transpose(1, 2)
+                values = values.reshape(-1, values.shape[-1])
+            name = f"blk.{layer}.{theirs}.weight"
+            yield name, _full(values) if theirs.endswith("norm") else _half(values)
+
+
+def _half(values: Any) -> NDArray[np.float16]:
+    return np.ascontiguousarray(values.float().cpu().numpy().astype(np.float16))
+
+
+def _full(values: Any) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values.float().cpu().numpy())
+
+
+def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Its tokens, how they are joined, the control tokens, and the chat template.
+
+    Raises:
+        ModelError: it is neither that of SmolLM2 nor that of Mistral.
+    """
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    model = content["model"]
+    if model["type"] != "BPE":
+        raise ModelError(f"a tokenizer of the kind {model['type']} cannot be written as GGUF")
+    tokens: list[str] = [""] * len(tokenizer)
+    for token, number in {**model["vocab"], **tokenizer.get_added_vocab()}.items():
+        tokens[number] = token
+    control = {one["id"] for one in content["added_tokens"] if one["special"]}
+    kinds = [_CONTROL if number in control else _NORMAL for number in range(len(tokens))]
+    if model.get("byte_fallback"):  # Mistral's
+        first = 3 + 256  # <unk>, <s>, </s> and the bytes; then the longer a piece waits, the lower
+        writer.add_tokenizer_model("llama")
+        writer.add_token_list(tokens)
+        writer.add_token_scores([float(min(0, first - number)) for number in range(len(tokens))])
+        kinds = [
+            _BYTE if token.startswith("<0x") else kind
+            for token, kind in zip(tokens, kinds, strict=True)
+        ]
+    else:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_tokenizer_pre("smollm")
+        writer.add_token_list(tokens)
+        merges = [one if isinstance(one, str) else " ".join(one) for one in model["merges"]]
+        writer.add_token_merges(merges)
+    writer.add_token_types(kinds)
+    for add, number in (
+        (writer.add_bos_token_id, tokenizer.bos_token_id),
+        (writer.add_eos_token_id, tokenizer.eos_token_id),
+        (writer.add_unk_token_id, tokenizer.unk_token_id),
+        (writer.add_pad_token_id, tokenizer.pad_token_id),
+    ):
+        if number is not None:
+            add(number)
+    template = tokenizer.chat_template
+    assert isinstance(template, str)
+    writer.add_chat_template(template)
+
+
+def _check(path: Path, tensors: dict[str, NDArray[Any]]) -> None:
+    """Read the file, and compare every weight.
+
+    Raises:
+        ModelError: one differs or is missing.
+    """
+    from gguf import GGUFReader
+
+    found = {one.name: one.data for one in GGUFReader(path).tensors}
+    with progress("checking", len(tensors), "tensors") as advance:
+        for name, values in tensors.items():
+            if name not in found or not np.array_equal(found[name].reshape(values.shape), values):
+                raise ModelError(f"{path} was not written well: {name} differs; export it again")
+            advance(1)
+
+
+def _modelfile(tokenizer: PreTrainedTokenizerBase) -> str:
+    """How Ollama runs it: `ollama create NAME -f Modelfile`."""
+    is_chatml = "<|im_start|>" in str(tokenizer.chat_template)
+    lines = [f"FROM ./{_MODEL}", f'TEMPLATE """{_CHATML if is_chatml else _INST}"""']
+    lines += [f'SYSTEM """{found[1]}"""'] if (found := _SYSTEM.search(_rendered(tokenizer))) else []
+    lines += ["PARAMETER temperature 0", f'PARAMETER stop "{tokenizer.eos_token}"']
+    return "\n".join(lines) + "\n"
+
+
+def _rendered(tokenizer: PreTrainedTokenizerBase) -> str:
+    """A chat without a system message: some templates add one."""
+    messages = [{"role": "user", "content": ""}]
+    return str(tokenizer.apply_chat_template(messages, tokenize=False))

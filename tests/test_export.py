@@ -1,0 +1,162 @@
+"""Exported models are loaded with the plain libraries, and compute what medrag's do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from medrag import export
+from medrag.config import Config, Device, EmbedderConfig, ExportConfig
+from medrag.embedding.local.embedder import TextEmbedder
+from medrag.errors import ArtefactError, ConfigError, ModelError
+from medrag.finetuning.generator import train_generator
+from medrag.generation.loading import load_causal_lm
+from medrag.manifest import Artefact, Parent, read_manifest
+from tests.finetuning.small_run import ROWS, TEXTS, save_dataset, settings
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def exporting(folder: Path, **changes: object) -> Config:
+    config = Config()
+    config.export = ExportConfig(dir=str(folder / "exports"), device=Device.cpu, **changes)
+    return config
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small adapter, with a dataset that has validation rows."""
+    folder = tmp_path_factory.mktemp("adapter")
+    save_dataset(folder, train=ROWS, validation=ROWS[:4])
+    lines = "\n".join(map(json.dumps, ROWS[:4]))
+    (folder / "dataset/validation.jsonl").write_text(lines, encoding="utf-8")
+    dataset = Artefact("dataset", folder / "dataset", {}, {"rows": 1}, {})
+    dataset.seal(folder / "dataset", {})
+    config = settings(folder)
+    made = Artefact(
+        "adapter",
+        Path(config.dir),
+        {},
+        {"seed": 1},
+        {"dataset": Parent(str(dataset.directory), dataset.fingerprint)},
+    )
+
+    def seal(fresh: Path, result: object) -> None:
+        (fresh / "README.md").write_text("---\ntags: [lora]\n---\n# The adapter\n")
+        made.seal(fresh, {"base_weights": result.base_weights})  # type: ignore[attr-defined]
+
+    train_generator(config, TEXTS, report_to=[], run_name="test", seal=seal)
+    return made.directory
+
+
+def test_an_adapter_becomes_whole_weights(adapter: Path, tmp_path: Path) -> None:
+    report = export.run(exporting(tmp_path), adapter)
+    folder = report.directory
+    assert folder == tmp_path / "exports/adapter"
+    losses = report.counts["losses"]
+    assert report.counts["into"] == min(("original", "dequantised"), key=losses.__getitem__)
+    assert losses[report.counts["into"]] == pytest.approx(losses["4-bit and adapter"], abs=0.05)
+    assert report.counts["agreement"] > 0.9
+    assert report.counts["rows"] == 4
+
+    plain = AutoModelForCausalLM.from_pretrained(folder)
+    assert plain.dtype == torch.bfloat16
+    assert AutoTokenizer.from_pretrained(folder).chat_template
+    ids = torch.tensor([[5, 6, 7, 8, 9]])
+    base = str(adapter.parent / "tiny-base")
+    adapted = load_causal_lm(base, device=Device.cpu, four_bit=True, adapter=str(adapter))
+    without = load_causal_lm(base, device=Device.cpu, four_bit=True)
+    with torch.inference_mode():
+        found, wanted, before = (model(ids).logits.float() for model in (plain, adapted, without))
+    assert (found - wanted).abs().mean() < 0.5 * (before - wanted).abs().mean()
+
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "# The adapter" in card
+    assert "tags: [lora]" not in card
+    assert f"merged into the {report.counts['into']} weights" in card
+    manifest = read_manifest(folder, "export")
+    assert manifest.parents["adapter"].fingerprint == read_manifest(adapter, "adapter").fingerprint
+    assert export.run(exporting(tmp_path), adapter).up_to_date
+
+
+def test_the_gguf_file_is_the_same_model(adapter: Path, tmp_path: Path) -> None:
+    folder = export.run(exporting(tmp_path), adapter).directory
+    read = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32)
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    ids = torch.tensor([[5, 6, 7, 8, 9]])
+    with torch.inference_mode():
+        torch.testing.assert_close(read(ids).logits, plain(ids).logits, rtol=1e-2, atol=1e-2)
+    modelfile = (folder / "Modelfile").read_text(encoding="utf-8")
+    assert modelfile.startswith("FROM ./model.gguf\n")
+    assert 'PARAMETER stop "' in modelfile
+
+
+def test_without_its_dataset_an_adapter_is_merged_unmeasured(adapter: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(adapter.parent.parent, copy)
+    shutil.rmtree(copy / "dataset")
+    report = export.run(exporting(tmp_path, gguf=False), copy / "models/adapter")
+    assert (report.counts["into"], report.counts["losses"]) == ("original", {})
+    assert not (report.directory / "model.gguf").exists()
+    assert "The loss was not measured" in (report.directory / "README.md").read_text()
+
+
+def test_another_base_is_refused(adapter: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(adapter.parent.parent, copy)
+    base = copy / "models/tiny-base"
+    content = (copy / "models/adapter/adapter_config.json").read_text(encoding="utf-8")
+    changed = {**json.loads(content), "base_model_name_or_path": str(base)}
+    (copy / "models/adapter/adapter_config.json").write_text(json.dumps(changed))
+    model = AutoModelForCausalLM.from_pretrained(base)
+    with torch.no_grad():
+        model.lm_head.weight.add_(1.0)
+    model.save_pretrained(base)
+    manifest = Artefact("adapter", copy / "models/adapter", {}, {"seed": 2}, {})
+    kept = read_manifest(adapter, "adapter").counts
+    manifest.seal(copy / "models/adapter", kept)
+    with pytest.raises(ModelError, match="was trained on other weights"):
+        export.run(exporting(tmp_path), copy / "models/adapter")
+    assert not (tmp_path / "exports/adapter").exists()
+
+
+def test_a_retriever_is_loaded_without_medrag(tmp_path: Path) -> None:
+    model = tmp_path / "retriever"
+    shutil.copytree(TextEmbedder(EmbedderConfig()).folder, model)
+    Artefact("retriever", model, {}, {"seed": 1}, {}).seal(model, {})
+    folder = export.run(exporting(tmp_path), model).directory
+    texts = ["What prevents gout?", "Allopurinol lowers uric acid and prevents attacks of gout."]
+    wanted = TextEmbedder(EmbedderConfig(device=Device.cpu)).embed(texts)
+    whole = SentenceTransformer(str(folder / "sentence-transformers"), local_files_only=True)
+    np.testing.assert_allclose((whole.encode(texts) * wanted).sum(1), 1.0, atol=0.01)
+
+    session = onnxruntime.InferenceSession(folder / "onnx/model_int8.onnx")
+    tokenizer = Tokenizer.from_file(str(folder / "onnx/tokenizer.json"))
+    tokenizer.no_padding()
+    for text, right in zip(texts, wanted, strict=True):
+        ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
+        (vector,) = session.run(None, {"ids": ids})
+        assert float(vector[0] @ right) > 0.98
+
+
+def test_what_cannot_be_exported(adapter: Path, tmp_path: Path) -> None:
+    config = exporting(tmp_path)
+    with pytest.raises(ArtefactError, match="is no artefact of medrag"):
+        export.run(config, tmp_path)
+    with pytest.raises(ConfigError, match=r"holds: dataset\. An adapter or a retriever"):
+        export.run(config, adapter.parent.parent / "dataset")
+    with pytest.raises(ConfigError, match="name one model"):
+        export.main(config, [])
+    (tmp_path / "exports/adapter").mkdir(parents=True)
+    (tmp_path / "exports/adapter/mine.txt").touch()
+    with pytest.raises(ConfigError, match="would be replaced"):
+        export.run(config, adapter)
