@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
@@ -24,6 +25,7 @@ from medrag.config import (
     EmbedderConfig,
     EmbedderKind,
     EvaluationConfig,
+    ExportConfig,
     FineTuneConfig,
     GeneratorConfig,
     GeneratorKind,
@@ -67,7 +69,7 @@ def override_for(file: str) -> list[str]:
     group, _, name = file.removesuffix(".yaml").rpartition("/")
     if not group:
         return []
-    return [f"+{group}={name}" if group == "experiment" else f"{group}={name}"]
+    return [f"+{group}={name}" if group in ("experiment", "sweep") else f"{group}={name}"]
 
 
 def leaves(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -105,8 +107,8 @@ def test_the_expected_files_are_found() -> None:
 def test_a_file_composes_and_its_values_arrive(file: str) -> None:
     config = composed(*override_for(file))
     for name, value in values_in(file).items():
-        if str(value).startswith("${"):  # another setting
-            value = setting(config, value[2:-1])
+        if isinstance(value, str):  # it may name another setting
+            value = re.sub(r"\$\{(.*?)\}", lambda found: str(setting(config, found[1])), value)
         assert setting(config, name) == value, name
 
 
@@ -265,6 +267,7 @@ CHOICES: list[tuple[Callable[..., object], str, StrEnum]] = [
     (RerankerTuneConfig, "device", Device.auto),
     (TrackingConfig, "wandb", WandbMode.disabled),
     (DatasetConfig, "writer", Writer.teacher),
+    (ExportConfig, "device", Device.auto),
     (TrainConfig, "target", TrainTarget.retriever),
 ]
 

@@ -192,5 +192,5 @@ def test_the_code_and_the_commands_in_the_readme_run(
         done = on_the_demo(outputs, [*command[1:], *fewer], timeout=3600 if as_typed else 300)
         assert done.returncode == (2 if needs_gpu else 0), (command, done.stderr[-3000:])
         assert "Traceback" not in done.stderr
-    assert open_artefact(outputs / "models/retriever", "retriever").counts["pairs"] > 15
+    assert open_artefact(outputs / "models/retriever", "retriever").counts["asked"] > 15
     assert open_artefact(outputs / "index-tuned", "index").counts == index

@@ -20,7 +20,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from medrag.ask import split_question
-from medrag.cli import check_overrides, conf_dir, register_schema, split_options, to_config
+from medrag.cli import (
+    check_overrides,
+    conf_dir,
+    register_schema,
+    split_options,
+    split_words,
+    to_config,
+)
 from medrag.config import Config
 from medrag.config.overrides import with_lists
 from medrag.errors import ConfigError
@@ -72,6 +79,8 @@ def check_stage(words: list[str]) -> Config:
     assert find_spec(module), f"there is no module {module}"
     if module.endswith(".ask"):
         _, arguments = split_question(arguments)
+    elif module.endswith((".runs", ".export", ".verify")):
+        _, arguments = split_words(arguments)
     _, given = split_options(arguments)
     overrides = [with_lists(argument) for argument in given]
     check_overrides(overrides)
@@ -201,7 +210,8 @@ def named_settings(page: Path) -> set[str]:
     return {
         name
         for name in found
-        if name.split(".")[0] in groups and not name.endswith((".md", ".py", ".sqlite", ".jsonl"))
+        if name.split(".")[0] in groups
+        and not name.endswith((".md", ".py", ".sqlite", ".jsonl", ".yaml"))
     }
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from copy import deepcopy
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -283,6 +284,7 @@ def test_a_finished_training_is_kept_when_the_tracker_fails(
 
     class Lost:
         enabled = False
+        reports_to: ClassVar[list[str]] = []
 
         def summary(self, values: object) -> None:
             raise ConnectionError("the server is gone")

@@ -19,6 +19,7 @@ INFO = f"medrag-{__version__}.dist-info"
 # Files without which the package does not work. The tables of the support check are listed below.
 DATA = [
     "evaluation/answers.html.j2",
+    "evaluation/comparison.html.j2",
     "evaluation/report.css",
     "evaluation/report.html.j2",
     "evaluation/report.js",
