@@ -159,7 +159,8 @@ def track(
         place = Path(run.dir).parent
         run.finish(exit_code=failed)
         if mode == "offline" and stage in _COMPARED:
-            console.print(f"W&B run, offline; to upload it: wandb sync {place}", markup=False)
+            said = f"W&B run, offline; to upload it: wandb sync {place}"
+            console.print(said, markup=False, soft_wrap=True)
 
 
 def _tensorboard(config: TrackingConfig, stage: str) -> list[str]:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from .cli import launch
 from .config import Config, TrainTarget
+from .embedding.local.folder import locate
 from .errors import ArtefactError, ConfigError, MismatchError, PreflightError
 from .evaluation.adapters import REPLIES, measure_adapter, questions_of, replies_table
 from .evaluation.held_out import Scores, scores_table
@@ -173,9 +174,10 @@ def _describe_retriever(
     """Write the model card."""
     dataset = read_manifest(Path(config.retriever_tuning.dataset), "dataset")
     base = Path(result["base_model"])
+    name = "all-MiniLM-L6-v2" if base == locate("") else base.name
     facts = RetrieverFacts(
         name=artefact.directory.name,
-        base=f"{base.name}@{model_identity(str(base)).rpartition('@')[2]}",
+        base=f"{name}@{model_identity(str(base)).rpartition('@')[2]}",
         dataset=artefact.parents["dataset"].fingerprint,
         index=dataset.parents["index"].fingerprint,
         questions=questions_of(dataset),

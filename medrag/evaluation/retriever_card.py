@@ -117,6 +117,7 @@ def _training(facts: RetrieverFacts) -> str:
         if rates
         else "none was looked for"
     )
+    left_out = result["without_negatives"] + result["unused"]
     return f"""\
 ## Training
 
@@ -124,13 +125,12 @@ Each question has the passage that answers it; the passages of the other questio
 {facts.settings["negatives"]} hard negatives, do not.
 
 - questions: {result["asked"]:,} of the dataset, {result["written"]:,} written from the index by
-  rules; {result["topped_up"]:,} of them have drawn negatives, too;
-  {result["without_negatives"] + result["unused"]:,} were left out
+  rules; {result["topped_up"]:,} of them have drawn negatives, too; {left_out:,} were left out
 - batches: {result["mean_batch"]:.1f} questions on average
 - teacher: {result["teacher"]} ({trial})
 - passages cut for training: {result["truncated"]:,}
 - steps: {result["steps"]:,} in {result["seconds"]:,.0f} s; loss {result["first_loss"]:.3f} →
-  {result["train_loss"]:.3f} nats per question
+  {result["train_loss"]:.3f} nats per question (the first and the last tenth)
 - settings: {named}
 
 ![loss curve]({CURVES})

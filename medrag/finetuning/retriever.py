@@ -43,7 +43,8 @@ class RetrieverResult:
     Attributes:
         base_model: folder of the encoder it started from.
         steps_before: of an earlier run that this one continued.
-        first_loss, train_loss: of the first and the last step, in nats per question.
+        first_loss, train_loss: mean of the first and the last tenth of the steps, in nats per
+            question; batches differ.
         asked, written: questions it was trained on: of the dataset, and written from the index.
         skipped_rows: rows of the train split whose passage is unknown, altered or shared.
         without_negatives: questions that are left out, because too few passages do not answer.
@@ -149,6 +150,7 @@ def train_retriever(
         raise
     history = trainer.state.log_history
     losses = [entry["loss"] for entry in history if "loss" in entry]
+    tenth = -(-len(losses) // 10)
     encoder = Encoder(model, start)
     mix = choose_mix(encoder, material.sets) if material.sets else Mix(1.0, [])
     measured = _measure(encoder, mix, material.test) if material.test else {}
@@ -161,8 +163,8 @@ def train_retriever(
         base_model=str(base),
         steps=trainer.state.global_step,
         steps_before=before.global_step,
-        first_loss=losses[0],
-        train_loss=losses[-1],
+        first_loss=float(np.mean(losses[:tenth])),
+        train_loss=float(np.mean(losses[-tenth:])),
         asked=material.asked,
         written=material.written,
         skipped_rows=material.skipped_rows,
