@@ -124,7 +124,9 @@ def _lines(columns: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:,}" if type(value) is int else str(value)
 
 
 def _figures(counts: Mapping[str, Any]) -> dict[str, Any]:
