@@ -15,6 +15,7 @@ import numpy as np
 from ..embedding.cache import Vectors
 from ..hardware import cpu_has_bf16
 from ..progress import progress
+from ..stores import Vector
 from .held_out_ranking import HeldOutRanking
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the tuned weights
@@ -45,6 +46,7 @@ class Encoder:
         self._model = model
         self._base = base
         self._tuned = {name: one.detach().clone() for name, one in model.state_dict().items()}
+        self._known: dict[str, Vector] = {}  # passages that several sets of questions share
 
     def mix(self, share: float) -> None:
         """Set the weights to `share` of the tuned ones and the rest of the base's."""
@@ -53,10 +55,19 @@ class Encoder:
             for name, one in self._tuned.items()
         }
         self._model.load_state_dict(mixed)
+        self._known.clear()
 
     def ndcg(self, ranking: HeldOutRanking) -> dict[str, float]:
         """See `HeldOutRanking.ndcg`."""
-        return ranking.ndcg(self._embedding("query"), self._embedding("document"))
+        embed = self._embedding("document")
+
+        def passages(texts: Sequence[str]) -> Vectors:
+            new = [text for text in texts if text not in self._known]
+            if new:
+                self._known.update(zip(new, embed(new), strict=True))
+            return np.stack([self._known[text] for text in texts])
+
+        return ranking.ndcg(self._embedding("query"), passages)
 
     def _embedding(self, kind: str) -> Callable[[Sequence[str]], Vectors]:
         import torch
