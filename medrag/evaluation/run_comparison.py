@@ -180,9 +180,9 @@ def _cut(text: str) -> str:
 
 def tables(one: Comparison) -> Iterator[Table]:
     """For the terminal."""
-    same = f"{one.same} settings are the same" if one.same else ""
+    same = f" ({one.same} are the same)" if one.same else ""
     for title, lines in (
-        (f"settings that differ ({same})", one.settings),
+        (f"settings that differ{same}", one.settings),
         ("made from", one.lineage),
         ("results", one.results),
     ):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..config import RetrieverTuneConfig
-from ..embedding.local.folder import locate
+from ..embedding.local.folder import ModelFolder, locate
 from ..errors import ArtefactError, DivergenceError
 from ..generation.loading import resolve_device
 from ..manifest import (
@@ -31,7 +31,7 @@ from .ranking_lists import RankingList, plan_batches
 from .retriever_material import gather
 from .retriever_trainer import build_retriever_trainer
 from .running import check_finite, train_to_the_end
-from .weight_mixing import Encoder, Mix, choose_mix
+from .weight_mixing import Encoder, Mix, Prompts, choose_mix
 
 _RESAMPLES = 1000
 
@@ -138,9 +138,11 @@ def train_retriever(
             "retriever_tuning.negatives"
         )
     model, base = _load(material.base_model, config)
+    files = ModelFolder(material.base_model, "retriever_tuning.base_model")
+    prompts = Prompts(files.query_prompt, files.document_prompt)
     start = {name: one.detach().clone() for name, one in model.state_dict().items()}
     trainer = build_retriever_trainer(
-        config, model, lists, batches, work, report_to=report_to, run_name=run_name
+        config, model, lists, batches, work, prompts=prompts, report_to=report_to, run_name=run_name
     )
     try:
         before = train_to_the_end(trainer, work, "tuning")
@@ -151,7 +153,7 @@ def train_retriever(
     history = trainer.state.log_history
     losses = [entry["loss"] for entry in history if "loss" in entry]
     tenth = -(-len(losses) // 10)
-    encoder = Encoder(model, start)
+    encoder = Encoder(model, start, prompts)
     mix = choose_mix(encoder, material.sets) if material.sets else Mix(1.0, [])
     measured = _measure(encoder, mix, material.test) if material.test else {}
     share = mix.share

@@ -13,6 +13,7 @@ from ..hardware import cpu_has_bf16
 from .exact_trainer import exact
 from .list_loss import list_loss_class
 from .ranking_lists import Batches, RankingList
+from .weight_mixing import Prompts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,6 +55,7 @@ def build_retriever_trainer(
     batches: Batches,
     work: Path,
     *,
+    prompts: Prompts,
     report_to: list[str],
     run_name: str,
 ) -> Any:
@@ -62,12 +64,12 @@ def build_retriever_trainer(
     Args:
         model: a `SentenceTransformer`.
         work: where checkpoints go.
+        prompts: what goes before questions and before passages.
     """
     from transformers import TrainingArguments
 
     device = resolve_device(config.device)
     on_gpu = device.type == "cuda"
-    prompts = {name: (model.prompts or {}).get(name) or "" for name in ("query", "document")}
 
     def encoded(texts: Sequence[str]) -> dict[str, Tensor]:
         found = model.tokenizer(
@@ -84,9 +86,9 @@ def build_retriever_trainer(
 
         # Lists of similar length are computed together, so that padding is small.
         some = sorted(some, key=lambda one: -len(one.passages[0]))
-        columns = [encoded([prompts["query"] + one.question for one in some])]
+        columns = [encoded([prompts.query + one.question for one in some])]
         for place in range(len(some[0].passages)):
-            columns.append(encoded([prompts["document"] + one.passages[place] for one in some]))
+            columns.append(encoded([prompts.document + one.passages[place] for one in some]))
         labels = torch.tensor([one.scores for one in some]) if some[0].scores else None
         return {"columns": columns, "labels": labels}
 

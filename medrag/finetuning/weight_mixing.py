@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,13 @@ class Mix:
     curve: Sequence[Mapping[str, float]]
 
 
+class Prompts(NamedTuple):
+    """What goes before a question and before a passage; see `ModelFolder`."""
+
+    query: str
+    document: str
+
+
 class Encoder:
     """A sentence encoder whose weights can be mixed.
 
@@ -42,8 +49,9 @@ class Encoder:
         base: the weights it started from, by name.
     """
 
-    def __init__(self, model: Any, base: Mapping[str, Any]) -> None:
+    def __init__(self, model: Any, base: Mapping[str, Any], prompts: Prompts) -> None:
         self._model = model
+        self._prompts = prompts
         self._base = base
         self._tuned = {name: one.detach().clone() for name, one in model.state_dict().items()}
         self._known: dict[str, Vector] = {}  # passages that several sets of questions share
@@ -59,7 +67,7 @@ class Encoder:
 
     def ndcg(self, ranking: HeldOutRanking) -> dict[str, float]:
         """See `HeldOutRanking.ndcg`."""
-        embed = self._embedding("document")
+        embed = self._embedding(self._prompts.document)
 
         def passages(texts: Sequence[str]) -> Vectors:
             new = [text for text in texts if text not in self._known]
@@ -67,12 +75,11 @@ class Encoder:
                 self._known.update(zip(new, embed(new), strict=True))
             return np.stack([self._known[text] for text in texts])
 
-        return ranking.ndcg(self._embedding("query"), passages)
+        return ranking.ndcg(self._embedding(self._prompts.query), passages)
 
-    def _embedding(self, kind: str) -> Callable[[Sequence[str]], Vectors]:
+    def _embedding(self, prompt: str) -> Callable[[Sequence[str]], Vectors]:
         import torch
 
-        prompt = (self._model.prompts or {}).get(kind) or ""
         device = self._model.device.type
         bf16 = device == "cuda" or cpu_has_bf16()
 
