@@ -180,6 +180,8 @@ def affected(document: str, lineage: Lineage) -> list[Affected]:
         for child in lineage.descendants(source.artefact):
             if how := _how(child, source):
                 result.setdefault(child.directory, Affected(child, how))
+                for made in lineage.descendants(child):
+                    result.setdefault(made.directory, Affected(made, f"made of {child.directory}"))
     return [*result.values()]
 
 

@@ -33,7 +33,7 @@ _LAYER = {
     "input_layernorm": "attn_norm",
     "post_attention_layernorm": "ffn_norm",
 }
-_NORMAL, _CONTROL, _BYTE = 1, 3, 6  # kinds of tokens
+_NORMAL, _CONTROL, _UNUSED, _BYTE = 1, 3, 5, 6  # kinds of tokens
 _ALL_F16 = 1  # the kind of file
 _MODEL = "model.gguf"
 _SYSTEM = re.compile(r"<\|im_start\|>system\n(.*?)<\|im_end\|>", re.S)
@@ -67,7 +67,7 @@ def write_gguf(
     path = folder / _MODEL
     writer = GGUFWriter(path, "llama")
     _describe(writer, model.config, name)
-    _add_tokenizer(writer, tokenizer)
+    _add_tokenizer(writer, tokenizer, model.config.vocab_size)
     tensors = dict(_tensors(model))
     for tensor, values in tensors.items():
         writer.add_tensor(tensor, values)
@@ -122,8 +122,11 @@ def _full(values: Any) -> NDArray[np.float32]:
     return np.ascontiguousarray(values.float().cpu().numpy())
 
 
-def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase) -> None:
+def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase, size: int) -> None:
     """Its tokens, how they are joined, the control tokens, and the chat template.
+
+    Args:
+        size: rows of the embedding matrix; there may be more than tokens.
 
     Raises:
         ModelError: it is neither that of SmolLM2 nor that of Mistral.
@@ -132,16 +135,17 @@ def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase) -> None:
     model = content["model"]
     if model["type"] != "BPE":
         raise ModelError(f"a tokenizer of the kind {model['type']} cannot be written as GGUF")
-    tokens: list[str] = [""] * len(tokenizer)
+    tokens = [f"[PAD{number}]" for number in range(size)]
+    kinds = [_UNUSED] * size
+    control = {one["id"] for one in content["added_tokens"] if one["special"]}
     for token, number in {**model["vocab"], **tokenizer.get_added_vocab()}.items():
         tokens[number] = token
-    control = {one["id"] for one in content["added_tokens"] if one["special"]}
-    kinds = [_CONTROL if number in control else _NORMAL for number in range(len(tokens))]
+        kinds[number] = _CONTROL if number in control else _NORMAL
     if model.get("byte_fallback"):  # Mistral's
         first = 3 + 256  # <unk>, <s>, </s> and the bytes; then the longer a piece waits, the lower
         writer.add_tokenizer_model("llama")
         writer.add_token_list(tokens)
-        writer.add_token_scores([float(min(0, first - number)) for number in range(len(tokens))])
+        writer.add_token_scores([float(min(0, first - number)) for number in range(size)])
         kinds = [
             _BYTE if token.startswith("<0x") else kind
             for token, kind in zip(tokens, kinds, strict=True)
