@@ -60,8 +60,8 @@ def write_report(path: Path, summary: Summary, records: Iterable[Record]) -> Non
     Args:
         records: of all systems, in any order.
     """
-    environment = _environment()
-    page, card_of = map(environment.get_template, ("report.html.j2", "answers.html.j2"))
+    templates = environment()
+    page, card_of = map(templates.get_template, ("report.html.j2", "answers.html.j2"))
     script = (_FOLDER / "report.js").read_text(encoding="utf-8")
     told = {
         "summary": summary,
@@ -170,19 +170,20 @@ def cut(text: str, limit: int) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages; everything is escaped unless a template says otherwise."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cut=cut, **{name: getattr(labels, name) for name in _FILTERS})
-    environment.globals.update(outcome=outcome, verdict=verdict, union=labels.union)
-    return environment
+    made.filters.update(cut=cut, **{name: getattr(labels, name) for name in _FILTERS})
+    made.globals.update(outcome=outcome, verdict=verdict, union=labels.union)
+    return made
 
 
 _FILTERS = (

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .plots import COLOURS, RC
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVES = "loss.png"
 HISTORY = "history.json"  # what the curves are drawn of: the log of the trainer
-STYLE = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
-BLUE, ORANGE = "#3182bd", "#e08214"
 _FEW = 30  # points, up to which each is marked
 
 
@@ -26,11 +26,11 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], unit: str) -> 
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(RC):
         drawing = Figure(figsize=(7, 3.6), dpi=130, layout="constrained")
         axes = drawing.subplots()
-        _line(axes, history, "loss", "training", BLUE)
-        _line(axes, history, "eval_loss", "validation", ORANGE)
+        _line(axes, history, "loss", "training", COLOURS[0])
+        _line(axes, history, "eval_loss", "validation", COLOURS[1])
         axes.set_xlabel("optimiser step")
         axes.set_ylabel(f"loss, nats per {unit}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .loss_curves import BLUE, CURVES, ORANGE, STYLE, draw_curves
+from .loss_curves import CURVES, draw_curves
+from .plots import COLOURS, RC
 
 MIXES = "mixes.png"
 _PLACES = ("base_model", "dataset", "dir", "device", "save_steps")  # say nothing here
@@ -62,12 +63,12 @@ def _draw_mixes(path: Path, curve: Sequence[Mapping[str, float]], chosen: float)
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(RC):
         drawing = Figure(figsize=(7, 3.6), dpi=130, layout="constrained")
         axes = drawing.subplots()
         shares = [point["share"] for point in curve]
         names = [name for name in curve[0] if name != "share"]
-        for name, colour, marker in zip(names, (BLUE, ORANGE), "os", strict=False):
+        for name, colour, marker in zip(names, COLOURS, "os", strict=False):
             axes.plot(
                 shares, [point[name] for point in curve], label=name, color=colour, marker=marker
             )

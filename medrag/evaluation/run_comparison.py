@@ -18,6 +18,7 @@ from ..manifest import atomic_write
 from ..terminal import plain
 from ..tracking import flatten
 from .adapters import REPLIES
+from .html import environment
 from .lineage import Found
 from .loss_curves import HISTORY
 from .plots import COLOURS, RC, svg_of
@@ -201,26 +202,21 @@ def write_comparison(folder: Path, one: Comparison) -> tuple[Path, Path | None]:
     Returns:
         Both paths; None for the picture if no artefact has a training's log.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     folder.mkdir(parents=True, exist_ok=True)
     picture, svg = None, ""
     if any(one.histories):
         picture = folder / "comparison.png"
         _draw_png(picture, one)
         svg = svg_of(lambda axes: _draw(axes, one), "losses", _SIZE)
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("comparison.html.j2").render(
-        comparison=one,
-        svg=svg,
-        style=(_FOLDER / "report.css").read_text(encoding="utf-8"),
-        version=__version__,
+    page = (
+        environment()
+        .get_template("comparison.html.j2")
+        .render(
+            comparison=one,
+            svg=svg,
+            style=(_FOLDER / "report.css").read_text(encoding="utf-8"),
+            version=__version__,
+        )
     )
     path = folder / "comparison.html"
     atomic_write(path, page)
