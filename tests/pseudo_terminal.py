@@ -8,18 +8,23 @@ import re
 import select
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
-# A child that is forked from a busy test process is lost now and then, before it has run at all.
-_ATTEMPTS = 3
+# Takes the terminal at its standard input as its own, then becomes the command. A fork of the test
+# process would have to do this in Python, and its many threads make that crash now and then.
+_BECOME = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
 # What to wait for: a text, a time in seconds, or what the process with an id has done.
@@ -63,30 +68,21 @@ def in_terminal(
             been written after what was waited for before, a number is a time in seconds after that,
             and a function is asked about the process.
     """
-    for _ in range(_ATTEMPTS):
-        session, waiting = _run(arguments, typed, where, columns, environment)
-        if session.raw or not waiting:
-            break
-    assert not waiting, f"never seen: {waiting[0][0]!r} in {session}"
-    return session
-
-
-def _run(
-    arguments: Sequence[str],
-    typed: Sequence[tuple[Wanted, str]],
-    where: Path,
-    columns: int,
-    environment: Mapping[str, str],
-) -> tuple[Session, list[tuple[Wanted, str]]]:
-    """How a command ended, and what was not typed because it ended before."""
-    process, terminal = pty.fork()
-    if process == 0:
-        os.chdir(where)
-        kept = {"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", "TERM": "xterm"}
-        kept |= {"HOME": str(where), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
-        kept |= {"XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"]}
-        os.execve(sys.executable, [sys.executable, *arguments], kept | environment)
+    kept = {"PATH": "/usr/bin:/bin", "HF_HUB_OFFLINE": "1", "TERM": "xterm"}
+    kept |= {"HOME": str(where), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+    kept |= {"XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"]}
+    terminal, its_end = pty.openpty()
     ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    child = subprocess.Popen(
+        [sys.executable, "-c", _BECOME, *arguments],
+        stdin=its_end,
+        stdout=its_end,
+        stderr=its_end,
+        cwd=where,
+        env=kept | environment,
+        start_new_session=True,
+    )
+    os.close(its_end)
     raw, seen, waiting = b"", 0, list(typed)
     started = since = time.monotonic()
     while time.monotonic() - started < 60:
@@ -99,7 +95,7 @@ def _run(
             elif isinstance(wanted, float):
                 found = time.monotonic() - since >= wanted
             else:
-                found = wanted(process)
+                found = wanted(child.pid)
             if found:
                 since = time.monotonic()
                 os.write(terminal, keys.encode())
@@ -113,7 +109,8 @@ def _run(
                 break
             raw += piece
     else:
-        os.kill(process, 9)
+        child.kill()
     os.close(terminal)
-    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    return Session(status, raw.decode(errors="replace")), waiting
+    session = Session(child.wait(), raw.decode(errors="replace"))
+    assert not waiting, f"never seen: {waiting[0][0]!r} in {session}"
+    return session
