@@ -14,6 +14,7 @@ from .cli import launch
 from .config import Config
 from .dataset import SPLITS
 from .dataset.card import Tally, write_card
+from .dataset.licences import licences
 from .dataset.questions import DocumentNames, questions_hash
 from .dataset.raft import RowMaker
 from .dataset.rows import ROWS_VERSION
@@ -95,6 +96,7 @@ def run(config: Config) -> DatasetReport:
                     write_tables(fresh, work, dataset.fingerprint)
                     counts |= tally.counts(selected, questions.rejected, unknown)
                     counts |= questions.counts
+                    counts["licences"] = licences(rag.index, tally.documents)
                     if not counts["train"]["rows"]:
                         raise QuestionError(_without_rows(counts["train"]))
                     write_card(fresh, counts, config.dataset, dataset.parents["index"])

@@ -17,6 +17,7 @@ from .cli import launch, split_words
 from .config import Config
 from .errors import ConfigError
 from .evaluation.lineage import Found, Lineage, affected, find_artefacts, tree_of
+from .evaluation.reranker_card import reranking_gain
 from .evaluation.retriever_card import told
 from .evaluation.run_comparison import compare_artefacts, tables, write_comparison
 from .progress import results
@@ -87,6 +88,8 @@ def _result(one: Found) -> str:
             return f"{counts['train']['rows']:,} training rows"
         case "retriever":
             return told(counts)
+        case "reranker":
+            return reranking_gain(counts.get("measured", []))
         case "adapter" if tuned := counts.get("held_out", {}).get("tuned"):
             right, wrong = tuned["right_citation"]["value"], tuned["false_refusals"]["value"]
             if right is not None:

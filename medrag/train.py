@@ -15,16 +15,20 @@ from .cli import launch
 from .config import Config, TrainTarget
 from .embedding.local.folder import locate
 from .errors import ArtefactError, ConfigError, MismatchError, PreflightError
-from .evaluation.adapters import REPLIES, measure_adapter, questions_of, replies_table
+from .evaluation.adapters import REPLIES, measure_adapter, replies_table
 from .evaluation.held_out import Scores, scores_table
 from .evaluation.loss_curves import CURVES, HISTORY
-from .evaluation.retriever_card import RetrieverFacts, told, write_retriever_card
+from .evaluation.origin import origin_of
+from .evaluation.reranker_card import reranking_gain, write_reranker_card
+from .evaluation.retriever_card import RetrieverFacts, gain, told, write_retriever_card
+from .evaluation.student_card import write_student_card
 from .finetuning.generator import train_generator
 from .finetuning.plan import plan
 from .finetuning.preferences import train_preferences
 from .finetuning.preflight import preflight
 from .finetuning.reranker import train_reranker
 from .finetuning.retriever import train_retriever
+from .finetuning.student import train_student
 from .finetuning.tiny import TINY
 from .hardware import is_main_process
 from .manifest import (
@@ -46,7 +50,14 @@ _PLACES = {  # the settings that name the directories
     TrainTarget.generator: "finetune.dir",
     TrainTarget.preferences: "preference_tuning.dir",
     TrainTarget.retriever: "retriever_tuning.dir",
+    TrainTarget.student: "distil.dir",
     TrainTarget.reranker: "reranker_tuning.dir",
+}
+
+_CARDS = {  # an adapter has its own, with replies
+    TrainTarget.retriever: write_retriever_card,
+    TrainTarget.student: write_student_card,
+    TrainTarget.reranker: write_reranker_card,
 }
 
 # Called with a finished directory, before it replaces the old one, and the training's result.
@@ -77,6 +88,8 @@ def run(config: Config) -> TrainReport:
     match config.train.target:
         case TrainTarget.retriever:
             return _train(config, _retriever(config), _tune_retriever)
+        case TrainTarget.student:
+            return _train(config, _student(config), _distil)
         case TrainTarget.reranker:
             return _train(config, _reranker(config), _tune_reranker)
         case TrainTarget.preferences:
@@ -121,8 +134,8 @@ def _train(
         if artefact.kind == "adapter":
             scores = _measure(fresh, config, artefact, report.counts)
             report.counts["held_out"] = {name: asdict(one) for name, one in scores.items()}
-        if artefact.kind == "retriever":
-            _describe_retriever(fresh, config, artefact, report.counts)
+        if write_card := _CARDS.get(config.train.target):
+            write_card(fresh, _facts(artefact, report.counts))
         history = report.counts.pop("history")
         (fresh / HISTORY).write_text(json.dumps(history), encoding="utf-8")
         artefact.seal(fresh, report.counts)
@@ -159,32 +172,24 @@ def _measure(
     name = Path(base).name if Path(base).is_dir() else base  # no path: it says nothing elsewhere
     facts = {
         "name": artefact.directory.name,
-        "base": f"{name}@{result['base_weights']}".rstrip("@"),
         "settings": artefact.settings,
         "result": result,
         "start": start.fingerprint if start else "",
     }
     before = start.path if start else ""
-    return measure_adapter(fresh, result["base_model"], before, config, dataset, facts)
+    identity = f"{name}@{result['base_weights']}".rstrip("@")
+    return measure_adapter(fresh, base, identity, before, config, dataset, facts)
 
 
-def _describe_retriever(
-    fresh: Path, config: Config, artefact: Artefact, result: Mapping[str, Any]
-) -> None:
-    """Write the model card."""
-    dataset = read_manifest(Path(config.retriever_tuning.dataset), "dataset")
+def _facts(artefact: Artefact, result: Mapping[str, Any]) -> RetrieverFacts:
+    """What the card of a retriever, a student or a reranker tells."""
     base = Path(result["base_model"])
     name = "all-MiniLM-L6-v2" if base == locate("") else base.name
-    facts = RetrieverFacts(
-        name=artefact.directory.name,
-        base=f"{name}@{model_identity(str(base)).rpartition('@')[2]}",
-        dataset=artefact.parents["dataset"].fingerprint,
-        index=dataset.parents["index"].fingerprint,
-        questions=questions_of(dataset),
-        settings=artefact.settings,
-        result=result,
+    identity = f"{name}@{model_identity(str(base)).rpartition('@')[2]}"
+    dataset = read_manifest(Path(artefact.parents["dataset"].path), "dataset")
+    return RetrieverFacts(
+        artefact.directory.name, origin_of(identity, dataset), artefact.settings, result
     )
-    write_retriever_card(fresh, facts)
 
 
 def _adapter(config: Config) -> Artefact:
@@ -215,6 +220,10 @@ def _retriever(config: Config) -> Artefact:
     return _artefact(
         "retriever", asdict(config.retriever_tuning), config.retriever_tuning.base_model
     )
+
+
+def _student(config: Config) -> Artefact:
+    return _artefact("retriever", asdict(config.distil), config.distil.teacher)
 
 
 def _reranker(config: Config) -> Artefact:
@@ -262,6 +271,11 @@ def _tune_preferences(config: Config, report_to: list[str], seal: Seal) -> None:
 def _tune_retriever(config: Config, report_to: list[str], seal: Seal) -> None:
     name = Path(config.retriever_tuning.dir).name
     train_retriever(config.retriever_tuning, report_to=report_to, run_name=name, seal=seal)
+
+
+def _distil(config: Config, report_to: list[str], seal: Seal) -> None:
+    name = Path(config.distil.dir).name
+    train_student(config.distil, report_to=report_to, run_name=name, seal=seal)
 
 
 def _tune_reranker(config: Config, report_to: list[str], seal: Seal) -> None:
@@ -315,6 +329,15 @@ def summary_table(report: TrainReport) -> Table:
     elif report.kind == "reranker":
         skipped = f"{counts['skipped_rows']:,} rows have no gold passage, or no other"
         table.add_row("lists", f"{counts['lists']:,}  ({skipped})")
+    elif "layers" in counts:
+        read = f"{counts['passages']:,} passages, {counts['questions']:,} questions"
+        table.add_row("texts", read)
+        sizes = (counts["parameters"] / 1e6, counts["teacher_parameters"] / 1e6)
+        table.add_row("layers", f"{counts['layers']} of {counts['teacher_layers']}")
+        table.add_row("parameters", f"{sizes[0]:.1f} of {sizes[1]:.1f} million")
+        speeds = (counts["speed"], counts["teacher_speed"])
+        ratio = speeds[0] / speeds[1]
+        table.add_row("passages/s", f"{speeds[0]:.0f}, teacher {speeds[1]:.0f} (× {ratio:.1f})")
     else:
         table.add_row("questions", f"{counts['asked']:,}, and {counts['written']:,} written")
         table.add_row("questions in a batch", f"{counts['mean_batch']:.1f}")
@@ -322,7 +345,9 @@ def summary_table(report: TrainReport) -> Table:
         table.add_row("questions left out", f"{left_out:,}, and {counts['skipped_rows']:,} rows")
         table.add_row("teacher", counts["teacher"])
         table.add_row("passages cut for training", f"{counts['truncated']:,}")
-    table.add_row("loss", f"{counts['first_loss']:.3f} → {counts['train_loss']:.3f} nats")
+    is_student = "layers" in counts
+    unit = "squared distance of vectors" if is_student else "nats"
+    table.add_row("loss", f"{counts['first_loss']:.3f} → {counts['train_loss']:.3f} {unit}")
     if counts.get("eval_loss") is not None:
         table.add_row("validation loss", f"{counts['eval_loss']:.3f} nats")
     before = counts.get("steps_before", 0)
@@ -330,10 +355,14 @@ def summary_table(report: TrainReport) -> Table:
     table.add_row("steps", f"{counts['steps']:,}{since} in {counts['seconds']:.1f} s")
     table.add_row("peak memory", f"{counts['peak_mb']:,.0f} MB")
     if report.kind == "retriever":
-        table.add_row("tuned weights in the mix", f"{counts['share']:.0%}")
-        table.add_row("measured", told(counts))
+        if "share" in counts:
+            table.add_row("tuned weights in the mix", f"{counts['share']:.0%}")
+        table.add_row("teacher → student" if is_student else "measured", told(counts))
+        for row in counts["measured"][1:]:
+            table.add_row(f"  {row['name']}", gain(row))
         table.add_row("to use it", f"embedder.model={report.directory} index.dir=NEW_DIR")
     if report.kind == "reranker":
+        table.add_row("measured", reranking_gain(counts["measured"]))
         table.add_row("to use it", f"retriever.reranker={report.directory}")
     return table
 

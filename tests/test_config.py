@@ -22,6 +22,7 @@ from medrag.config import (
     CorpusConfig,
     DatasetConfig,
     Device,
+    DistilConfig,
     EmbedderConfig,
     EmbedderKind,
     EvaluationConfig,
@@ -115,6 +116,7 @@ def test_a_file_composes_and_its_values_arrive(file: str) -> None:
 def test_a_training_reads_the_dataset_that_was_built() -> None:
     config = composed("dataset.dir=mine", "reranker_tuning.dataset=other")
     assert config.finetune.dataset == config.retriever_tuning.dataset == "mine"
+    assert config.distil.dataset == "mine"
     assert config.reranker_tuning.dataset == "other"
 
 
@@ -193,6 +195,8 @@ OUT_OF_RANGE: list[tuple[Callable[..., object], dict[str, Any], str]] = [
     (FineTuneConfig, {"learning_rate": 0.0}, "finetune.learning_rate=0.0"),
     (FineTuneConfig, {"learning_rate": math.inf}, "finetune.learning_rate=inf"),
     (RetrieverTuneConfig, {"batch_size": 1}, "retriever_tuning.batch_size=1"),
+    (DistilConfig, {"layers": 0}, "distil.layers=0"),
+    (DistilConfig, {"max_steps": 0}, "distil.max_steps=0"),
     (RerankerTuneConfig, {"negatives": 0}, "reranker_tuning.negatives=0"),
     (RerankerTuneConfig, {"max_length": 8}, "reranker_tuning.max_length=8"),
     (RerankerTuneConfig, {"learning_rate": 0.0}, "reranker_tuning.learning_rate=0.0"),
@@ -264,6 +268,7 @@ CHOICES: list[tuple[Callable[..., object], str, StrEnum]] = [
     (EmbedderConfig, "precision", Precision.fp32),
     (FineTuneConfig, "device", Device.auto),
     (RetrieverTuneConfig, "device", Device.auto),
+    (DistilConfig, "device", Device.auto),
     (RerankerTuneConfig, "device", Device.auto),
     (TrackingConfig, "wandb", WandbMode.disabled),
     (DatasetConfig, "writer", Writer.teacher),

@@ -20,6 +20,7 @@ from .dataset import (
 )
 from .embedder import Backend, CacheConfig, Device, EmbedderConfig, EmbedderKind, Precision
 from .finetuning import (
+    DistilConfig,
     FineTuneConfig,
     PreferenceTuneConfig,
     RerankerTuneConfig,
@@ -40,10 +41,10 @@ from .retrieval import (
 
 __all__ = [
     "Backend", "CacheConfig", "ChunkingConfig", "Config", "CorpusConfig", "DatasetConfig",
-    "DatasetFieldsConfig", "Device", "EmbedderConfig", "EmbedderKind", "EvaluationConfig",
-    "ExportConfig", "FieldsConfig", "FineTuneConfig", "GeneratorConfig", "GeneratorKind",
-    "GroundingConfig", "IndexConfig", "IndexKind", "Ocr", "PipelineConfig", "Precision",
-    "PreferenceTuneConfig", "RerankerTuneConfig", "RetrieverConfig", "RetrieverMode",
+    "DatasetFieldsConfig", "Device", "DistilConfig", "EmbedderConfig", "EmbedderKind",
+    "EvaluationConfig", "ExportConfig", "FieldsConfig", "FineTuneConfig", "GeneratorConfig",
+    "GeneratorKind", "GroundingConfig", "IndexConfig", "IndexKind", "Ocr", "PipelineConfig",
+    "Precision", "PreferenceTuneConfig", "RerankerTuneConfig", "RetrieverConfig", "RetrieverMode",
     "RetrieverTuneConfig", "RunsConfig", "TeacherConfig", "TinyModelConfig", "TrackingConfig",
     "TrainConfig", "TrainTarget", "WandbMode", "Writer",
 ]  # fmt: skip
@@ -116,6 +117,7 @@ class Config(PipelineConfig):
     finetune: FineTuneConfig = field(default_factory=FineTuneConfig)
     preference_tuning: PreferenceTuneConfig = field(default_factory=PreferenceTuneConfig)
     retriever_tuning: RetrieverTuneConfig = field(default_factory=RetrieverTuneConfig)
+    distil: DistilConfig = field(default_factory=DistilConfig)
     reranker_tuning: RerankerTuneConfig = field(default_factory=RerankerTuneConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)

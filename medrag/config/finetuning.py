@@ -15,6 +15,7 @@ class TrainTarget(StrEnum):
     generator = "generator"
     preferences = "preferences"  # the generator again, by DPO, from a tuned adapter
     retriever = "retriever"
+    student = "student"  # a smaller retriever
     reranker = "reranker"
 
 
@@ -23,7 +24,7 @@ class TrainConfig:
     """What the stage `medrag.train` does."""
 
     # generator: `finetune`; preferences: `finetune` and `preference_tuning`; retriever:
-    # `retriever_tuning`; reranker: `reranker_tuning`.
+    # `retriever_tuning`; student: `distil`; reranker: `reranker_tuning`.
     target: TrainTarget = TrainTarget.generator
     preflight_only: bool = False  # show what a run of the generator needs, and do not start it
 
@@ -138,7 +139,7 @@ class RetrieverTuneConfig:
     dir: str = "outputs/models/retriever"
     device: Device = Device.auto
     batch_size: int = 64  # questions per step; the others' passages are a question's negatives
-    negatives: int = 2  # passages of each question that are near the answer and do not answer
+    negatives: int = 1  # passages of each question that are near the answer and do not answer
     written_questions: int = 2000  # that are written from the index by rules, beside the dataset's
     distillation: float = 0.5  # weight of a teacher's ranking, beside the contrastive loss
     max_length: int = 160  # tokens of a passage that training sees; the model keeps its own limit
@@ -148,7 +149,7 @@ class RetrieverTuneConfig:
     epochs: float = 1.0
     max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
     save_steps: int = 25  # optimiser steps between checkpoints
-    held_out_questions: int = 300  # of validation and test each, to measure before and after
+    held_out_questions: int = 200  # of validation and test each, to measure before and after
     seed: int = 13
 
     def __post_init__(self) -> None:
@@ -168,6 +169,35 @@ class RetrieverTuneConfig:
 
 
 @dataclass
+class DistilConfig:
+    """A smaller encoder that learns to give the vectors of a larger one."""
+
+    teacher: str = ""  # folder or hub id; empty: the embedder of the dataset's index
+    dataset: str = "outputs/dataset"  # its index has the texts; its test split is measured
+    dir: str = "outputs/models/student"
+    device: Device = Device.auto
+    layers: int = 3  # of the teacher's, which the student keeps
+    max_texts: int = 20_000  # passages that are read, of documents drawn by the seed
+    batch_size: int = 32  # texts per step
+    max_length: int = 256  # tokens of a text that training sees; the model keeps its own limit
+    learning_rate: float = 2e-4
+    epochs: float = 1.0
+    max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
+    save_steps: int = 50  # optimiser steps between checkpoints
+    held_out_questions: int = 200  # of the test split, to compare student and teacher
+    seed: int = 13
+
+    def __post_init__(self) -> None:
+        coerce_enums(self)
+        at_least(1, "distil", self, "layers", "max_texts", "batch_size", "save_steps")
+        at_least(16, "distil", self, "max_length")
+        at_least(0, "distil", self, "held_out_questions")
+        positive("distil", self, "learning_rate", "epochs")
+        right = self.max_steps == -1 or self.max_steps >= 1
+        require(right, "distil.max_steps", self.max_steps, "give -1 (all epochs), or 1 or more")
+
+
+@dataclass
 class RerankerTuneConfig:
     """Tuning of the reranker with low-rank adapters, which are merged at the end."""
 
@@ -183,6 +213,7 @@ class RerankerTuneConfig:
     learning_rate: float = 5e-4
     epochs: int = 2
     max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
+    held_out_questions: int = 200  # of the test split, to measure before and after
     seed: int = 13
 
     def __post_init__(self) -> None:
@@ -190,4 +221,5 @@ class RerankerTuneConfig:
         counts = ("lora_r", "batch_size", "negatives", "epochs")
         at_least(1, "reranker_tuning", self, *counts)
         at_least(16, "reranker_tuning", self, "max_length")
+        at_least(0, "reranker_tuning", self, "held_out_questions")
         positive("reranker_tuning", self, "learning_rate")

@@ -12,6 +12,7 @@ from ..manifest import Parent
 from ..text.words import words
 from ..types import Example, Rejected
 from . import SPLITS, leaks
+from .licences import told
 from .rows import Reason, Variant
 from .selection import Selection
 
@@ -21,6 +22,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+        self.documents: dict[str, None] = {}  # of all passages
 
     def watched(self, journal: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """The same records, each of which is counted."""
@@ -31,6 +33,7 @@ class Tally:
     def _count(self, made: Mapping[str, Any], counts: Counter[str]) -> None:
         for row in made["rows"]:
             counts["rows"] += 1
+            self.documents |= dict.fromkeys(passage["document"] for passage in row["contexts"])
             counts[f"rows_{row['variant'].replace('-', '_')}"] += 1
             counts["rows_shared"] += bool(row["shares"])
             counts["documents_unknown"] += row["answerable"] and not row["documents"]
@@ -155,7 +158,10 @@ Not in the dataset:
 - Questions of which nothing tells whether they are answerable: {counts["unknown_questions"]}
 
 `rejected.jsonl` lists these, and `left_out.jsonl` every other question that is left out, with the
-reason. The texts come from your documents and questions: their licences hold for this dataset,
-too. Check them before you share it.
+reason.
+
+The texts come from your documents and questions, and their licences hold for this dataset, too.
+Those that the documents of its passages state: {told(counts["licences"]) or "none"}. Check them,
+and that of the questions, before you share it.
 """
     (directory / "README.md").write_text(text, encoding="utf-8")

@@ -11,6 +11,7 @@ from ..generation.control import without_control
 from ..statistics import Figure
 from .held_out import MEASURES, Row, Said, Scores
 from .loss_curves import CURVES, draw_curves
+from .origin import Origin
 
 _SHOWN = 3  # rows whose replies are shown
 _PLACES = ("base_model", "dataset", "dir", "device", "tiny", "logging_steps")  # say nothing here
@@ -22,9 +23,7 @@ class Facts:
 
     Attributes:
         name: of the adapter's folder.
-        base: the base model by its identity: a name and the hash of its weights, no path.
-        dataset, index: fingerprints of what it was made from; "" if the dataset names no index.
-        questions: the question set that the dataset was made from.
+        origin: what it was made from.
         settings: those of `FineTuneConfig`.
         result: those of `TrainingResult`.
         scores: of each system on the same held-out rows; empty if none were answered.
@@ -32,10 +31,7 @@ class Facts:
     """
 
     name: str
-    base: str
-    dataset: str
-    index: str
-    questions: str
+    origin: Origin
     settings: Mapping[str, Any]
     result: Mapping[str, Any]
     scores: Mapping[str, Scores]
@@ -53,18 +49,16 @@ def write_card(
     """
     unit = "pair" if _of_pairs(facts) else "answer token"
     draw_curves(directory / CURVES, facts.result["history"], unit)
-    parts = [_head(facts), _lineage(facts), _training(facts, unit)]
+    parts = [_head(facts), facts.origin.section(), _training(facts, unit)]
     parts += [_results(facts.scores), _samples(rows, replies)] if rows else [_NOT_ANSWERED]
     (directory / "README.md").write_text("\n".join([*parts, _LIMITS]), encoding="utf-8")
 
 
 def _head(facts: Facts) -> str:
-    origin = facts.base.partition("@")[0]
-    named = f"base_model: {origin}\n" if origin.count("/") == 1 else ""
     return f"""\
 ---
 library_name: peft
-{named}tags: [lora, qlora, medical, question-answering, medrag]
+{facts.origin.front_matter()}tags: [lora, qlora, medical, question-answering, medrag]
 ---
 # {facts.name}
 
@@ -74,19 +68,6 @@ says so if they do not hold the answer. It is a research tool and gives no medic
 ```bash
 python -m medrag.ask generator=hf generator.adapter=PATH_OF_THIS_FOLDER
 ```
-"""
-
-
-def _lineage(facts: Facts) -> str:
-    index = f"\n| index | `{facts.index}` |" if facts.index else ""
-    return f"""\
-## What it was made from
-
-| | |
-|---|---|
-| base model | `{facts.base}` |
-| dataset | `{facts.dataset}` |
-| its questions | `{facts.questions}` |{index}
 """
 
 

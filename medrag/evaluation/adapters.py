@@ -26,6 +26,7 @@ from .held_out import (
     most_words,
     score,
 )
+from .origin import origin_of
 
 REPLIES = "held_out.jsonl"
 _NEW_TOKENS = 128  # of a reply; labels are shorter
@@ -34,6 +35,7 @@ _NEW_TOKENS = 128  # of a reply; labels are shorter
 def measure_adapter(
     adapter: Path,
     base: str,
+    base_identity: str,
     before: str,
     config: Config,
     dataset: Manifest,
@@ -46,6 +48,7 @@ def measure_adapter(
     Args:
         adapter: the finished adapter, not yet sealed.
         base: the base model, as it was named to the training.
+        base_identity: what the card calls it.
         before: the adapter that the training started from; "" for the base alone.
         facts: the fields of `Facts` that are not known here.
 
@@ -68,25 +71,9 @@ def measure_adapter(
             replies = ask_all(rows, systems, advance)
     scores = {name: score(rows, said) for name, said in replies.items()}
     _write_replies(adapter / REPLIES, rows, replies)
-    index = dataset.parents.get("index")
-    known = Facts(
-        dataset=dataset.fingerprint,
-        index=index.fingerprint if index else "",
-        questions=questions_of(dataset),
-        scores=scores,
-        **facts,
-    )
+    known = Facts(origin=origin_of(base_identity, dataset), scores=scores, **facts)
     write_card(adapter, known, rows, replies)
     return scores
-
-
-def questions_of(dataset: Manifest) -> str:
-    """The name of the question set, without the path where it lay."""
-    named = dataset.settings["dataset"]
-    given = str(named["questions"])
-    if given.startswith("hub:"):
-        return given
-    return Path(given).name if given else f"written by {named['writer']}"
 
 
 def _test_rows(dataset: Path) -> Iterator[Row]:

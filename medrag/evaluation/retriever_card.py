@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from .loss_curves import CURVES, draw_curves
+from .origin import Origin
 from .plots import COLOURS, RC
 
 MIXES = "mixes.png"
-_PLACES = ("base_model", "dataset", "dir", "device", "save_steps")  # say nothing here
+PLACES = ("base_model", "teacher", "dataset", "dir", "device", "save_steps")  # say nothing here
 
 
 @dataclass(frozen=True, slots=True)
 class RetrieverFacts:
-    """What a card tells.
+    """What the card of a retriever, a student or a reranker tells.
 
     Attributes:
         name: of the model's folder.
-        base: the base model by its identity.
-        dataset, index: fingerprints of what it was made from.
-        questions: the question set that the dataset was made from.
-        settings: those of `RetrieverTuneConfig`.
-        result: those of `RetrieverResult`.
+        origin: what it was made from.
+        settings: those of its training.
+        result: those of `RetrieverResult`, `StudentResult` or `RerankerResult`.
     """
 
     name: str
-    base: str
-    dataset: str
-    index: str
-    questions: str
+    origin: Origin
     settings: Mapping[str, Any]
     result: Mapping[str, Any]
 
@@ -42,21 +39,24 @@ def write_retriever_card(directory: Path, facts: RetrieverFacts) -> None:
     curve = facts.result["curve"]
     if curve:
         _draw_mixes(directory / MIXES, curve, facts.result["share"])
-    parts = [_head(facts), _training(facts), _results(facts.result), _LIMITS]
+    parts = [head(facts, "tuned with medrag"), facts.origin.section()]
+    parts += [_training(facts), _results(facts.result), _LIMITS]
     (directory / "README.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 def told(result: Mapping[str, Any]) -> str:
-    """The gain in one line, for the terminal and the card."""
-    measured = result["measured"]
-    if not measured:
+    """What was gained, or what a student lost, in one line, for the terminal and the card."""
+    if not result["measured"]:
         return "not measured: no test question names documents of the index"
-    gain = (
-        f"nDCG@10 {measured['before']:.3f} → {measured['after']:.3f} "
-        f"({measured['difference']:+.3f} [{measured['low']:+.3f}, {measured['high']:+.3f}]) "
-        f"on {measured['questions']:,} held-out questions"
-    )
-    return gain if result["share"] else f"{gain}; not better, so the base is kept"
+    measured = result["measured"][0]
+    line = f"nDCG@10 {gain(measured)} on {measured['questions']:,} held-out questions"
+    return line if result.get("share", 1.0) else f"{line}; not better, so the base is kept"
+
+
+def gain(row: Mapping[str, Any]) -> str:
+    """Before, after, and the difference with its interval."""
+    difference = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+    return f"{row['before']:.3f} → {row['after']:.3f} ({difference})"
 
 
 def _draw_mixes(path: Path, curve: Sequence[Mapping[str, float]], chosen: float) -> None:
@@ -68,7 +68,7 @@ def _draw_mixes(path: Path, curve: Sequence[Mapping[str, float]], chosen: float)
         axes = drawing.subplots()
         shares = [point["share"] for point in curve]
         names = [name for name in curve[0] if name != "share"]
-        for name, colour, marker in zip(names, COLOURS, "os", strict=False):
+        for name, colour, marker in zip(names, cycle(COLOURS), cycle("os^Dv"), strict=False):
             axes.plot(
                 shares, [point[name] for point in curve], label=name, color=colour, marker=marker
             )
@@ -80,38 +80,32 @@ def _draw_mixes(path: Path, curve: Sequence[Mapping[str, float]], chosen: float)
         drawing.savefig(path)
 
 
-def _head(facts: RetrieverFacts) -> str:
-    origin = facts.base.partition("@")[0]
-    named = f"base_model: {origin}\n" if origin.count("/") == 1 else ""
+def head(facts: RetrieverFacts, made: str) -> str:
+    """The front matter, what it is, and how to use it.
+
+    Args:
+        made: how, for the first sentence.
+    """
     return f"""\
 ---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
-{named}tags: [retrieval, medical, medrag]
+{facts.origin.front_matter()}tags: [retrieval, medical, medrag]
 ---
 # {facts.name}
 
-A sentence encoder for medical retrieval, tuned with medrag. It is a research tool and gives no
-medical advice.
+A sentence encoder for medical retrieval, {made}. It is a research tool and gives no medical
+advice.
 
 ```bash
 python -m medrag.build_index 'corpus.paths=[DIR]' index.dir=NEW_DIR embedder.model=THIS_FOLDER
 ```
-
-## What it was made from
-
-| | |
-|---|---|
-| base model | `{facts.base}` |
-| dataset | `{facts.dataset}` |
-| its questions | `{facts.questions}` |
-| index | `{facts.index}` |
 """
 
 
 def _training(facts: RetrieverFacts) -> str:
     result = facts.result
-    named = ", ".join(f"{k}={v}" for k, v in facts.settings.items() if k not in _PLACES)
+    named = ", ".join(f"{k}={v}" for k, v in facts.settings.items() if k not in PLACES)
     rates = ", ".join(f"{name} {rate:.2f}" for name, rate in result["round_trip"].items())
     trial = (
         f"written questions that find their own passage first: {rates}"
@@ -142,17 +136,27 @@ def _results(result: Mapping[str, Any]) -> str:
     parts = [f"## Results\n\n{told(result)}.\n"]
     if measured := result["measured"]:
         parts.append(
-            f"The questions were asked of {measured['passages']:,} passages: those of their "
+            f"The questions were asked of {measured[0]['passages']:,} passages: those of their "
             "documents, and what\nthe index found for them before. No document of theirs was in "
             "training. The interval is that of\nthe paired difference, by bootstrap (95 %).\n"
         )
+        if len(measured) > 1:
+            parts.append(by_collection(measured))
     if result["curve"]:
         parts.append(
             f"The weights are a mix: {result['share']:.0%} of the tuned ones, the rest of the "
-            "base's. Validation\nquestions chose it. The other curve shows what is forgotten: "
-            f"questions of other kinds.\n\n![mixes]({MIXES})\n"
+            "base's. It has the highest\nmean over the curves, each of which counts the same, of "
+            "the mixes that lose on none. All curves are\nof documents that training did not see: "
+            f"of validation questions, and of questions that rules wrote.\n\n![mixes]({MIXES})\n"
         )
     return "\n".join(parts)
+
+
+def by_collection(measured: Sequence[Mapping[str, Any]]) -> str:
+    """A table of what was measured, a line for each collection."""
+    rows = [f"| {row['name']} | {row['questions']:,} | {gain(row)} |" for row in measured]
+    head = "| questions of | | nDCG@10 |\n|---|---|---|\n"
+    return head + "\n".join(rows) + "\n"
 
 
 _LIMITS = """\

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..embedding.cache import Vectors
 from ..metrics import retrieval_measures
 from ..retrieval import Retriever
+from ..statistics import Bootstrap
 from ..types import Hit
 
-_NEAREST = 20  # chunks of each question that are ranked, of those that the index itself finds
+_NEAREST = 10  # chunks of each question that are ranked, by vectors and by words each
 _RANKED = 10  # documents
+_FEW = 20  # questions; a collection with fewer is not told apart
+_COLLECTIONS = 4  # that are told apart, the largest ones
+_OTHERS = "other questions"
+_RESAMPLES = 1000
 
 Embed = Callable[[Sequence[str]], Vectors]
 
@@ -81,13 +88,76 @@ class HeldOutRanking:
         return retrieval_measures([*ranked], sorted(documents), [1])["ndcg@10"]
 
 
-def asked_in(rows: Iterable[Mapping[str, object]], most: int) -> list[Asked]:
-    """The first questions of a split whose documents are in the index, each once."""
-    found: dict[str, Asked] = {}
+def compare(
+    before: Mapping[str, Mapping[str, float]],
+    after: Mapping[str, Mapping[str, float]],
+    passages: Mapping[str, int],
+) -> list[dict[str, Any]]:
+    """What was gained: nDCG@10 of all questions, then of each collection if there are several.
+
+    Args:
+        before, after: nDCG@10 of the same questions, by collection.
+        passages: how many were ranked.
+    """
+    rows = [_row(name, before[name], after[name], passages[name]) for name in before]
+    if len(rows) > 1:
+        pooled = [
+            {f"{name}/{key}": one for name, found in side.items() for key, one in found.items()}
+            for side in (before, after)
+        ]
+        rows.insert(0, _row("all", pooled[0], pooled[1], sum(passages.values())))
+    return rows
+
+
+def _row(
+    name: str, before: Mapping[str, float], after: Mapping[str, float], passages: int
+) -> dict[str, Any]:
+    found = Bootstrap([*before], _RESAMPLES).difference(after, before)
+    assert found is not None
+    return {
+        "name": name,
+        "before": float(np.mean([*before.values()])),
+        "after": float(np.mean([*after.values()])),
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "questions": len(before),
+        "passages": passages,
+    }
+
+
+def asked_in(rows: Iterable[Mapping[str, object]], most: int) -> dict[str, list[Asked]]:
+    """At most so many questions of a split, by the collection of their documents, each once.
+
+    They are drawn by a hash, and as equally from all collections as there are questions.
+    """
+    found: dict[str, dict[str, Asked]] = {}
     for row in rows:
         documents = row["documents"]
         assert isinstance(documents, list)
         question = str(row["question"])
         if documents and not row["shares"]:
-            found.setdefault(question, Asked(question, frozenset(documents)))
-    return [*found.values()][:most]
+            asked = found.setdefault(_collection(documents[0]), {})
+            asked.setdefault(question, Asked(question, frozenset(documents)))
+    by_size = sorted(found, key=lambda name: (-len(found[name]), name))
+    apart = [name for name in by_size[:_COLLECTIONS] if len(found[name]) >= _FEW or len(found) == 1]
+    merged: dict[str, dict[str, Asked]] = {}
+    for name, asked in found.items():
+        merged.setdefault(name if name in apart else _OTHERS, {}).update(asked)
+    drawn: dict[str, list[Asked]] = {}
+    smallest_first = sorted(merged, key=lambda name: len(merged[name]))
+    for number, name in enumerate(smallest_first):
+        in_order = sorted(merged[name].values(), key=lambda one: _hash(one.question))
+        drawn[name] = in_order[: most // (len(merged) - number)]
+        most -= len(drawn[name])
+    return {name: asked for name, asked in drawn.items() if asked}
+
+
+def _collection(document: str) -> str:
+    """The file of many documents, or the folder of one: "notes.jsonl#7", "guidelines/gout.txt"."""
+    file, _, inside = document.partition("#")
+    return file if inside else file.rpartition("/")[0] or "files"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..config import RetrieverTuneConfig
-from ..embedding.local.folder import ModelFolder, locate
+from ..embedding.local.folder import ModelFolder
 from ..errors import ArtefactError, DivergenceError
 from ..generation.loading import resolve_device
+from ..hardware import cpu_has_bf16
 from ..manifest import (
     fingerprint,
     model_identity,
@@ -23,17 +23,17 @@ from ..manifest import (
     recover_directory,
     replacing_directory,
 )
-from ..statistics import Bootstrap
 from . import quiet_libraries
 from .checkpoints import Run
-from .held_out_ranking import HeldOutRanking
-from .ranking_lists import RankingList, plan_batches
+from .encoder_trainer import build_encoder_trainer, load_encoder, save_encoder, tokenised
+from .held_out_ranking import HeldOutRanking, compare
+from .list_loss import list_loss_class
+from .ranking_lists import Batches, RankingList, plan_batches
 from .retriever_material import gather
-from .retriever_trainer import build_retriever_trainer
 from .running import check_finite, train_to_the_end
 from .weight_mixing import Encoder, Mix, Prompts, choose_mix
 
-_RESAMPLES = 1000
+_AT_ONCE = 16  # texts of a forward pass on a CPU; memory grows with it
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class RetrieverResult:
         teacher: whose ranking was learned; "vectors" for none.
         round_trip: share of written questions that find their passage first, by teacher.
         share: of the tuned weights in the result; 0: the base was kept.
-        curve: nDCG@10 by share, of validation questions, and of questions written from held-out
-            documents.
+        curve: nDCG@10 by share, of validation questions of each collection, and of questions
+            written from held-out documents.
         measured: nDCG@10 of the test questions before and after, and the difference with its 95 %
-            interval; empty if there are none.
+            interval: of all, and of each collection if there are several; empty if there are none.
         seconds: wall time.
     """
 
@@ -80,7 +80,7 @@ class RetrieverResult:
     round_trip: Mapping[str, float]
     share: float
     curve: Sequence[Mapping[str, float]]
-    measured: Mapping[str, float]
+    measured: Sequence[Mapping[str, Any]]
     seconds: float
     history: list[dict[str, Any]]
 
@@ -101,7 +101,8 @@ def train_retriever(
     embeds them. Nothing of the documents of validation and test is seen.
 
     At the end, the tuned weights are mixed with those of the base; validation questions choose the
-    share. If the test questions are not ranked better than before, the base is kept.
+    share, and no collection may lose. If the test questions are not ranked better than before, the
+    base is kept.
 
     A run that is stopped continues from its last checkpoint, with the same losses. A model that is
     already in `config.dir` is replaced at the end, in one move.
@@ -137,13 +138,12 @@ def train_retriever(
             "build the dataset from more questions that name their documents, or lower "
             "retriever_tuning.negatives"
         )
-    model, base = _load(material.base_model, config)
-    files = ModelFolder(material.base_model, "retriever_tuning.base_model")
+    setting = "retriever_tuning.base_model"
+    model, base = load_encoder(material.base_model, config.device, setting)
+    files = ModelFolder(material.base_model, setting)
     prompts = Prompts(files.query_prompt, files.document_prompt)
     start = {name: one.detach().clone() for name, one in model.state_dict().items()}
-    trainer = build_retriever_trainer(
-        config, model, lists, batches, work, prompts=prompts, report_to=report_to, run_name=run_name
-    )
+    trainer = _trainer(config, model, lists, batches, prompts, work, report_to, run_name)
     try:
         before = train_to_the_end(trainer, work, "tuning")
         check_finite(trainer)
@@ -155,9 +155,9 @@ def train_retriever(
     tenth = -(-len(losses) // 10)
     encoder = Encoder(model, start, prompts)
     mix = choose_mix(encoder, material.sets) if material.sets else Mix(1.0, [])
-    measured = _measure(encoder, mix, material.test) if material.test else {}
+    measured = _measure(encoder, mix, material.test)
     share = mix.share
-    if measured and measured["difference"] <= 0:
+    if measured and _is_worse(measured):
         share = 0.0
         encoder.mix(share)
     lengths = _lengths(model, lists)
@@ -184,33 +184,55 @@ def train_retriever(
         history=history,
     )
     with replacing_directory(directory) as fresh:
-        _save(model, fresh)
+        save_encoder(model, fresh)
         if seal:
             seal(fresh, result)
     return result
 
 
-def _load(base_model: str, config: RetrieverTuneConfig) -> tuple[Any, Path]:
-    """The encoder in fp32, without dropout, and its folder."""
-    from sentence_transformers import SentenceTransformer
-    from torch.nn import Dropout
+def _trainer(
+    config: RetrieverTuneConfig,
+    model: Any,
+    lists: Sequence[RankingList],
+    batches: Batches,
+    prompts: Prompts,
+    work: Path,
+    report_to: list[str],
+    run_name: str,
+) -> Any:
+    on_gpu = resolve_device(config.device).type == "cuda"
 
-    base = locate(base_model, "retriever_tuning.base_model")
-    device = resolve_device(config.device).type
-    # On a CPU the fused attention is slower, above all its backward pass, and dropout takes a third
-    # of the time; a short tuning does not need it (measured: docs/lab-log.md).
-    attention = {"attn_implementation": "eager"} if device == "cpu" else {}
-    model = SentenceTransformer(
-        str(base),
-        device=device,
-        local_files_only=True,
-        trust_remote_code=False,
-        model_kwargs={"use_safetensors": True, "dtype": "float32", **attention},
+    def collate(some: Sequence[RankingList]) -> dict[str, Any]:
+        import torch
+
+        # Lists of similar length are computed together, so that padding is small.
+        some = sorted(some, key=lambda one: -len(one.passages[0]))
+        texts = [[prompts.query + one.question for one in some]]
+        for place in range(len(some[0].passages)):
+            texts.append([prompts.document + one.passages[place] for one in some])
+        labels = torch.tensor([one.scores for one in some]) if some[0].scores else None
+        columns = [tokenised(model, column, config.max_length) for column in texts]
+        return {"sentence_features": columns, "labels": labels}
+
+    loss = list_loss_class()(
+        model,
+        at_once=4 * _AT_ONCE if on_gpu else _AT_ONCE,
+        distillation=config.distillation,
+        dimensions=config.dimensions,
+        bf16=on_gpu or cpu_has_bf16(),
     )
-    for module in model.modules():
-        if isinstance(module, Dropout):
-            module.p = 0.0
-    return model, base
+    return build_encoder_trainer(
+        config,
+        model,
+        lists,
+        batches.batches,
+        collate,
+        loss,
+        work,
+        setting="retriever_tuning.learning_rate",
+        report_to=report_to,
+        run_name=run_name,
+    )
 
 
 def _identity(config: RetrieverTuneConfig) -> str:
@@ -227,23 +249,21 @@ def _identity(config: RetrieverTuneConfig) -> str:
     )
 
 
-def _measure(encoder: Encoder, mix: Mix, test: HeldOutRanking) -> dict[str, float]:
-    """nDCG@10 before and after; leaves the encoder with the mix."""
-    encoder.mix(0.0)
-    before = encoder.ndcg(test)
-    encoder.mix(mix.share)
-    after = encoder.ndcg(test)
-    found = Bootstrap([*before], _RESAMPLES).difference(after, before)
-    assert found is not None
-    return {
-        "before": float(np.mean([*before.values()])),
-        "after": float(np.mean([*after.values()])),
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
-        "questions": len(before),
-        "passages": test.passages,
-    }
+def _measure(
+    encoder: Encoder, mix: Mix, test: Mapping[str, HeldOutRanking]
+) -> list[dict[str, Any]]:
+    """See `compare`; the encoder then has the mix."""
+    values: list[dict[str, dict[str, float]]] = []
+    for share in (0.0, mix.share):
+        encoder.mix(share)
+        values.append({name: encoder.ndcg(ranking) for name, ranking in test.items()})
+    passages = {name: ranking.passages for name, ranking in test.items()}
+    return compare(values[0], values[1], passages)
+
+
+def _is_worse(measured: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the test questions gain nothing together, or those of a collection clearly lose."""
+    return measured[0]["difference"] <= 0 or any(row["high"] < 0 for row in measured)
 
 
 def _lengths(model: Any, lists: Sequence[RankingList]) -> Iterator[int]:
@@ -251,13 +271,3 @@ def _lengths(model: Any, lists: Sequence[RankingList]) -> Iterator[int]:
     texts = [one.passages[0] for one in lists]
     for ids in model.tokenizer(texts, truncation=False, verbose=False)["input_ids"]:
         yield len(ids)
-
-
-def _save(model: Any, folder: Path) -> None:
-    model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
-    # sentence-transformers 6 writes the length to the tokenizer only, but it and other libraries
-    # read it here too.
-    path = folder / "sentence_bert_config.json"
-    options = json.loads(path.read_text(encoding="utf-8"))
-    content = json.dumps({"max_seq_length": model.max_seq_length, **options}, indent=2)
-    path.write_text(content + "\n", encoding="utf-8")

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import DatasetConfig, EmbedderKind, RetrieverConfig, RetrieverTuneConfig, Writer
-from ..dataset.written import write_questions
-from ..embedding import open_embedder
-from ..embedding.local.embedder import TextEmbedder
-from ..errors import ConfigError, MismatchError
-from ..indexing import config_from_manifest
-from ..ingestion.chunking import Chunker
-from ..manifest import atomic_write, open_artefact
+from ..config import RetrieverTuneConfig
+from ..manifest import atomic_write
 from ..progress import progress
-from ..retrieval import Retriever
-from ..stores import IndexReader, open_index
-from ..types import Hit
-from . import load_dataset
-from .held_out_ranking import Asked, HeldOutRanking, asked_in
+from .dataset_index import DatasetIndex, Pair, open_dataset_index
+from .held_out_ranking import HeldOutRanking, asked_in
 from .ranking_lists import ListMaker, RankingList
 from .teachers import VECTORS, Teacher, choose_teacher
 
 _TRIAL = 150  # written questions by which the teacher is chosen
-_OTHERS = 150  # questions written from held-out documents, that show what is forgotten
+WRITTEN = "written questions"
+_OTHERS = 100  # questions written from held-out documents, that show what is forgotten
 _KEPT = (
     "asked",
     "written",
@@ -37,9 +29,6 @@ _KEPT = (
     "round_trip",
 )
 
-# A question, the passage that answers it, and the ids of the documents that do.
-_Pair = tuple[str, Hit, tuple[str, ...]]
-
 
 @dataclass
 class Material:
@@ -47,8 +36,8 @@ class Material:
 
     Attributes:
         base_model: the encoder to start from.
-        sets: held-out questions by name; the first one chooses the mix.
-        test: those that the result is measured on; None if there are none.
+        sets: held-out questions by name, which choose the mix: of each collection, and written.
+        test: those that the result is measured on, by collection.
     """
 
     base_model: str
@@ -61,7 +50,7 @@ class Material:
     teacher: str = VECTORS
     round_trip: Mapping[str, float] = field(default_factory=dict)
     sets: dict[str, HeldOutRanking] = field(default_factory=dict)
-    test: HeldOutRanking | None = None
+    test: dict[str, HeldOutRanking] = field(default_factory=dict)
 
 
 def gather(config: RetrieverTuneConfig, work: Path) -> Material:
@@ -70,107 +59,59 @@ def gather(config: RetrieverTuneConfig, work: Path) -> Material:
     Args:
         work: where the lists are kept, for a run that continues.
 
-    Raises:
-        ArtefactError: there is no dataset, or no index.
-        MismatchError: the index has changed since the dataset was made from it.
-        ConfigError: the index was made with an embedder that cannot be tuned.
+    Raises: see `open_dataset_index`.
     """
-    dataset = load_dataset(Path(config.dataset))
-    parent = open_artefact(Path(config.dataset), "dataset").parents["index"]
-    settings = config_from_manifest(parent.path)
-    if settings.embedder.kind != EmbedderKind.local and not config.base_model:
-        raise ConfigError(
-            f"the index {parent.path} was made with {settings.embedder.model} on a server, which "
-            "cannot be tuned here; name an encoder with retriever_tuning.base_model="
-        )
-    material = Material(config.base_model or settings.embedder.model)
-    chunker = Chunker(TextEmbedder(settings.embedder), settings.chunking.max_tokens)
-
-    def text(hit: Hit) -> str:
-        return chunker.embedded_text(hit.title, hit.text, hit.header)
-
-    with open_index(settings.index) as index:
-        if index.fingerprint != parent.fingerprint:
-            raise MismatchError(
-                f"the index {parent.path} has changed since the dataset {config.dataset} was made "
-                "from it; rebuild the dataset"
-            )
-        retriever = Retriever(index, open_embedder(settings.embedder), RetrieverConfig())
-        held_out = {
-            document
-            for split in ("validation", "test")
-            for row in dataset.get(split, ())
-            for document in row["documents"]
-        }
-        writing = _Writing(index, config, held_out)
+    setting = "retriever_tuning.base_model"
+    with open_dataset_index(config.dataset, config.base_model, setting) as opened:
+        material = Material(opened.base_model)
+        training, others = opened.written(config.written_questions, config.seed)
         if not _restore(material, work / "lists.json"):
-            _add_lists(material, config, dataset["train"], retriever, text, writing)
+            _add_lists(material, config, opened, training)
             _keep(material, work / "lists.json")
-        _add_held_out(material, config, dataset, retriever, text, writing.others)
+        most = config.held_out_questions
+        validation = asked_in(opened.splits.get("validation", ()), most)
+        if others:
+            validation[WRITTEN] = others[: min(_OTHERS, most)]
+        test = asked_in(opened.splits.get("test", ()), most)
+        for asked, sets in ((validation, material.sets), (test, material.test)):
+            for name, some in asked.items():
+                sets[name] = HeldOutRanking(some, opened.retriever, opened.text)
     return material
 
 
-class _Writing:
-    """Questions written from the documents of an index: held-out ones and the others apart."""
-
-    def __init__(self, index: IndexReader, config: RetrieverTuneConfig, held_out: set[str]) -> None:
-        self.held_out = held_out
-        self.training: list[_Pair] = []
-        self.others: list[Asked] = []
-        if not config.written_questions:
-            return
-        wanted = DatasetConfig(
-            questions="", writer=Writer.rules, limit=config.written_questions, seed=config.seed
-        )
-        for example in write_questions(wanted, index):
-            (document,) = example.documents
-            if document in held_out:
-                self.others.append(Asked(example.question, frozenset({document})))
-            elif passage := _passage_at(index, document, _place(example.id)):
-                self.training.append((example.question, passage, (document,)))
-
-
-def _place(id_: str) -> int:
-    """Where a written question's sentence begins: "notes.jsonl#gout@120/dose/keywords"."""
-    return int(id_.rpartition("@")[2].partition("/")[0])
-
-
-def _passage_at(index: IndexReader, document: str, start: int) -> Hit | None:
-    """The chunk of a document that holds a character offset."""
-    hits = index.hits(index.document_chunk_ids(document)).values()
-    return next((hit for hit in hits if hit.start <= start < hit.end), None)
-
-
-def _pairs(rows: Iterable[Mapping[str, Any]], index: IndexReader) -> Iterator[_Pair]:
+def _pairs(rows: Iterable[Mapping[str, Any]], opened: DatasetIndex) -> Iterator[Pair]:
     """The questions of a split and the passages that hold their answers; none that was altered."""
     for row in rows:
         passage = row["passage"]
         if not passage["document"] or passage["altered"] or row["shares"]:
             continue
-        if hit := _passage_at(index, passage["document"], passage["start"]):
+        if hit := opened.passage_at(passage["document"], passage["start"]):
             yield row["question"], hit, tuple(row["documents"])
 
 
 def _add_lists(
     material: Material,
     config: RetrieverTuneConfig,
-    rows: Sequence[Mapping[str, Any]],
-    retriever: Retriever,
-    text: Callable[[Hit], str],
-    writing: _Writing,
+    opened: DatasetIndex,
+    written: Sequence[Pair],
 ) -> None:
     """Make the lists, by the teacher that finds most."""
-    asked = [*_pairs(rows, retriever.index)]
+    rows = opened.splits["train"]
+    asked = [*_pairs(rows, opened)]
     material.skipped_rows = len(rows) - len(asked)
-    pairs = [*asked, *writing.training]
+    pairs = [*asked, *written]
     teacher = Teacher(VECTORS, {}, None)
-    if config.distillation and config.negatives and writing.training:
-        trial = [(question, passage) for question, passage, _ in writing.training[:_TRIAL]]
-        teacher = choose_teacher(retriever, trial)
+    if config.distillation and config.negatives and written:
+        trial = [(question, passage) for question, passage, _ in written[:_TRIAL]]
+        teacher = choose_teacher(opened.retriever, trial)
     material.teacher, material.round_trip = teacher.name, teacher.round_trip
-    spare = [passage for _, passage, _ in pairs]
     maker = ListMaker(
-        retriever, text, teacher.rank, config.negatives, held_out=writing.held_out, spare=spare
+        opened.retriever,
+        opened.text,
+        teacher.rank,
+        config.negatives,
+        held_out=opened.held_out,
+        spare=[passage for _, passage, _ in pairs],
     )
     with progress("lists", len(pairs), "questions") as advance:
         for number, (question, passage, documents) in enumerate(pairs):
@@ -181,26 +122,6 @@ def _add_lists(
             advance(1)
     material.without_negatives = len(pairs) - len(material.lists)
     material.topped_up = maker.topped_up
-
-
-def _add_held_out(
-    material: Material,
-    config: RetrieverTuneConfig,
-    dataset: Mapping[str, Any],
-    retriever: Retriever,
-    text: Callable[[Hit], str],
-    others: Sequence[Asked],
-) -> None:
-    most = config.held_out_questions
-    found = {
-        "validation questions": asked_in(dataset.get("validation", ()), most),
-        "written questions": others[: min(_OTHERS, most)],
-    }
-    for name, asked in found.items():
-        if asked:
-            material.sets[name] = HeldOutRanking(asked, retriever, text)
-    if test := asked_in(dataset.get("test", ()), most):
-        material.test = HeldOutRanking(test, retriever, text)
 
 
 def _keep(material: Material, file: Path) -> None:

@@ -18,7 +18,8 @@ from ..progress import progress
 from ..stores import Vector
 from .held_out_ranking import HeldOutRanking
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the tuned weights
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the tuned weights
+_NO_LOSS = 0.003  # of nDCG@10; one of a hundred questions that falls from place 1 to 2 costs 0.0037
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,13 @@ class Encoder:
 def choose_mix(encoder: Encoder, sets: Mapping[str, HeldOutRanking]) -> Mix:
     """Measure all mixes, and leave the encoder with the best; of equal ones, nearest to the base.
 
+    The best one has the highest mean over the sets, each of which counts the same, among those
+    that lose on none of them.
+
     Args:
-        sets: held-out questions, by name; the first set decides.
+        sets: held-out questions, by name.
     """
-    curve = []
+    curve: list[dict[str, float]] = []
     with progress("mixing", len(SHARES), "mixes") as advance:
         for share in SHARES:
             encoder.mix(share)
@@ -116,7 +120,10 @@ def choose_mix(encoder: Encoder, sets: Mapping[str, HeldOutRanking]) -> Mix:
             }
             curve.append({"share": share, **means})
             advance(1)
-    decisive = next(iter(sets))
-    best = max(curve, key=lambda point: point[decisive])
+    base = curve[0]
+    loses_nowhere = [
+        point for point in curve if all(point[name] >= base[name] - _NO_LOSS for name in sets)
+    ]
+    best = max(loses_nowhere, key=lambda point: sum(point[name] for name in sets))
     encoder.mix(best["share"])
     return Mix(best["share"], curve)

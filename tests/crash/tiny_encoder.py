@@ -12,10 +12,12 @@ WORDS = """
     """.split()  # noqa: SIM905
 
 
-def make_tiny_encoder(folder: Path, seed: int = 7, length: int = 256) -> Path:
-    """Save a one-layer BERT with random weights, and its tokenizer, into `folder`.
+def make_tiny_encoder(
+    folder: Path, seed: int = 7, length: int = 256, layers: int = 1, spread: float = 0.02
+) -> Path:
+    """Save a BERT with random weights, and its tokenizer, into `folder`.
 
-    It reads `length` tokens.
+    It reads `length` tokens. With a `spread` of 0.02, a layer changes nearly nothing.
     """
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -34,10 +36,11 @@ def make_tiny_encoder(folder: Path, seed: int = 7, length: int = 256) -> Path:
         BertConfig(
             vocab_size=len(vocabulary),
             hidden_size=16,
-            num_hidden_layers=1,
+            num_hidden_layers=layers,
             num_attention_heads=2,
             intermediate_size=32,
             max_position_embeddings=length,
+            initializer_range=spread,
         )
     )
     model.save_pretrained(folder)

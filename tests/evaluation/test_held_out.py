@@ -18,6 +18,7 @@ from medrag.evaluation.held_out import (
     most_words,
     score,
 )
+from medrag.evaluation.origin import Origin
 from medrag.generation.prompts import REFUSAL, Prompt, Reply, build_messages, completion
 from medrag.pipeline import RAGPipeline
 from tests.evaluation.conftest import MakeConfig
@@ -169,12 +170,17 @@ def test_a_card_shows_results_samples_and_the_loss(tmp_path: Any) -> None:
         "history": [{"step": 1, "loss": 3.0}, {"step": 4, "loss": 0.4}],
     }  # fmt: skip
     scores = {name: score(ROWS, said) for name, said in replies.items()}
-    facts = Facts("one", "small@abc", "d1", "i1", "q.jsonl", {"lora_r": 16}, result, scores)
+    licences = {"CC BY 4.0": 12, "not stated": 1}
+    origin = Origin("small@abc", "d1", "i1", "q.jsonl", licences)
+    facts = Facts("one", origin, {"lora_r": 16}, result, scores)
     write_card(tmp_path, facts, ROWS, replies)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| tuned | 1.00 [1.00, 1.00] |" in card
     assert "2 test rows whose passages hold the answer, and 1 whose passages do not" in card
     assert "`small@abc`" in card
+    assert (
+        "| licences of its documents | CC BY 4.0 (12 documents), not stated (1 document) |" in card
+    )
     assert "**What causes gout?**" in card
     assert (tmp_path / CURVES).read_bytes().startswith(b"\x89PNG")
     assert str(tmp_path) not in card

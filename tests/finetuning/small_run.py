@@ -16,11 +16,18 @@ import pytest
 import torch
 from datasets import Dataset, DatasetDict
 
-from medrag.config import Device, FineTuneConfig, RetrieverTuneConfig, TinyModelConfig
+from medrag.config import (
+    Device,
+    DistilConfig,
+    FineTuneConfig,
+    RetrieverTuneConfig,
+    TinyModelConfig,
+)
 from medrag.errors import MedragError
 from medrag.finetuning.generator import TrainingResult, train_generator
 from medrag.finetuning.guards import Divergence
 from medrag.finetuning.retriever import RetrieverResult, train_retriever
+from medrag.finetuning.student import StudentResult, train_student
 from medrag.finetuning.tokenising import tokenize_rows
 from medrag.finetuning.trainer import build_trainer
 from medrag.generation.loading import load_causal_lm, load_tokenizer
@@ -121,7 +128,8 @@ PROCESSES.set_forkserver_preload(
 
 
 def start_training(
-    config: FineTuneConfig | RetrieverTuneConfig, environment: dict[str, str] | None = None
+    config: FineTuneConfig | RetrieverTuneConfig | DistilConfig,
+    environment: dict[str, str] | None = None,
 ) -> tuple[ForkServerProcess, Connection, Path]:
     """Train in a process of its own.
 
@@ -153,7 +161,7 @@ def until(messages: Connection, step: int, losses: dict[int, list[float]]) -> No
 
 
 def train_and_tell(
-    config: FineTuneConfig | RetrieverTuneConfig,
+    config: FineTuneConfig | RetrieverTuneConfig | DistilConfig,
     send: Connection,
     told: Path,
     environment: dict[str, str],
@@ -172,9 +180,11 @@ def train_and_tell(
     with told.open("w") as file:
         os.dup2(file.fileno(), 2)
     try:
-        result: TrainingResult | RetrieverResult
+        result: TrainingResult | RetrieverResult | StudentResult
         if isinstance(config, RetrieverTuneConfig):
             result = train_retriever(config, report_to=[], run_name="test")
+        elif isinstance(config, DistilConfig):
+            result = train_student(config, report_to=[], run_name="test")
         else:
             result = train_generator(config, TEXTS, report_to=[], run_name="test")
     except MedragError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from medrag.retrieval.pairs import CrossEncoder
 
 NAMES = ("zorvex", "quilpa", "mintro", "baskel")
 COLOURS = ("red", "blue", "green", "white")
+
+
+NONE: list[dict[str, Any]] = []
 
 
 def question(number: int) -> str:
@@ -42,8 +46,12 @@ def row(number: int, altered: bool = False) -> dict[str, Any]:
     }
 
 
-def save(folder: Path, rows: list[dict[str, Any]], **settings: Any) -> RerankerTuneConfig:
-    DatasetDict({"train": Dataset.from_list(rows)}).save_to_disk(folder / "dataset")
+def save(
+    folder: Path, rows: list[dict[str, Any]], test: list[dict[str, Any]] = NONE, **settings: Any
+) -> RerankerTuneConfig:
+    splits = {"train": rows, "test": test} if test else {"train": rows}
+    tables = {name: Dataset.from_list(some) for name, some in splits.items()}
+    DatasetDict(tables).save_to_disk(folder / "dataset")
     return RerankerTuneConfig(
         dataset=str(folder / "dataset"),
         dir=str(folder / "reranker"),
@@ -74,6 +82,16 @@ def test_the_right_passages_come_first(tmp_path: Path) -> None:
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt"))]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "reranker"]
+
+
+def test_what_it_gains_on_test_rows_is_measured(tmp_path: Path) -> None:
+    rows = [row(number) for number in range(4)]
+    config = save(tmp_path, rows, rows[:3], learning_rate=1e-3, epochs=8)
+    (measured,) = train_reranker(config, report_to=[], run_name="test").measured
+    assert (measured["before"], measured["after"], measured["difference"]) == (0.0, 1.0, 1.0)
+    assert (measured["questions"], measured["passages"]) == (3, 6)
+    without = replace(config, dir=str(tmp_path / "without"), held_out_questions=0)
+    assert train_reranker(without, report_to=[], run_name="test").measured == []
 
 
 def test_it_starts_where_the_last_one_ended(tmp_path: Path) -> None:

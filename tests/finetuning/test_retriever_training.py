@@ -15,10 +15,9 @@ import torch
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
-from medrag import CorpusConfig, IndexConfig, build_dataset
+from medrag import CorpusConfig, IndexConfig
 from medrag.config import (
     Config,
-    DatasetConfig,
     Device,
     EmbedderConfig,
     RetrieverConfig,
@@ -33,54 +32,13 @@ from medrag.finetuning.teachers import choose_teacher
 from medrag.indexing import IndexBuilder, config_from_manifest
 from medrag.retrieval import Retriever
 from medrag.stores import open_index
+from tests.finetuning.notes import COLOURS, SHAPES, drug, notes_with_dataset, text
 from tests.finetuning.small_run import start_training, until
-
-# Invented words, and an encoder with random weights: nothing links a question to its passage.
-ONE = ["zor", "quil", "min", "bas", "dre", "plo", "yer", "hux"]
-TWO = ["vex", "pa", "tro", "kel", "von", "nic"]
-COLOURS = ["red", "blue", "green", "white", "black", "brown", "pink", "grey"]
-SHAPES = ["round", "square", "oval", "long", "flat", "thin"]
-
-
-def drug(number: int) -> str:
-    return ONE[number % 8] + TWO[number // 8]
-
-
-def text(number: int) -> str:
-    look = f"{COLOURS[number % 8]} {SHAPES[number // 8]}"
-    return f"{drug(number).title()} is a {look} tablet that is taken in the morning."
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
-    """48 notes, their index by a small encoder, and a dataset of a question about each."""
-    root = tmp_path_factory.mktemp("retriever")
-    notes = [{"id": drug(n), "title": drug(n).title(), "text": text(n)} for n in range(48)]
-    questions = [
-        {"question": f"How does {drug(n)} look?", "answer": text(n), "documents": [drug(n)]}
-        for n in range(48)
-    ]
-    for name, rows in (("notes", notes), ("questions", questions)):
-        lines = "\n".join(map(json.dumps, rows))
-        (root / f"{name}.jsonl").write_text(lines, encoding="utf-8")
-    config = Config(
-        corpus=CorpusConfig(paths=[str(root / "notes.jsonl")]),
-        index=IndexConfig(dir=str(root / "index")),
-        embedder=EmbedderConfig(model=str(tiny), device=Device.cpu),
-        dataset=DatasetConfig(
-            questions=str(root / "questions.jsonl"),
-            dir=str(root / "dataset"),
-            round_trip=0,
-            near_duplicates=1,
-            near_miss_share=0,
-            validation_share=0.15,
-            test_share=0.15,
-        ),
-    )
-    config.tracking.wandb = "disabled"
-    IndexBuilder(config).mirror()
-    build_dataset.run(config)
-    return root
+    return notes_with_dataset(tmp_path_factory.mktemp("retriever"), tiny)
 
 
 def settings(root: Path, folder: Path, **changes: object) -> RetrieverTuneConfig:
@@ -117,8 +75,8 @@ def test_questions_move_to_their_passages(root: Path, tmp_path: Path, tiny: Path
     assert result.mean_batch > 4
     assert result.train_loss < 0.7 * result.first_loss
     assert result.base_model == str(tiny)  # that of the index
-    assert [point["share"] for point in result.curve] == [0.0, 0.25, 0.5, 0.75, 1.0]
-    assert {*result.curve[0]} == {"share", "validation questions"}
+    assert [point["share"] for point in result.curve] == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert {*result.curve[0]} == {"share", "notes.jsonl"}
 
     names = {path.name for path in Path(config.dir).iterdir()}
     assert "model.safetensors" in names
@@ -176,7 +134,7 @@ def test_the_base_is_kept_when_it_is_not_beaten(root: Path, tmp_path: Path, tiny
     config = settings(root, tmp_path, learning_rate=1e-12)
     result = train(config)
     assert result.share == 0.0
-    assert result.measured["difference"] == 0.0
+    assert result.measured[0]["difference"] == 0.0
     one, other = (load_file(Path(f) / "model.safetensors") for f in (config.dir, str(tiny)))
     for name in other:
         assert torch.equal(one[name], other[name])

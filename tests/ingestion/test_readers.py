@@ -853,6 +853,26 @@ def test_jats_articles(tmp_path: Path, name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('<license xlink:href="https://creativecommons.org/licenses/by/4.0/"><license-p>Open.'
+         "</license-p></license>", "https://creativecommons.org/licenses/by/4.0/"),
+        ('<license license-type="open-access"><license-p>Under a <ext-link xlink:href="'
+         'http://creativecommons.org/licenses/by-nc/3.0">licence</ext-link>.</license-p></license>',
+         "http://creativecommons.org/licenses/by-nc/3.0"),
+        ("<license><license-p>All  rights\nkept.</license-p></license>", "All rights kept."),
+    ],
+)  # fmt: skip
+def test_the_licence_of_a_jats_article(tmp_path: Path, given: str, told: str) -> None:
+    told_in = f"<permissions><copyright-year>2020</copyright-year>{given}</permissions>"
+    article = JATS.replace("</article-meta>", f"{told_in}</article-meta>")
+    article = article.replace("<article", '<article xmlns:xlink="http://www.w3.org/1999/xlink"', 1)
+    document, blocks = read_one(write(tmp_path / "f.nxml", article))
+    assert document.metadata["license"] == told
+    assert blocks[0].text == "Aim"  # it is no text of the article
+
+
 def test_a_truncated_article_is_rejected_with_its_line(tmp_path: Path) -> None:
     found = reason(write(tmp_path / "f.nxml", JATS[: JATS.index("<fig>")]))
     assert found.startswith("malformed XML at line 19 (")

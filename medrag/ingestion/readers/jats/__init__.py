@@ -153,6 +153,7 @@ def _metadata(article: Element, front: Element) -> dict[str, Any]:
         "pmcid": f"PMC{pmc.removeprefix('PMC')}" if pmc else "",
         "doi": ids.get("doi", ""),
         "journal": _line(article.find("front/journal-meta//journal-title")),
+        "license": _license(front),
         # The earliest: an article appears on the web first and in an issue later.
         "year": min((int(year) for year in years if re.fullmatch(r"\d{4}", year)), default=None),
         "authors": [name for author in authors if (name := _name(author))],
@@ -165,6 +166,20 @@ def _metadata(article: Element, front: Element) -> dict[str, Any]:
         ],
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _license(front: Element) -> str:
+    """The address of the licence, or what the article says of it: "https://…/licenses/by/4.0/"."""
+    for given in front.iterfind("permissions/license"):
+        links = [
+            link.strip()
+            for one in given.iter()
+            for name, link in one.attrib.items()
+            if name.rpartition("}")[2] == "href"
+        ]
+        if told := next(filter(None, links), "") or one_line(inline(given)):
+            return told
+    return ""
 
 
 def _title(front: Element, text: RunningText) -> str:
