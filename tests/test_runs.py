@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from medrag.config import Config
 from medrag.errors import ArtefactError, ConfigError
 from medrag.evaluation.lineage import find_artefacts
 from medrag.indexing import IndexBuilder
+from tests.crash.tiny_encoder import make_tiny_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,6 +35,7 @@ def composed(root: Path, *overrides: str) -> Config:
         "dataset.near_miss_share=0",
         "dataset.num_distractors=1",
         "dataset.round_trip=0",
+        "dataset.validation_share=0.2",
         "retriever_tuning.batch_size=2",
         "retriever_tuning.negatives=0",
         "retriever_tuning.written_questions=0",
@@ -72,6 +75,16 @@ def root(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
                 f"retriever_tuning.dir={root}/out/models/seed-{seed}",
             )
         )
+    train.run(
+        composed(
+            root,
+            "+experiment=distil",
+            "distil.max_steps=2",
+            f"distil.teacher={make_tiny_encoder(root / 'teacher', layers=2)}",
+            "distil.layers=1",
+            f"distil.dir={root}/out/models/student",
+        )
+    )
     evaluate.run(
         composed(
             root,
@@ -105,6 +118,7 @@ def test_the_list_has_every_artefact_and_its_figure(
         f"dataset {root}/out/dataset",
         f"retriever {root}/out/models/seed-1",
         f"retriever {root}/out/models/seed-2",
+        f"retriever {root}/out/models/student",
         "nDCG@10",
         f"evaluation {root}/out/evaluation",
     ):
@@ -149,11 +163,13 @@ def test_a_comparison_shows_what_differs(root: Path, capsys: pytest.CaptureFixtu
     assert "seed │ 1 │ 2" in settings
     assert "learning_rate" not in settings
     assert "first_loss" in results
+    assert re.search(r"measured, notes.jsonl │ 0\.\d+ → 0\.\d+ \([+-]0\.\d+ \[", results)
     folder = root / "out/comparisons/seed-1-vs-seed-2"
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     page = (folder / "comparison.html").read_text(encoding="utf-8")
     assert "<td>1</td><td>2</td>" in page
-    assert "<svg" in page
+    assert page.count("<svg") == 2  # the losses, and the mixes of weights
+    assert "share of the tuned weights" in page
     assert "<script" not in page
     # Nothing comes from elsewhere.
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
@@ -189,9 +205,28 @@ def test_a_retracted_article_names_all_that_it_went_into(
         assert not ids or f"{split}: {', '.join(ids)}" in said
     for seed in (1, 2):
         assert f"retriever {root}/out/models/seed-{seed}: learned from {root}/out/dataset" in said
+    student = f"retriever {root}/out/models/student"
+    assert f"{student}: learned from {root}/out/dataset" in said
     assert f"evaluation {root}/out/evaluation: asked {root}/out/index" in said
     assert asked(root, capsys, "affected", number) == said
     assert "no artefact has PMID:99" in asked(root, capsys, "affected", "PMID:99")
+
+
+def test_a_student_has_learned_the_texts_of_the_index(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used = {
+        document
+        for split in ("train", "validation", "test")
+        for line in (root / f"out/dataset/{split}.jsonl").open(encoding="utf-8")
+        for row in [json.loads(line)]
+        for document in [*row["documents"], *(one["document"] for one in row["contexts"])]
+    }
+    copy = {f"notes.jsonl#PMID:{number}" for number in range(1, 9)} - used
+    for document in copy:  # in no row of the dataset
+        said = asked(root, capsys, "affected", document.partition("#")[2])
+        assert f"models/student: learned passages of {root}/out/index, perhaps of it" in said
+        assert "seed-1" not in said
 
 
 def test_what_cannot_be_asked_for(root: Path, tmp_path: Path) -> None:

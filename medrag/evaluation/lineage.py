@@ -176,7 +176,8 @@ def affected(document: str, lineage: Lineage) -> list[Affected]:
         if one.kind == "dataset" and (rows := _rows_with(one.directory, document)):
             counts = ", ".join(f"{len(ids)} {split} rows" for split, ids in rows.items())
             result[one.directory] = Affected(one, counts, rows)
-    for source in [*result.values()]:
+    # A dataset tells for certain what was learned, so it comes before its index.
+    for source in sorted(result.values(), key=lambda one: one.artefact.kind == "index"):
         for child in lineage.descendants(source.artefact):
             if how := _how(child, source):
                 result.setdefault(child.directory, Affected(child, how))
@@ -189,9 +190,11 @@ def _how(child: Found, source: Affected) -> str:
     """How what was made from something affected is affected itself; "" if it is not."""
     origin = source.artefact
     if origin.kind == "index":
-        # A dataset has been looked through; a retriever also learns questions from the index.
+        # A dataset has been looked through; an encoder also learns from the index.
         if child.kind == "evaluation":
             return f"asked {origin.directory}"
+        if child.manifest.settings.get("max_texts"):  # a student
+            return f"learned passages of {origin.directory}, perhaps of it"
         if child.kind == "retriever" and child.manifest.settings.get("written_questions"):
             return f"questions were written from {origin.directory}, perhaps from it"
         return ""

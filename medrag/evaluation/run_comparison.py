@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from .html import environment
 from .lineage import Found
 from .loss_curves import HISTORY
 from .plots import COLOURS, RC, svg_of
+from .retriever_card import gain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +71,7 @@ class Comparison:
         same: how many settings do not.
         results: all figures.
         histories: the log of each training; empty for what has none.
+        mixes: nDCG@10 by the share of tuned weights, of each retriever; empty for others.
     """
 
     kind: str
@@ -78,7 +81,11 @@ class Comparison:
     lineage: Sequence[Line]
     results: Sequence[Line]
     histories: Sequence[Sequence[Mapping[str, Any]]]
+    mixes: Sequence[Sequence[Mapping[str, float]]]
     examples: Sequence[Example]
+
+
+_Draw = Callable[[Comparison, "Axes"], None]
 
 
 def compare_artefacts(some: Sequence[Found]) -> Comparison:
@@ -109,6 +116,7 @@ def compare_artefacts(some: Sequence[Found]) -> Comparison:
         lineage=[line for line in _lines(lineage) if line.differs],
         results=[*_lines(results)],
         histories=[_history(one.directory) for one in some],
+        mixes=[one.manifest.counts.get("curve", []) for one in some],
         examples=[*islice(_examples(some), _EXAMPLES)],
     )
 
@@ -134,7 +142,9 @@ def _figures(counts: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of an artefact; those with an interval as "0.59 [0.48, 0.69]"."""
     found: dict[str, Any] = {}
     for name, value in counts.items():
-        if isinstance(value, Mapping):
+        if name == "measured":
+            found |= {f"measured, {row['name']}": gain(row) for row in value}
+        elif isinstance(value, Mapping):
             if {"value", "low", "high"} <= {*value}:
                 if value["value"] is not None:
                     found[name] = "{value:.2f} [{low:.2f}, {high:.2f}]".format(**value)
@@ -203,17 +213,16 @@ def write_comparison(folder: Path, one: Comparison) -> tuple[Path, Path | None]:
         Both paths; None for the picture if no artefact has a training's log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    picture, svg = None, ""
-    if any(one.histories):
-        picture = folder / "comparison.png"
-        _draw_png(picture, one)
-        svg = svg_of(lambda axes: _draw(axes, one), "losses", _SIZE)
+    plots = _plots(one)
+    picture = folder / "comparison.png" if plots else None
+    if picture:
+        _draw_png(picture, one, [*plots.values()])
     page = (
         environment()
         .get_template("comparison.html.j2")
         .render(
             comparison=one,
-            svg=svg,
+            plots={told: svg_of(partial(draw, one), told, _SIZE) for told, draw in plots.items()},
             style=(_FOLDER / "report.css").read_text(encoding="utf-8"),
             version=__version__,
         )
@@ -223,17 +232,29 @@ def write_comparison(folder: Path, one: Comparison) -> tuple[Path, Path | None]:
     return path, picture
 
 
-def _draw_png(path: Path, one: Comparison) -> None:
+def _plots(one: Comparison) -> dict[str, _Draw]:
+    """How to draw what there is, by what it shows."""
+    found: dict[str, _Draw] = {}
+    if any(one.histories):
+        found["the losses by optimiser step"] = _draw_losses
+    if any(one.mixes):
+        found["nDCG@10 by the share of tuned weights"] = _draw_mixes
+    return found
+
+
+def _draw_png(path: Path, one: Comparison, plots: Sequence[_Draw]) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
+    width, height = _SIZE
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=_SIZE, dpi=130, layout="constrained")
-        _draw(figure.subplots(), one)
+        figure = Figure(figsize=(width, height * len(plots)), dpi=130, layout="constrained")
+        for axes, draw in zip(figure.subplots(len(plots), squeeze=False)[:, 0], plots, strict=True):
+            draw(one, axes)
         figure.savefig(path)
 
 
-def _draw(axes: Axes, one: Comparison) -> None:
+def _draw_losses(one: Comparison, axes: Axes) -> None:
     """The losses of all trainings: training as a line, validation with marks."""
     from matplotlib.ticker import MaxNLocator
 
@@ -248,7 +269,24 @@ def _draw(axes: Axes, one: Comparison) -> None:
                     steps, losses, label=f"{name}, {kind}", color=colour, marker=mark, ls=line
                 )
     axes.set_xlabel("optimiser step")
-    axes.set_ylabel("loss, nats")
+    axes.set_ylabel("loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1])
+    axes.legend()
+
+
+def _draw_mixes(one: Comparison, axes: Axes) -> None:
+    """What retrievers gain and forget: a colour for each, a kind of line for each set."""
+    for number, (name, curve) in enumerate(zip(one.names, one.mixes, strict=True)):
+        sets = [key for key in curve[0] if key != "share"] if curve else []
+        for key, line in zip(sets, cycle(("-", "--", ":", "-.")), strict=False):
+            axes.plot(
+                [point["share"] for point in curve],
+                [point[key] for point in curve],
+                label=f"{name}, {key}",
+                color=COLOURS[number % len(COLOURS)],
+                ls=line,
+            )
+    axes.set_xlabel("share of the tuned weights; 0 is the base")
+    axes.set_ylabel("nDCG@10")
     axes.legend()
