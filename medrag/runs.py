@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.padding import Padding
 
 from .cli import launch, split_words
 from .config import Config
@@ -19,7 +19,12 @@ from .errors import ConfigError
 from .evaluation.lineage import Found, Lineage, affected, find_artefacts, tree_of
 from .evaluation.reranker_card import reranking_gain
 from .evaluation.retriever_card import told
-from .evaluation.run_comparison import compare_artefacts, tables, write_comparison
+from .evaluation.run_comparison import (
+    compare_artefacts,
+    differing_settings,
+    tables,
+    write_comparison,
+)
 from .progress import results
 from .terminal import plain
 
@@ -27,6 +32,7 @@ _USE = (
     "python -m medrag.runs [compare A B … | lineage A | affected DOCUMENT] [runs.dir=DIR]; A and B "
     "are folders"
 )
+_SETTINGS = 5  # that are listed; `compare` shows all
 _ROWS = 20  # ids of rows that are shown for each split
 
 
@@ -61,19 +67,23 @@ def _at(lineage: Lineage, folder: str) -> Found:
 
 def _list(lineage: Lineage) -> None:
     out = results()
-    table = Table(box=None, pad_edge=False)
-    for name in ("kind", "folder", "made", "from", "result"):
-        table.add_column(name, overflow="fold")
-    for one in lineage.found:
+    for one, settings in zip(lineage.found, differing_settings(lineage.found), strict=True):
         parents = (
             found.directory.name if found else f"{kind} (changed since)"
             for kind, _, found in lineage.parents(one)
         )
         made = one.manifest.created_at[:16].replace("T", " ")
-        table.add_row(
-            one.kind, plain(str(one.directory)), made, plain(", ".join(parents)), _result(one)
+        origin = f" · from {', '.join(parents)}" if one.manifest.parents else ""
+        out.print(
+            f"[bold]{one.kind}[/bold] {plain(str(one.directory))} · {made}{plain(origin)}",
+            highlight=False,
         )
-    out.print(table)
+        named = [f"{name}={value}" for name, value in settings.items()]
+        if len(named) > _SETTINGS:
+            named[_SETTINGS:] = [f"{len(named) - _SETTINGS} more settings differ"]
+        for line in (_result(one), ", ".join(named)):
+            if line:
+                out.print(Padding(plain(line), (0, 0, 0, 4), expand=False))
     for reason in lineage.unreadable:
         out.print(f"[yellow]{plain(reason)}[/yellow]")
 

@@ -112,6 +112,8 @@ def test_the_list_has_every_artefact_and_its_figure(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = asked(root, capsys)
+    assert re.search(r"seed-1 · [-:\d ]+ · from dataset .*? seed=1\b", said)
+    assert re.search(r"seed-2 · [-:\d ]+ · from dataset .*? seed=2\b", said)
     for text in (
         f"index {root}/out/index",
         "8 documents, 8 chunks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _EXAMPLES = 5  # rows that the artefacts answered differently
 _SIZE = (7.5, 3.8)  # inches, of the plot
 _LONGEST = 400  # characters of a reply
 _FOLDER = Path(__file__).parent
+_HASH = re.compile(r"[0-9a-f]{16,}")
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,23 @@ def compare_artefacts(some: Sequence[Found]) -> Comparison:
         mixes=[one.manifest.counts.get("curve", []) for one in some],
         examples=[*islice(_examples(some), _EXAMPLES)],
     )
+
+
+def differing_settings(some: Sequence[Found]) -> list[dict[str, str]]:
+    """Of each artefact, the settings in which others of its kind and of its parents differ."""
+    found: list[dict[str, str]] = [{} for _ in some]
+    siblings: dict[tuple[str, ...], list[int]] = {}
+    for place, one in enumerate(some):
+        if one.manifest.parents:  # the settings of an index tell what is in it, too
+            parents = (parent.fingerprint for parent in one.manifest.parents.values())
+            of_kind = siblings.setdefault((one.kind, *parents, *one.manifest.settings), [])
+            of_kind.append(place)
+    for places in siblings.values():
+        for line in _lines([flatten(some[place].manifest.settings) for place in places]):
+            if line.differs and not any(map(_HASH.fullmatch, line.values)):
+                for place, value in zip(places, line.values, strict=True):
+                    found[place][line.name] = value
+    return found
 
 
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:
