@@ -140,7 +140,7 @@ class RetrieverTuneConfig:
     device: Device = Device.auto
     batch_size: int = 64  # questions per step; the others' passages are a question's negatives
     negatives: int = 1  # passages of each question that are near the answer and do not answer
-    written_questions: int = 2000  # that are written from the index by rules, beside the dataset's
+    written_questions: int = 1000  # that are written from the index by rules, beside the dataset's
     distillation: float = 0.5  # weight of a teacher's ranking, beside the contrastive loss
     max_length: int = 160  # tokens of a passage that training sees; the model keeps its own limit
     # Lengths of vectors that are trained as well, by their first numbers, such as [384,128].
@@ -149,7 +149,7 @@ class RetrieverTuneConfig:
     epochs: float = 1.0
     max_steps: int = -1  # optimiser steps; -1: as many as `epochs` needs
     save_steps: int = 25  # optimiser steps between checkpoints
-    held_out_questions: int = 200  # of validation and test each, to measure before and after
+    held_out_questions: int = 150  # of validation and test each, to measure before and after
     seed: int = 13
 
     def __post_init__(self) -> None:

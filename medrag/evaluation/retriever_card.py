@@ -76,7 +76,7 @@ def _draw_mixes(path: Path, curve: Sequence[Mapping[str, float]], chosen: float)
         axes.set_xlabel("share of the tuned weights; 0 is the base")
         axes.set_ylabel("nDCG@10")
         axes.set_xticks(shares)
-        axes.legend()
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the curves
         drawing.savefig(path)
 
 
@@ -116,8 +116,8 @@ def _training(facts: RetrieverFacts) -> str:
     return f"""\
 ## Training
 
-Each question has the passage that answers it; the passages of the other questions in its batch, and
-{facts.settings["negatives"]} hard negatives, do not.
+Each question has a passage that answers it. The passages of the other questions in its batch do
+not, nor do its hard negatives ({facts.settings["negatives"]} for each question).
 
 - questions: {result["asked"]:,} of the dataset, {result["written"]:,} written from the index by
   rules; {result["topped_up"]:,} of them have drawn negatives, too; {left_out:,} were left out

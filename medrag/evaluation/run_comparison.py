@@ -308,4 +308,4 @@ def _draw_mixes(one: Comparison, axes: Axes) -> None:
             )
     axes.set_xlabel("share of the tuned weights; 0 is the base")
     axes.set_ylabel("nDCG@10")
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the curves

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from .guards import Divergence, StopRequest, early_stopped
 if TYPE_CHECKING:
     from torch import Tensor
 
-_RELEASED = 10  # steps; rows of all lengths leave gaps in the heap, and releasing takes 0.15 s
+_RELEASED = 10  # seconds; rows of all lengths leave gaps in the heap, and releasing takes 0.15 s
 
 
 def exact(trainer: Any) -> Any:
@@ -124,6 +125,8 @@ def _around_steps(trainer: Any) -> Any:
     from transformers import TrainerCallback
 
     class AroundSteps(TrainerCallback):  # type: ignore[misc]  # untyped library
+        released = time.monotonic()
+
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             trainer.go_on()
 
@@ -133,8 +136,9 @@ def _around_steps(trainer: Any) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             control.should_log |= state.global_step >= state.max_steps
-            if state.global_step % _RELEASED == 0 and args.device.type == "cpu":
+            if args.device.type == "cpu" and time.monotonic() - self.released > _RELEASED:
                 release_memory()
+                self.released = time.monotonic()
             (asked,) = trainer.sum(trainer.stop.number is not None)  # of any process
             if asked:
                 control.should_save = control.should_training_stop = True

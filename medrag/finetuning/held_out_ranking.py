@@ -15,7 +15,7 @@ from ..retrieval import Retriever
 from ..statistics import Bootstrap
 from ..types import Hit
 
-_NEAREST = 10  # chunks of each question that are ranked, by vectors and by words each
+_NEAREST = 5  # chunks of each question that are ranked, by vectors and by words each
 _RANKED = 10  # documents
 _FEW = 20  # questions; a collection with fewer is not told apart
 _COLLECTIONS = 4  # that are told apart, the largest ones

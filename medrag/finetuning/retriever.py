@@ -15,7 +15,7 @@ from ..config import RetrieverTuneConfig
 from ..embedding.local.folder import ModelFolder
 from ..errors import ArtefactError, DivergenceError
 from ..generation.loading import resolve_device
-from ..hardware import cpu_has_bf16
+from ..hardware import cpu_has_bf16, release_memory
 from ..manifest import (
     fingerprint,
     model_identity,
@@ -127,6 +127,7 @@ def train_retriever(
     work = directory / "checkpoints"
     Run(work, _identity(config))
     material = gather(config, work)
+    release_memory()  # of teachers and searches
     lists = material.lists
     batches = plan_batches(
         lists, config.batch_size, config.epochs, config.seed, steps=config.max_steps
@@ -150,7 +151,10 @@ def train_retriever(
     except DivergenceError:
         shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
         raise
-    history = trainer.state.log_history
+    steps, history = trainer.state.global_step, trainer.state.log_history
+    del trainer  # with its optimiser and gradients
+    model.zero_grad()
+    release_memory()
     losses = [entry["loss"] for entry in history if "loss" in entry]
     tenth = -(-len(losses) // 10)
     encoder = Encoder(model, start, prompts)
@@ -163,7 +167,7 @@ def train_retriever(
     lengths = _lengths(model, lists)
     result = RetrieverResult(
         base_model=str(base),
-        steps=trainer.state.global_step,
+        steps=steps,
         steps_before=before.global_step,
         first_loss=float(np.mean(losses[:tenth])),
         train_loss=float(np.mean(losses[-tenth:])),

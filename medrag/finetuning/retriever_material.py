@@ -18,7 +18,7 @@ from .teachers import VECTORS, Teacher, choose_teacher
 
 _TRIAL = 150  # written questions by which the teacher is chosen
 WRITTEN = "written questions"
-_OTHERS = 100  # questions written from held-out documents, that show what is forgotten
+_OTHERS = 60  # questions written from held-out documents, that show what is forgotten
 _KEPT = (
     "asked",
     "written",

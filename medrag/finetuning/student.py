@@ -250,21 +250,26 @@ def _keep_layers(student: Any, layers: int) -> int:
     """Leave the student so many of its layers, evenly drawn; returns how many it had."""
     from torch.nn import ModuleList
 
-    config = student[0].model.config
-    had = int(config.num_hidden_layers)
-    if not layers < had:
+    network: Any = getattr(student[0], "model", None)
+    had = int(getattr(getattr(network, "config", None), "num_hidden_layers", 0))
+    places = [
+        name
+        for name, one in (network.named_modules() if network is not None else ())
+        if isinstance(one, ModuleList) and len(one) == had
+    ]
+    if not had or len(places) != 1:
+        raise ConfigError(
+            "the teacher has no stack of layers to draw from; distil.teacher takes transformers "
+            "such as BERT"
+        )
+    if layers >= had:
         raise ConfigError(
             f"the teacher has {had} layers, and distil.layers={layers}; give fewer than {had}"
         )
-    (place,) = (
-        name
-        for name, one in student[0].model.named_modules()
-        if isinstance(one, ModuleList) and len(one) == had
-    )
     kept = [round(number * (had - 1) / max(1, layers - 1)) for number in range(layers)]
-    stack = student[0].model.get_submodule(place)
-    student[0].model.set_submodule(place, ModuleList([stack[number] for number in kept]))
-    config.num_hidden_layers = layers
+    stack = network.get_submodule(places[0])
+    network.set_submodule(places[0], ModuleList([stack[number] for number in kept]))
+    network.config.num_hidden_layers = layers
     return had
 
 

@@ -75,7 +75,7 @@ def test_questions_move_to_their_passages(root: Path, tmp_path: Path, tiny: Path
     assert result.mean_batch > 4
     assert result.train_loss < 0.7 * result.first_loss
     assert result.base_model == str(tiny)  # that of the index
-    assert [point["share"] for point in result.curve] == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert [point["share"] for point in result.curve] == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert {*result.curve[0]} == {"share", "notes.jsonl"}
 
     names = {path.name for path in Path(config.dir).iterdir()}
