@@ -122,8 +122,14 @@ def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return options, others
 
 
-def split_words(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separate what sets nothing, such as the name of a file, from settings and options."""
+def split_words(arguments: Sequence[str], help_text: str = "") -> tuple[list[str], list[str]]:
+    """Separate what sets nothing, such as the name of a file, from settings and options.
+
+    If there is a text, -h and --help print it and end the process.
+    """
+    if help_text and not {"-h", "--help"}.isdisjoint(arguments):
+        print(help_text.strip())
+        sys.exit()
     settings, others = split_options(arguments)
     words: list[str] = []
     for argument in others:

@@ -2,6 +2,9 @@
 
 An adapter becomes whole weights in bf16 (safetensors) and a GGUF file with an Ollama Modelfile; a
 retriever becomes a sentence-transformers folder and an ONNX graph in int8.
+
+Settings: export.dir=outputs/exports, export.gguf=true, and export.rows=20, on which losses are
+measured.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from tokenizers import Tokenizer
 
 from .cli import launch, split_words
 from .config import Backend, Config
@@ -125,9 +129,12 @@ def _retriever(model: Path, fresh: Path) -> dict[str, Any]:
     graph = converted(ModelFolder(str(model)), Backend.onnxruntime)
     (fresh / "onnx").mkdir()
     shutil.copyfile(graph, fresh / "onnx/model_int8.onnx")
-    shutil.copyfile(model / "tokenizer.json", fresh / "onnx/tokenizer.json")
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(ModelFolder(str(model)).max_tokens)
+    tokenizer.save(str(fresh / "onnx/tokenizer.json"))
     files = {
-        "sentence-transformers": "SentenceTransformer(FOLDER)",
+        "sentence-transformers": 'SentenceTransformer("…/sentence-transformers")',
         "onnx/model_int8.onnx": (
             "ONNX Runtime: token ids int64 [1, n] of one text, as `ids`, give its `vector`, of "
             "length 1"
@@ -166,6 +173,6 @@ def main(config: Config, words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    given, overrides = split_words(sys.argv[1:])
+    given, overrides = split_words(sys.argv[1:], __doc__)
     sys.argv[1:] = overrides
     launch(lambda config: main(config, given), stopped="stopped")

@@ -160,7 +160,10 @@ def replacing_directory(directory: Path) -> Iterator[Path]:
     fresh.mkdir()
     try:
         yield fresh
+        mode = fresh.stat().st_mode & 0o666
         for path in fresh.rglob("*"):
+            if path.is_file():
+                path.chmod(mode)  # safetensors writes files that nobody else may read
             fsync_path(path)
         fsync_path(fresh)
         if directory.exists():

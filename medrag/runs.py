@@ -3,6 +3,8 @@
 python -m medrag.runs compare A B …    settings that differ, results, curves; a page of it
 python -m medrag.runs lineage A        what it was made from, and what was made from it
 python -m medrag.runs affected PMID:1  everything that a document went into
+
+runs.dir=outputs is the folder that is looked through.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ def _list(lineage: Lineage) -> None:
             for kind, _, found in lineage.parents(one)
         )
         made = one.manifest.created_at[:16].replace("T", " ")
-        origin = f" · from {', '.join(parents)}" if one.manifest.parents else ""
+        origin = f" · from {', '.join(parents)}" if one.parents else ""
         out.print(
             f"[bold]{one.kind}[/bold] {plain(str(one.directory))} · {made}{plain(origin)}",
             highlight=False,
@@ -135,7 +137,7 @@ def _affected(document: str, lineage: Lineage) -> None:
 
 
 if __name__ == "__main__":
-    given, settings = split_words(sys.argv[1:])
+    given, settings = split_words(sys.argv[1:], __doc__)
     # Looking is not a run worth keeping: one log for all, and no copy of the configuration.
     sys.argv[1:] = ["hydra.run.dir=${tracking.dir}/runs", "hydra.output_subdir=null", *settings]
     launch(lambda config: run(config, given), stopped="stopped")

@@ -341,8 +341,9 @@ def summary_table(report: TrainReport) -> Table:
     else:
         table.add_row("questions", f"{counts['asked']:,}, and {counts['written']:,} written")
         table.add_row("questions in a batch", f"{counts['mean_batch']:.1f}")
-        left_out = counts["without_negatives"] + counts["unused"]
-        table.add_row("questions left out", f"{left_out:,}, and {counts['skipped_rows']:,} rows")
+        table.add_row("questions in no batch", f"{counts['unused']:,}")
+        table.add_row("questions without negatives", f"{counts['without_negatives']:,}")
+        table.add_row("rows without an own passage", f"{counts['skipped_rows']:,}")
         table.add_row("teacher", counts["teacher"])
         table.add_row("passages cut for training", f"{counts['truncated']:,}")
     is_student = "layers" in counts
@@ -360,7 +361,8 @@ def summary_table(report: TrainReport) -> Table:
         table.add_row("teacher → student" if is_student else "measured", told(counts))
         for row in counts["measured"][1:]:
             table.add_row(f"  {row['name']}", gain(row))
-        table.add_row("to use it", f"embedder.model={report.directory} index.dir=NEW_DIR")
+        use = f"embedder.model={report.directory} index.dir=NEW_DIR"
+        table.add_row("to use it", use if counts.get("share", 1.0) else "no need: it is its base")
     if report.kind == "reranker":
         table.add_row("measured", reranking_gain(counts["measured"]))
         table.add_row("to use it", f"retriever.reranker={report.directory}")

@@ -146,6 +146,35 @@ def test_lineage_goes_up_and_down(root: Path, capsys: pytest.CaptureFixture[str]
     assert f"retriever {root}/out/models/seed-2" in after
 
 
+def test_an_index_is_made_by_the_retriever_that_embedded_it(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(root, tmp_path / "copy")
+    root = tmp_path / "copy"
+    student = root / "out/models/student"
+    config = composed(root, f"embedder.model={student}", f"index.dir={root}/out/second")
+    IndexBuilder(config).mirror()
+    above = asked(root, capsys, "lineage", f"{root}/out/second")
+    assert f"made from └── retriever {student}" in above
+    below = asked(root, capsys, "lineage", str(student))
+    assert f"index {root}/out/second" in below.partition("used by")[2]
+    assert f"index {root}/out/second · " in asked(root, capsys)
+    rows = (root / "out/dataset/train.jsonl").read_text(encoding="utf-8").splitlines()
+    (document,) = json.loads(rows[0])["documents"]
+    said = asked(root, capsys, "affected", document.partition("#")[2])
+    assert f"index {root}/out/second: holds {document}" in said
+
+
+def test_help_says_what_can_be_asked_for() -> None:
+    for stage, wanted in (("runs", "affected PMID:1"), ("export", "export.gguf")):
+        done = subprocess.run(
+            [sys.executable, "-m", f"medrag.{stage}", "--help"], capture_output=True, text=True
+        )
+        assert done.returncode == 0
+        assert wanted in done.stdout
+        assert len(done.stdout.splitlines()) < 15
+
+
 def test_a_parent_elsewhere_is_found_and_one_that_is_gone_is_told(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,7 +194,7 @@ def test_a_comparison_shows_what_differs(root: Path, capsys: pytest.CaptureFixtu
     assert "seed │ 1 │ 2" in settings
     assert "learning_rate" not in settings
     assert "first_loss" in results
-    assert re.search(r"measured, notes.jsonl │ 0\.\d+ → 0\.\d+ \([+-]0\.\d+ \[", results)
+    assert re.search(r"measured, notes.jsonl \(\d\) │ 0\.\d+ → 0\.\d+ \([+-]0\.\d+ \[", results)
     folder = root / "out/comparisons/seed-1-vs-seed-2"
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     page = (folder / "comparison.html").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from textwrap import shorten
 
 from ..stores import IndexReader
 
@@ -32,7 +33,7 @@ def _licence(metadata: Mapping[str, object]) -> str:
         return f"CC {found[1].upper()} {found[2]}"
     if found := _PUBLIC_DOMAIN.search(told):
         return f"CC0 {found[2]}" if found[1] == "zero" else "public domain"
-    return " ".join(told.split())[:_MOST] or _NOT_STATED
+    return shorten(told, _MOST, placeholder=" …") or _NOT_STATED
 
 
 def told(found: Mapping[str, int]) -> str:

@@ -48,7 +48,7 @@ def write_card(
         replies: by system, in the order of the rows.
     """
     unit = "pair" if _of_pairs(facts) else "answer token"
-    draw_curves(directory / CURVES, facts.result["history"], unit)
+    draw_curves(directory / CURVES, facts.result["history"], f"nats per {unit}")
     parts = [_head(facts), facts.origin.section(), _training(facts, unit)]
     parts += [_results(facts.scores), _samples(rows, replies)] if rows else [_NOT_ANSWERED]
     (directory / "README.md").write_text("\n".join([*parts, _LIMITS]), encoding="utf-8")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..manifest import Manifest
+
+_PICTURE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)\n*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ def write_export_card(folder: Path, card: Path, facts: ExportFacts) -> None:
         origin = card.read_text(encoding="utf-8")
         if origin.startswith("---\n"):  # what a hub reads
             origin = origin.partition("\n---\n")[2]
-        parts.append(f"What follows is the card of the {facts.kind}.\n\n{origin.lstrip()}")
+        origin = _PICTURE.sub("", origin).strip()  # it is not exported
+        parts.append(f"What follows is the card of the {facts.kind}.\n\n{origin}\n")
     (folder / "README.md").write_text("\n".join(parts), encoding="utf-8")
 
 

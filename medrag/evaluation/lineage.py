@@ -6,13 +6,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.markup import escape
 from rich.tree import Tree
 
 from ..dataset import SPLITS, document_names
+from ..embedding.local.folder import ModelFolder
 from ..errors import ArtefactError, FormatError, MedragError
 from ..manifest import MANIFEST, Manifest, Parent, kind_of, read_manifest
 from ..stores import open_index
@@ -20,14 +21,25 @@ from ..stores import open_index
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An artefact on disk."""
+    """An artefact on disk.
+
+    Attributes:
+        embedder: for an index, the tuned retriever that embedded it.
+    """
 
     directory: Path
     manifest: Manifest
+    embedder: Parent | None = None
 
     @property
     def kind(self) -> str:
         return self.manifest.kind
+
+    @property
+    def parents(self) -> dict[str, Parent]:
+        """Those of the manifest, and the embedder."""
+        own = dict(self.manifest.parents)
+        return own | {"retriever": self.embedder} if self.embedder else own
 
     @property
     def key(self) -> tuple[str, str]:
@@ -48,19 +60,18 @@ class Lineage:
 
     def parents(self, one: Found) -> Iterator[tuple[str, Parent, Found | None]]:
         """What it was made from: (kind, as it names it, where it is now if it is there)."""
-        for kind, parent in one.manifest.parents.items():
-            same = (other for other in self.found if other.key == (kind, parent.fingerprint))
-            yield kind, parent, next(same, None)
+        for kind, parent in one.parents.items():
+            same = [other for other in self.found if other.key == (kind, parent.fingerprint)]
+            place = Path(parent.path).resolve()
+            here = [other for other in same if other.directory.resolve() == place]
+            yield kind, parent, next(iter([*here, *same]), None)  # before a copy of it
 
     def children(self, one: Found) -> list[Found]:
         """What was made from it."""
         return [
             other
             for other in self.found
-            if any(
-                (kind, parent.fingerprint) == one.key
-                for kind, parent in other.manifest.parents.items()
-            )
+            if any((kind, parent.fingerprint) == one.key for kind, parent in other.parents.items())
         ]
 
     def descendants(self, one: Found) -> list[Found]:
@@ -108,14 +119,28 @@ def find_artefacts(root: Path) -> Lineage:
                     manifest = read_manifest(Path(parent.path), kind)
                     if manifest.fingerprint == parent.fingerprint:
                         found.append(Found(Path(parent.path), manifest))
+    found = [replace(one, embedder=_embedder_of(one, found)) for one in found]
     found.sort(key=lambda one: (one.manifest.created_at, str(one.directory)))
     return Lineage(found, unreadable)
+
+
+def _embedder_of(one: Found, found: Sequence[Found]) -> Parent | None:
+    """The tuned retriever that embedded an index, if it is still what it was."""
+    made_with = one.manifest.settings.get("embedder", {}) if one.kind == "index" else {}
+    if not made_with.get("model"):
+        return None
+    for other in found:
+        if other.kind == "retriever":
+            with suppress(MedragError):
+                if ModelFolder(str(other.directory)).fingerprint == made_with["fingerprint"]:
+                    return Parent(str(other.directory), other.manifest.fingerprint)
+    return None
 
 
 def tree_of(one: Found, lineage: Lineage) -> Tree:
     """An artefact with what it was made from, and what was made from it."""
     tree = Tree(f"[bold]{_named(one)}[/bold]")
-    if one.manifest.parents:
+    if one.parents:
         _add_parents(tree.add("made from"), one, lineage)
     if children := lineage.children(one):
         branch = tree.add("used by")
@@ -198,6 +223,10 @@ def _how(child: Found, source: Affected) -> str:
         if child.kind == "retriever" and child.manifest.settings.get("written_questions"):
             return f"questions were written from {origin.directory}, perhaps from it"
         return ""
+    if child.kind == "dataset":
+        return ""  # its rows have been looked through
+    if child.kind == "index":
+        return f"embedded by what learned from {origin.directory}"
     if child.kind == "evaluation":
         return f"measures what learned from {origin.directory}"
     seen = [split for split in ("train", "validation") if source.rows.get(split)]

@@ -20,7 +20,7 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], unit: str) -> 
     """Draw training and validation loss by optimiser step.
 
     Args:
-        unit: what the losses are nats per.
+        unit: of the losses.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], unit: str) -> 
         _line(axes, history, "loss", "training", COLOURS[0])
         _line(axes, history, "eval_loss", "validation", COLOURS[1])
         axes.set_xlabel("optimiser step")
-        axes.set_ylabel(f"loss, nats per {unit}")
+        axes.set_ylabel(f"loss, {unit}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(bottom=0, top=axes.get_ylim()[1])
         axes.legend()

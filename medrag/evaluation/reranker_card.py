@@ -21,7 +21,7 @@ _LIMITS = """\
 
 def write_reranker_card(directory: Path, facts: RetrieverFacts) -> None:
     """Write `README.md` and the loss curve into the model's directory."""
-    draw_curves(directory / CURVES, facts.result["history"], "list")
+    draw_curves(directory / CURVES, facts.result["history"], "nats per list")
     parts = [_head(facts), facts.origin.section(), _training(facts), _results(facts), _LIMITS]
     (directory / "README.md").write_text("\n".join(parts), encoding="utf-8")
 

@@ -35,10 +35,10 @@ class RetrieverFacts:
 
 def write_retriever_card(directory: Path, facts: RetrieverFacts) -> None:
     """Write `README.md`, the loss curve and the curve of the mixes into the model's directory."""
-    draw_curves(directory / CURVES, facts.result["history"], "question")
+    draw_curves(directory / CURVES, facts.result["history"], "nats per question")
     curve = facts.result["curve"]
     if curve:
-        _draw_mixes(directory / MIXES, curve, facts.result["share"])
+        _draw_mixes(directory / MIXES, curve, facts.result["chosen"])
     parts = [head(facts, "tuned with medrag"), facts.origin.section()]
     parts += [_training(facts), _results(facts.result), _LIMITS]
     (directory / "README.md").write_text("\n".join(parts), encoding="utf-8")
@@ -72,7 +72,7 @@ def _draw_mixes(path: Path, curve: Sequence[Mapping[str, float]], chosen: float)
             axes.plot(
                 shares, [point[name] for point in curve], label=name, color=colour, marker=marker
             )
-        axes.axvline(chosen, color="#8c8c8c", linestyle=":", label=f"kept: {chosen:g}")
+        axes.axvline(chosen, color="#8c8c8c", linestyle=":", label=f"chosen: {chosen:g}")
         axes.set_xlabel("share of the tuned weights; 0 is the base")
         axes.set_ylabel("nDCG@10")
         axes.set_xticks(shares)
@@ -136,20 +136,29 @@ def _results(result: Mapping[str, Any]) -> str:
     parts = [f"## Results\n\n{told(result)}.\n"]
     if measured := result["measured"]:
         parts.append(
-            f"The questions were asked of {measured[0]['passages']:,} passages: those of their "
-            "documents, and what\nthe index found for them before. No document of theirs was in "
-            "training. The interval is that of\nthe paired difference, by bootstrap (95 %).\n"
+            "The questions of each collection were asked of the passages of their documents, and "
+            "of what the\nindex found for them before "
+            f"({measured[0]['passages']:,} passages in all). No document of theirs was in training."
+            "\nThe interval is that of the paired difference, by bootstrap (95 %).\n"
         )
         if len(measured) > 1:
             parts.append(by_collection(measured))
     if result["curve"]:
         parts.append(
-            f"The weights are a mix: {result['share']:.0%} of the tuned ones, the rest of the "
-            "base's. It has the highest\nmean over the curves, each of which counts the same, of "
-            "the mixes that lose on none. All curves are\nof documents that training did not see: "
-            f"of validation questions, and of questions that rules wrote.\n\n![mixes]({MIXES})\n"
+            f"{_kept(result)}\nThe curves are of documents that training did not see: of "
+            "validation questions, and of questions\nthat rules wrote. Each of them counts the "
+            f"same, and a mix that loses on one is not taken.\n\n![mixes]({MIXES})\n"
         )
     return "\n".join(parts)
+
+
+def _kept(result: Mapping[str, Any]) -> str:
+    if not result["chosen"]:
+        return "No mix of the tuned weights with the base's was better, so the base was kept."
+    mix = f"mix of {result['chosen']:.0%} of the tuned weights and the rest of the base's"
+    if not result["share"]:
+        return f"The best {mix}\nwas not better on the test questions, so the base was kept."
+    return f"The weights are a {mix}."
 
 
 def by_collection(measured: Sequence[Mapping[str, Any]]) -> str:

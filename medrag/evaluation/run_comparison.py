@@ -162,14 +162,17 @@ def _figures(counts: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in counts.items():
         if name == "measured":
-            found |= {f"measured, {row['name']}": gain(row) for row in value}
+            found |= {f"measured, {row['name']} ({row['questions']:,})": gain(row) for row in value}
         elif isinstance(value, Mapping):
             if {"value", "low", "high"} <= {*value}:
                 if value["value"] is not None:
                     found[name] = "{value:.2f} [{low:.2f}, {high:.2f}]".format(**value)
             else:
                 found |= {f"{name}/{key}": one for key, one in _figures(value).items()}
-        elif isinstance(value, int | float | str) and value != "":
+        elif isinstance(value, str):
+            if value:
+                found[name] = Path(value).name if Path(value).is_absolute() else value
+        elif isinstance(value, int | float):
             found[name] = value
     return found
 

@@ -20,7 +20,7 @@ _LIMITS = """\
 
 def write_student_card(directory: Path, facts: RetrieverFacts) -> None:
     """Write `README.md` and the loss curve into the model's directory."""
-    draw_curves(directory / CURVES, facts.result["history"], "text, squared distance of vectors")
+    draw_curves(directory / CURVES, facts.result["history"], "squared distance of vectors")
     parts = [head(facts, "distilled with medrag"), facts.origin.section("teacher")]
     parts += [_training(facts), _results(facts), _LIMITS]
     (directory / "README.md").write_text("\n".join(parts), encoding="utf-8")
@@ -62,9 +62,10 @@ Teacher → student: {told(result)}.
     if not result["measured"]:
         return table
     asked = (
-        f"\nThe questions were asked of {result['measured'][0]['passages']:,} passages: those of "
-        "their documents, and what\nthe index found for them. No document of theirs was in "
-        "training. The interval is that of the\npaired difference, by bootstrap (95 %).\n"
+        "\nThe questions of each collection were asked of the passages of their documents, and of "
+        f"what the\nindex found for them ({result['measured'][0]['passages']:,} passages in all). "
+        "No document of theirs was in training.\nThe interval is that of the paired difference, by "
+        "bootstrap (95 %).\n"
     )
     more = f"\n{by_collection(result['measured'])}" if len(result["measured"]) > 1 else ""
     return table + asked + more

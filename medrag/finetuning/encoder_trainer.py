@@ -132,7 +132,7 @@ def build_encoder_trainer(
             per_device_train_batch_size=config.batch_size,
             learning_rate=config.learning_rate,
             lr_scheduler_type="cosine",
-            warmup_steps=max(1, len(batches) // 10),
+            warmup_steps=len(batches) // 10,
             weight_decay=0.01,
             use_cpu=resolve_device(config.device).type != "cuda",
             dataloader_pin_memory=False,

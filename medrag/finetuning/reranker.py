@@ -184,6 +184,9 @@ def fit(
     # A step of 32 lists at once takes over 10 GB: a CPU takes them in parts.
     at_once = config.batch_size if on_gpu else math.gcd(config.batch_size, 4)
 
+    lists = _lists(candidates, config)
+    steps = config.max_steps if config.max_steps > 0 else -(-len(lists) // config.batch_size)
+
     with tempfile.TemporaryDirectory() as work:
         trainer = Trainer(
             model=adapted,
@@ -194,7 +197,7 @@ def fit(
                 per_device_train_batch_size=at_once,
                 gradient_accumulation_steps=config.batch_size // at_once,
                 learning_rate=config.learning_rate,
-                warmup_steps=0.1,  # below 1, so a share of all steps
+                warmup_steps=steps // 10,
                 bf16=on_gpu,
                 use_cpu=not on_gpu,
                 dataloader_pin_memory=on_gpu,
@@ -205,7 +208,7 @@ def fit(
                 run_name=run_name,
                 seed=config.seed,
             ),
-            train_dataset=_lists(candidates, config),
+            train_dataset=lists,
             data_collator=collate,
             compute_loss_func=loss,
         )

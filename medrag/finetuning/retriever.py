@@ -55,7 +55,8 @@ class RetrieverResult:
         truncated: passages longer than `max_length` tokens, whose end training did not see.
         teacher: whose ranking was learned; "vectors" for none.
         round_trip: share of written questions that find their passage first, by teacher.
-        share: of the tuned weights in the result; 0: the base was kept.
+        chosen: share of the tuned weights in the mix that the held-out questions chose.
+        share: that of the result; 0: the base was kept.
         curve: nDCG@10 by share, of validation questions of each collection, and of questions
             written from held-out documents.
         measured: nDCG@10 of the test questions before and after, and the difference with its 95 %
@@ -78,6 +79,7 @@ class RetrieverResult:
     truncated: int
     teacher: str
     round_trip: Mapping[str, float]
+    chosen: float
     share: float
     curve: Sequence[Mapping[str, float]]
     measured: Sequence[Mapping[str, Any]]
@@ -181,6 +183,7 @@ def train_retriever(
         truncated=sum(length > config.max_length for length in lengths),
         teacher=material.teacher,
         round_trip=material.round_trip,
+        chosen=mix.share,
         share=share,
         curve=mix.curve,
         measured=measured,

@@ -125,7 +125,6 @@ def train_student(
     directory = Path(config.dir)
     recover_directory(directory)
     work = directory / "checkpoints"
-    Run(work, _identity(config))
     material = _gather(config)
     teacher, base = load_encoder(material.base_model, config.device, "distil.teacher")
     student, _ = load_encoder(material.base_model, config.device, "distil.teacher")
@@ -139,6 +138,7 @@ def train_student(
             f"the index of {config.dataset} has no passages but those of held-out documents; index "
             "more documents, or give dataset.test_share and dataset.validation_share lower values"
         )
+    Run(work, _identity(config))
     trainer = build_encoder_trainer(
         config,
         student,

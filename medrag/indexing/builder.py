@@ -146,9 +146,12 @@ class IndexBuilder:
                 for name in now
                 if was.get(name) != now[name]
             )
+            model = self._config.embedder.model
+            again = REBUILD_INDEX.format(dir=self._directory)
+            again += f" embedder.model={model}" if model else ""
             raise MismatchError(
                 f"{self._directory} was made with other settings ({differing}); rebuild it: "
-                f"{REBUILD_INDEX.format(dir=self._directory)}, or choose another index.dir"
+                f"{again}, or choose another index.dir"
             )
         with writer.transaction():
             writer.forget_all()

@@ -68,6 +68,7 @@ class Shares:
         ({"a": [0.7, 0.6, 0.5, 0.4, 0.3]}, 0.0),
         ({"a": [0.7, 0.8, 0.9, 0.9, 0.9], "b": [0.9, 0.8, 0.8, 0.8, 0.8]}, 0.0),
         ({"a": [0.7] * 5}, 0.0),  # of equal ones, the base
+        ({"a": [0.7, 0.8, 0.9, 0.903, 0.904]}, 0.5),  # as good, and nearer to the base
         # What is within the error of a hundred questions is no loss.
         ({"a": [0.7, 0.8, 0.9, 0.9, 0.9], "b": [0.9, 0.899, 0.898, 0.8, 0.8]}, 0.5),
     ],

@@ -133,7 +133,7 @@ def test_a_diverging_run_leaves_the_old_model(root: Path, tmp_path: Path) -> Non
 def test_the_base_is_kept_when_it_is_not_beaten(root: Path, tmp_path: Path, tiny: Path) -> None:
     config = settings(root, tmp_path, learning_rate=1e-12)
     result = train(config)
-    assert result.share == 0.0
+    assert result.share == result.chosen == 0.0
     assert result.measured[0]["difference"] == 0.0
     one, other = (load_file(Path(f) / "model.safetensors") for f in (config.dir, str(tiny)))
     for name in other:
