@@ -31,7 +31,16 @@ from .finetuning import quiet_libraries
 from .finetuning.gguf_export import write_gguf
 from .finetuning.merging import Merged, merge_adapter, save_merged
 from .generation.loading import load_tokenizer
-from .manifest import Artefact, Manifest, Parent, is_current, kind_of, open_artefact
+from .manifest import (
+    MANIFEST,
+    Artefact,
+    Manifest,
+    Parent,
+    is_current,
+    kind_of,
+    open_artefact,
+    read_manifest,
+)
 from .progress import console
 from .terminal import plain
 from .workplace import check_place
@@ -76,6 +85,7 @@ def run(config: Config, model: Path) -> ExportReport:
     if found := made.found():
         return ExportReport(made.directory, dict(found.counts), up_to_date=True)
     check_place(made.directory, made.kind, "export.dir")
+    _check_name(made.directory, kind, model)
     quiet_libraries()
     counts: dict[str, Any] = {}
     with made.replacing(counts) as fresh:
@@ -86,6 +96,18 @@ def run(config: Config, model: Path) -> ExportReport:
         facts = ExportFacts(made.directory.name, kind, manifest, counts)
         write_export_card(fresh, model / "README.md", facts)
     return ExportReport(made.directory, counts)
+
+
+def _check_name(directory: Path, kind: str, model: Path) -> None:
+    """Refuse to replace the export of another model of the same name."""
+    if not (directory / MANIFEST).is_file():
+        return
+    old = read_manifest(directory, "export").parents.get(kind)
+    if old is None or Path(old.path).resolve() != model.resolve():
+        raise ConfigError(
+            f"{directory} is the export of {old.path if old else 'another model'}; choose another "
+            "folder with export.dir="
+        )
 
 
 def _adapter(config: Config, model: Path, manifest: Manifest, fresh: Path) -> dict[str, Any]:
@@ -124,7 +146,9 @@ def _held_out(manifest: Manifest, most: int) -> list[dict[str, Any]]:
 
 def _retriever(model: Path, fresh: Path) -> dict[str, Any]:
     own = fresh / "sentence-transformers"
-    of_medrag = shutil.ignore_patterns("manifest.json", "README.md", "history.json", "*.png")
+    of_medrag = shutil.ignore_patterns(
+        "manifest.json", "README.md", "history.json", "*.png", "wandb.json", "checkpoints"
+    )
     shutil.copytree(model, own, ignore=of_medrag)
     graph = converted(ModelFolder(str(model)), Backend.onnxruntime)
     (fresh / "onnx").mkdir()

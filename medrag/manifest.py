@@ -258,7 +258,7 @@ def kind_of(directory: Path) -> str:
         kind = str(json.loads(path.read_text(encoding="utf-8"))["kind"])
     except FileNotFoundError as error:
         raise ArtefactError(f"{directory} is no artefact of medrag: no {MANIFEST}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtefactError(f"{path} cannot be read ({error})") from error
     if kind not in MADE_BY:
         raise ArtefactError(f"{path} is of a kind that medrag does not know: {kind}")

@@ -27,6 +27,7 @@ from .evaluation.run_comparison import (
     tables,
     write_comparison,
 )
+from .manifest import fingerprint
 from .progress import results
 from .terminal import plain
 
@@ -34,6 +35,7 @@ _USE = (
     "python -m medrag.runs [compare A B … | lineage A | affected DOCUMENT] [runs.dir=DIR]; A and B "
     "are folders"
 )
+_NAME = 100  # characters of the name of a comparison
 _SETTINGS = 5  # that are listed; `compare` shows all
 _ROWS = 20  # ids of rows that are shown for each split
 
@@ -117,6 +119,10 @@ def _compare(some: Sequence[Found], root: Path) -> None:
     for table in tables(comparison):
         out.print(table)
     name = "-vs-".join(one.directory.name for one in some)
+    if len(name) > _NAME:
+        name = (
+            f"{some[0].directory.name[:_NAME]}-and-{len(some) - 1}-others-{fingerprint(name)[:8]}"
+        )
     page, picture = write_comparison(root / "comparisons" / name, comparison)
     out.print(f"as a page: {page}", markup=False)
     if picture:

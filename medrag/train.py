@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rich.table import Table
 from .cli import launch
 from .config import Config, TrainTarget
 from .embedding.local.folder import locate
-from .errors import ArtefactError, ConfigError, MismatchError, PreflightError
+from .errors import ArtefactError, ConfigError, MedragError, MismatchError, PreflightError
 from .evaluation.adapters import REPLIES, measure_adapter, replies_table
 from .evaluation.held_out import Scores, scores_table
 from .evaluation.loss_curves import CURVES, HISTORY
@@ -32,10 +32,12 @@ from .finetuning.student import train_student
 from .finetuning.tiny import TINY
 from .hardware import is_main_process
 from .manifest import (
+    MANIFEST,
     Artefact,
     Manifest,
     Parent,
     file_sha256,
+    kind_of,
     model_identity,
     open_artefact,
     read_manifest,
@@ -43,6 +45,7 @@ from .manifest import (
 from .progress import console, peak_mb
 from .retrieval.cross_encoder import PACKAGED, RERANKER
 from .stores import open_index
+from .terminal import plain
 from .tracking import Resumable, track
 from .workplace import check_place, sole_writer
 
@@ -237,6 +240,12 @@ def _artefact(
     directory, folder = Path(settings.pop("dir")), settings.pop("dataset")
     dataset = Parent(folder, open_artefact(Path(folder), "dataset").fingerprint)
     parents = {"dataset": dataset, **(parents or {})}
+    if (Path(base) / MANIFEST).is_file():  # a tuned model, which is tuned further
+        if Path(base).resolve() == directory.resolve():
+            raise ConfigError(f"{base} is the model to start from; choose another folder for this")
+        with suppress(MedragError):
+            of_base = kind_of(Path(base))
+            parents[of_base] = Parent(base, read_manifest(Path(base), of_base).fingerprint)
     return Artefact(
         kind=kind,
         directory=directory,
@@ -311,7 +320,9 @@ def summary_table(report: TrainReport) -> Table:
     """The result of a training, for the terminal."""
     state = " (up to date)" if report.up_to_date else ""
     table = Table(
-        title=f"{report.kind} in {report.directory}{state}", title_justify="left", show_header=False
+        title=plain(f"{report.kind} in {report.directory}{state}"),
+        title_justify="left",
+        show_header=False,
     )
     counts = report.counts
     if report.dry_run:
@@ -360,12 +371,12 @@ def summary_table(report: TrainReport) -> Table:
             table.add_row("tuned weights in the mix", f"{counts['share']:.0%}")
         table.add_row("teacher → student" if is_student else "measured", told(counts))
         for row in counts["measured"][1:]:
-            table.add_row(f"  {row['name']}", gain(row))
-        use = f"embedder.model={report.directory} index.dir=NEW_DIR"
+            table.add_row(plain(f"  {row['name']}"), gain(row))
+        use = plain(f"embedder.model={report.directory} index.dir=NEW_DIR")
         table.add_row("to use it", use if counts.get("share", 1.0) else "no need: it is its base")
     if report.kind == "reranker":
         table.add_row("measured", reranking_gain(counts["measured"]))
-        table.add_row("to use it", f"retriever.reranker={report.directory}")
+        table.add_row("to use it", plain(f"retriever.reranker={report.directory}"))
     return table
 
 

@@ -133,7 +133,12 @@ def test_a_retriever_is_loaded_without_medrag(tmp_path: Path) -> None:
     model = tmp_path / "retriever"
     shutil.copytree(TextEmbedder(EmbedderConfig()).folder, model)
     Artefact("retriever", model, {}, {"seed": 1}, {}).seal(model, {})
+    (model / "README.md").write_text("A card.\n\n![loss curve](loss.png)\n", encoding="utf-8")
+    (model / "checkpoints").mkdir()  # of a training that was interrupted
+    (model / "checkpoints/lists.json").write_text("[]", encoding="utf-8")
     folder = export.run(exporting(tmp_path), model).directory
+    assert not [*folder.rglob("checkpoints")]
+    assert "](" not in (folder / "README.md").read_text(encoding="utf-8")
     texts = ["What prevents gout?", "Allopurinol lowers uric acid and prevents attacks of gout."]
     wanted = TextEmbedder(EmbedderConfig(device=Device.cpu)).embed(texts)
     whole = SentenceTransformer(str(folder / "sentence-transformers"), local_files_only=True)
@@ -141,11 +146,22 @@ def test_a_retriever_is_loaded_without_medrag(tmp_path: Path) -> None:
 
     session = onnxruntime.InferenceSession(folder / "onnx/model_int8.onnx")
     tokenizer = Tokenizer.from_file(str(folder / "onnx/tokenizer.json"))
-    tokenizer.no_padding()
+    assert len(tokenizer.encode(" ".join(texts * 100)).ids) == whole.max_seq_length
     for text, right in zip(texts, wanted, strict=True):
         ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
         (vector,) = session.run(None, {"ids": ids})
         assert float(vector[0] @ right) > 0.98
+
+
+def test_another_model_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
+    for place in ("one", "two"):
+        model = tmp_path / place / "retriever"
+        shutil.copytree(TextEmbedder(EmbedderConfig()).folder, model)
+        Artefact("retriever", model, {}, {"seed": place}, {}).seal(model, {})
+    export.run(exporting(tmp_path), tmp_path / "one/retriever")
+    with pytest.raises(ConfigError, match=r"is the export of .*one/retriever; choose another"):
+        export.run(exporting(tmp_path), tmp_path / "two/retriever")
+    assert export.run(exporting(tmp_path), tmp_path / "one/retriever").up_to_date
 
 
 def test_what_cannot_be_exported(adapter: Path, tmp_path: Path) -> None:

@@ -260,6 +260,18 @@ def test_a_student_has_learned_the_texts_of_the_index(
         assert "seed-1" not in said
 
 
+def test_a_long_comparison_has_a_short_name(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    folders = [f"{copy}/out/models/seed-1"]
+    for number in range(12):
+        folders.append(f"{copy}/out/models/retriever-with-a-long-name-{number}")
+        shutil.copytree(folders[0], folders[-1])
+    assert "seed-1-and-12-others-" in asked(copy, capsys, "compare", *folders)
+
+
 def test_what_cannot_be_asked_for(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"compare A B … . lineage A"):
         runs.run(composed(root), ["compair", "a"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from html import escape
 from textwrap import shorten
 
 from ..stores import IndexReader
@@ -28,7 +29,8 @@ def licences(index: IndexReader, documents: Iterable[str]) -> dict[str, int]:
 
 def _licence(metadata: Mapping[str, object]) -> str:
     named = {name.lower(): value for name, value in metadata.items()}
-    told = next((str(named[name]).strip() for name in _FIELDS if named.get(name)), "")
+    value = next((named[name] for name in _FIELDS if named.get(name)), "")
+    told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     if found := _CREATIVE_COMMONS.search(told):
         return f"CC {found[1].upper()} {found[2]}"
     if found := _PUBLIC_DOMAIN.search(told):
@@ -39,5 +41,6 @@ def _licence(metadata: Mapping[str, object]) -> str:
 def told(found: Mapping[str, int]) -> str:
     """In one line: "CC BY 4.0 (12 documents), not stated (3)"."""
     return ", ".join(
-        f"{name} ({count:,} document{'s' if count != 1 else ''})" for name, count in found.items()
+        f"{escape(name)} ({count:,} document{'s' if count != 1 else ''})"
+        for name, count in found.items()
     )

@@ -218,10 +218,13 @@ def _how(child: Found, source: Affected) -> str:
         # A dataset has been looked through; an encoder also learns from the index.
         if child.kind == "evaluation":
             return f"asked {origin.directory}"
-        if child.manifest.settings.get("max_texts"):  # a student
+        settings = child.manifest.settings
+        if child.kind == "retriever" and settings.get("max_texts"):  # a student
             return f"learned passages of {origin.directory}, perhaps of it"
-        if child.kind == "retriever" and child.manifest.settings.get("written_questions"):
-            return f"questions were written from {origin.directory}, perhaps from it"
+        if child.kind == "retriever" and (
+            settings.get("written_questions") or settings.get("negatives")
+        ):
+            return f"learned from passages of {origin.directory}, perhaps of it"
         return ""
     if child.kind == "dataset":
         return ""  # its rows have been looked through

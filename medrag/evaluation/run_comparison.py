@@ -224,7 +224,7 @@ def tables(one: Comparison) -> Iterator[Table]:
             for name in ("", *one.names):
                 table.add_column(plain(name), overflow="fold")
             for line in lines:
-                table.add_row(line.name, *map(plain, line.values))
+                table.add_row(plain(line.name), *map(plain, line.values))
             yield table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ from ..types import Hit
 from . import load_dataset
 from .held_out_ranking import Asked
 
+_RUN = 5  # words
+_NEAR_COPY = 0.8  # share of its runs of words that a copy has in common with held-out passages
+
 # A question, the passage that answers it, and the ids of the documents that do.
 Pair = tuple[str, Hit, tuple[str, ...]]
 
@@ -34,6 +37,7 @@ class DatasetIndex:
         base_model: the encoder of the index, or the one that was asked for.
         splits: rows by split.
         held_out: documents of validation and test, of which training must see nothing.
+        held_out_runs: hashes of the runs of words of their passages, to know copies by.
     """
 
     base_model: str
@@ -42,6 +46,7 @@ class DatasetIndex:
     retriever: Retriever
     chunker: Chunker
     held_out: frozenset[str]
+    held_out_runs: frozenset[int]
 
     def text(self, hit: Hit) -> str:
         """A passage as the index embeds it."""
@@ -51,6 +56,13 @@ class DatasetIndex:
         """The chunk of a document that holds a character offset."""
         hits = self.index.hits(self.index.document_chunk_ids(document)).values()
         return next((hit for hit in hits if hit.start <= start < hit.end), None)
+
+    def is_held_out(self, hit: Hit) -> bool:
+        """Whether a passage is of a document of validation or test, or a near copy of one."""
+        if not self.held_out.isdisjoint((hit.document, *hit.duplicates)):
+            return True
+        found = _runs(hit.text)
+        return len(found & self.held_out_runs) >= _NEAR_COPY * len(found)
 
     def written(self, number: int, seed: int) -> tuple[list[Pair], list[Asked]]:
         """Questions that rules write from the index: of documents to train on, and held-out ones.
@@ -67,9 +79,27 @@ class DatasetIndex:
             (document,) = example.documents
             if document in self.held_out:
                 others.append(Asked(example.question, frozenset({document})))
-            elif passage := self.passage_at(document, _place(example.id)):
+            elif (
+                passage := self.passage_at(document, _place(example.id))
+            ) and not self.is_held_out(passage):
                 training.append((example.question, passage, (document,)))
         return training, others
+
+
+def _runs(text: str) -> set[int]:
+    """Hashes of all runs of words of a text."""
+    words = text.casefold().split()
+    count = max(1, len(words) - _RUN + 1)
+    return {hash(" ".join(words[start : start + _RUN])) for start in range(count)}
+
+
+def _runs_of(index: IndexReader, documents: Iterable[str]) -> frozenset[int]:
+    return frozenset(
+        run
+        for document in documents
+        for hit in index.hits(index.document_chunk_ids(document)).values()
+        for run in _runs(hit.text)
+    )
 
 
 def _place(id_: str) -> int:
@@ -104,16 +134,18 @@ def open_dataset_index(folder: str, model: str, setting: str) -> Iterator[Datase
                 f"the index {parent.path} has changed since the dataset {folder} was made from it; "
                 "rebuild the dataset"
             )
+        held_out = frozenset(
+            document
+            for split in ("validation", "test")
+            for row in splits.get(split, ())
+            for document in row["documents"]
+        )
         yield DatasetIndex(
             base_model=model or settings.embedder.model,
             splits=splits,
             index=index,
             retriever=Retriever(index, open_embedder(settings.embedder), RetrieverConfig()),
             chunker=Chunker(TextEmbedder(settings.embedder), settings.chunking.max_tokens),
-            held_out=frozenset(
-                document
-                for split in ("validation", "test")
-                for row in splits.get(split, ())
-                for document in row["documents"]
-            ),
+            held_out=held_out,
+            held_out_runs=_runs_of(index, held_out),
         )

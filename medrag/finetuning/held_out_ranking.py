@@ -154,9 +154,10 @@ def asked_in(rows: Iterable[Mapping[str, object]], most: int) -> dict[str, list[
 
 
 def _collection(document: str) -> str:
-    """The file of many documents, or the folder of one: "notes.jsonl#7", "guidelines/gout.txt"."""
+    """The file of many documents, or the folder of one: "notes.jsonl", "guidelines/", "files"."""
     file, _, inside = document.partition("#")
-    return file if inside else file.rpartition("/")[0] or "files"
+    folder = "".join(file.rpartition("/")[:2])
+    return file if inside else folder or "files"
 
 
 def _hash(text: str) -> str:

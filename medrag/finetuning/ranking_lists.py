@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -45,7 +45,7 @@ class ListMaker:
         embedded_text: the text that the index embeds for a chunk.
         teacher: scores for passages of a question, higher is better; None for no scores.
         negatives: how many there are in each list.
-        held_out: documents that training must not see.
+        is_held_out: whether training must not see a passage.
         spare: passages of other questions, from which negatives are drawn where the index has too
             few that are clearly below the answer.
 
@@ -59,7 +59,7 @@ class ListMaker:
         embedded_text: Callable[[Hit], str],
         teacher: Callable[[str, Sequence[Hit]], Sequence[float]] | None,
         negatives: int,
-        held_out: Set[str],
+        is_held_out: Callable[[Hit], bool],
         spare: Sequence[Hit],
     ) -> None:
         self.topped_up = 0
@@ -67,7 +67,7 @@ class ListMaker:
         self._text = embedded_text
         self._teacher = teacher
         self._negatives = negatives
-        self._held_out = held_out
+        self._is_held_out = is_held_out
         self._spare = spare
 
     def make(self, question: str, passage: Hit, documents: Iterable[str]) -> RankingList | None:
@@ -105,7 +105,7 @@ class ListMaker:
         found: list[Hit] = []
         for hit in self._retriever.retrieve(question, _LOOKED_AT):
             names = (hit.document, *hit.duplicates)
-            if not (gold.isdisjoint(names) and self._held_out.isdisjoint(names)):
+            if not gold.isdisjoint(names) or self._is_held_out(hit):
                 continue
             if (hit.similarity or 0.0) <= most and not gist.is_same(Gist(hit.text)):
                 found.append(hit)

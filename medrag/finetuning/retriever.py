@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..config import RetrieverTuneConfig
-from ..embedding.local.folder import ModelFolder
-from ..errors import ArtefactError, DivergenceError
+from ..embedding.local.folder import ModelFolder, locate
+from ..errors import ArtefactError, ConfigError, DivergenceError
 from ..generation.loading import resolve_device
 from ..hardware import cpu_has_bf16, release_memory
 from ..manifest import (
@@ -30,7 +28,7 @@ from .held_out_ranking import HeldOutRanking, compare
 from .list_loss import list_loss_class
 from .ranking_lists import Batches, RankingList, plan_batches
 from .retriever_material import gather
-from .running import check_finite, train_to_the_end
+from .running import check_finite, tenths, train_to_the_end
 from .weight_mixing import Encoder, Mix, Prompts, choose_mix
 
 _AT_ONCE = 16  # texts of a forward pass on a CPU; memory grows with it
@@ -124,6 +122,9 @@ def train_retriever(
     """
     started = time.monotonic()
     quiet_libraries()
+    setting = "retriever_tuning.base_model"
+    if config.base_model:
+        locate(config.base_model, setting)  # before the long work
     directory = Path(config.dir)
     recover_directory(directory)
     work = directory / "checkpoints"
@@ -141,8 +142,12 @@ def train_retriever(
             "build the dataset from more questions that name their documents, or lower "
             "retriever_tuning.negatives"
         )
-    setting = "retriever_tuning.base_model"
     model, base = load_encoder(material.base_model, config.device, setting)
+    width = model.get_sentence_embedding_dimension()
+    if any(length > width for length in config.dimensions):
+        raise ConfigError(
+            f"retriever_tuning.dimensions={config.dimensions}: the vectors have {width} numbers"
+        )
     files = ModelFolder(material.base_model, setting)
     prompts = Prompts(files.query_prompt, files.document_prompt)
     start = {name: one.detach().clone() for name, one in model.state_dict().items()}
@@ -150,6 +155,7 @@ def train_retriever(
     try:
         before = train_to_the_end(trainer, work, "tuning")
         check_finite(trainer)
+        first_loss, train_loss = tenths(trainer, slack=0.5)
     except DivergenceError:
         shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
         raise
@@ -157,8 +163,6 @@ def train_retriever(
     del trainer  # with its optimiser and gradients
     model.zero_grad()
     release_memory()
-    losses = [entry["loss"] for entry in history if "loss" in entry]
-    tenth = -(-len(losses) // 10)
     encoder = Encoder(model, start, prompts)
     mix = choose_mix(encoder, material.sets) if material.sets else Mix(1.0, [])
     measured = _measure(encoder, mix, material.test)
@@ -171,8 +175,8 @@ def train_retriever(
         base_model=str(base),
         steps=steps,
         steps_before=before.global_step,
-        first_loss=float(np.mean(losses[:tenth])),
-        train_loss=float(np.mean(losses[-tenth:])),
+        first_loss=first_loss,
+        train_loss=train_loss,
         asked=material.asked,
         written=material.written,
         skipped_rows=material.skipped_rows,

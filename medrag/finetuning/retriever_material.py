@@ -70,7 +70,7 @@ def gather(config: RetrieverTuneConfig, work: Path) -> Material:
             _keep(material, work / "lists.json")
         most = config.held_out_questions
         validation = asked_in(opened.splits.get("validation", ()), most)
-        if others:
+        if others and most:
             validation[WRITTEN] = others[: min(_OTHERS, most)]
         test = asked_in(opened.splits.get("test", ()), most)
         for asked, sets in ((validation, material.sets), (test, material.test)):
@@ -85,7 +85,8 @@ def _pairs(rows: Iterable[Mapping[str, Any]], opened: DatasetIndex) -> Iterator[
         passage = row["passage"]
         if not passage["document"] or passage["altered"] or row["shares"]:
             continue
-        if hit := opened.passage_at(passage["document"], passage["start"]):
+        hit = opened.passage_at(passage["document"], passage["start"])
+        if hit and not opened.is_held_out(hit):
             yield row["question"], hit, tuple(row["documents"])
 
 
@@ -110,7 +111,7 @@ def _add_lists(
         opened.text,
         teacher.rank,
         config.negatives,
-        held_out=opened.held_out,
+        is_held_out=opened.is_held_out,
         spare=[passage for _, passage, _ in pairs],
     )
     with progress("lists", len(pairs), "questions") as advance:
@@ -138,7 +139,10 @@ def _restore(material: Material, file: Path) -> bool:
     """Read what an interrupted run has kept; false if it has not come so far."""
     if not file.is_file():
         return False
-    kept = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return False  # damaged: it is made again
     for name in _KEPT:
         setattr(material, name, kept[name])
     material.lists = [

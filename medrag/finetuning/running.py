@@ -12,7 +12,7 @@ from ..config import FineTuneConfig
 from ..errors import DivergenceError, MedragError
 from ..hardware import is_main_process
 from . import watched
-from .checkpoints import Run, latest_checkpoint
+from .checkpoints import Run, latest_checkpoint, read_weights
 from .guards import early_stopped, stop_requests
 from .planning import all_steps, steps_that_fit
 
@@ -55,7 +55,8 @@ def train_to_the_end(trainer: Any, work: Path, description: str = "training") ->
         before = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         if is_main_process():
             logger.warning("continuing the interrupted run after step %d", before.global_step)
-    if _is_over(before, trainer):  # it was stopped before its adapter was sealed
+    if checkpoint and _is_over(before, trainer):  # it was stopped before its model was sealed
+        read_weights(checkpoint, trainer.model)
         trainer.state = before
         return before
     with stop_requests() as trainer.stop, watched(trainer, description):
@@ -83,6 +84,26 @@ def check_weights(trainer: Any) -> None:
     if trainer.eval_dataset is None:
         some = trainer.train_dataset.select(range(min(16, len(trainer.train_dataset))))
         trainer.guard.final(trainer.state.global_step, trainer.mean_loss(some))
+
+
+def tenths(trainer: Any, slack: float) -> tuple[float, float]:
+    """Mean loss of the first and of the last tenth of the steps.
+
+    Args:
+        slack: how much the loss may rise, beside half of the first.
+
+    Raises:
+        DivergenceError: it has risen more than that.
+    """
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    tenth = -(-len(losses) // 10)
+    first, last = (sum(some) / tenth for some in (losses[:tenth], losses[-tenth:]))
+    if last > 1.5 * first + slack:
+        raise DivergenceError(
+            f"the loss rose from {first:.3f} to {last:.3f}; nothing was saved. Lower "
+            f"{trainer.guard.setting} (now {trainer.args.learning_rate:g})"
+        )
+    return first, last
 
 
 def check_finite(trainer: Any) -> None:

@@ -12,8 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..config import DistilConfig
 from ..embedding.local.folder import ModelFolder
 from ..errors import ArtefactError, ConfigError, DivergenceError
@@ -32,7 +30,7 @@ from .dataset_index import DatasetIndex, open_dataset_index
 from .encoder_trainer import build_encoder_trainer, load_encoder, save_encoder, tokenised
 from .held_out_ranking import Asked, HeldOutRanking, asked_in, compare
 from .retriever_material import WRITTEN
-from .running import check_finite, train_to_the_end
+from .running import check_finite, tenths, train_to_the_end
 from .weight_mixing import Encoder, Prompts
 
 if TYPE_CHECKING:
@@ -154,12 +152,11 @@ def train_student(
     try:
         before = train_to_the_end(trainer, work, "distilling")
         check_finite(trainer)
+        first_loss, train_loss = tenths(trainer, slack=0.1)
     except DivergenceError:
         shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
         raise
     history = trainer.state.log_history
-    losses = [entry["loss"] for entry in history if "loss" in entry]
-    tenth = -(-len(losses) // 10)
     encoders = [Encoder(model, model.state_dict(), prompts) for model in (teacher, student)]
     values: list[dict[str, dict[str, float]]] = [{}, {}]
     with progress("measuring", len(material.test), "sets") as advance:
@@ -172,8 +169,8 @@ def train_student(
         base_model=str(base),
         steps=trainer.state.global_step,
         steps_before=before.global_step,
-        first_loss=float(np.mean(losses[:tenth])),
-        train_loss=float(np.mean(losses[-tenth:])),
+        first_loss=first_loss,
+        train_loss=train_loss,
         passages=len(material.passages),
         questions=len(material.questions),
         layers=config.layers,
@@ -220,7 +217,7 @@ def _gather(config: DistilConfig) -> _Material:
         questions = dict.fromkeys([*asked, *(question for question, _, _ in written)])
         passages = [*_passages(opened, config)]
         test = asked_in(opened.splits.get("test", ()), config.held_out_questions)
-        if others:
+        if others and config.held_out_questions:
             test[WRITTEN] = others[: config.held_out_questions]
         return _Material(opened.base_model, passages, [*questions], _rankings(test, opened))
 
@@ -239,7 +236,7 @@ def _passages(opened: DatasetIndex, config: DistilConfig) -> Iterator[str]:
     for id_ in sorted(ids, key=lambda id_: sha256(f"{config.seed}\0{id_}".encode()).digest()):
         chunks = opened.index.document_chunk_ids(id_)[:left]
         for hit in opened.index.hits(chunks).values():
-            if opened.held_out.isdisjoint(hit.duplicates):
+            if not opened.is_held_out(hit):
                 yield opened.text(hit)
         left -= len(chunks)
         if not left:

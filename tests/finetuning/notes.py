@@ -25,9 +25,18 @@ def text(number: int) -> str:
     return f"{drug(number).title()} is a {look} tablet that is taken in the morning."
 
 
-def notes_with_dataset(root: Path, encoder: Path) -> Path:
-    """48 notes, their index by an encoder, and a dataset of a question about each."""
+def notes_with_dataset(root: Path, encoder: Path, copies: bool = False) -> Path:
+    """48 notes, their index by an encoder, and a dataset of a question about each.
+
+    Args:
+        copies: add a near copy of each note, which no question names.
+    """
     notes = [{"id": drug(n), "title": drug(n).title(), "text": text(n)} for n in range(48)]
+    if copies:
+        notes += [
+            {"id": f"copy-{n}", "title": "Tablets", "text": f"Note {n}. {text(n)}"}
+            for n in range(48)
+        ]
     questions = [
         {"question": f"How does {drug(n)} look?", "answer": text(n), "documents": [drug(n)]}
         for n in range(48)

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,9 +27,10 @@ from medrag.config import (
 )
 from medrag.embedding import open_embedder
 from medrag.embedding.local.embedder import TextEmbedder
-from medrag.errors import DivergenceError, MismatchError
+from medrag.errors import ConfigError, DivergenceError, MismatchError, ModelError
 from medrag.finetuning.retriever import RetrieverResult, train_retriever
 from medrag.finetuning.retriever_material import gather
+from medrag.finetuning.running import tenths
 from medrag.finetuning.teachers import choose_teacher
 from medrag.indexing import IndexBuilder, config_from_manifest
 from medrag.retrieval import Retriever
@@ -120,6 +123,27 @@ def test_a_stopped_run_goes_on_with_the_same_losses(root: Path, tmp_path: Path) 
     assert not (Path(config.dir) / "checkpoints").exists()
 
 
+def test_a_run_that_was_killed_after_its_last_step_keeps_what_it_learned(
+    root: Path, tmp_path: Path
+) -> None:
+    config = settings(root, tmp_path / "killed", max_steps=6)
+    undisturbed = replace(config, dir=str(tmp_path / "undisturbed" / "retriever"))
+    wanted = train(undisturbed)
+    process, messages, told = start_training(config)
+    until(messages, 6, {})
+    last = Path(config.dir) / "checkpoints" / "step-6"
+    while process.is_alive() and not last.is_dir():
+        time.sleep(0.01)
+    process.kill()
+    process.join(60)
+    result = train(config)
+    assert result.train_loss == pytest.approx(wanted.train_loss, rel=1e-6), told.read_text()
+    assert result.chosen == wanted.chosen
+    one, other = (load_file(Path(c.dir) / "model.safetensors") for c in (config, undisturbed))
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], rtol=1e-5, atol=1e-6)
+
+
 def test_a_diverging_run_leaves_the_old_model(root: Path, tmp_path: Path) -> None:
     config = settings(root, tmp_path, learning_rate=1e8)
     old = tmp_path / "retriever" / "old"
@@ -128,6 +152,20 @@ def test_a_diverging_run_leaves_the_old_model(root: Path, tmp_path: Path) -> Non
     with pytest.raises(DivergenceError, match=r"lower retriever_tuning\.learning_rate \(now 1e"):
         train(config)
     assert [path.name for path in old.parent.iterdir()] == ["old"]
+
+
+def test_a_loss_that_has_risen_is_a_divergence() -> None:
+    def trainer(*losses: float) -> SimpleNamespace:
+        state = SimpleNamespace(log_history=[{"loss": loss} for loss in losses])
+        guard, args = SimpleNamespace(setting="a.b"), SimpleNamespace(learning_rate=0.5)
+        return SimpleNamespace(state=state, guard=guard, args=args)
+
+    assert tenths(trainer(*[2.0] * 10, *[1.0] * 10), 0.1) == (2.0, 1.0)
+    assert tenths(trainer(0.001, 0.4), 0.5) == (0.001, 0.4)  # batches differ
+    with pytest.raises(
+        DivergenceError, match=r"rose from 0\.716 to 1\.258.* Lower a\.b \(now 0\.5"
+    ):
+        tenths(trainer(0.716, 1.258), 0.1)
 
 
 def test_the_base_is_kept_when_it_is_not_beaten(root: Path, tmp_path: Path, tiny: Path) -> None:
@@ -152,9 +190,43 @@ def test_nothing_of_held_out_documents_is_seen(root: Path, tmp_path: Path) -> No
     assert held_out
     seen = {name for one in material.lists for name in one.shown | one.answers}
     assert not held_out & seen
-    texts = {text(number) for number in range(48) if drug(number) in held_out}
-    assert not texts & seen
+    texts = {text(number) for number in range(48) if f"notes.jsonl#{drug(number)}" in held_out}
+    assert texts
+    assert not [one for one in seen for part in texts if part in one]
     assert material.test
+
+
+def test_copies_of_held_out_documents_are_not_seen_either(tmp_path: Path, tiny: Path) -> None:
+    root = notes_with_dataset(tmp_path, tiny, copies=True)
+    config = settings(root, tmp_path, written_questions=200, negatives=2)
+    material = gather(config, tmp_path)
+    held_out = {
+        document
+        for split in ("validation", "test")
+        for line in (root / "dataset" / f"{split}.jsonl").open(encoding="utf-8")
+        for document in json.loads(line)["documents"]
+    }
+    texts = {text(number) for number in range(48) if f"notes.jsonl#{drug(number)}" in held_out}
+    assert texts
+    assert material.lists
+    for one in material.lists:
+        assert not [passage for passage in one.passages if any(part in passage for part in texts)]
+
+
+def test_nothing_is_measured_without_held_out_questions(root: Path, tmp_path: Path) -> None:
+    config = settings(root, tmp_path, written_questions=40, held_out_questions=0, max_steps=2)
+    result = train(config)
+    assert (result.measured, result.curve, result.share) == ([], [], 1.0)
+
+
+def test_vectors_have_no_more_numbers_than_the_model(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the vectors have 16 numbers"):
+        train(settings(root, tmp_path, dimensions=[32]))
+
+
+def test_a_base_that_is_not_there_is_refused_at_once(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"retriever_tuning\.base_model"):
+        train(settings(root, tmp_path, base_model="/nowhere", dataset=str(tmp_path / "none")))
 
 
 def test_an_index_that_has_changed_is_refused(root: Path, tmp_path: Path) -> None:

@@ -117,9 +117,23 @@ def test_a_teacher_with_too_few_layers_is_refused(root: Path, tmp_path: Path) ->
 
 
 def test_a_diverging_run_leaves_nothing(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(DivergenceError, match=r"lower distil\.learning_rate"):
+    with pytest.raises(DivergenceError, match=r"(?i)lower distil\.learning_rate"):
         train(settings(root, tmp_path, learning_rate=1e8))
     assert not [*tmp_path.rglob("*.safetensors")]
+
+
+def test_nothing_is_measured_without_held_out_questions(root: Path, tmp_path: Path) -> None:
+    assert train(settings(root, tmp_path, max_steps=2, held_out_questions=0)).measured == []
+
+
+def test_a_student_does_not_replace_its_teacher(root: Path, tmp_path: Path) -> None:
+    config = Config(distil=settings(root, tmp_path, max_steps=3))
+    config.train.target = TrainTarget.student
+    config.tracking.wandb = "disabled"
+    run(config)
+    config.distil = replace(config.distil, teacher=config.distil.dir)
+    with pytest.raises(ConfigError, match="choose another folder"):
+        run(config)
 
 
 def test_the_stage_seals_it_with_a_card_and_a_lineage(root: Path, tmp_path: Path) -> None:
