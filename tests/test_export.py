@@ -132,8 +132,8 @@ def test_another_base_is_refused(adapter: Path, tmp_path: Path) -> None:
 def test_a_retriever_is_loaded_without_medrag(tmp_path: Path) -> None:
     model = tmp_path / "retriever"
     shutil.copytree(TextEmbedder(EmbedderConfig()).folder, model)
-    Artefact("retriever", model, {}, {"seed": 1}, {}).seal(model, {})
     (model / "README.md").write_text("A card.\n\n![loss curve](loss.png)\n", encoding="utf-8")
+    Artefact("retriever", model, {}, {"seed": 1}, {}).seal(model, {})
     (model / "checkpoints").mkdir()  # of a training that was interrupted
     (model / "checkpoints/lists.json").write_text("[]", encoding="utf-8")
     folder = export.run(exporting(tmp_path), model).directory
