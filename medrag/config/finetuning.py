@@ -142,7 +142,7 @@ class RetrieverTuneConfig:
     negatives: int = 1  # passages of each question that are near the answer and do not answer
     written_questions: int = 1000  # that are written from the index by rules, beside the dataset's
     distillation: float = 0.5  # weight of a teacher's ranking, beside the contrastive loss
-    max_length: int = 128  # tokens of a passage that training sees; the model keeps its own limit
+    max_length: int = 160  # tokens of a passage that training sees; the model keeps its own limit
     # Lengths of vectors that are trained as well, by their first numbers, such as [384,128].
     dimensions: list[int] = field(default_factory=list)
     learning_rate: float = 5e-5

@@ -31,7 +31,7 @@ from .retriever_material import gather
 from .running import check_finite, tenths, train_to_the_end
 from .weight_mixing import Encoder, Mix, Prompts, choose_mix
 
-_AT_ONCE = 16  # texts of a forward pass on a CPU; memory grows with it
+_AT_ONCE = 8  # texts of a forward pass on a CPU; memory grows with it
 
 
 @dataclass(frozen=True)
