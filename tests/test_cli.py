@@ -75,7 +75,7 @@ MISTAKES = [
     ("retriever.mode=fuzzy", "expected one of [dense, lexical, hybrid"),
     ("generator=gpt", "generator=gpt: the choices of generator are extractive, hf, openai"),
     ("generator.kind=gpt", "expected one of [extractive, hf, openai"),
-    ("+experiment=qlra", "the choices of experiment are dpo, qlora, qlora_cpu"),
+    ("+experiment=qlra", "the choices of experiment are distil, dpo, qlora, qlora_cpu"),
     # quotes and brackets
     ("corpus.paths=[a", "corpus.paths=[a:  … put quotes around special values"),
     ("corpus.paths=a]", "put quotes around special values"),

@@ -143,7 +143,7 @@ def train_retriever(
             "retriever_tuning.negatives"
         )
     model, base = load_encoder(material.base_model, config.device, setting)
-    width = model.get_sentence_embedding_dimension()
+    width = model.get_embedding_dimension()
     if any(length > width for length in config.dimensions):
         raise ConfigError(
             f"retriever_tuning.dimensions={config.dimensions}: the vectors have {width} numbers"

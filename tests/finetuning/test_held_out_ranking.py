@@ -26,7 +26,7 @@ def test_each_collection_has_its_share_of_the_questions() -> None:
     assert counts == {
         "other questions": 4,
         "small.jsonl": 25,
-        "guidelines": 35,
+        "guidelines/": 35,
         "large.jsonl": 36,
     }
     assert asked_in(rows, 100) == found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,34 @@ import pytest
 from medrag.manifest import open_artefact
 
 LIMIT = 2.5 * 2**30 / 1e6  # MB
-LONG = "It is taken in the morning with a glass of water, and never with grapefruit juice. " * 12
+WORDS = [
+    "morning",
+    "water",
+    "juice",
+    "dose",
+    "tablet",
+    "capsule",
+    "meal",
+    "night",
+    "week",
+    "child",
+    "adult",
+    "fever",
+    "pain",
+]
 
 
 @pytest.mark.slow
 def test_memory_at_the_default_batch(tmp_path: Path) -> None:
     names = [f"Drug{number}" for number in range(80)]
-    notes = [{"id": name, "text": f"{name} lowers fever number {name}. {LONG}"} for name in names]
+    draw = random.Random(1)
+    notes = [
+        {
+            "id": name,
+            "text": f"{name} lowers fever number {name}. {' '.join(draw.choices(WORDS, k=200))}.",
+        }
+        for name in names
+    ]
     asked = [
         {"question": f"What does {name} lower?", "answer": note["text"][:40], "documents": [name]}
         for name, note in zip(names, notes, strict=True)
