@@ -6,7 +6,8 @@
     python scripts/bench_retriever.py DATA WORK measure [MODEL ...]
 
 DATA has `medquad.jsonl`, `pubmedqa.jsonl`, `beir/bioasq-dev`, `covidqa.jsonl` and
-`covidqa_documents.jsonl`. `write` puts the corpus and the questions to train on into WORK.
+`covidqa_documents.jsonl`. `write` puts the corpus and the questions to train on into WORK, without
+near copies of what is held out.
 `measure` asks the questions that were held out: those of 15 % of MedQuAD's files, among the answers
 of these files; 30 % of PubMedQA's and of BioASQ's (questions that share a snippet stay together),
 among all abstracts and snippets; and all of COVID-QA, of which nothing is trained on. It prints
@@ -26,11 +27,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from medrag.config import EmbedderConfig
+from medrag.dataset import question_key
 from medrag.ingestion import TextEmbedder
 from medrag.metrics import retrieval_measures
 from medrag.statistics import Bootstrap
+from medrag.text.word_runs import WordRuns
 
 MEDQUAD_QUESTIONS = 3500  # of the train side, drawn by hash: what a CPU can use in 20 minutes
+RUN, NEAR_COPY = 5, 0.8  # words of a run; share of the runs that copies have in common
 WINDOW = 900  # characters of a passage of COVID-QA's articles
 
 
@@ -137,6 +141,16 @@ def covidqa(data: Path) -> Collection:
     return Collection("covidqa", documents, questions, set(questions), [*documents])
 
 
+def words(text: str) -> list[str]:
+    return question_key(text).split()
+
+
+def is_copy(runs: WordRuns, text: str) -> bool:
+    """Whether most of a text stands in those that are held out."""
+    shared = runs.shared(words(text))
+    return bool(shared.size and shared.mean() >= NEAR_COPY)
+
+
 def write(data: Path, work: Path) -> None:
     """Write the corpus and the questions of training."""
     corpus = work / "corpus"
@@ -145,16 +159,22 @@ def write(data: Path, work: Path) -> None:
     for one in (medquad(data), pubmedqa(data), bioasq(data)):
         train = sorted((id_ for id_ in one.questions if id_ not in one.held_out), key=place)
         train = train[:MEDQUAD_QUESTIONS]
-        used = dict.fromkeys(id_ for question in train for id_ in one.questions[question][1])
+        held_out = {id_ for question in one.held_out for id_ in one.questions[question][1]}
+        runs = WordRuns((words(one.documents[id_][1]) for id_ in held_out), RUN)
+        wanted = dict.fromkeys(id_ for question in train for id_ in one.questions[question][1])
+        used = [id_ for id_ in wanted if not is_copy(runs, one.documents[id_][1])]
+        kept = set(used)
         with (corpus / f"{one.name}.jsonl").open("w", encoding="utf-8") as file:
             for id_ in used:
                 title, text = one.documents[id_]
                 file.write(json.dumps({"id": id_, "title": title, "text": text}) + "\n")
         for id_ in train:
             question, ids, answer = one.questions[id_]
-            names = [f"{one.name}.jsonl#{document}" for document in ids]
-            asked.append({"question": question, "answer": answer, "documents": names})
-        print(f"{one.name}: {len(train):,} questions, {len(used):,} documents to train on")
+            names = [f"{one.name}.jsonl#{document}" for document in ids if document in kept]
+            if names:
+                asked.append({"question": question, "answer": answer, "documents": names})
+        copies = len(wanted) - len(used)
+        print(f"{one.name}: {len(used):,} documents to train on; {copies:,} copies left out")
     lines = (json.dumps(row) + "\n" for row in asked)
     (work / "questions.jsonl").write_text("".join(lines), encoding="utf-8")
 

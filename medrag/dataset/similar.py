@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from ..config import DatasetFieldsConfig
 from ..text.cleaning import clean_text
 from ..text.duplicates import heading_said
 from ..text.near_duplicates import Gist
+from ..text.word_runs import WordRuns
 from ..text.words import STOPWORDS
 from . import question_key
 from .questions import read_questions
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 # Words whose absence changes no question. Every other one may: "not", "with", "before", "how".
 _WEIGHTLESS = frozenset(
@@ -31,7 +28,6 @@ _PERMUTATIONS = 64
 _SEED = 1
 _LEAST, _MOST = 0.1, 0.95  # thresholds for which bands can be laid out
 _SHARED = 8  # words in a row that two texts share only if one has been copied
-_PRIME = 1_099_511_628_211  # of FNV-1a, 64 bits; odd, so that no bit of a word's hash is lost
 
 
 def near_duplicates(texts: Iterable[str], threshold: float) -> list[int]:
@@ -128,14 +124,14 @@ class EvaluationSets:
     """
 
     def __init__(self, texts: Iterable[tuple[str, Sequence[str]]]) -> None:
-        import numpy as np
-
         self._questions: set[str] = set()
-        runs = [np.empty(0, np.uint64)]
-        for question, others in texts:
-            self._questions.add(question_key(question))
-            runs += [_runs(question_key(text).split()) for text in (question, *others)]
-        self._runs: NDArray[np.uint64] = np.unique(np.concatenate(runs))
+
+        def keys() -> Iterator[list[str]]:
+            for question, others in texts:
+                self._questions.add(question_key(question))
+                yield from (question_key(text).split() for text in (question, *others))
+
+        self._runs = WordRuns(keys(), _SHARED)
 
     @classmethod
     def read(cls, paths: Sequence[str | Path]) -> Self:
@@ -161,9 +157,7 @@ class EvaluationSets:
         if key in self._questions:
             return key
         words = key.split()
-        runs = _runs(words)
-        nearest = np.searchsorted(self._runs, runs).clip(max=max(0, len(self._runs) - 1))
-        found = np.flatnonzero(self._runs[nearest] == runs) if len(self._runs) else nearest[:0]
+        found = np.flatnonzero(self._runs.shared(words))
         if not found.size:
             return ""
         start = end = int(found[0])
@@ -172,19 +166,3 @@ class EvaluationSets:
                 break
             end = int(place)
         return " ".join(words[start : end + _SHARED])
-
-
-def _runs(words: Sequence[str]) -> NDArray[np.uint64]:
-    """A hash for each 8 words in a row: a polynomial of the hashes of the words, modulo 2^64."""
-    import numpy as np
-    from xxhash import xxh3_64_intdigest
-
-    count = len(words) - _SHARED + 1
-    if count < 1:
-        return np.empty(0, np.uint64)
-    digests = [xxh3_64_intdigest(word.encode()) for word in words]
-    hashes = np.array(digests, np.uint64)
-    total = np.zeros(count, np.uint64)
-    for place in range(_SHARED):
-        total = total * np.uint64(_PRIME) + hashes[place : place + count]
-    return total

@@ -119,22 +119,28 @@ def find_artefacts(root: Path) -> Lineage:
                     manifest = read_manifest(Path(parent.path), kind)
                     if manifest.fingerprint == parent.fingerprint:
                         found.append(Found(Path(parent.path), manifest))
-    found = [replace(one, embedder=_embedder_of(one, found)) for one in found]
+    spaces = _vector_spaces(found)
+    found = [replace(one, embedder=spaces.get(_space_of(one))) for one in found]
     found.sort(key=lambda one: (one.manifest.created_at, str(one.directory)))
     return Lineage(found, unreadable)
 
 
-def _embedder_of(one: Found, found: Sequence[Found]) -> Parent | None:
-    """The tuned retriever that embedded an index, if it is still what it was."""
+def _space_of(one: Found) -> str:
+    """The vector space of an index whose embedder is not the packaged one; otherwise ""."""
     made_with = one.manifest.settings.get("embedder", {}) if one.kind == "index" else {}
-    if not made_with.get("model"):
-        return None
-    for other in found:
-        if other.kind == "retriever":
-            with suppress(MedragError):
-                if ModelFolder(str(other.directory)).fingerprint == made_with["fingerprint"]:
-                    return Parent(str(other.directory), other.manifest.fingerprint)
-    return None
+    return str(made_with["fingerprint"]) if made_with.get("model") else ""
+
+
+def _vector_spaces(found: Sequence[Found]) -> dict[str, Parent]:
+    """The tuned retrievers by the vector space of their weights as they are now."""
+    spaces: dict[str, Parent] = {}
+    if any(map(_space_of, found)):  # to know a retriever by its weights takes a while
+        for one in found:
+            if one.kind == "retriever":
+                with suppress(MedragError):
+                    space = ModelFolder(str(one.directory)).fingerprint
+                    spaces.setdefault(space, Parent(str(one.directory), one.manifest.fingerprint))
+    return spaces
 
 
 def tree_of(one: Found, lineage: Lineage) -> Tree:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import DatasetConfig, EmbedderKind, RetrieverConfig, Writer
+from ..dataset import question_key
 from ..dataset.written import write_questions
 from ..embedding import open_embedder
 from ..embedding.local.embedder import TextEmbedder
@@ -18,6 +19,7 @@ from ..ingestion.chunking import Chunker
 from ..manifest import open_artefact
 from ..retrieval import Retriever
 from ..stores import IndexReader, open_index
+from ..text.word_runs import WordRuns
 from ..types import Hit
 from . import load_dataset
 from .held_out_ranking import Asked
@@ -37,7 +39,7 @@ class DatasetIndex:
         base_model: the encoder of the index, or the one that was asked for.
         splits: rows by split.
         held_out: documents of validation and test, of which training must see nothing.
-        held_out_runs: hashes of the runs of words of their passages, to know copies by.
+        held_out_runs: those of their passages, to know copies by.
     """
 
     base_model: str
@@ -46,7 +48,7 @@ class DatasetIndex:
     retriever: Retriever
     chunker: Chunker
     held_out: frozenset[str]
-    held_out_runs: frozenset[int]
+    held_out_runs: WordRuns
 
     def text(self, hit: Hit) -> str:
         """A passage as the index embeds it."""
@@ -61,8 +63,8 @@ class DatasetIndex:
         """Whether a passage is of a document of validation or test, or a near copy of one."""
         if not self.held_out.isdisjoint((hit.document, *hit.duplicates)):
             return True
-        found = _runs(hit.text)
-        return len(found & self.held_out_runs) >= _NEAR_COPY * len(found)
+        shared = self.held_out_runs.shared(question_key(hit.text).split())
+        return bool(shared.size and shared.mean() >= _NEAR_COPY)
 
     def written(self, number: int, seed: int) -> tuple[list[Pair], list[Asked]]:
         """Questions that rules write from the index: of documents to train on, and held-out ones.
@@ -86,20 +88,11 @@ class DatasetIndex:
         return training, others
 
 
-def _runs(text: str) -> set[int]:
-    """Hashes of all runs of words of a text."""
-    words = text.casefold().split()
-    count = max(1, len(words) - _RUN + 1)
-    return {hash(" ".join(words[start : start + _RUN])) for start in range(count)}
-
-
-def _runs_of(index: IndexReader, documents: Iterable[str]) -> frozenset[int]:
-    return frozenset(
-        run
-        for document in documents
-        for hit in index.hits(index.document_chunk_ids(document)).values()
-        for run in _runs(hit.text)
-    )
+def _texts_of(index: IndexReader, documents: Iterable[str]) -> Iterator[list[str]]:
+    """The passages of documents, as words."""
+    for document in documents:
+        for hit in index.hits(index.document_chunk_ids(document)).values():
+            yield question_key(hit.text).split()
 
 
 def _place(id_: str) -> int:
@@ -147,5 +140,5 @@ def open_dataset_index(folder: str, model: str, setting: str) -> Iterator[Datase
             retriever=Retriever(index, open_embedder(settings.embedder), RetrieverConfig()),
             chunker=Chunker(TextEmbedder(settings.embedder), settings.chunking.max_tokens),
             held_out=held_out,
-            held_out_runs=_runs_of(index, held_out),
+            held_out_runs=WordRuns(_texts_of(index, held_out), _RUN),
         )

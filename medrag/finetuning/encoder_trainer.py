@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,10 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..config import Device
 from ..embedding.local.folder import locate
 from ..generation.loading import resolve_device
+from ..manifest import fingerprint, model_identity, open_artefact
 from .exact_trainer import exact
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+# Settings that name a place, or decide what is kept or measured.
+_INERT = ("dir", "dataset", "base_model", "teacher", "held_out_questions", "save_steps")
 
 
 class EncoderSettings(Protocol):
@@ -26,6 +32,23 @@ class EncoderSettings(Protocol):
     learning_rate: float
     save_steps: int
     seed: int
+
+
+def identity_of(config: Any, model: str) -> str:
+    """A hash of everything that decides a training; its content counts, not its place.
+
+    Args:
+        config: the settings, which name a dataset.
+        model: the one it starts from.
+    """
+    settings = {name: value for name, value in asdict(config).items() if name not in _INERT}
+    return fingerprint(
+        {
+            "settings": settings,
+            "model": model_identity(model).rpartition("@")[2],
+            "dataset": open_artefact(Path(config.dataset), "dataset").fingerprint,
+        }
+    )
 
 
 def load_encoder(model: str, device: Device, setting: str) -> tuple[Any, Path]:

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..config import RetrieverTuneConfig
 from ..embedding.local.folder import ModelFolder, locate
-from ..errors import ArtefactError, ConfigError, DivergenceError
+from ..errors import ArtefactError, ConfigError
 from ..generation.loading import resolve_device
 from ..hardware import cpu_has_bf16, release_memory
-from ..manifest import (
-    fingerprint,
-    model_identity,
-    open_artefact,
-    recover_directory,
-    replacing_directory,
-)
+from ..manifest import recover_directory, replacing_directory
 from . import quiet_libraries
 from .checkpoints import Run
-from .encoder_trainer import build_encoder_trainer, load_encoder, save_encoder, tokenised
+from .encoder_trainer import (
+    build_encoder_trainer,
+    identity_of,
+    load_encoder,
+    save_encoder,
+    tokenised,
+)
 from .held_out_ranking import HeldOutRanking, compare
 from .list_loss import list_loss_class
 from .ranking_lists import Batches, RankingList, plan_batches
 from .retriever_material import gather
-from .running import check_finite, tenths, train_to_the_end
+from .running import train_encoder
 from .weight_mixing import Encoder, Mix, Prompts, choose_mix
 
 _AT_ONCE = 8  # texts of a forward pass on a CPU; memory grows with it
@@ -44,7 +43,8 @@ class RetrieverResult:
         first_loss, train_loss: mean of the first and the last tenth of the steps, in nats per
             question; batches differ.
         asked, written: questions it was trained on: of the dataset, and written from the index.
-        skipped_rows: rows of the train split whose passage is unknown, altered or shared.
+        skipped_rows: rows of the train split whose passage is unknown, altered or shared, or a
+            copy of a held-out one.
         without_negatives: questions that are left out, because too few passages do not answer.
         topped_up: questions whose negatives are, in part, drawn from those of others, because the
             index has too few passages that are clearly below the answer.
@@ -128,7 +128,7 @@ def train_retriever(
     directory = Path(config.dir)
     recover_directory(directory)
     work = directory / "checkpoints"
-    Run(work, _identity(config))
+    Run(work, identity_of(config, config.base_model))
     material = gather(config, work)
     release_memory()  # of teachers and searches
     lists = material.lists
@@ -151,16 +151,12 @@ def train_retriever(
     files = ModelFolder(material.base_model, setting)
     prompts = Prompts(files.query_prompt, files.document_prompt)
     start = {name: one.detach().clone() for name, one in model.state_dict().items()}
-    trainer = _trainer(config, model, lists, batches, prompts, work, report_to, run_name)
-    try:
-        before = train_to_the_end(trainer, work, "tuning")
-        check_finite(trainer)
-        first_loss, train_loss = tenths(trainer, slack=0.5)
-    except DivergenceError:
-        shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
-        raise
-    steps, history = trainer.state.global_step, trainer.state.log_history
-    del trainer  # with its optimiser and gradients
+    trained = train_encoder(
+        _trainer(config, model, lists, batches, prompts, work, report_to, run_name),
+        work,
+        "tuning",
+        slack=0.5,
+    )
     model.zero_grad()
     release_memory()
     encoder = Encoder(model, start, prompts)
@@ -173,10 +169,10 @@ def train_retriever(
     lengths = _lengths(model, lists)
     result = RetrieverResult(
         base_model=str(base),
-        steps=steps,
-        steps_before=before.global_step,
-        first_loss=first_loss,
-        train_loss=train_loss,
+        steps=trained.steps,
+        steps_before=trained.steps_before,
+        first_loss=trained.first_loss,
+        train_loss=trained.last_loss,
         asked=material.asked,
         written=material.written,
         skipped_rows=material.skipped_rows,
@@ -192,7 +188,7 @@ def train_retriever(
         curve=mix.curve,
         measured=measured,
         seconds=time.monotonic() - started,
-        history=history,
+        history=trained.history,
     )
     with replacing_directory(directory) as fresh:
         save_encoder(model, fresh)
@@ -243,20 +239,6 @@ def _trainer(
         setting="retriever_tuning.learning_rate",
         report_to=report_to,
         run_name=run_name,
-    )
-
-
-def _identity(config: RetrieverTuneConfig) -> str:
-    """A hash of everything that decides the training; its content counts, not its place."""
-    settings = asdict(config)
-    for name in ("dir", "dataset", "base_model", "held_out_questions", "save_steps"):
-        del settings[name]
-    return fingerprint(
-        {
-            "settings": settings,
-            "base": model_identity(config.base_model).rpartition("@")[2],
-            "dataset": open_artefact(Path(config.dataset), "dataset").fingerprint,
-        }
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,14 +88,48 @@ def check_weights(trainer: Any) -> None:
         trainer.guard.final(trainer.state.global_step, trainer.mean_loss(some))
 
 
-def tenths(trainer: Any, slack: float) -> tuple[float, float]:
-    """Mean loss of the first and of the last tenth of the steps.
+@dataclass(frozen=True)
+class Trained:
+    """What a finished training was.
+
+    Attributes:
+        steps_before: of an earlier run that this one continued.
+        first_loss, last_loss: mean of the first and of the last tenth of the steps.
+    """
+
+    steps: int
+    steps_before: int
+    first_loss: float
+    last_loss: float
+    history: list[dict[str, Any]]
+
+
+def train_encoder(trainer: Any, work: Path, description: str, slack: float) -> Trained:
+    """Train an encoder to the end, and refuse what has diverged.
 
     Args:
         slack: how much the loss may rise, beside half of the first.
 
     Raises:
-        DivergenceError: it has risen more than that.
+        DivergenceError: the loss ran away or rose more, or weights are not finite; the checkpoints
+            are gone then, since the same command would diverge again.
+    """
+    try:
+        before = train_to_the_end(trainer, work, description)
+        check_finite(trainer)
+        first, last = tenths(trainer, slack)
+    except DivergenceError:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    state = trainer.state
+    return Trained(state.global_step, before.global_step, first, last, state.log_history)
+
+
+def tenths(trainer: Any, slack: float) -> tuple[float, float]:
+    """Mean loss of the first and of the last tenth of the steps.
+
+    Raises:
+        DivergenceError: it has risen by more than half and the slack.
     """
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     tenth = -(-len(losses) // 10)

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import DistilConfig
 from ..embedding.local.folder import ModelFolder
-from ..errors import ArtefactError, ConfigError, DivergenceError
+from ..errors import ArtefactError, ConfigError
 from ..hardware import cpu_has_bf16
-from ..manifest import (
-    fingerprint,
-    model_identity,
-    open_artefact,
-    recover_directory,
-    replacing_directory,
-)
+from ..manifest import recover_directory, replacing_directory
 from ..progress import progress
 from . import quiet_libraries
 from .checkpoints import Run
 from .dataset_index import DatasetIndex, open_dataset_index
-from .encoder_trainer import build_encoder_trainer, load_encoder, save_encoder, tokenised
+from .encoder_trainer import (
+    build_encoder_trainer,
+    identity_of,
+    load_encoder,
+    save_encoder,
+    tokenised,
+)
 from .held_out_ranking import Asked, HeldOutRanking, asked_in, compare
 from .retriever_material import WRITTEN
-from .running import check_finite, tenths, train_to_the_end
+from .running import train_encoder
 from .weight_mixing import Encoder, Prompts
 
 if TYPE_CHECKING:
@@ -131,12 +130,12 @@ def train_student(
     prompts = Prompts(files.query_prompt, files.document_prompt)
     texts = [prompts.document + text for text in material.passages]
     texts += [prompts.query + text for text in material.questions]
-    if len(texts) < 2:
+    if len(material.passages) < 2:
         raise ArtefactError(
             f"the index of {config.dataset} has no passages but those of held-out documents; index "
             "more documents, or give dataset.test_share and dataset.validation_share lower values"
         )
-    Run(work, _identity(config))
+    Run(work, identity_of(config, config.teacher))
     trainer = build_encoder_trainer(
         config,
         student,
@@ -149,14 +148,7 @@ def train_student(
         report_to=report_to,
         run_name=run_name,
     )
-    try:
-        before = train_to_the_end(trainer, work, "distilling")
-        check_finite(trainer)
-        first_loss, train_loss = tenths(trainer, slack=0.1)
-    except DivergenceError:
-        shutil.rmtree(work, ignore_errors=True)  # the same command would diverge again
-        raise
-    history = trainer.state.log_history
+    trained = train_encoder(trainer, work, "distilling", slack=0.1)
     encoders = [Encoder(model, model.state_dict(), prompts) for model in (teacher, student)]
     values: list[dict[str, dict[str, float]]] = [{}, {}]
     with progress("measuring", len(material.test), "sets") as advance:
@@ -167,10 +159,10 @@ def train_student(
     teacher_speed, speed = _speeds([teacher, student], material.passages[:_TIMED])
     result = StudentResult(
         base_model=str(base),
-        steps=trainer.state.global_step,
-        steps_before=before.global_step,
-        first_loss=first_loss,
-        train_loss=train_loss,
+        steps=trained.steps,
+        steps_before=trained.steps_before,
+        first_loss=trained.first_loss,
+        train_loss=trained.last_loss,
         passages=len(material.passages),
         questions=len(material.questions),
         layers=config.layers,
@@ -185,27 +177,13 @@ def train_student(
             {name: ranking.passages for name, ranking in material.test.items()},
         ),
         seconds=time.monotonic() - started,
-        history=history,
+        history=trained.history,
     )
     with replacing_directory(directory) as fresh:
         save_encoder(student, fresh)
         if seal:
             seal(fresh, result)
     return result
-
-
-def _identity(config: DistilConfig) -> str:
-    """A hash of everything that decides the training; its content counts, not its place."""
-    settings = asdict(config)
-    for name in ("dir", "dataset", "teacher", "held_out_questions", "save_steps"):
-        del settings[name]
-    return fingerprint(
-        {
-            "settings": settings,
-            "teacher": model_identity(config.teacher).rpartition("@")[2],
-            "dataset": open_artefact(Path(config.dataset), "dataset").fingerprint,
-        }
-    )
 
 
 def _gather(config: DistilConfig) -> _Material:
