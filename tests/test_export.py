@@ -6,19 +6,35 @@ import json
 import shutil
 from pathlib import Path
 
+import mistral_common
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaTokenizer,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 
 from medrag import export
 from medrag.config import Config, Device, EmbedderConfig, ExportConfig
 from medrag.embedding.local.embedder import TextEmbedder
 from medrag.errors import ArtefactError, ConfigError, ModelError
 from medrag.finetuning.generator import train_generator
+from medrag.finetuning.gguf_export import write_gguf
+from medrag.finetuning.tiny import CHAT_TEMPLATE
 from medrag.generation.loading import load_causal_lm
 from medrag.manifest import Artefact, Parent, read_manifest
 from tests.finetuning.small_run import ROWS, TEXTS, save_dataset, settings
@@ -98,6 +114,71 @@ def test_the_gguf_file_is_the_same_model(adapter: Path, tmp_path: Path) -> None:
     modelfile = (folder / "Modelfile").read_text(encoding="utf-8")
     assert modelfile.startswith("FROM ./model.gguf\n")
     assert 'PARAMETER stop "' in modelfile
+
+
+def test_llama_cpp_replies_as_transformers_do(adapter: Path, tmp_path: Path) -> None:
+    folder = export.run(exporting(tmp_path), adapter).directory
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert_same_in_llama_cpp(folder, AutoModelForCausalLM.from_pretrained(folder), tokenizer)
+
+
+def test_llama_cpp_reads_mistrals_own_tokens(tmp_path: Path) -> None:
+    """A random Mistral with the real tokenizer, which has no byte-level BPE, but scores."""
+    official = Path(mistral_common.__file__).parent / "data" / "tokenizer.model.v1"
+    shutil.copy(official, tmp_path / "tokenizer.model")
+    special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "legacy": False}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(special), encoding="utf-8")
+    tokenizer = LlamaTokenizer.from_pretrained(tmp_path)
+    tokenizer.chat_template = CHAT_TEMPLATE
+    shape = MistralConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=None,
+        initializer_range=0.16,  # large: the likeliest token is far ahead of the second
+    )
+    torch.manual_seed(0)
+    model = MistralForCausalLM(shape)
+    write_gguf(model, tokenizer, tmp_path, "a random Mistral")
+    assert_same_in_llama_cpp(tmp_path, model, tokenizer)
+    modelfile = (tmp_path / "Modelfile").read_text(encoding="utf-8")
+    assert 'TEMPLATE """ [INST]' in modelfile  # as the chat template of transformers begins
+    assert "SYSTEM" not in modelfile
+
+
+def assert_same_in_llama_cpp(
+    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    """It counts the same tokens in a chat, and the likeliest next ones are the same."""
+    llama_cpp = pytest.importorskip("xllamacpp", reason="there is no build of it here")
+    params = llama_cpp.CommonParams()
+    params.model.path = str(folder / "model.gguf")
+    params.n_ctx, params.n_parallel, params.cpuparams.n_threads = 512, 1, 1
+    server = llama_cpp.Server(params)
+    for question in ("What is gout?", "Fièvre ≥ 38 °C\n\n[1] 500 mg,  2-3\ttimes: 日"):
+        chat = [{"role": "user", "content": question}]
+        asked = {"messages": chat, "max_tokens": 8, "temperature": 0}
+        reply = server.handle_chat_completions(asked)
+        prompt = tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        length = prompt["input_ids"].shape[1]
+        assert reply["usage"]["prompt_tokens"] == length
+        written = model.generate(**prompt, max_new_tokens=8, do_sample=False)[0, length:]
+        wanted = tokenizer.decode(written, skip_special_tokens=True)
+        assert reply["choices"][0]["message"]["content"].strip() == wanted.strip()
+
+
+def test_a_tokenizer_that_llama_cpp_would_read_otherwise_is_refused(tmp_path: Path) -> None:
+    bpe = Tokenizer(BPE(vocab={"a": 0, "</s>": 1}, merges=[]))
+    bpe.pre_tokenizer = Sequence([Split(" ", "isolated"), ByteLevel(use_regex=False)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="</s>", chat_template="a")
+    shape = LlamaConfig(vocab_size=2, hidden_size=64, intermediate_size=64, num_hidden_layers=1)
+    with pytest.raises(ModelError, match="splits texts by Split and ByteLevel; use"):
+        write_gguf(LlamaForCausalLM(shape), tokenizer, tmp_path, "a small Llama")
 
 
 def test_without_its_dataset_an_adapter_is_merged_unmeasured(adapter: Path, tmp_path: Path) -> None:

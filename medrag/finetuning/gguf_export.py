@@ -34,17 +34,21 @@ _LAYER = {
     "post_attention_layernorm": "ffn_norm",
 }
 _NORMAL, _CONTROL, _UNUSED, _BYTE = 1, 3, 5, 6  # kinds of tokens
+_SPLITTING = {("Digits", "ByteLevel"): "smollm", ("ByteLevel",): "gpt-2"}  # tokenizers' and its
 _ALL_F16 = 1  # the kind of file
 _MODEL = "model.gguf"
 _SYSTEM = re.compile(r"<\|im_start\|>system\n(.*?)<\|im_end\|>", re.S)
 
-# The chat templates of both models, in the language of Ollama.
+# The chat templates of both models in the language of Ollama; it has its own for other models.
 _CHATML = """\
 {{- range .Messages }}<|im_start|>{{ .Role }}
 {{ .Content }}<|im_end|>
 {{ end }}<|im_start|>assistant
 """
-_INST = "{{ if .System }}{{ .System }} {{ end }}[INST] {{ .Prompt }} [/INST]"
+_INST = """\
+[INST] {{ if .System }}{{ .System }}
+
+{{ end }}{{ .Prompt }} [/INST]"""
 
 
 def write_gguf(
@@ -134,7 +138,10 @@ def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase, size: int) -
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     model = content["model"]
     if model["type"] != "BPE":
-        raise ModelError(f"a tokenizer of the kind {model['type']} cannot be written as GGUF")
+        raise ModelError(
+            f"a tokenizer of the kind {model['type']} cannot be written as GGUF; use "
+            "export.gguf=false"
+        )
     tokens = [f"[PAD{number}]" for number in range(size)]
     kinds = [_UNUSED] * size
     control = {one["id"] for one in content["added_tokens"] if one["special"]}
@@ -146,13 +153,14 @@ def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase, size: int) -
         writer.add_tokenizer_model("llama")
         writer.add_token_list(tokens)
         writer.add_token_scores([float(min(0, first - number)) for number in range(size)])
+        writer.add_add_space_prefix(_adds_space(tokenizer))
         kinds = [
             _BYTE if token.startswith("<0x") else kind
             for token, kind in zip(tokens, kinds, strict=True)
         ]
     else:
         writer.add_tokenizer_model("gpt2")
-        writer.add_tokenizer_pre("smollm")
+        writer.add_tokenizer_pre(_splitting(content["pre_tokenizer"]))
         writer.add_token_list(tokens)
         merges = [one if isinstance(one, str) else " ".join(one) for one in model["merges"]]
         writer.add_token_merges(merges)
@@ -168,6 +176,30 @@ def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase, size: int) -
     template = tokenizer.chat_template
     assert isinstance(template, str)
     writer.add_chat_template(template)
+
+
+def _splitting(steps: dict[str, Any] | None) -> str:
+    """llama.cpp's name of how a text is split before bytes are joined.
+
+    Raises:
+        ModelError: it is another one, as that of Llama 3.
+    """
+    steps = steps or {"type": "nothing"}
+    kinds = tuple(one["type"] for one in steps.get("pretokenizers", [steps]))
+    if kinds not in _SPLITTING:
+        raise ModelError(
+            "this model's tokenizer cannot be written as GGUF: it splits texts by "
+            f"{' and '.join(kinds)}; use export.gguf=false"
+        )
+    return _SPLITTING[kinds]
+
+
+def _adds_space(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether it puts one more space before the first text of a chat."""
+    begin, chat = str(tokenizer.bos_token), _rendered(tokenizer)
+    text = chat.removeprefix(begin)
+    pieces = "".join(tokenizer.tokenize(chat)).removeprefix(begin)
+    return len(pieces) - len(pieces.lstrip("▁")) > len(text) - len(text.lstrip(" "))
 
 
 def _check(path: Path, tensors: dict[str, NDArray[Any]]) -> None:
@@ -188,9 +220,14 @@ def _check(path: Path, tensors: dict[str, NDArray[Any]]) -> None:
 
 def _modelfile(tokenizer: PreTrainedTokenizerBase) -> str:
     """How Ollama runs it: `ollama create NAME -f Modelfile`."""
-    is_chatml = "<|im_start|>" in str(tokenizer.chat_template)
-    lines = [f"FROM ./{_MODEL}", f'TEMPLATE """{_CHATML if is_chatml else _INST}"""']
-    lines += [f'SYSTEM """{found[1]}"""'] if (found := _SYSTEM.search(_rendered(tokenizer))) else []
+    chat = _rendered(tokenizer)
+    lines = [f"FROM ./{_MODEL}"]
+    if "<|im_start|>" in chat:
+        lines.append(f'TEMPLATE """{_CHATML}"""')
+        lines += [f'SYSTEM """{found[1]}"""'] if (found := _SYSTEM.search(chat)) else []
+    elif "[INST]" in chat:  # Ollama writes the token before it, and no space
+        before = chat.split("[INST]")[0].removeprefix(str(tokenizer.bos_token))
+        lines.append(f'TEMPLATE """{before}{_INST}"""')
     lines += ["PARAMETER temperature 0", f'PARAMETER stop "{tokenizer.eos_token}"']
     return "\n".join(lines) + "\n"
 
