@@ -213,6 +213,16 @@ def test_a_comparison_shows_what_differs(root: Path, capsys: pytest.CaptureFixtu
             runs.run(composed(root), ["compare", *wrong])
 
 
+def test_losses_of_two_kinds_are_drawn_apart(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked(root, capsys, "compare", f"{root}/out/models/seed-1", f"{root}/out/models/student")
+    folder = root / "out/comparisons/seed-1-vs-student"
+    page = (folder / "comparison.html").read_text(encoding="utf-8")
+    assert "Plot of the losses of seed-1 by optimiser step." in page
+    assert "Plot of the losses of student by optimiser step." in page
+
+
 def test_a_retracted_article_names_all_that_it_went_into(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,7 @@ class Comparison:
         same: how many settings do not.
         results: all figures.
         histories: the log of each training; empty for what has none.
+        alike: the places of artefacts that the same stage made: only their losses are of one kind.
         mixes: nDCG@10 by the share of tuned weights, of each retriever; empty for others.
     """
 
@@ -83,6 +84,7 @@ class Comparison:
     lineage: Sequence[Line]
     results: Sequence[Line]
     histories: Sequence[Sequence[Mapping[str, Any]]]
+    alike: Sequence[Sequence[int]]
     mixes: Sequence[Sequence[Mapping[str, float]]]
     examples: Sequence[Example]
 
@@ -118,6 +120,7 @@ def compare_artefacts(some: Sequence[Found]) -> Comparison:
         lineage=[line for line in _lines(lineage) if line.differs],
         results=[*_lines(results)],
         histories=[_history(one.directory) for one in some],
+        alike=_alike(some),
         mixes=[one.manifest.counts.get("curve", []) for one in some],
         examples=[*islice(_examples(some), _EXAMPLES)],
     )
@@ -138,6 +141,14 @@ def differing_settings(some: Sequence[Found]) -> list[dict[str, str]]:
                 for place, value in zip(places, line.values, strict=True):
                     found[place][line.name] = value
     return found
+
+
+def _alike(some: Sequence[Found]) -> list[list[int]]:
+    """Places of artefacts whose settings have the same names: each stage has its own."""
+    found: dict[frozenset[str], list[int]] = {}
+    for place, one in enumerate(some):
+        found.setdefault(frozenset(one.manifest.settings), []).append(place)
+    return [*found.values()]
 
 
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:
@@ -257,8 +268,10 @@ def write_comparison(folder: Path, one: Comparison) -> tuple[Path, Path | None]:
 def _plots(one: Comparison) -> dict[str, _Draw]:
     """How to draw what there is, by what it shows."""
     found: dict[str, _Draw] = {}
-    if any(one.histories):
-        found["the losses by optimiser step"] = _draw_losses
+    for places in one.alike:
+        if any(one.histories[place] for place in places):
+            of = "" if len(one.alike) == 1 else f" of {', '.join(one.names[at] for at in places)}"
+            found[f"the losses{of} by optimiser step"] = partial(_draw_losses, places)
     if any(one.mixes):
         found["nDCG@10 by the share of tuned weights"] = _draw_mixes
     return found
@@ -276,12 +289,13 @@ def _draw_png(path: Path, one: Comparison, plots: Sequence[_Draw]) -> None:
         figure.savefig(path)
 
 
-def _draw_losses(one: Comparison, axes: Axes) -> None:
-    """The losses of all trainings: training as a line, validation with marks."""
+def _draw_losses(places: Sequence[int], one: Comparison, axes: Axes) -> None:
+    """The losses of some trainings: training as a line, validation with marks."""
     from matplotlib.ticker import MaxNLocator
 
-    for number, (name, history) in enumerate(zip(one.names, one.histories, strict=True)):
-        colour = COLOURS[number % len(COLOURS)]
+    for place in places:
+        name, history = one.names[place], one.histories[place]
+        colour = COLOURS[place % len(COLOURS)]
         for key, kind in (("loss", "training"), ("eval_loss", "validation")):
             points = [(entry["step"], entry[key]) for entry in history if key in entry]
             if points:

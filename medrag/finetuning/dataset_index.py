@@ -66,8 +66,10 @@ class DatasetIndex:
         shared = self.held_out_runs.shared(question_key(hit.text).split())
         return bool(shared.size and shared.mean() >= _NEAR_COPY)
 
-    def written(self, number: int, seed: int) -> tuple[list[Pair], list[Asked]]:
+    def written(self, number: int) -> tuple[list[Pair], list[Asked]]:
         """Questions that rules write from the index: of documents to train on, and held-out ones.
+
+        They are always the same, so that trainings with other seeds can be compared.
 
         Args:
             number: of both together.
@@ -76,7 +78,7 @@ class DatasetIndex:
         others: list[Asked] = []
         if not number:
             return training, others
-        wanted = DatasetConfig(questions="", writer=Writer.rules, limit=number, seed=seed)
+        wanted = DatasetConfig(questions="", writer=Writer.rules, limit=number)
         for example in write_questions(wanted, self.index):
             (document,) = example.documents
             if document in self.held_out:

@@ -64,7 +64,7 @@ def gather(config: RetrieverTuneConfig, work: Path) -> Material:
     setting = "retriever_tuning.base_model"
     with open_dataset_index(config.dataset, config.base_model, setting) as opened:
         material = Material(opened.base_model)
-        training, others = opened.written(config.written_questions, config.seed)
+        training, others = opened.written(config.written_questions)
         if not _restore(material, work / "lists.json"):
             _add_lists(material, config, opened, training)
             _keep(material, work / "lists.json")

@@ -190,7 +190,7 @@ def _gather(config: DistilConfig) -> _Material:
     """Passages of documents drawn by a hash, questions, and what is measured."""
     with open_dataset_index(config.dataset, config.teacher, "distil.teacher") as opened:
         number = round(config.max_texts * _WRITTEN_SHARE)
-        written, others = opened.written(number, config.seed)
+        written, others = opened.written(number)
         asked = [row["question"] for row in opened.splits["train"] if not row["shares"]]
         questions = dict.fromkeys([*asked, *(question for question, _, _ in written)])
         passages = [*_passages(opened, config)]
