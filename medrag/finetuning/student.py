@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import DistilConfig
 from ..embedding.local.folder import ModelFolder
 from ..errors import ArtefactError, ConfigError
-from ..hardware import cpu_has_bf16
+from ..hardware import cpu_has_bf16, release_memory
 from ..manifest import recover_directory, replacing_directory
 from ..progress import progress
 from . import quiet_libraries
@@ -30,7 +30,7 @@ from .encoder_trainer import (
 from .held_out_ranking import Asked, HeldOutRanking, asked_in, compare
 from .retriever_material import WRITTEN
 from .running import train_encoder
-from .weight_mixing import Encoder, Prompts
+from .weight_mixing import AT_ONCE, Encoder, Prompts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,12 +149,15 @@ def train_student(
         run_name=run_name,
     )
     trained = train_encoder(trainer, work, "distilling", slack=0.1)
+    student.zero_grad()
+    release_memory()
     encoders = [Encoder(model, model.state_dict(), prompts) for model in (teacher, student)]
     values: list[dict[str, dict[str, float]]] = [{}, {}]
     with progress("measuring", len(material.test), "sets") as advance:
         for name, ranking in material.test.items():
             for found, encoder in zip(values, encoders, strict=True):
                 found[name] = encoder.ndcg(ranking)
+            release_memory()
             advance(1)
     teacher_speed, speed = _speeds([teacher, student], material.passages[:_TIMED])
     result = StudentResult(
@@ -299,6 +302,6 @@ def _speeds(models: Sequence[Any], passages: Sequence[str]) -> list[float]:
     for _ in range(_ROUNDS):
         for number, model in enumerate(models):
             started = time.perf_counter()
-            model.encode([*passages], batch_size=32, show_progress_bar=False)
+            model.encode([*passages], batch_size=AT_ONCE, show_progress_bar=False)
             best[number] = min(best[number], time.perf_counter() - started)
     return [len(passages) / seconds for seconds in best]

@@ -20,7 +20,7 @@ from .held_out_ranking import HeldOutRanking
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the tuned weights
 _AS_GOOD = 0.005  # of the mean nDCG@10
-_AT_ONCE = 8  # texts, on a CPU: more are slower and take more memory
+AT_ONCE = 8  # texts, on a CPU: more are slower and take more memory
 _AT_ONCE_ON_GPU = 128
 _NO_LOSS = 0.003  # of nDCG@10; one of a hundred questions that falls from place 1 to 2 costs 0.0037
 
@@ -93,7 +93,7 @@ class Encoder:
                 found = self._model.encode(
                     [prompt + text for text in texts],
                     prompt="",
-                    batch_size=_AT_ONCE_ON_GPU if device == "cuda" else _AT_ONCE,
+                    batch_size=_AT_ONCE_ON_GPU if device == "cuda" else AT_ONCE,
                     normalize_embeddings=True,
                     convert_to_tensor=True,
                     show_progress_bar=False,
