@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import httpx
 import mistral_common
 import numpy as np
 import onnxruntime
@@ -116,7 +118,7 @@ def test_the_gguf_file_is_the_same_model(adapter: Path, tmp_path: Path) -> None:
     assert 'PARAMETER stop "' in modelfile
 
 
-def test_llama_cpp_replies_as_transformers_do(adapter: Path, tmp_path: Path) -> None:
+def test_llama_cpp_computes_as_transformers_do(adapter: Path, tmp_path: Path) -> None:
     folder = export.run(exporting(tmp_path), adapter).directory
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert_same_in_llama_cpp(folder, AutoModelForCausalLM.from_pretrained(folder), tokenizer)
@@ -138,7 +140,7 @@ def test_llama_cpp_reads_mistrals_own_tokens(tmp_path: Path) -> None:
         num_attention_heads=4,
         num_key_value_heads=2,
         sliding_window=None,
-        initializer_range=0.16,  # large: the likeliest token is far ahead of the second
+        initializer_range=0.16,  # large: tokens are not all as likely
     )
     torch.manual_seed(0)
     model = MistralForCausalLM(shape)
@@ -152,33 +154,74 @@ def test_llama_cpp_reads_mistrals_own_tokens(tmp_path: Path) -> None:
 def assert_same_in_llama_cpp(
     folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    """It counts the same tokens in a chat, and the likeliest next ones are the same."""
+    """It reads the same tokens in a chat, and writes the likeliest ones of transformers."""
     llama_cpp = pytest.importorskip("xllamacpp", reason="there is no build of it here")
     params = llama_cpp.CommonParams()
     params.model.path = str(folder / "model.gguf")
     params.n_ctx, params.n_parallel, params.cpuparams.n_threads = 512, 1, 1
     server = llama_cpp.Server(params)
+
+    def asked(path: str, **body: object) -> dict[str, Any]:
+        answer: dict[str, Any] = httpx.post(server.listening_address + path, json=body).json()
+        return answer
+
     for question in ("What is gout?", "Fièvre ≥ 38 °C\n\n[1] 500 mg,  2-3\ttimes: 日"):
         chat = [{"role": "user", "content": question}]
-        asked = {"messages": chat, "max_tokens": 8, "temperature": 0}
-        reply = server.handle_chat_completions(asked)
-        prompt = tokenizer.apply_chat_template(
-            chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
-        length = prompt["input_ids"].shape[1]
-        assert reply["usage"]["prompt_tokens"] == length
-        written = model.generate(**prompt, max_new_tokens=8, do_sample=False)[0, length:]
-        wanted = tokenizer.decode(written, skip_special_tokens=True)
-        assert reply["choices"][0]["message"]["content"].strip() == wanted.strip()
+        ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"]
+        prompt = asked("/apply-template", messages=chat)["prompt"]
+        read = asked("/tokenize", content=prompt, add_special=True, parse_special=True)
+        assert read["tokens"] == ids
+        wanted = {"n_predict": 8, "temperature": 0, "return_tokens": True, "ignore_eos": True}
+        written = asked("/completion", prompt=prompt, **wanted)["tokens"]
+        assert len(written) == 8
+        with torch.no_grad():
+            logits = model.float()(torch.tensor([[*ids, *written]])).logits[0, len(ids) - 1 : -1]
+        logits[:, tokenizer.eos_token_id] = -torch.inf
+        likelihood = logits.log_softmax(-1)
+        theirs = likelihood.gather(1, torch.tensor(written)[:, None])[:, 0]
+        # In fp16, two that are nearly as likely may change places.
+        assert (likelihood.max(-1).values - theirs).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ({"attention_bias": True}, "weights of other kinds"),
+        ({"hidden_act": "gelu"}, "the activation gelu"),
+        ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}, "linear"),
+    ],
+)
+def test_what_llama_cpp_would_compute_otherwise_is_refused(
+    part: dict[str, Any], why: str, adapter: Path, tmp_path: Path
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(adapter.parent / "tiny-base")
+    with pytest.raises(ModelError, match=why):
+        write_gguf(small_llama(vocab_size=len(tokenizer), **part), tokenizer, tmp_path, "a Llama")
+
+
+@pytest.mark.parametrize(
+    "part", [{"head_dim": 32}, {"tie_word_embeddings": True}, {"vocab_size": 2000}]
+)
+def test_other_shapes_are_written(part: dict[str, Any], adapter: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(adapter.parent / "tiny-base")
+    model = small_llama(**{"vocab_size": len(tokenizer), **part})
+    write_gguf(model, tokenizer, tmp_path, "a Llama")
+    assert_same_in_llama_cpp(tmp_path, model, tokenizer)
+
+
+def small_llama(**changes: Any) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.16}
+    return LlamaForCausalLM(LlamaConfig(**{**shape, **heads, **changes}))
 
 
 def test_a_tokenizer_that_llama_cpp_would_read_otherwise_is_refused(tmp_path: Path) -> None:
     bpe = Tokenizer(BPE(vocab={"a": 0, "</s>": 1}, merges=[]))
     bpe.pre_tokenizer = Sequence([Split(" ", "isolated"), ByteLevel(use_regex=False)])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="</s>", chat_template="a")
-    shape = LlamaConfig(vocab_size=2, hidden_size=64, intermediate_size=64, num_hidden_layers=1)
     with pytest.raises(ModelError, match="splits texts by Split and ByteLevel; use"):
-        write_gguf(LlamaForCausalLM(shape), tokenizer, tmp_path, "a small Llama")
+        write_gguf(small_llama(vocab_size=2), tokenizer, tmp_path, "a small Llama")
 
 
 def test_without_its_dataset_an_adapter_is_merged_unmeasured(adapter: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,8 @@ def write_gguf(
     """Write `model.gguf` and `Modelfile`, and compare what is read back with the model.
 
     Raises:
-        ModelError: the architecture or the tokenizer is not one of those that are trained here, or
-            the file does not hold what was written.
+        ModelError: the architecture, a part of it or the tokenizer is not one of those that are
+            trained here, or the file does not hold what was written.
     """
     from gguf import GGUFWriter
 
@@ -68,11 +68,16 @@ def write_gguf(
             f"a {kind} model cannot be written as GGUF, only {' and '.join(_ARCHITECTURES)}; use "
             "export.gguf=false"
         )
+    tensors = dict(_tensors(model))
+    if odd := [*_odd(model, tensors)]:
+        raise ModelError(
+            f"this model cannot be written as GGUF, because it has {' and '.join(odd)}; use "
+            "export.gguf=false"
+        )
     path = folder / _MODEL
     writer = GGUFWriter(path, "llama")
     _describe(writer, model.config, name)
     _add_tokenizer(writer, tokenizer, model.config.vocab_size)
-    tensors = dict(_tensors(model))
     for tensor, values in tensors.items():
         writer.add_tensor(tensor, values)
     writer.write_header_to_file()
@@ -83,17 +88,34 @@ def write_gguf(
     (folder / "Modelfile").write_text(_modelfile(tokenizer), encoding="utf-8")
 
 
+def _odd(model: PreTrainedModel, tensors: Mapping[str, NDArray[Any]]) -> Iterator[str]:
+    """What llama.cpp would leave out of the model, or compute otherwise."""
+    config = model.config
+    if config.rope_parameters["rope_type"] != "default":
+        yield f"positions of the kind {config.rope_parameters['rope_type']}"
+    if config.hidden_act != "silu":
+        yield f"the activation {config.hidden_act}"
+    parameters = sum(one.numel() for one in model.parameters())  # tied ones are counted once
+    if parameters != sum(one.size for one in tensors.values()):
+        yield "weights of other kinds, such as biases"
+
+
 def _describe(writer: Any, config: Any, name: str) -> None:
     writer.add_name(name)
     writer.add_file_type(_ALL_F16)
     writer.add_vocab_size(config.vocab_size)
-    writer.add_context_length(config.max_position_embeddings)
+    # A window that slides is full attention up to its length.
+    window = getattr(config, "sliding_window", None) or config.max_position_embeddings
+    writer.add_context_length(min(window, config.max_position_embeddings))
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    width = config.head_dim or config.hidden_size // config.num_attention_heads
+    writer.add_rope_dimension_count(width)
+    writer.add_key_length(width)
+    writer.add_value_length(width)
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
 
