@@ -169,7 +169,12 @@ ONE_STEP = {
     "+experiment=qlora_cpu": [*SHORT, "finetune.seed=14"],
     "generator.adapter=outputs/models/smollm2-qlora": ["generator.max_new_tokens=8"],
     "medrag.evaluate": ["evaluation.limit=3"],
-    "+experiment=retriever": ["retriever_tuning.max_steps=1", "retriever_tuning.batch_size=8"],
+    "+experiment=retriever": [
+        "retriever_tuning.max_steps=1",
+        "retriever_tuning.batch_size=8",
+        "retriever_tuning.written_questions=40",
+        "retriever_tuning.held_out_questions=20",
+    ],
     "+experiment=reranker": ["reranker_tuning.max_steps=1", "reranker_tuning.batch_size=4"],
 }
 

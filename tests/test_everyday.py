@@ -42,9 +42,12 @@ class Counting:
 
     reads_messages = False
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 0.0) -> None:
+        """Wait `patience` seconds for a second call, until there was one."""
         self.calls = self.running = self.most = 0
         self._lock = threading.Lock()
+        self._patience = patience
+        self._together = threading.Event()
 
     def generate(self, prompt: Prompt) -> Reply:
         with self._lock:
@@ -52,6 +55,9 @@ class Counting:
             self.running += 1
             self.most = max(self.most, self.running)
             call = self.calls
+            if self.running > 1:
+                self._together.set()
+        self._together.wait(self._patience)
         time.sleep(0.05)
         with self._lock:
             self.running -= 1
@@ -89,7 +95,7 @@ def test_a_batch_asks_several_questions_at_once(
     build: Build, config: PipelineConfig, embedder: TextEmbedder
 ) -> None:
     build()
-    generator = Counting()
+    generator = Counting(patience=60)
     with RAGPipeline(config, embedder, generator) as rag:
         rag.query_batch([f"What calms gout {n}?" for n in range(8)], threads=4)
         assert 1 < generator.most <= 4
@@ -133,7 +139,7 @@ def test_the_event_loop_goes_on_while_questions_are_answered(
             ticks += 1
         return list(await waiting), ticks
 
-    generator = Counting()
+    generator = Counting(patience=60)
     with RAGPipeline(config, embedder, generator) as rag:
         rag.warmup()
         answers, ticks = asyncio.run(ask(rag))

@@ -49,6 +49,8 @@ def write_export_card(folder: Path, card: Path, facts: ExportFacts) -> None:
         if origin.startswith("---\n"):  # what a hub reads
             origin = origin.partition("\n---\n")[2]
         origin = _PICTURE.sub("", origin).strip()  # it is not exported
+        if facts.kind == "retriever":
+            origin = origin.replace("=THIS_FOLDER", "=THIS_FOLDER/sentence-transformers")
         parts.append(f"What follows is the card of the {facts.kind}.\n\n{origin}\n")
     (folder / "README.md").write_text("\n".join(parts), encoding="utf-8")
 

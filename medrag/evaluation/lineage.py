@@ -238,8 +238,11 @@ def _how(child: Found, source: Affected) -> str:
         return f"embedded by what learned from {origin.directory}"
     if child.kind == "evaluation":
         return f"measures what learned from {origin.directory}"
-    seen = [split for split in ("train", "validation") if source.rows.get(split)]
-    return f"learned from {origin.directory}" if seen else f"measured with {origin.directory}"
+    if source.rows.get("train"):
+        return f"learned from {origin.directory}"
+    # The best of its states, or mixes, was chosen by validation rows.
+    what = "chosen by rows of" if source.rows.get("validation") else "measured with"
+    return f"{what} {origin.directory}"
 
 
 def _in_index(directory: Path, document: str) -> list[str]:

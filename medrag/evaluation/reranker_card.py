@@ -62,7 +62,8 @@ Low-rank adapters on all linear layers learn to put a passage that answers befor
 {facts.settings["negatives"]} that do not. They are merged into the weights.
 
 - lists: {result["lists"]:,}; {result["skipped_rows"]:,} rows were left out
-- steps: {result["steps"]:,} in {result["seconds"]:,.0f} s; loss {result["first_loss"]:.3f} →
+- time of the whole run: {result["seconds"]:,.0f} s
+- steps: {result["steps"]:,}; loss {result["first_loss"]:.3f} →
   {result["train_loss"]:.3f} nats per list (the first and the last step)
 - settings: {named}
 

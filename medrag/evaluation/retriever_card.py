@@ -49,6 +49,9 @@ def told(result: Mapping[str, Any]) -> str:
     if not result["measured"]:
         return "not measured: no test question names documents of the index"
     measured = result["measured"][0]
+    if not result.get("chosen", 1.0):
+        asked = f"{measured['questions']:,} held-out questions"
+        return f"the base is kept; its nDCG@10 is {measured['before']:.3f} on {asked}"
     line = f"nDCG@10 {gain(measured)} on {measured['questions']:,} held-out questions"
     return line if result.get("share", 1.0) else f"{line}; not better, so the base is kept"
 
@@ -112,7 +115,6 @@ def _training(facts: RetrieverFacts) -> str:
         if rates
         else "none was looked for"
     )
-    left_out = result["without_negatives"] + result["unused"]
     return f"""\
 ## Training
 
@@ -120,11 +122,13 @@ Each question has a passage that answers it. The passages of the other questions
 not, nor do its hard negatives ({facts.settings["negatives"]} for each question).
 
 - questions: {result["asked"]:,} of the dataset, {result["written"]:,} written from the index by
-  rules; {result["topped_up"]:,} of them have drawn negatives, too; {left_out:,} were left out
+  rules; {result["topped_up"]:,} of them have drawn negatives, too; {result["unused"]:,} of them are
+  in no batch of these steps
 - batches: {result["mean_batch"]:.1f} questions on average
 - teacher: {result["teacher"]} ({trial})
 - passages cut for training: {result["truncated"]:,}
-- steps: {result["steps"]:,} in {result["seconds"]:,.0f} s; loss {result["first_loss"]:.3f} →
+- time of the whole run: {result["seconds"]:,.0f} s
+- steps: {result["steps"]:,}; loss {result["first_loss"]:.3f} →
   {result["train_loss"]:.3f} nats per question (the first and the last tenth)
 - settings: {named}
 
@@ -141,20 +145,21 @@ def _results(result: Mapping[str, Any]) -> str:
             f"({measured[0]['passages']:,} passages in all). No document of theirs was in training."
             "\nThe interval is that of the paired difference, by bootstrap (95 %).\n"
         )
-        if len(measured) > 1:
+        if len(measured) > 1 and result["chosen"]:
             parts.append(by_collection(measured))
     if result["curve"]:
         parts.append(
-            f"{_kept(result)}\nThe curves are of documents that training did not see: of "
-            "validation questions, and of questions\nthat rules wrote. Each of them counts the "
-            f"same, and a mix that loses on one is not taken.\n\n![mixes]({MIXES})\n"
+            f"{_kept(result)}\nMixes were measured on documents that training did not see: with "
+            "validation questions, and with\nquestions that rules wrote. Each set counts the same. "
+            "A mix that loses more than 0.003 on one is\nnot taken; of mixes within 0.005 of the "
+            f"best mean, the nearest to the base is.\n\n![mixes]({MIXES})\n"
         )
     return "\n".join(parts)
 
 
 def _kept(result: Mapping[str, Any]) -> str:
     if not result["chosen"]:
-        return "No mix of the tuned weights with the base's was better, so the base was kept."
+        return "No mix with tuned weights was better by 0.005 or more, so the base was kept."
     mix = f"mix of {result['chosen']:.0%} of the tuned weights and the rest of the base's"
     if not result["share"]:
         return f"The best {mix}\nwas not better on the test questions, so the base was kept."

@@ -231,7 +231,7 @@ def tables(one: Comparison) -> Iterator[Table]:
         ("results", one.results),
     ):
         if lines:
-            table = Table(title=title, title_justify="left")
+            table = Table(title=title, title_justify="left", min_width=len(title) + 1)
             for name in ("", *one.names):
                 table.add_column(plain(name), overflow="fold")
             for line in lines:
@@ -308,7 +308,7 @@ def _draw_losses(places: Sequence[int], one: Comparison, axes: Axes) -> None:
     axes.set_ylabel("loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1])
-    axes.legend()
+    _legend(axes)
 
 
 def _draw_mixes(one: Comparison, axes: Axes) -> None:
@@ -325,4 +325,10 @@ def _draw_mixes(one: Comparison, axes: Axes) -> None:
             )
     axes.set_xlabel("share of the tuned weights; 0 is the base")
     axes.set_ylabel("nDCG@10")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the curves
+    axes.set_xticks(sorted({point["share"] for curve in one.mixes for point in curve}))
+    _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
+    """Beside the curves."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -36,7 +36,8 @@ It learned to give the teacher's vectors for texts of the index, and for questio
 
 - layers: {result["layers"]} of the teacher's {result["teacher_layers"]}, where it started from
 - texts: {result["passages"]:,} passages and {result["questions"]:,} questions
-- steps: {result["steps"]:,} in {result["seconds"]:,.0f} s; squared distance of the vectors
+- time of the whole run: {result["seconds"]:,.0f} s
+- steps: {result["steps"]:,}; squared distance of the vectors
   {result["first_loss"]:.3f} → {result["train_loss"]:.3f} (the first and the last tenth; 0 is the
   same, 2 is a right angle)
 - settings: {named}

@@ -71,14 +71,15 @@ def summary_table(report: TrainReport) -> Table:
     if counts.get("eval_loss") is not None:
         table.add_row("validation loss", f"{counts['eval_loss']:.3f} nats")
     before = counts.get("steps_before", 0)
-    since = f", the last {counts['steps'] - before:,} of them" if before else ""
-    table.add_row("steps", f"{counts['steps']:,}{since} in {counts['seconds']:.1f} s")
+    since = f", with the last {counts['steps'] - before:,} steps" if before else ""
+    table.add_row("steps", f"{counts['steps']:,}")
+    table.add_row("time of the whole run", f"{counts['seconds']:,.0f} s{since}")
     table.add_row("peak memory", f"{counts['peak_mb']:,.0f} MB")
     if report.kind == "retriever":
         if "share" in counts:
             table.add_row("tuned weights in the mix", f"{counts['share']:.0%}")
         table.add_row("teacher → student" if is_student else "measured", told(counts))
-        for row in counts["measured"][1:]:
+        for row in counts["measured"][1:] if counts.get("chosen", 1.0) else ():
             table.add_row(plain(f"  {row['name']}"), gain(row))
         use = plain(f"embedder.model={report.directory} index.dir=NEW_DIR")
         table.add_row("to use it", use if counts.get("share", 1.0) else "no need: it is its base")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..embedding.cache import Vectors
 from ..metrics import retrieval_measures
+from ..progress import progress
 from ..retrieval import Retriever
 from ..statistics import Bootstrap
 from ..types import Hit
@@ -52,11 +53,13 @@ class HeldOutRanking:
         self._asked = asked
         index = retriever.index
         chunks: dict[int, None] = {}
-        for one in asked:
-            found = retriever.candidates(one.question, _NEAREST)
-            chunks.update(dict.fromkeys(found.similarity))
-            for document in sorted(one.documents):
-                chunks.update(dict.fromkeys(index.document_chunk_ids(document)))
+        with progress("held-out", len(asked), "questions") as advance:
+            for one in asked:
+                found = retriever.candidates(one.question, _NEAREST)
+                chunks.update(dict.fromkeys(found.similarity))
+                for document in sorted(one.documents):
+                    chunks.update(dict.fromkeys(index.document_chunk_ids(document)))
+                advance(1)
         hits = index.hits([*chunks])
         found_hits = [hits[chunk] for chunk in sorted(chunks)]
         self._texts = [embedded_text(hit) for hit in found_hits]
