@@ -55,7 +55,7 @@ def run(config: Config, words: Sequence[str]) -> None:
             _compare([_at(lineage, folder) for folder in folders], Path(config.runs.dir))
         case ["lineage", folder]:
             results().print(tree_of(_at(lineage, folder), lineage))
-        case ["affected", document]:
+        case ["affected", document] if document.strip():
             _affected(document, lineage)
         case _:
             raise ConfigError(f"{' '.join(words)!r} cannot be asked for: {_USE}")
@@ -65,7 +65,8 @@ def _at(lineage: Lineage, folder: str) -> Found:
     found = lineage.at(Path(folder))
     if found is None:
         known = ", ".join(str(one.directory) for one in lineage.found) or "none"
-        raise ConfigError(f"{folder} is no artefact below runs.dir; there are: {known}")
+        damaged = "".join(f"; {reason}" for reason in lineage.unreadable if folder in reason)
+        raise ConfigError(f"{folder} is no artefact below runs.dir; there are: {known}{damaged}")
     return found
 
 
@@ -85,7 +86,11 @@ def _list(lineage: Lineage) -> None:
         named = [f"{name}={value}" for name, value in settings.items()]
         if len(named) > _SETTINGS:
             named[_SETTINGS:] = [f"{len(named) - _SETTINGS} more settings differ"]
-        for line in (_result(one), ", ".join(named)):
+        try:
+            result = _result(one)
+        except (LookupError, TypeError, ValueError):
+            result = "results that this version of medrag cannot read"
+        for line in (result, ", ".join(named)):
             if line:
                 out.print(Padding(plain(line), (0, 0, 0, 4), expand=False))
     for reason in lineage.unreadable:
@@ -131,15 +136,17 @@ def _compare(some: Sequence[Found], root: Path) -> None:
 
 def _affected(document: str, lineage: Lineage) -> None:
     out = results()
-    found = affected(document, lineage)
+    found, unread = affected(document, lineage)
     if not found:
-        out.print(f"no artefact has {document}", markup=False)
-        return
+        which = "no artefact that can be read has" if unread else "no artefact has"
+        out.print(f"{which} {document}", markup=False)
     for one in found:
         out.print(f"{one.artefact.kind} {one.artefact.directory}: {one.how}", markup=False)
         for split, ids in one.rows.items():
             more = f" and {len(ids) - _ROWS:,} more" if len(ids) > _ROWS else ""
             out.print(f"  {split}: {', '.join(ids[:_ROWS])}{more}", markup=False)
+    for reason in unread:
+        out.print(f"[yellow]{plain(reason)}[/yellow]")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,46 @@ def test_other_shapes_are_written(part: dict[str, Any], adapter: Path, tmp_path:
     model = small_llama(**{"vocab_size": len(tokenizer), **part})
     write_gguf(model, tokenizer, tmp_path, "a Llama")
     assert_same_in_llama_cpp(tmp_path, model, tokenizer)
+
+
+def with_nfc(content: dict[str, Any]) -> None:
+    content["normalizer"] = {"type": "NFC"}
+
+
+def with_numbers_whole(content: dict[str, Any]) -> None:
+    digits = {"type": "Digits", "individual_digits": False}
+    content["pre_tokenizer"] = {
+        "type": "Sequence",
+        "pretokenizers": [digits, content["pre_tokenizer"]],
+    }
+
+
+def with_spaces_before(content: dict[str, Any]) -> None:
+    content["pre_tokenizer"]["add_prefix_space"] = True
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [(with_nfc, "changes texts"), (with_numbers_whole, "Digits"), (with_spaces_before, "splits")],
+)
+def test_a_tokenizer_that_differs_in_one_setting_is_refused(
+    change: Callable[[dict[str, Any]], None], why: str, adapter: Path, tmp_path: Path
+) -> None:
+    content = json.loads((adapter.parent / "tiny-base/tokenizer.json").read_text(encoding="utf-8"))
+    change(content)
+    bpe = Tokenizer.from_str(json.dumps(content))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="</s>", chat_template="a")
+    with pytest.raises(ModelError, match=why):
+        write_gguf(small_llama(vocab_size=len(tokenizer)), tokenizer, tmp_path, "a Llama")
+
+
+def test_tokens_that_the_model_does_not_have_are_refused(adapter: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(adapter.parent / "tiny-base")
+    with pytest.raises(ModelError, match="and the model 100"):
+        write_gguf(small_llama(vocab_size=100), tokenizer, tmp_path, "a Llama")
+    tokenizer.chat_template = {"default": "a", "tools": "b"}
+    with pytest.raises(ModelError, match="one chat template"):
+        write_gguf(small_llama(vocab_size=len(tokenizer)), tokenizer, tmp_path, "a Llama")
 
 
 def small_llama(**changes: Any) -> LlamaForCausalLM:

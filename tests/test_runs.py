@@ -253,6 +253,41 @@ def test_a_retracted_article_names_all_that_it_went_into(
     assert "no artefact has PMID:99" in asked(root, capsys, "affected", "PMID:99")
 
 
+def test_what_cannot_be_looked_through_is_told(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A retraction must not come back as "no artefact has it" when there was no look."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    index, dataset = copy / "out/index", copy / "out/dataset"
+    rows = (dataset / "train.jsonl").read_text(encoding="utf-8")
+    for damaged in ("", rows[:100]):
+        (dataset / "train.jsonl").write_text(damaged, encoding="utf-8")
+        said = asked(copy, capsys, "affected", "PMID:1")
+        assert f"dataset {dataset} cannot be looked through: {dataset}/train.jsonl" in said
+    (index / "store.sqlite").unlink()
+    for path in (dataset, copy / "out/models/seed-1"):
+        (path / "manifest.json").write_text("{", encoding="utf-8")
+    said = asked(copy, capsys, "affected", "PMID:1")
+    assert "no artefact that can be read has PMID:1" in said
+    assert f"index {index} cannot be looked through" in said
+    assert f"{dataset}/manifest.json" in said
+    with pytest.raises(ConfigError, match=r"seed-1 is no artefact.*seed-1/manifest.json"):
+        runs.run(composed(copy), ["lineage", f"{copy}/out/models/seed-1"])
+    with pytest.raises(ConfigError, match="cannot be asked for"):
+        runs.run(composed(copy), ["affected", " "])
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", '[{"loss": 0.1}]', "[{", "null"])
+def test_a_damaged_history_is_named(root: Path, tmp_path: Path, content: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    models = [f"{copy}/out/models/seed-{seed}" for seed in (1, 2)]
+    (Path(models[0]) / "history.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"seed-1/history.json is damaged"):
+        runs.run(composed(copy), ["compare", *models])
+
+
 def test_a_student_has_learned_the_texts_of_the_index(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

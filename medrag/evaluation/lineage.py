@@ -192,21 +192,28 @@ class Affected:
     rows: dict[str, list[str]] = field(default_factory=dict)
 
 
-def affected(document: str, lineage: Lineage) -> list[Affected]:
+def affected(document: str, lineage: Lineage) -> tuple[list[Affected], list[str]]:
     """Where a document went, such as one that was retracted: indexes, rows, and what learned them.
 
     An index that has changed since may no longer have it, but a dataset that was made from it has.
 
     Args:
         document: its id, or the part of it after `#` or `PMID:`.
+
+    Returns:
+        What it went into, and what could not be looked through, with the reasons.
     """
     result: dict[Path, Affected] = {}
+    unread = [*lineage.unreadable]
     for one in lineage.found:
-        if one.kind == "index" and (ids := _in_index(one.directory, document)):
-            result[one.directory] = Affected(one, f"holds {', '.join(ids)}")
-        if one.kind == "dataset" and (rows := _rows_with(one.directory, document)):
-            counts = ", ".join(f"{len(ids)} {split} rows" for split, ids in rows.items())
-            result[one.directory] = Affected(one, counts, rows)
+        try:
+            if one.kind == "index" and (ids := _in_index(one.directory, document)):
+                result[one.directory] = Affected(one, f"holds {', '.join(ids)}")
+            if one.kind == "dataset" and (rows := _rows_with(one, document)):
+                counts = ", ".join(f"{len(ids)} {split} rows" for split, ids in rows.items())
+                result[one.directory] = Affected(one, counts, rows)
+        except MedragError as error:
+            unread.append(f"{one.kind} {one.directory} cannot be looked through: {error}")
     # A dataset tells for certain what was learned, so it comes before its index.
     for source in sorted(result.values(), key=lambda one: one.artefact.kind == "index"):
         for child in lineage.descendants(source.artefact):
@@ -214,7 +221,7 @@ def affected(document: str, lineage: Lineage) -> list[Affected]:
                 result.setdefault(child.directory, Affected(child, how))
                 for made in lineage.descendants(child):
                     result.setdefault(made.directory, Affected(made, f"made of {child.directory}"))
-    return [*result.values()]
+    return [*result.values()], unread
 
 
 def _how(child: Found, source: Affected) -> str:
@@ -246,24 +253,28 @@ def _how(child: Found, source: Affected) -> str:
 
 
 def _in_index(directory: Path, document: str) -> list[str]:
-    try:
-        with open_index(str(directory)) as index:
-            return [id_ for id_ in index.document_ids() if _is(document, id_)]
-    except MedragError:
-        return []  # damaged: `medrag.runs` lists it
+    with open_index(str(directory)) as index:
+        return [id_ for id_ in index.document_ids() if _is(document, id_)]
 
 
-def _rows_with(directory: Path, document: str) -> dict[str, list[str]]:
-    """The ids of the rows whose passages or documents are of a document, by split."""
+def _rows_with(one: Found, document: str) -> dict[str, list[str]]:
+    """The ids of the rows whose passages or documents are of a document, by split.
+
+    Raises:
+        ArtefactError: rows are missing, or cannot be read.
+    """
     found: dict[str, list[str]] = {}
     for split in SPLITS:
-        path = directory / f"{split}.jsonl"
-        if not path.is_file():
-            continue
-        with path.open(encoding="utf-8") as file:
-            for row in map(json.loads, file):
-                if _is_in(document, row):
-                    found.setdefault(split, []).append(row["id"])
+        path = one.directory / f"{split}.jsonl"
+        try:
+            with path.open(encoding="utf-8") as file:
+                rows = [*map(json.loads, file)]
+            if len(rows) != one.manifest.counts[split]["rows"]:
+                raise ArtefactError(f"{path} does not have all rows")
+            if ids := [row["id"] for row in rows if _is_in(document, row)]:
+                found[split] = ids
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ArtefactError(f"{path} cannot be read ({error!r})") from None
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from .. import __version__
-from ..errors import ConfigError
+from ..errors import ArtefactError, ConfigError
 from ..manifest import atomic_write
 from ..terminal import plain
 from ..tracking import flatten
@@ -172,7 +171,7 @@ def _figures(counts: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of an artefact; those with an interval as "0.59 [0.48, 0.69]"."""
     found: dict[str, Any] = {}
     for name, value in counts.items():
-        if name == "measured":
+        if name == "measured" and isinstance(value, list):
             found |= {f"measured, {row['name']} ({row['questions']:,})": gain(row) for row in value}
         elif isinstance(value, Mapping):
             if {"value", "low", "high"} <= {*value}:
@@ -189,9 +188,13 @@ def _figures(counts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _history(folder: Path) -> list[dict[str, Any]]:
-    with suppress(OSError, ValueError):
-        return list(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
-    return []
+    path = folder / HISTORY
+    if not path.is_file():
+        return []
+    try:
+        return [{"step": entry["step"], **entry} for entry in json.loads(path.read_bytes())]
+    except (ValueError, TypeError, LookupError) as error:
+        raise ArtefactError(f"{path} is damaged ({error!r}); remove it, or train again") from None
 
 
 def _examples(some: Sequence[Found]) -> Iterator[Example]:
@@ -210,8 +213,11 @@ def _replies(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / REPLIES
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8") as file:
-        return {row["id"]: row for row in map(json.loads, file)}
+    try:
+        with path.open(encoding="utf-8") as file:
+            return {row["id"]: row for row in map(json.loads, file)}
+    except (ValueError, TypeError, LookupError) as error:
+        raise ArtefactError(f"{path} is damaged ({error!r}); remove it, or train again") from None
 
 
 def _cut(text: str) -> str:

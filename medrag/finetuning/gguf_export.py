@@ -33,8 +33,11 @@ _LAYER = {
     "input_layernorm": "attn_norm",
     "post_attention_layernorm": "ffn_norm",
 }
-_NORMAL, _CONTROL, _UNUSED, _BYTE = 1, 3, 5, 6  # kinds of tokens
-_SPLITTING = {("Digits", "ByteLevel"): "smollm", ("ByteLevel",): "gpt-2"}  # tokenizers' and its
+_NORMAL, _CONTROL, _ADDED, _UNUSED, _BYTE = 1, 3, 4, 5, 6  # kinds of tokens
+# How texts are split: as tokenizers name it, and llama.cpp.
+_BYTES = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+_DIGITS = {"type": "Digits", "individual_digits": True}
+_SPLITTING = {"gpt-2": [_BYTES], "smollm": [_DIGITS, _BYTES]}
 _ALL_F16 = 1  # the kind of file
 _MODEL = "model.gguf"
 _SYSTEM = re.compile(r"<\|im_start\|>system\n(.*?)<\|im_end\|>", re.S)
@@ -95,6 +98,8 @@ def _odd(model: PreTrainedModel, tensors: Mapping[str, NDArray[Any]]) -> Iterato
         yield f"positions of the kind {config.rope_parameters['rope_type']}"
     if config.hidden_act != "silu":
         yield f"the activation {config.hidden_act}"
+    if any(one.dtype == np.float16 and not np.isfinite(one).all() for one in tensors.values()):
+        yield "weights that are too large for fp16"
     parameters = sum(one.numel() for one in model.parameters())  # tied ones are counted once
     if parameters != sum(one.size for one in tensors.values()):
         yield "weights of other kinds, such as biases"
@@ -159,30 +164,36 @@ def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase, size: int) -
     """
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     model = content["model"]
+    template = tokenizer.chat_template
     if model["type"] != "BPE":
-        raise ModelError(
-            f"a tokenizer of the kind {model['type']} cannot be written as GGUF; use "
-            "export.gguf=false"
-        )
+        raise _refused(f"it is of the kind {model['type']}")
+    if not isinstance(template, str):
+        raise _refused("it does not have one chat template")
+    if len(tokenizer) > size:
+        raise _refused(f"it has {len(tokenizer):,} tokens, and the model {size:,}")
     tokens = [f"[PAD{number}]" for number in range(size)]
     kinds = [_UNUSED] * size
     control = {one["id"] for one in content["added_tokens"] if one["special"]}
-    for token, number in {**model["vocab"], **tokenizer.get_added_vocab()}.items():
+    added = tokenizer.get_added_vocab()
+    for token, number in {**model["vocab"], **added}.items():
         tokens[number] = token
-        kinds[number] = _CONTROL if number in control else _NORMAL
+        kinds[number] = _ADDED if token in added else _NORMAL
+        kinds[number] = _CONTROL if number in control else kinds[number]
     if model.get("byte_fallback"):  # Mistral's
+        _check_pieces(content)
         first = 3 + 256  # <unk>, <s>, </s> and the bytes; then the longer a piece waits, the lower
         writer.add_tokenizer_model("llama")
         writer.add_token_list(tokens)
         writer.add_token_scores([float(min(0, first - number)) for number in range(size)])
         writer.add_add_space_prefix(_adds_space(tokenizer))
+        writer.add_add_bos_token(_rendered(tokenizer).startswith(tokenizer.bos_token or "\0"))
         kinds = [
             _BYTE if token.startswith("<0x") else kind
             for token, kind in zip(tokens, kinds, strict=True)
         ]
     else:
         writer.add_tokenizer_model("gpt2")
-        writer.add_tokenizer_pre(_splitting(content["pre_tokenizer"]))
+        writer.add_tokenizer_pre(_splitting(content))
         writer.add_token_list(tokens)
         merges = [one if isinstance(one, str) else " ".join(one) for one in model["merges"]]
         writer.add_token_merges(merges)
@@ -195,33 +206,78 @@ def _add_tokenizer(writer: Any, tokenizer: PreTrainedTokenizerBase, size: int) -
     ):
         if number is not None:
             add(number)
-    template = tokenizer.chat_template
-    assert isinstance(template, str)
     writer.add_chat_template(template)
 
 
-def _splitting(steps: dict[str, Any] | None) -> str:
-    """llama.cpp's name of how a text is split before bytes are joined.
+def _refused(why: str) -> ModelError:
+    return ModelError(
+        f"the tokenizer cannot be written as GGUF, because {why}; use export.gguf=false"
+    )
+
+
+def _steps(step: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
+    """The steps of a sequence, or the only one."""
+    return list(step.get(name, [step])) if step else []
+
+
+def _splitting(content: dict[str, Any]) -> str:
+    """llama.cpp's name of how a text is split before its bytes are joined.
 
     Raises:
-        ModelError: it is another one, as that of Llama 3.
+        ModelError: it has none, or the text is changed before.
     """
-    steps = steps or {"type": "nothing"}
-    kinds = tuple(one["type"] for one in steps.get("pretokenizers", [steps]))
-    if kinds not in _SPLITTING:
-        raise ModelError(
-            "this model's tokenizer cannot be written as GGUF: it splits texts by "
-            f"{' and '.join(kinds)}; use export.gguf=false"
-        )
-    return _SPLITTING[kinds]
+    if content["normalizer"]:
+        raise _refused(f"it changes texts ({content['normalizer']['type']})")
+    steps = _steps(content["pre_tokenizer"], "pretokenizers")
+    for name, wanted in _SPLITTING.items():
+        if len(steps) == len(wanted) and all(map(_has, steps, wanted)):
+            return name
+    raise _refused(f"it splits texts by {' and '.join(one['type'] for one in steps) or 'nothing'}")
+
+
+def _has(step: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return all(step.get(key) == value for key, value in wanted.items())
+
+
+def _check_pieces(content: dict[str, Any]) -> None:
+    """Whether pieces with ▁ for a space are joined in the order of their numbers, as in Mistral's.
+
+    Raises:
+        ModelError: they are not.
+    """
+    steps = _steps(content["normalizer"], "normalizers")
+    steps += _steps(content["pre_tokenizer"], "pretokenizers")
+    if odd := {one["type"] for one in steps} - {"Prepend", "Replace", "Metaspace"}:
+        raise _refused(f"it changes or splits texts ({', '.join(sorted(odd))})")
+    vocab = content["model"]["vocab"]
+    pairs = [one.split(" ") if isinstance(one, str) else one for one in content["model"]["merges"]]
+    made = [vocab["".join(pair)] for pair in pairs]
+    if made != sorted(made):
+        raise _refused("its pieces are not numbered in the order in which they are joined")
 
 
 def _adds_space(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether it puts one more space before the first text of a chat."""
-    begin, chat = str(tokenizer.bos_token), _rendered(tokenizer)
-    text = chat.removeprefix(begin)
-    pieces = "".join(tokenizer.tokenize(chat)).removeprefix(begin)
-    return len(pieces) - len(pieces.lstrip("▁")) > len(text) - len(text.lstrip(" "))
+    """Whether it puts a space before each text between control tokens.
+
+    Raises:
+        ModelError: before some of them.
+    """
+    roles = ("user", "assistant", "user")
+    chat = str(
+        tokenizer.apply_chat_template([{"role": r, "content": "a"} for r in roles], tokenize=False)
+    )
+    control = [re.escape(token) for token in tokenizer.all_special_tokens]
+    between = re.compile("|".join(sorted(control, key=len, reverse=True)))
+    texts = between.split(chat)
+    pieces = between.split("".join(tokenizer.tokenize(chat, add_special_tokens=False)))
+    added = {
+        len(piece) - len(piece.lstrip("▁")) > len(text) - len(text.lstrip(" "))
+        for text, piece in zip(texts, pieces, strict=True)
+        if text
+    }
+    if len(added) > 1:
+        raise _refused("it puts a space before some texts of a chat, and not before others")
+    return added == {True}
 
 
 def _check(path: Path, tensors: dict[str, NDArray[Any]]) -> None:
