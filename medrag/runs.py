@@ -17,7 +17,7 @@ from rich.padding import Padding
 
 from .cli import launch, split_words
 from .config import Config
-from .errors import ConfigError
+from .errors import ArtefactError, ConfigError
 from .evaluation.lineage import Found, Lineage, affected, find_artefacts, tree_of
 from .evaluation.reranker_card import reranking_gain
 from .evaluation.retriever_card import told
@@ -62,12 +62,13 @@ def run(config: Config, words: Sequence[str]) -> None:
 
 
 def _at(lineage: Lineage, folder: str) -> Found:
-    found = lineage.at(Path(folder))
-    if found is None:
-        known = ", ".join(str(one.directory) for one in lineage.found) or "none"
-        damaged = "".join(f"; {reason}" for reason in lineage.unreadable if folder in reason)
-        raise ConfigError(f"{folder} is no artefact below runs.dir; there are: {known}{damaged}")
-    return found
+    if found := lineage.at(Path(folder)):
+        return found
+    for damaged, reason in lineage.unreadable.items():
+        if damaged.resolve() == Path(folder).resolve():
+            raise ArtefactError(reason)
+    known = ", ".join(str(one.directory) for one in lineage.found) or "none"
+    raise ConfigError(f"{folder} is no artefact below runs.dir; there are: {known}")
 
 
 def _list(lineage: Lineage) -> None:
@@ -93,7 +94,7 @@ def _list(lineage: Lineage) -> None:
         for line in (result, ", ".join(named)):
             if line:
                 out.print(Padding(plain(line), (0, 0, 0, 4), expand=False))
-    for reason in lineage.unreadable:
+    for reason in lineage.unreadable.values():
         out.print(f"[yellow]{plain(reason)}[/yellow]")
 
 

@@ -265,6 +265,10 @@ def test_what_cannot_be_looked_through_is_told(
         (dataset / "train.jsonl").write_text(damaged, encoding="utf-8")
         said = asked(copy, capsys, "affected", "PMID:1")
         assert f"dataset {dataset} cannot be looked through: {dataset}/train.jsonl" in said
+    in_test = json.loads((dataset / "test.jsonl").open(encoding="utf-8").readline())
+    number = in_test["documents"][0].rpartition(":")[2]
+    said = asked(copy, capsys, "affected", f"PMID:{number}")
+    assert f"test: {in_test['id']}" in said  # one damaged split does not hide another
     (index / "store.sqlite").unlink()
     for path in (dataset, copy / "out/models/seed-1"):
         (path / "manifest.json").write_text("{", encoding="utf-8")
@@ -272,7 +276,7 @@ def test_what_cannot_be_looked_through_is_told(
     assert "no artefact that can be read has PMID:1" in said
     assert f"index {index} cannot be looked through" in said
     assert f"{dataset}/manifest.json" in said
-    with pytest.raises(ConfigError, match=r"seed-1 is no artefact.*seed-1/manifest.json"):
+    with pytest.raises(ArtefactError, match=r"seed-1/manifest.json"):
         runs.run(composed(copy), ["lineage", f"{copy}/out/models/seed-1"])
     with pytest.raises(ConfigError, match="cannot be asked for"):
         runs.run(composed(copy), ["affected", " "])

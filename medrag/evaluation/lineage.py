@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,11 +52,11 @@ class Lineage:
     """All artefacts below a folder, the oldest first.
 
     Attributes:
-        unreadable: folders whose manifest cannot be read, with the reason.
+        unreadable: why a manifest cannot be read, by its folder.
     """
 
     found: Sequence[Found]
-    unreadable: Sequence[str] = ()
+    unreadable: Mapping[Path, str] = field(default_factory=dict)
 
     def parents(self, one: Found) -> Iterator[tuple[str, Parent, Found | None]]:
         """What it was made from: (kind, as it names it, where it is now if it is there)."""
@@ -100,7 +100,7 @@ def find_artefacts(root: Path) -> Lineage:
     if not root.is_dir():
         raise ArtefactError(f"there is no folder {root}; name the one with your artefacts")
     found: list[Found] = []
-    unreadable: list[str] = []
+    unreadable: dict[Path, str] = {}
     for place, folders, files in os.walk(root):
         # A folder that begins with "." is unfinished, or was moved aside.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -110,7 +110,7 @@ def find_artefacts(root: Path) -> Lineage:
         try:
             found.append(Found(directory, read_manifest(directory, kind_of(directory))))
         except (ArtefactError, FormatError) as error:
-            unreadable.append(str(error))
+            unreadable[directory] = str(error)
     for one in found:  # grows: parents may lie elsewhere
         for kind, parent in one.manifest.parents.items():
             key = (kind, parent.fingerprint)
@@ -204,16 +204,22 @@ def affected(document: str, lineage: Lineage) -> tuple[list[Affected], list[str]
         What it went into, and what could not be looked through, with the reasons.
     """
     result: dict[Path, Affected] = {}
-    unread = [*lineage.unreadable]
+    unread = [*lineage.unreadable.values()]
     for one in lineage.found:
+        rows: dict[str, list[str]] = {}
         try:
             if one.kind == "index" and (ids := _in_index(one.directory, document)):
                 result[one.directory] = Affected(one, f"holds {', '.join(ids)}")
-            if one.kind == "dataset" and (rows := _rows_with(one, document)):
-                counts = ", ".join(f"{len(ids)} {split} rows" for split, ids in rows.items())
-                result[one.directory] = Affected(one, counts, rows)
         except MedragError as error:
-            unread.append(f"{one.kind} {one.directory} cannot be looked through: {error}")
+            unread.append(f"index {one.directory} cannot be looked through: {error}")
+        for split in SPLITS if one.kind == "dataset" else ():
+            try:
+                rows |= _rows_with(one, split, document)
+            except ArtefactError as error:  # what other splits have is told all the same
+                unread.append(f"dataset {one.directory} cannot be looked through: {error}")
+        if rows:
+            counts = ", ".join(f"{len(ids)} {split} rows" for split, ids in rows.items())
+            result[one.directory] = Affected(one, counts, rows)
     # A dataset tells for certain what was learned, so it comes before its index.
     for source in sorted(result.values(), key=lambda one: one.artefact.kind == "index"):
         for child in lineage.descendants(source.artefact):
@@ -257,25 +263,27 @@ def _in_index(directory: Path, document: str) -> list[str]:
         return [id_ for id_ in index.document_ids() if _is(document, id_)]
 
 
-def _rows_with(one: Found, document: str) -> dict[str, list[str]]:
-    """The ids of the rows whose passages or documents are of a document, by split.
+def _rows_with(one: Found, split: str, document: str) -> dict[str, list[str]]:
+    """The ids of the rows of a split whose passages or documents are of a document, if any.
 
     Raises:
         ArtefactError: rows are missing, or cannot be read.
     """
-    found: dict[str, list[str]] = {}
-    for split in SPLITS:
-        path = one.directory / f"{split}.jsonl"
-        try:
-            with path.open(encoding="utf-8") as file:
-                rows = [*map(json.loads, file)]
-            if len(rows) != one.manifest.counts[split]["rows"]:
-                raise ArtefactError(f"{path} does not have all rows")
-            if ids := [row["id"] for row in rows if _is_in(document, row)]:
-                found[split] = ids
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise ArtefactError(f"{path} cannot be read ({error!r})") from None
-    return found
+    path = one.directory / f"{split}.jsonl"
+    read = 0
+    ids: list[str] = []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for row in map(json.loads, file):
+                read += 1
+                if _is_in(document, row):
+                    ids.append(row["id"])
+        wanted = one.manifest.counts[split]["rows"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ArtefactError(f"{path} cannot be read ({error!r})") from None
+    if read != wanted:
+        raise ArtefactError(f"{path} has {read:,} rows instead of {wanted:,}")
+    return {split: ids} if ids else {}
 
 
 def _is_in(document: str, row: dict[str, object]) -> bool:

@@ -8,6 +8,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from ..finetuning.weight_mixing import AS_GOOD, NO_LOSS
 from .loss_curves import CURVES, draw_curves
 from .origin import Origin
 from .plots import COLOURS, RC
@@ -151,15 +152,15 @@ def _results(result: Mapping[str, Any]) -> str:
         parts.append(
             f"{_kept(result)}\nMixes were measured on documents that training did not see: with "
             "validation questions, and with\nquestions that rules wrote. Each set counts the same. "
-            "A mix that loses more than 0.003 on one is\nnot taken; of mixes within 0.005 of the "
-            f"best mean, the nearest to the base is.\n\n![mixes]({MIXES})\n"
+            f"A mix that loses more than {NO_LOSS} on one is\nnot taken; of mixes within "
+            f"{AS_GOOD} of the best mean, the nearest to the base is.\n\n![mixes]({MIXES})\n"
         )
     return "\n".join(parts)
 
 
 def _kept(result: Mapping[str, Any]) -> str:
     if not result["chosen"]:
-        return "No mix with tuned weights was better by 0.005 or more, so the base was kept."
+        return f"No mix with tuned weights was better by {AS_GOOD} or more, so the base was kept."
     mix = f"mix of {result['chosen']:.0%} of the tuned weights and the rest of the base's"
     if not result["share"]:
         return f"The best {mix}\nwas not better on the test questions, so the base was kept."

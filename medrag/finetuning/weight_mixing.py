@@ -19,10 +19,10 @@ from ..stores import Vector
 from .held_out_ranking import HeldOutRanking
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the tuned weights
-_AS_GOOD = 0.005  # of the mean nDCG@10
+AS_GOOD = 0.005  # of the mean nDCG@10
 AT_ONCE = 8  # texts, on a CPU: more are slower and take more memory
 _AT_ONCE_ON_GPU = 128
-_NO_LOSS = 0.003  # of nDCG@10; one of a hundred questions that falls from place 1 to 2 costs 0.0037
+NO_LOSS = 0.003  # of nDCG@10; one of a hundred questions that falls from place 1 to 2 costs 0.0037
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +126,11 @@ def choose_mix(encoder: Encoder, sets: Mapping[str, HeldOutRanking]) -> Mix:
             advance(1)
     base = curve[0]
     loses_nowhere = [
-        point for point in curve if all(point[name] >= base[name] - _NO_LOSS for name in sets)
+        point for point in curve if all(point[name] >= base[name] - NO_LOSS for name in sets)
     ]
     mean = {point["share"]: sum(point[name] for name in sets) / len(sets) for point in curve}
     highest = max(mean[point["share"]] for point in loses_nowhere)
     # What is as good within the error forgets less the nearer it is to the base.
-    best = next(p for p in loses_nowhere if mean[p["share"]] >= highest - _AS_GOOD)
+    best = next(p for p in loses_nowhere if mean[p["share"]] >= highest - AS_GOOD)
     encoder.mix(best["share"])
     return Mix(best["share"], curve)
