@@ -42,6 +42,15 @@ from medrag.generation.loading import load_causal_lm
 from medrag.manifest import Artefact, Parent, read_manifest
 from tests.finetuning.small_run import ROWS, TEXTS, save_dataset, settings
 
+SMALL: dict[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.16,  # large: tokens are not all as likely
+}
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -133,18 +142,8 @@ def test_llama_cpp_reads_mistrals_own_tokens(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(special), encoding="utf-8")
     tokenizer = LlamaTokenizer.from_pretrained(tmp_path)
     tokenizer.chat_template = CHAT_TEMPLATE
-    shape = MistralConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        sliding_window=None,
-        initializer_range=0.16,  # large: tokens are not all as likely
-    )
     torch.manual_seed(0)
-    model = MistralForCausalLM(shape)
+    model = MistralForCausalLM(MistralConfig(vocab_size=len(tokenizer), **SMALL))
     write_gguf(model, tokenizer, tmp_path, "a random Mistral")
     assert_same_in_llama_cpp(tmp_path, model, tokenizer)
     modelfile = (tmp_path / "Modelfile").read_text(encoding="utf-8")
@@ -252,9 +251,7 @@ def test_tokens_that_the_model_does_not_have_are_refused(adapter: Path, tmp_path
 
 def small_llama(**changes: Any) -> LlamaForCausalLM:
     torch.manual_seed(0)
-    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.16}
-    return LlamaForCausalLM(LlamaConfig(**{**shape, **heads, **changes}))
+    return LlamaForCausalLM(LlamaConfig(**{**SMALL, **changes}))
 
 
 def test_a_tokenizer_that_llama_cpp_would_read_otherwise_is_refused(tmp_path: Path) -> None:

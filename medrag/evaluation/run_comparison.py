@@ -192,7 +192,8 @@ def _history(folder: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        return [{"step": entry["step"], **entry} for entry in json.loads(path.read_bytes())]
+        entries = json.loads(path.read_bytes())
+        return [{**entry, "step": entry["step"]} for entry in entries]  # each has one
     except (ValueError, TypeError, LookupError) as error:
         raise ArtefactError(f"{path} is damaged ({error!r}); remove it, or train again") from None
 

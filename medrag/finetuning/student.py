@@ -136,19 +136,23 @@ def train_student(
             "more documents, or give dataset.test_share and dataset.validation_share lower values"
         )
     Run(work, identity_of(config, config.teacher))
-    trainer = build_encoder_trainer(
-        config,
-        student,
-        texts,
-        _batches(texts, config),
-        lambda some: {"tokens": tokenised(student, some, config.max_length)},
-        _distance(student, teacher),
+    trained = train_encoder(
+        build_encoder_trainer(
+            config,
+            student,
+            texts,
+            _batches(texts, config),
+            lambda some: {"tokens": tokenised(student, some, config.max_length)},
+            _distance(student, teacher),
+            work,
+            setting="distil.learning_rate",
+            report_to=report_to,
+            run_name=run_name,
+        ),
         work,
-        setting="distil.learning_rate",
-        report_to=report_to,
-        run_name=run_name,
+        "distilling",
+        slack=0.1,
     )
-    trained = train_encoder(trainer, work, "distilling", slack=0.1)
     student.zero_grad()
     release_memory()
     encoders = [Encoder(model, model.state_dict(), prompts) for model in (teacher, student)]
